@@ -1,0 +1,69 @@
+//! What a call is made of, whichever protocol carried it: the service, who calls, and the error it may end with.
+
+use std::fmt;
+
+/// A service of the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// AWS CloudFormation.
+    CloudFormation,
+    /// Amazon EventBridge.
+    Events,
+    /// AWS Identity and Access Management.
+    Iam,
+    /// AWS Lambda.
+    Lambda,
+    /// Amazon CloudWatch Logs.
+    Logs,
+    /// Amazon S3.
+    S3,
+    /// AWS Step Functions.
+    States,
+    /// AWS Security Token Service.
+    Sts,
+}
+
+/// Who makes a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// The person at the machine: allowed everything.
+    Owner,
+    /// A session of a role: allowed what the role's policies say.
+    Role {
+        /// The role's ARN, `arn:aws:iam::ACCOUNT:role/NAME`.
+        arn: String,
+        /// The session's name, as in the assumed-role ARN.
+        session: String,
+    },
+    /// A service acting for itself, such as `events.amazonaws.com`: allowed what resource policies say.
+    Service {
+        /// The service principal.
+        principal: String,
+        /// The resource on whose behalf it acts, matched against `aws:SourceArn`.
+        source_arn: String,
+    },
+}
+
+/// An error as AWS answers it; each protocol renders it in its own way.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error code, such as `ResourceNotFoundException`.
+    pub code: String,
+    /// The message for people.
+    pub message: String,
+}
+
+impl ApiError {
+    /// An error with a status, a code and a message.
+    pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}

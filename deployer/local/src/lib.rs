@@ -1,0 +1,92 @@
+//! An AWS endpoint for one machine: what `deployer --local` talks to instead of an account.
+//!
+//! [`endpoint`] translates AWS's wire protocols to and from JSON; [`Aws::call`] hands every operation to its
+//! service; services keep their records in the [`store`] and call each other through [`Aws::call`] as well, under the
+//! caller's own permissions ([`iam`]). What each service must do is written down in `SPEC.md`.
+
+pub mod api;
+pub mod cloudformation;
+pub mod endpoint;
+pub mod events;
+pub mod iam;
+pub mod lambda;
+pub mod logs;
+pub mod s3;
+pub mod states;
+pub mod store;
+pub mod sts;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use api::{ApiError, Caller, Service};
+pub use endpoint::{Endpoint, Options, StartError};
+
+/// The account every local resource belongs to.
+pub const ACCOUNT: &str = "000000000000";
+
+/// Everything a service needs to answer a call: the settings, the records and the other services.
+pub struct Aws {
+    /// Where it runs and under which names.
+    pub settings: Settings,
+    /// The records that outlive the process.
+    pub store: store::Store,
+    /// Roles, sessions and the decision whether a call is allowed.
+    pub iam: iam::Iam,
+    /// Buckets and objects.
+    pub s3: s3::S3,
+    /// Log groups and streams.
+    pub logs: logs::Logs,
+    /// Rules and their targets.
+    pub events: events::Events,
+    /// Functions, versions, aliases and their execution environments.
+    pub lambda: lambda::Lambda,
+    /// State machines and executions.
+    pub states: states::States,
+    /// Stacks and change sets.
+    pub cloudformation: cloudformation::CloudFormation,
+}
+
+/// What is fixed for the life of an endpoint.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder that holds the database, S3 objects and unpacked code.
+    pub state: PathBuf,
+    /// The region that ARNs name.
+    pub region: String,
+    /// The endpoint's own address, `http://127.0.0.1:PORT`; functions get it as `AWS_ENDPOINT_URL`.
+    pub url: String,
+}
+
+impl Aws {
+    /// Performs an operation of a service with AWS's own member names, as JSON in and out.
+    ///
+    /// # Errors
+    /// The error AWS would answer, [`ApiError`], access denials included.
+    pub async fn call(
+        self: &Arc<Self>,
+        caller: &Caller,
+        service: Service,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        match service {
+            Service::CloudFormation => self.cloudformation.call(self, caller, operation, input).await,
+            Service::Events => self.events.call(self, caller, operation, input).await,
+            Service::Iam => self.iam.call(self, caller, operation, input).await,
+            Service::Lambda => self.lambda.call(self, caller, operation, input).await,
+            Service::Logs => self.logs.call(self, caller, operation, input).await,
+            Service::S3 => self.s3.call(self, caller, operation, input).await,
+            Service::States => self.states.call(self, caller, operation, input).await,
+            Service::Sts => sts::call(self, caller, operation, input).await,
+        }
+    }
+
+    /// The ARN of a regional resource of the local account, `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
+    #[must_use]
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{ACCOUNT}:{resource}", self.settings.region)
+    }
+}

@@ -1,0 +1,31 @@
+//! Buckets and objects.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{ApiError, Aws, Caller};
+
+/// Buckets and objects.
+#[derive(Default)]
+pub struct S3 {}
+
+impl S3 {
+    /// Performs an operation.
+    ///
+    /// # Errors
+    /// What AWS would answer.
+    pub async fn call(
+        &self,
+        _aws: &Arc<Aws>,
+        _caller: &Caller,
+        operation: &str,
+        _input: Value,
+    ) -> Result<Value, ApiError> {
+        Err(ApiError::new(
+            400,
+            "UnknownOperationException",
+            format!("the local endpoint does not know {operation}"),
+        ))
+    }
+}
