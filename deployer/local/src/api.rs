@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ACCOUNT;
+
 /// A service of the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
@@ -28,6 +30,8 @@ pub enum Service {
 pub enum Caller {
     /// The person at the machine: allowed everything.
     Owner,
+    /// Nobody in particular, a request without a signature: allowed what resource policies grant everyone.
+    Anonymous,
     /// A session of a role: allowed what the role's policies say.
     Role {
         /// The role's ARN, `arn:aws:iam::ACCOUNT:role/NAME`.
@@ -44,6 +48,22 @@ pub enum Caller {
     },
 }
 
+impl Caller {
+    /// The caller's ARN as `GetCallerIdentity` and access denials give it, or the principal of a service.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Owner => format!("arn:aws:iam::{ACCOUNT}:user/owner"),
+            Self::Anonymous => "anonymous".to_owned(),
+            Self::Role { arn, session } => {
+                let name = arn.rsplit('/').next().unwrap_or(arn);
+                format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}")
+            }
+            Self::Service { principal, .. } => principal.clone(),
+        }
+    }
+}
+
 /// An error as AWS answers it; each protocol renders it in its own way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ApiError {
@@ -53,12 +73,21 @@ pub struct ApiError {
     pub code: String,
     /// The message for people.
     pub message: String,
+    /// Further members of the error's JSON body, such as `Reason` of Lambda's `TooManyRequestsException`.
+    pub details: Vec<(String, String)>,
 }
 
 impl ApiError {
     /// An error with a status, a code and a message.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+        Self { status, code: code.into(), message: message.into(), details: Vec::new() }
+    }
+
+    /// The same error with a further member in its body.
+    #[must_use]
+    pub fn with(mut self, member: impl Into<String>, value: impl Into<String>) -> Self {
+        self.details.push((member.into(), value.into()));
+        self
     }
 }
 

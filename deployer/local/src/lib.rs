@@ -9,6 +9,7 @@ pub mod cloudformation;
 pub mod endpoint;
 pub mod events;
 pub mod iam;
+pub mod ids;
 pub mod lambda;
 pub mod logs;
 pub mod s3;
@@ -61,6 +62,40 @@ pub struct Settings {
 }
 
 impl Aws {
+    /// Opens the state folder and the services over it, without serving anything yet; [`Aws::start`] comes next.
+    ///
+    /// # Errors
+    /// When the state folder is in use or not readable.
+    pub fn open(settings: Settings) -> Result<Arc<Self>, store::StoreError> {
+        let store = store::Store::open(&settings.state)?;
+        Ok(Arc::new(Self {
+            iam: iam::Iam::open(&settings, &store),
+            s3: s3::S3::open(&settings, &store),
+            logs: logs::Logs::open(&settings, &store),
+            events: events::Events::open(&settings, &store),
+            lambda: lambda::Lambda::open(&settings, &store),
+            states: states::States::open(&settings, &store),
+            cloudformation: cloudformation::CloudFormation::open(&settings, &store),
+            settings,
+            store,
+        }))
+    }
+
+    /// Takes up what an earlier process left unfinished. Called once, when the endpoint already listens.
+    pub async fn start(self: &Arc<Self>) {
+        self.lambda.start(self).await;
+        self.states.start(self).await;
+        self.cloudformation.start(self).await;
+    }
+
+    /// Lets asynchronous work end: stack operations, executions, the events they emitted, then the functions.
+    pub async fn stop(self: &Arc<Self>) {
+        self.cloudformation.stop(self).await;
+        self.states.stop(self).await;
+        self.events.stop(self).await;
+        self.lambda.stop(self).await;
+    }
+
     /// Performs an operation of a service with AWS's own member names, as JSON in and out.
     ///
     /// # Errors

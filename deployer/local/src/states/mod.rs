@@ -4,13 +4,25 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::{ApiError, Aws, Caller};
+use crate::store::Store;
+use crate::{ApiError, Aws, Caller, Settings};
 
 /// State machines and executions.
-#[derive(Default)]
 pub struct States {}
 
 impl States {
+    /// The service over its records.
+    #[must_use]
+    pub fn open(_settings: &Settings, _store: &Store) -> Self {
+        Self {}
+    }
+
+    /// Takes up what an earlier process left unfinished.
+    pub async fn start(&self, _aws: &Arc<Aws>) {}
+
+    /// Lets what runs come to its end, and ends what would not.
+    pub async fn stop(&self, _aws: &Arc<Aws>) {}
+
     /// Performs an operation.
     ///
     /// # Errors
