@@ -1,61 +1,29 @@
-//! AWS Lambda: functions, versions and aliases, and the execution environments that run them.
-//!
-//! [`Lambda::call`] is the control plane (JSON in and out, AWS's member names); [`Lambda::invoke`] runs a function.
+//! Functions and their execution environments.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::{ApiError, Aws, Caller};
+use crate::store::Store;
+use crate::{ApiError, Aws, Caller, Settings};
 
 /// Functions and their execution environments.
-#[derive(Default)]
 pub struct Lambda {}
 
-/// How an invocation is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InvocationType {
-    /// Runs and answers with the function's response.
-    #[default]
-    RequestResponse,
-    /// Queues the event, answers 202 at once, and retries a failing function twice.
-    Event,
-    /// Checks permissions and parameters only, and answers 204.
-    DryRun,
-}
-
-/// One call of the Invoke API.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// The function's name, partial ARN or ARN, which may carry a version or alias.
-    pub function: String,
-    /// A version or alias, when `function` does not carry it.
-    pub qualifier: Option<String>,
-    /// The event: JSON text, or nothing for `{}`.
-    pub payload: Bytes,
-    /// Whether the answer carries the last 4 KB of the log.
-    pub log_tail: bool,
-    /// How it is answered.
-    pub invocation_type: InvocationType,
-}
-
-/// The answer to an [`Invocation`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invoked {
-    /// 200 for an invocation that ran (also one that failed), 202 for a queued event, 204 for a dry run.
-    pub status: u16,
-    /// The function's response, or the error object when `function_error` is set.
-    pub payload: Bytes,
-    /// `Unhandled` when the function or its runtime failed.
-    pub function_error: Option<String>,
-    /// The last 4 KB of the log, in base64, when asked for.
-    pub log_result: Option<String>,
-    /// The version that ran, a number or `$LATEST`.
-    pub executed_version: String,
-}
-
 impl Lambda {
+    /// The service over its records.
+    #[must_use]
+    pub fn open(_settings: &Settings, _store: &Store) -> Self {
+        Self {}
+    }
+
+    /// Takes up what an earlier process left unfinished.
+    pub async fn start(&self, _aws: &Arc<Aws>) {}
+
+    /// Lets what runs come to its end, and ends what would not.
+    pub async fn stop(&self, _aws: &Arc<Aws>) {}
+
     /// Performs an operation.
     ///
     /// # Errors
@@ -73,24 +41,67 @@ impl Lambda {
             format!("the local endpoint does not know {operation}"),
         ))
     }
+}
 
+/// How an invocation is to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InvocationType {
+    /// With the function's result.
+    #[default]
+    RequestResponse,
+    /// At once; the function runs later (`Event`).
+    Event,
+    /// With whether the caller may invoke it; nothing runs.
+    DryRun,
+}
+
+/// One `Invoke` request.
+#[derive(Debug, Clone, Default)]
+pub struct Invocation {
+    /// The function's name, partial or full ARN, as the request names it.
+    pub function: String,
+    /// The version or alias, when given apart from the name.
+    pub qualifier: Option<String>,
+    /// The event.
+    pub payload: Bytes,
+    /// Whether the last 4 KB of the log are wanted (`X-Amz-Log-Type: Tail`).
+    pub log_tail: bool,
+    /// How it is to be answered.
+    pub invocation_type: InvocationType,
+    /// The client context, base64 as sent.
+    pub client_context: Option<String>,
+}
+
+/// The answer to an `Invoke` request.
+#[derive(Debug, Clone)]
+pub struct Invoked {
+    /// 200, 202 for `Event`, 204 for `DryRun`.
+    pub status: u16,
+    /// The result or error document of the function.
+    pub payload: Bytes,
+    /// `Handled` or `Unhandled` when the function failed.
+    pub function_error: Option<String>,
+    /// The log tail, base64.
+    pub log_result: Option<String>,
+    /// The version that ran.
+    pub executed_version: String,
+}
+
+impl Lambda {
     /// Invokes a function.
     ///
     /// # Errors
-    /// What AWS would answer: the function does not exist, is throttled, or the caller may not invoke it. A function
-    /// that fails is an answer, [`Invoked::function_error`], not an error.
+    /// What AWS would answer when the function does not get to run; a function that fails is an [`Invoked`].
     pub async fn invoke(
         &self,
         _aws: &Arc<Aws>,
         _caller: &Caller,
-        _invocation: Invocation,
+        invocation: Invocation,
     ) -> Result<Invoked, ApiError> {
-        Err(ApiError::new(404, "ResourceNotFoundException", "no function exists yet"))
+        Err(ApiError::new(
+            404,
+            "ResourceNotFoundException",
+            format!("Function not found: {}", invocation.function),
+        ))
     }
-
-    /// Waits until every queued event has been processed, retries included.
-    pub async fn drain(&self) {}
-
-    /// Ends every execution environment; nothing they started survives.
-    pub async fn shutdown(&self) {}
 }
