@@ -1,1 +1,1 @@
-//! Skeleton.
+//! Whole-program tests live in `whole/`; this crate has no code of its own.

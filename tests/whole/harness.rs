@@ -1,0 +1,392 @@
+//! What the tests speak: a `World` with an endpoint and a deployed stack of its own, the program as a command with
+//! its exact output, and the function under test as it was before and after.
+//!
+//! Everything runs on 127.0.0.1 with dummy credentials and ends with the test.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
+use serde_json::Value;
+
+/// The region of every test.
+pub const REGION: &str = "us-east-1";
+
+/// Where cargo puts the program and the Lambdas: two folders above this test's own executable.
+pub fn built(name: &str) -> PathBuf {
+    let me = std::env::current_exe().expect("a test knows its executable");
+    let path = me.ancestors().nth(2).expect("target/release/deps/whole").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run tests/run, or `cargo build --release -p deployer -p functions` first",
+        path.display()
+    );
+    path
+}
+
+/// A tool that `tests/run` installs.
+pub fn tool(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/python/bin").join(name);
+    assert!(path.exists(), "{} is missing: tests/run installs it", path.display());
+    path
+}
+
+/// A command that cannot reach an account, whatever the machine's own settings are.
+pub fn isolated(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().starts_with("DEPLOYER_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", REGION)
+        .env("AWS_DEFAULT_REGION", REGION)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a program said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Exit status; `None` when a signal ended it.
+    pub status: Option<i32>,
+    line: String,
+}
+
+impl Said {
+    /// Runs a command to its end.
+    pub fn by(command: &mut Command) -> Self {
+        let line = format!("{command:?}");
+        let output = command.output().unwrap_or_else(|e| panic!("{line}: {e}"));
+        Self::from_output(line, output)
+    }
+
+    fn from_output(line: String, Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        Self { stdout: text(stdout), stderr: text(stderr), status: status.code(), line }
+    }
+
+    /// Asserts the exit status.
+    #[track_caller]
+    pub fn status(self, expected: i32) -> Self {
+        assert_eq!(self.status, Some(expected), "{}\n{}\n{}", self.line, self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that it went well.
+    #[track_caller]
+    pub fn success(self) -> Self {
+        self.status(0)
+    }
+
+    /// Asserts that standard error holds each text.
+    #[track_caller]
+    pub fn complains(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "no {text:?} in the error output of {}:\n{}", self.line, self.stderr);
+        }
+        self
+    }
+
+    /// Standard output as one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{}: not JSON ({e}):\n{}\n{}", self.line, self.stdout, self.stderr))
+    }
+}
+
+/// A machine of one's own: a state folder with the stack deployed, an endpoint on a free port, and clients for it.
+pub struct World {
+    folder: tempfile::TempDir,
+    endpoint: Option<Child>,
+    /// The endpoint's address.
+    pub url: String,
+    /// Lambda, as the owner.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Step Functions, as the owner.
+    pub states: aws_sdk_sfn::Client,
+    /// CloudFormation, as the owner.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// S3, as the owner.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl World {
+    /// With the stack at its defaults, except for the power values 128, 512 and 3008.
+    pub async fn new() -> Self {
+        static DEPLOYED: OnceLock<tempfile::TempDir> = OnceLock::new();
+        let deployed = DEPLOYED.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            up_local(folder.path(), &["--power-values", "128,512,3008"]).success();
+            folder
+        });
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        copy(&deployed.path().join("state"), &folder.path().join("state"));
+        Self::on(folder).await
+    }
+
+    /// With the stack deployed with these flags of `up`.
+    pub async fn with(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        up_local(folder.path(), flags).success();
+        Self::on(folder).await
+    }
+
+    /// With nothing deployed.
+    pub async fn empty() -> Self {
+        Self::on(tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    async fn on(folder: tempfile::TempDir) -> Self {
+        let (endpoint, url) = serve(&folder.path().join("state"));
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .region(REGION)
+            .endpoint_url(&url)
+            .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "tests"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .load()
+            .await;
+        Self {
+            folder,
+            endpoint: Some(endpoint),
+            url,
+            lambda: aws_sdk_lambda::Client::new(&config),
+            states: aws_sdk_sfn::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
+            ),
+        }
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// A folder for the test's own files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program, pointed at this world's endpoint.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = deployer(arguments);
+        command.env("AWS_ENDPOINT_URL", &self.url).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the program against this world's endpoint.
+    pub fn deployer(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.command(arguments))
+    }
+
+    /// The AWS command line, pointed at this world's endpoint.
+    pub fn aws(&self, arguments: &[&str]) -> Said {
+        let mut command = isolated(tool("aws"));
+        Said::by(command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_PAGER", "").args(arguments))
+    }
+
+    /// Creates a sample function with 256 MB, a description and a time-out of 30 s.
+    pub async fn sample(&self, name: &str, handler: &str) -> Function<'_> {
+        self.sample_with(name, handler, &[]).await
+    }
+
+    /// The same with environment variables.
+    pub async fn sample_with(&self, name: &str, handler: &str, variables: &[(&str, &str)]) -> Function<'_> {
+        let role = "arn:aws:iam::000000000000:role/sample";
+        let environment = aws_sdk_lambda::types::Environment::builder()
+            .set_variables(Some(variables.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()))
+            .build();
+        self.lambda
+            .create_function()
+            .function_name(name)
+            .runtime(Runtime::Providedal2023)
+            .handler(handler)
+            .role(role)
+            .memory_size(256)
+            .timeout(30)
+            .description(format!("the {name} sample"))
+            .environment(environment)
+            .code(FunctionCode::builder().zip_file(Blob::new(samples_zip())).build())
+            .send()
+            .await
+            .unwrap_or_else(|e| panic!("cannot create {name}: {e:?}"));
+        let function = Function { world: self, name: name.to_owned() };
+        function.settled().await;
+        function
+    }
+
+    /// The ARN of a function by name.
+    pub fn arn(&self, name: &str) -> String {
+        format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut endpoint) = self.endpoint.take() {
+            let _ = endpoint.kill();
+            let _ = endpoint.wait();
+        }
+    }
+}
+
+/// The program with arguments, without an endpoint.
+pub fn deployer(arguments: &[&str]) -> Command {
+    let mut command = isolated(built("deployer"));
+    command.args(arguments);
+    command
+}
+
+/// `deployer up --local` on `FOLDER/state`.
+pub fn up_local(folder: &Path, flags: &[&str]) -> Said {
+    let state = folder.join("state");
+    let mut command = deployer(&["up", "--local", "--yes", "--state"]);
+    Said::by(command.arg(state).args(flags).current_dir(folder))
+}
+
+/// Starts `deployer local` and reads its address from the first line.
+pub fn serve(state: &Path) -> (Child, String) {
+    let mut child = deployer(&["local", "--port", "0", "--state"])
+        .arg(state)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("the first line");
+    if line.trim().is_empty() {
+        let output = child.wait_with_output().expect("it ended");
+        panic!("`deployer local` printed no address: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let stderr = child.stderr.take().expect("piped");
+    std::thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
+    (child, line.trim().to_owned())
+}
+
+/// A function under test.
+pub struct Function<'w> {
+    world: &'w World,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a run must leave as it was.
+#[derive(Debug, PartialEq)]
+pub struct Snapshot {
+    configuration: BTreeMap<String, String>,
+    aliases: BTreeMap<String, (String, String)>,
+    versions: BTreeMap<String, String>,
+}
+
+impl Function<'_> {
+    /// Its ARN.
+    pub fn arn(&self) -> String {
+        self.world.arn(&self.name)
+    }
+
+    /// Waits until its last change is done.
+    pub async fn settled(&self) {
+        for _ in 0..200 {
+            let c = self.world.lambda.get_function_configuration().function_name(&self.name).send().await.unwrap();
+            let pending = c.state().is_some_and(|s| s.as_str() == "Pending");
+            if !pending && c.last_update_status().is_none_or(|s| s.as_str() != "InProgress") {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("{} is not settled after 5 s", self.name);
+    }
+
+    /// Its memory size in MB.
+    pub async fn memory(&self) -> i32 {
+        let c = self.world.lambda.get_function_configuration().function_name(&self.name).send().await.unwrap();
+        c.memory_size().unwrap()
+    }
+
+    /// Everything a run might change.
+    pub async fn snapshot(&self) -> Snapshot {
+        self.settled().await;
+        let lambda = &self.world.lambda;
+        let c = lambda.get_function_configuration().function_name(&self.name).send().await.unwrap();
+        let configuration = [
+            ("memory", format!("{:?}", c.memory_size())),
+            ("description", format!("{:?}", c.description())),
+            ("timeout", format!("{:?}", c.timeout())),
+            ("handler", format!("{:?}", c.handler())),
+            ("code", format!("{:?}", c.code_sha256())),
+            ("environment", sorted(c.environment().and_then(|e| e.variables()))),
+        ]
+        .map(|(k, v)| (k.to_owned(), v))
+        .into();
+        let mut aliases = lambda.list_aliases().function_name(&self.name).into_paginator().items().send();
+        let mut found = BTreeMap::new();
+        while let Some(alias) = aliases.next().await {
+            let alias = alias.unwrap();
+            found.insert(
+                alias.name().unwrap().to_owned(),
+                (alias.function_version().unwrap().to_owned(), alias.description().unwrap_or("").to_owned()),
+            );
+        }
+        let mut versions = lambda.list_versions_by_function().function_name(&self.name).into_paginator().items().send();
+        let mut numbers = BTreeMap::new();
+        while let Some(version) = versions.next().await {
+            let version = version.unwrap();
+            if version.version() != Some("$LATEST") {
+                let what = format!("{:?} {:?}", version.memory_size(), version.description());
+                numbers.insert(version.version().unwrap().to_owned(), what);
+            }
+        }
+        Snapshot { configuration, aliases: found, versions: numbers }
+    }
+
+    /// Tunes it with `deployer tune NAME --json …`.
+    pub fn tune(&self, flags: &[&str]) -> Said {
+        let mut arguments = vec!["tune", &self.name, "--json"];
+        arguments.extend(flags);
+        self.world.deployer(&arguments)
+    }
+}
+
+fn sorted(variables: Option<&std::collections::HashMap<String, String>>) -> String {
+    format!("{:?}", variables.map(|v| v.iter().collect::<BTreeMap<_, _>>()))
+}
+
+/// The samples as a deployment package.
+pub fn samples_zip() -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    zip.start_file("bootstrap", options).unwrap();
+    zip.write_all(&std::fs::read(built("samples")).unwrap()).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
