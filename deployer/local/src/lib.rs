@@ -12,10 +12,13 @@ pub mod iam;
 pub mod ids;
 pub mod lambda;
 pub mod logs;
+pub mod params;
 pub mod s3;
 pub mod states;
 pub mod store;
 pub mod sts;
+#[cfg(test)]
+mod testing;
 
 use std::path::PathBuf;
 use std::sync::Arc;

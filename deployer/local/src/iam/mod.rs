@@ -1,0 +1,315 @@
+//! Roles, their sessions, and the decision whether a call is allowed.
+//!
+//! Every service asks here before it acts ([`Iam::authorize`]). [`roles`] and [`managed`] hold the operations and records,
+//! [`policy`], [`condition`] and [`pattern`] evaluate documents.
+
+mod condition;
+mod managed;
+mod pattern;
+mod policy;
+mod roles;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use self::condition::Context;
+use self::policy::{Kind, Policy, Principal, Request, Verdict};
+use self::roles::Role;
+use crate::store::Store;
+use crate::{ACCOUNT, ApiError, Aws, Caller, Settings, ids};
+
+/// How the access key ids of this endpoint's sessions begin; no AWS key holds a `0`, so none of the owner's does.
+const SESSION_KEY: &str = "ASIA0LOCAL0";
+
+/// Roles, sessions and decisions.
+pub struct Iam {
+    sessions: Mutex<HashMap<String, Session>>,
+}
+
+struct Session {
+    role: String,
+    name: String,
+    expiration: i64,
+}
+
+/// What signs the calls of a role's session.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+    /// The session token.
+    pub session_token: String,
+    /// When they end, seconds since the epoch.
+    pub expiration: i64,
+}
+
+impl Iam {
+    /// The service over its records.
+    #[must_use]
+    pub fn open(_settings: &Settings, _store: &Store) -> Self {
+        Self { sessions: Mutex::default() }
+    }
+
+    /// Performs an operation.
+    ///
+    /// # Errors
+    /// What AWS would answer.
+    pub async fn call(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let resource = match (input.get("RoleName"), input.get("PolicyArn")) {
+            (Some(Value::String(role)), _) => format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
+            (None, Some(Value::String(policy))) => policy.clone(),
+            _ => "*".to_owned(),
+        };
+        self.authorize(aws, caller, &format!("iam:{operation}"), &resource)?;
+        if let Some(answer) = roles::call(&aws.store, operation, &input) {
+            return answer;
+        }
+        managed::call(&aws.store, operation, &input).unwrap_or_else(|| Err(unknown(operation)))
+    }
+
+    /// Opens a session of a role for a service to act in, until [`Iam::end_session`]. Whether the service may is asked
+    /// before, with [`Iam::assumable`].
+    ///
+    /// # Errors
+    /// `NoSuchEntity` when there is no such role.
+    pub fn session(&self, aws: &Aws, role_arn: &str, session_name: &str) -> Result<Credentials, ApiError> {
+        self.session_for(aws, role_arn, session_name, 10 * 365 * 24 * 3600)
+    }
+
+    /// A session that ends after so many seconds.
+    pub(crate) fn session_for(
+        &self,
+        aws: &Aws,
+        role_arn: &str,
+        session_name: &str,
+        seconds: i64,
+    ) -> Result<Credentials, ApiError> {
+        let role = Role::by_arn(&aws.store, role_arn).ok_or_else(|| roles::missing(role_arn))?;
+        let now = jiff::Timestamp::now().as_second();
+        let credentials = Credentials {
+            access_key_id: format!("{SESSION_KEY}{}", ids::upper(20 - SESSION_KEY.len())),
+            secret_access_key: ids::hex(40),
+            session_token: format!("{}{}", ids::upper(160), ids::hex(160)),
+            expiration: now + seconds,
+        };
+        let session =
+            Session { role: role.arn, name: session_name.to_owned(), expiration: credentials.expiration };
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, session| session.expiration > now);
+        sessions.insert(credentials.access_key_id.clone(), session);
+        Ok(credentials)
+    }
+
+    /// The longest session of a role, in seconds.
+    pub(crate) fn longest_session(&self, aws: &Aws, role_arn: &str) -> Option<i64> {
+        Role::by_arn(&aws.store, role_arn).map(|role| role.max_session())
+    }
+
+    /// The id of a role in its sessions' user ids.
+    pub(crate) fn role_id(&self, aws: &Aws, role_arn: &str) -> Option<String> {
+        Role::by_arn(&aws.store, role_arn).map(|role| role.id().to_owned())
+    }
+
+    /// Ends a session: its key is refused from now on.
+    pub fn end_session(&self, access_key_id: &str) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(access_key_id);
+    }
+
+    /// Who an access key belongs to: a session, or the owner for every key that no session was given.
+    ///
+    /// # Errors
+    /// `ExpiredToken` for the key of a session that has ended, also with the process that opened it.
+    pub fn caller(&self, access_key_id: &str) -> Result<Caller, ApiError> {
+        if !access_key_id.starts_with(SESSION_KEY) {
+            return Ok(Caller::Owner);
+        }
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        match sessions.get(access_key_id) {
+            Some(session) if session.expiration > jiff::Timestamp::now().as_second() => {
+                Ok(Caller::Role { arn: session.role.clone(), session: session.name.clone() })
+            }
+            _ => Err(ApiError::new(
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired",
+            )),
+        }
+    }
+
+    /// Whether the role exists and its trust policy lets the service principal, such as `lambda.amazonaws.com`, assume
+    /// it.
+    #[must_use]
+    pub fn assumable(&self, aws: &Aws, role_arn: &str, principal: &str) -> bool {
+        Role::by_arn(&aws.store, role_arn).is_some_and(|role| {
+            trusts(&role, Principal::Service(principal), &[("aws:SourceAccount", ACCOUNT)])
+                == Verdict::Allowed
+        })
+    }
+
+    /// Decides whether the caller may perform the action on the resource by their own policies.
+    ///
+    /// # Errors
+    /// An access denial in AWS's words, with the status and code of the action's service.
+    pub fn authorize(
+        &self,
+        aws: &Aws,
+        caller: &Caller,
+        action: &str,
+        resource: &str,
+    ) -> Result<(), ApiError> {
+        self.authorize_with(aws, caller, action, resource, &[], None)
+    }
+
+    /// [`Iam::authorize`] with condition keys (`iam:PassedToService`, `lambda:FunctionArn`, …) and the resource's own
+    /// policy, which may allow as well. A service's `aws:SourceArn` and the global keys are added.
+    ///
+    /// # Errors
+    /// As [`Iam::authorize`]. A resource policy that is no policy allows nothing.
+    pub fn authorize_with(
+        &self,
+        aws: &Aws,
+        caller: &Caller,
+        action: &str,
+        resource: &str,
+        context: &[(&str, &str)],
+        resource_policy: Option<&Value>,
+    ) -> Result<(), ApiError> {
+        let role = match caller {
+            Caller::Owner => return Ok(()),
+            Caller::Role { arn, .. } => {
+                let missing = || denied(caller, action, resource, "because the role does not exist");
+                Some(Role::by_arn(&aws.store, arn).ok_or_else(missing)?)
+            }
+            Caller::Service { .. } | Caller::Anonymous => None,
+        };
+        let (session_arn, now) = (caller.arn(), jiff::Timestamp::now());
+        let (time, epoch) = (now.to_string(), now.as_second().to_string());
+        let tags = role.iter().flat_map(|role| &role.tags);
+        let tags: Vec<_> = tags.map(|(k, v)| (format!("aws:PrincipalTag/{k}"), v.as_str())).collect();
+        let mut pairs = vec![
+            ("aws:CurrentTime", time.as_str()),
+            ("aws:EpochTime", &epoch),
+            ("aws:RequestedRegion", &aws.settings.region),
+            ("aws:SourceIp", "127.0.0.1"),
+            ("aws:SecureTransport", "false"),
+        ];
+        pairs.extend(tags.iter().map(|(k, v)| (k.as_str(), *v)));
+        let principal = match (caller, &role) {
+            (Caller::Role { arn, .. }, Some(_)) => {
+                pairs.extend([
+                    ("aws:PrincipalArn", arn.as_str()),
+                    ("aws:PrincipalAccount", ACCOUNT),
+                    ("aws:PrincipalType", "AssumedRole"),
+                ]);
+                Principal::Role { role: arn, session: &session_arn }
+            }
+            (Caller::Service { principal, source_arn }, _) => {
+                pairs.extend([
+                    ("aws:SourceArn", source_arn.as_str()),
+                    ("aws:SourceAccount", ACCOUNT),
+                    ("aws:PrincipalIsAWSService", "true"),
+                    ("aws:PrincipalServiceName", principal),
+                ]);
+                Principal::Service(principal)
+            }
+            _ => Principal::Anonymous,
+        };
+        pairs.extend(context);
+        let context = Context::new(&pairs);
+        let request = Request { action, resource, principal, context: &context };
+
+        let verdict = |document: &Value, kind| {
+            Policy::parse(document, kind).map_or(Verdict::Silent, |policy| policy.verdict(&request))
+        };
+        let by_resource = resource_policy.map_or(Verdict::Silent, |p| verdict(p, Kind::Resource));
+        let documents = role.as_ref().map(|role| role.documents(&aws.store)).unwrap_or_default();
+        let by_identity =
+            documents.iter().map(|d| verdict(d, Kind::Identity)).max().unwrap_or(Verdict::Silent);
+        let boundary = role.as_ref().and_then(|role| role.boundary.as_deref());
+        let by_boundary = boundary.map_or(Verdict::Allowed, |arn| {
+            managed::document(&aws.store, arn).map_or(Verdict::Silent, |d| verdict(&d, Kind::Identity))
+        });
+
+        let because = match (by_identity, by_resource, by_boundary) {
+            (Verdict::Denied, _, _) => "with an explicit deny in an identity-based policy".to_owned(),
+            (_, Verdict::Denied, _) => "with an explicit deny in a resource-based policy".to_owned(),
+            (_, _, Verdict::Denied) => "with an explicit deny in a permissions boundary".to_owned(),
+            (Verdict::Allowed, _, Verdict::Allowed) | (_, Verdict::Allowed, Verdict::Allowed) => {
+                return Ok(());
+            }
+            (Verdict::Allowed, _, _) | (_, Verdict::Allowed, _) => {
+                format!("because no permissions boundary allows the {action} action")
+            }
+            _ if role.is_some() => format!("because no identity-based policy allows the {action} action"),
+            _ => format!("because no resource-based policy allows the {action} action"),
+        };
+        Err(denied(caller, action, resource, &because))
+    }
+
+    /// Whether the caller may assume the role: the role's trust policy names them, or trusts the account and their own
+    /// policies allow it.
+    pub(crate) fn may_assume(&self, aws: &Aws, caller: &Caller, role_arn: &str) -> Result<(), ApiError> {
+        let action = "sts:AssumeRole";
+        let refused = || {
+            let because = "because no resource-based policy allows the sts:AssumeRole action";
+            denied(caller, action, role_arn, because)
+        };
+        let role = Role::by_arn(&aws.store, role_arn).ok_or_else(refused)?;
+        let session = caller.arn();
+        let (principal, pairs) = match caller {
+            Caller::Owner => (Principal::Owner, vec![("aws:PrincipalArn", session.as_str())]),
+            Caller::Role { arn, .. } => {
+                (Principal::Role { role: arn, session: &session }, vec![("aws:PrincipalArn", arn.as_str())])
+            }
+            Caller::Anonymous | Caller::Service { .. } => return Err(refused()),
+        };
+        match trusts(&role, principal, &pairs) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Delegated => self.authorize(aws, caller, action, role_arn),
+            Verdict::Denied | Verdict::Silent => Err(refused()),
+        }
+    }
+}
+
+fn trusts(role: &Role, principal: Principal<'_>, pairs: &[(&str, &str)]) -> Verdict {
+    let pairs: Vec<_> = pairs.iter().copied().chain([("aws:PrincipalAccount", ACCOUNT)]).collect();
+    let context = Context::new(&pairs);
+    let request = Request { action: "sts:AssumeRole", resource: &role.arn, principal, context: &context };
+    Policy::parse(&role.trust, Kind::Trust).map_or(Verdict::Silent, |policy| policy.verdict(&request))
+}
+
+/// The denial as the action's service answers it.
+fn denied(caller: &Caller, action: &str, resource: &str, because: &str) -> ApiError {
+    let (status, code, quote) = match action.split(':').next() {
+        Some("s3") => (403, "AccessDenied", "\""),
+        Some("cloudformation" | "iam" | "sts") => (403, "AccessDenied", ""),
+        Some("lambda") => (403, "AccessDeniedException", ""),
+        _ => (400, "AccessDeniedException", ""),
+    };
+    let user = caller.arn();
+    let message = format!(
+        "User: {user} is not authorized to perform: {action} on resource: {quote}{resource}{quote} {because}"
+    );
+    ApiError::new(status, code, message)
+}
+
+fn unknown(operation: &str) -> ApiError {
+    ApiError::new(
+        400,
+        "InvalidAction",
+        format!("Could not find operation {operation} for version 2010-05-08"),
+    )
+}
+
+#[cfg(test)]
+mod tests;
