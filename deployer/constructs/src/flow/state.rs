@@ -1,0 +1,465 @@
+//! The kinds of state, and what they say in Amazon States Language.
+
+use serde_json::Number;
+
+use super::Flow;
+use crate::grant::Grant;
+use crate::resource::{Handle, Properties};
+use crate::resources::lambda::Function;
+use crate::value::{Arn, Node, Val};
+
+/// One state of a flow.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Does work.
+    Task(Task),
+    /// Decides where to go on.
+    Choice(Choice),
+    /// Runs an inner flow for every item of a list.
+    Map(Map),
+    /// Ends well.
+    Succeed,
+    /// Ends badly.
+    Fail(Fail),
+}
+
+impl State {
+    pub(super) fn grants(&self) -> Vec<Grant> {
+        match self {
+            State::Task(task) => task.grants.clone(),
+            State::Map(map) => map.items.grants(),
+            State::Choice(_) | State::Succeed | State::Fail(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn definition(&self) -> Node {
+        let properties = match self {
+            State::Task(task) => task.definition(),
+            State::Choice(choice) => choice.definition(),
+            State::Map(map) => map.definition(),
+            State::Succeed => kind("Succeed"),
+            State::Fail(fail) => fail.definition(),
+        };
+        properties.into_node()
+    }
+}
+
+fn kind(name: &str) -> Properties {
+    Properties::new().set_node("Type", Node::text(name))
+}
+
+/// Where a state's result goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResultPath {
+    /// It takes the place of the state's input.
+    Replace,
+    /// Into the input, at this path.
+    At(String),
+    /// Nowhere: the output is the input.
+    Discard,
+}
+
+/// How states that do work are left, and what happens when they fail.
+#[derive(Debug, Clone)]
+pub(super) struct Course {
+    pub(super) result_path: ResultPath,
+    pub(super) output_path: Option<String>,
+    pub(super) retry: Vec<Retry>,
+    pub(super) catch: Vec<Catch>,
+    pub(super) next: Option<Next>,
+}
+
+/// Where a state leads when it has done its work.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Next {
+    State(String),
+    End,
+}
+
+impl Course {
+    fn new() -> Self {
+        Course {
+            result_path: ResultPath::Replace,
+            output_path: None,
+            retry: Vec::new(),
+            catch: Vec::new(),
+            next: None,
+        }
+    }
+
+    fn write(&self, mut properties: Properties) -> Properties {
+        properties = match &self.result_path {
+            ResultPath::Replace => properties,
+            ResultPath::At(path) => properties.set_node("ResultPath", Node::text(path.as_str())),
+            ResultPath::Discard => properties.set_node("ResultPath", Node::Null),
+        };
+        if let Some(path) = &self.output_path {
+            properties = properties.set_node("OutputPath", Node::text(path.as_str()));
+        }
+        if !self.retry.is_empty() {
+            let retry = self.retry.iter().map(Retry::definition).collect();
+            properties = properties.set_node("Retry", Node::List(retry));
+        }
+        if !self.catch.is_empty() {
+            let catch = self.catch.iter().map(Catch::definition).collect();
+            properties = properties.set_node("Catch", Node::List(catch));
+        }
+        match &self.next {
+            Some(Next::State(name)) => properties.set_node("Next", Node::text(name.as_str())),
+            Some(Next::End) => properties.set_node("End", Node::Bool(true)),
+            None => properties,
+        }
+    }
+}
+
+/// The methods that states which do work have in common.
+macro_rules! course {
+    ($state:ident) => {
+        impl $state {
+            /// Where the result goes; without this it takes the place of the input.
+            #[must_use]
+            pub fn result_path(mut self, path: impl Into<String>) -> Self {
+                self.course.result_path = ResultPath::At(path.into());
+                self
+            }
+
+            /// Leaves the result out: the output is the input.
+            #[must_use]
+            pub fn discard_result(mut self) -> Self {
+                self.course.result_path = ResultPath::Discard;
+                self
+            }
+
+            /// The part of the output that is handed on.
+            #[must_use]
+            pub fn output_path(mut self, path: impl Into<String>) -> Self {
+                self.course.output_path = Some(path.into());
+                self
+            }
+
+            /// Adds a way to try again; the first that names the error is the one that counts.
+            #[must_use]
+            pub fn retry(mut self, retry: Retry) -> Self {
+                self.course.retry.push(retry);
+                self
+            }
+
+            /// Adds a way on after an error for which trying again did not help.
+            #[must_use]
+            pub fn catch(mut self, catch: Catch) -> Self {
+                self.course.catch.push(catch);
+                self
+            }
+
+            /// The state that comes next.
+            #[must_use]
+            pub fn next(mut self, state: impl Into<String>) -> Self {
+                self.course.next = Some(Next::State(state.into()));
+                self
+            }
+
+            /// Nothing comes next: the flow ends here.
+            #[must_use]
+            pub fn end(mut self) -> Self {
+                self.course.next = Some(Next::End);
+                self
+            }
+        }
+
+        impl From<$state> for State {
+            fn from(state: $state) -> Self {
+                State::$state(state)
+            }
+        }
+    };
+}
+
+course!(Task);
+course!(Map);
+
+/// Work: a Lambda function is invoked and its answer is the result.
+#[derive(Debug, Clone)]
+pub struct Task {
+    resource: Val<Arn>,
+    grants: Vec<Grant>,
+    pub(super) parameters: Option<Node>,
+    pub(super) course: Course,
+}
+
+impl Task {
+    /// Invokes a function; the machine's role gets leave to do so.
+    #[must_use]
+    pub fn invoke(function: &Handle<Function>) -> Self {
+        Task {
+            resource: function.arn(),
+            grants: vec![function.grant_invoke()],
+            parameters: None,
+            course: Course::new(),
+        }
+    }
+
+    /// What the function is invoked with instead of the state's input; members whose name ends in `.$` are paths.
+    #[must_use]
+    pub fn parameters(mut self, parameters: &serde_json::Value) -> Self {
+        self.parameters = Some(Node::from_json(parameters));
+        self
+    }
+
+    fn definition(&self) -> Properties {
+        let mut properties = kind("Task").set("Resource", &self.resource);
+        if let Some(parameters) = &self.parameters {
+            properties = properties.set_node("Parameters", parameters.clone());
+        }
+        self.course.write(properties)
+    }
+}
+
+/// An inner flow for every item of a list, at the same time; the result is the list of their results.
+#[derive(Debug, Clone)]
+pub struct Map {
+    pub(super) items_path: String,
+    pub(super) item_selector: Option<Node>,
+    pub(super) items: Flow,
+    pub(super) course: Course,
+}
+
+impl Map {
+    /// Runs the flow for every item of the list at this path, as many at a time as Step Functions allows.
+    pub fn over(items_path: impl Into<String>, flow: Flow) -> Self {
+        Map { items_path: items_path.into(), item_selector: None, items: flow, course: Course::new() }
+    }
+
+    /// What the inner flow starts with instead of the item; members whose name ends in `.$` are paths.
+    #[must_use]
+    pub fn item_selector(mut self, selector: &serde_json::Value) -> Self {
+        self.item_selector = Some(Node::from_json(selector));
+        self
+    }
+
+    fn definition(&self) -> Properties {
+        let mut properties = kind("Map").set_node("ItemsPath", Node::text(self.items_path.as_str()));
+        if let Some(selector) = &self.item_selector {
+            properties = properties.set_node("ItemSelector", selector.clone());
+        }
+        let Node::Map(mut processor) = self.items.definition() else { return properties };
+        let config = Node::map([("Mode", Node::text("INLINE"))]);
+        processor.shift_insert(0, "ProcessorConfig".to_owned(), config);
+        let properties = properties
+            .set_node("MaxConcurrency", Node::Number(0.into()))
+            .set_node("ItemProcessor", Node::Map(processor));
+        self.course.write(properties)
+    }
+}
+
+/// A decision: the first test that holds says where to go on.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    pub(super) branches: Vec<(Test, String)>,
+    pub(super) otherwise: Option<String>,
+}
+
+impl Choice {
+    /// A decision without branches yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Choice::default()
+    }
+
+    /// Goes to the state if the test holds.
+    #[must_use]
+    pub fn when(mut self, test: Test, state: impl Into<String>) -> Self {
+        self.branches.push((test, state.into()));
+        self
+    }
+
+    /// Goes to the state if no test holds.
+    #[must_use]
+    pub fn otherwise(mut self, state: impl Into<String>) -> Self {
+        self.otherwise = Some(state.into());
+        self
+    }
+
+    fn definition(&self) -> Properties {
+        let branch = |(test, state): &(Test, String)| {
+            Properties::new()
+                .set_node("Variable", Node::text(test.variable.as_str()))
+                .set_node(test.operator, Node::Bool(test.expected))
+                .set_node("Next", Node::text(state.as_str()))
+                .into_node()
+        };
+        let properties =
+            kind("Choice").set_node("Choices", Node::List(self.branches.iter().map(branch).collect()));
+        match &self.otherwise {
+            Some(state) => properties.set_node("Default", Node::text(state.as_str())),
+            None => properties,
+        }
+    }
+}
+
+impl From<Choice> for State {
+    fn from(choice: Choice) -> Self {
+        State::Choice(choice)
+    }
+}
+
+/// What a [`Choice`] asks of its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
+    pub(super) variable: String,
+    operator: &'static str,
+    expected: bool,
+}
+
+impl Test {
+    /// Whether the value at the path is this truth value. A path that leads nowhere fails the execution.
+    pub fn boolean_equals(path: impl Into<String>, expected: bool) -> Self {
+        Test { variable: path.into(), operator: "BooleanEquals", expected }
+    }
+
+    /// Whether there is a value at the path.
+    pub fn is_present(path: impl Into<String>) -> Self {
+        Test { variable: path.into(), operator: "IsPresent", expected: true }
+    }
+}
+
+/// The end of a flow that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fail {
+    pub(super) error_path: String,
+    pub(super) cause_path: String,
+}
+
+impl Fail {
+    /// Fails with the error's name and cause found at these paths.
+    pub fn with(error_path: impl Into<String>, cause_path: impl Into<String>) -> Self {
+        Fail { error_path: error_path.into(), cause_path: cause_path.into() }
+    }
+
+    fn definition(&self) -> Properties {
+        kind("Fail")
+            .set_node("ErrorPath", Node::text(self.error_path.as_str()))
+            .set_node("CausePath", Node::text(self.cause_path.as_str()))
+    }
+}
+
+impl From<Fail> for State {
+    fn from(fail: Fail) -> Self {
+        State::Fail(fail)
+    }
+}
+
+/// Trying again after some errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    pub(super) errors: Vec<String>,
+    pub(super) interval_seconds: u32,
+    pub(super) max_attempts: u32,
+    pub(super) backoff_rate: u32,
+    max_delay_seconds: Option<u32>,
+    full_jitter: bool,
+}
+
+impl Retry {
+    /// Tries again after these errors, as Step Functions does by default: three times, after 1, 2 and 4 seconds.
+    pub fn on<E: Into<String>>(errors: impl IntoIterator<Item = E>) -> Self {
+        Retry {
+            errors: errors.into_iter().map(Into::into).collect(),
+            interval_seconds: 1,
+            max_attempts: 3,
+            backoff_rate: 2,
+            max_delay_seconds: None,
+            full_jitter: false,
+        }
+    }
+
+    /// Tries again after every error that can be retried at all.
+    #[must_use]
+    pub fn on_all() -> Self {
+        Retry::on(["States.ALL"])
+    }
+
+    /// How often at most.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// Seconds before the first attempt.
+    #[must_use]
+    pub fn interval_seconds(mut self, seconds: u32) -> Self {
+        self.interval_seconds = seconds;
+        self
+    }
+
+    /// By how much the wait grows with every attempt.
+    #[must_use]
+    pub fn backoff_rate(mut self, factor: u32) -> Self {
+        self.backoff_rate = factor;
+        self
+    }
+
+    /// The longest wait, in seconds.
+    #[must_use]
+    pub fn max_delay_seconds(mut self, seconds: u32) -> Self {
+        self.max_delay_seconds = Some(seconds);
+        self
+    }
+
+    /// Waits a random part of the time, so that states which failed together do not come back together.
+    #[must_use]
+    pub fn full_jitter(mut self) -> Self {
+        self.full_jitter = true;
+        self
+    }
+
+    fn definition(&self) -> Node {
+        let number = |number: u32| Node::Number(Number::from(number));
+        let mut properties = Properties::new()
+            .set_node("ErrorEquals", errors(&self.errors))
+            .set_node("IntervalSeconds", number(self.interval_seconds))
+            .set_node("MaxAttempts", number(self.max_attempts))
+            .set_node("BackoffRate", number(self.backoff_rate));
+        if let Some(seconds) = self.max_delay_seconds {
+            properties = properties.set_node("MaxDelaySeconds", number(seconds));
+        }
+        if self.full_jitter {
+            properties = properties.set_node("JitterStrategy", Node::text("FULL"));
+        }
+        properties.into_node()
+    }
+}
+
+/// Going on elsewhere after some errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catch {
+    pub(super) errors: Vec<String>,
+    pub(super) result_path: Option<String>,
+    pub(super) next: String,
+}
+
+impl Catch {
+    /// Goes on at this state after any error that can be caught.
+    pub fn all(next: impl Into<String>) -> Self {
+        Catch { errors: vec!["States.ALL".to_owned()], result_path: None, next: next.into() }
+    }
+
+    /// Where the error goes in the state's input; without this it takes its place.
+    #[must_use]
+    pub fn result_path(mut self, path: impl Into<String>) -> Self {
+        self.result_path = Some(path.into());
+        self
+    }
+
+    fn definition(&self) -> Node {
+        let mut properties = Properties::new().set_node("ErrorEquals", errors(&self.errors));
+        if let Some(path) = &self.result_path {
+            properties = properties.set_node("ResultPath", Node::text(path.as_str()));
+        }
+        properties.set_node("Next", Node::text(self.next.as_str())).into_node()
+    }
+}
+
+fn errors(names: &[String]) -> Node {
+    Node::List(names.iter().map(Node::text).collect())
+}

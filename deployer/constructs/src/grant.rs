@@ -1,0 +1,166 @@
+//! Grants: permissions as values.
+//!
+//! A resource makes a grant (`function.grant_invoke()`), whoever needs it attaches it to a role. A flow collects
+//! the grants of its states ([`Flow::grants`](crate::Flow::grants)), so a machine's role follows from its definition.
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::condition::Condition;
+use crate::value::{Arn, Node, Val};
+
+/// Leave to perform some actions on some resources: one `Allow` statement of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    actions: IndexSet<String>,
+    resources: Vec<Val<Arn>>,
+    only_if: Option<String>,
+}
+
+impl Grant {
+    /// Leave to perform these actions on these resources.
+    pub fn new<A: Into<String>>(
+        actions: impl IntoIterator<Item = A>,
+        resources: impl IntoIterator<Item = Val<Arn>>,
+    ) -> Self {
+        let mut grant = Grant {
+            actions: actions.into_iter().map(Into::into).collect(),
+            resources: Vec::new(),
+            only_if: None,
+        };
+        grant.cover(resources);
+        grant
+    }
+
+    /// Leave to perform actions that AWS cannot restrict to particular resources: on `*`.
+    pub fn on_everything<A: Into<String>>(actions: impl IntoIterator<Item = A>) -> Self {
+        Grant::new(actions, [Val::of(Node::text("*"))])
+    }
+
+    /// The same, but only where the condition holds.
+    #[must_use]
+    pub fn only_if(mut self, condition: &Condition) -> Self {
+        self.only_if = Some(condition.id().to_owned());
+        self
+    }
+
+    /// What may be done, such as `lambda:InvokeFunction`.
+    pub fn actions(&self) -> impl Iterator<Item = &str> {
+        self.actions.iter().map(String::as_str)
+    }
+
+    /// What it may be done to.
+    #[must_use]
+    pub fn resources(&self) -> &[Val<Arn>] {
+        &self.resources
+    }
+
+    fn cover(&mut self, resources: impl IntoIterator<Item = Val<Arn>>) {
+        for resource in resources {
+            if !self.resources.contains(&resource) {
+                self.resources.push(resource);
+            }
+        }
+    }
+
+    /// Puts grants of the same actions under the same condition into one, and leaves out what is there twice.
+    pub fn merged(grants: impl IntoIterator<Item = Grant>) -> Vec<Grant> {
+        let mut merged: Vec<Grant> = Vec::new();
+        for grant in grants {
+            let same = |other: &&mut Grant| other.actions == grant.actions && other.only_if == grant.only_if;
+            match merged.iter_mut().find(same) {
+                Some(other) => other.cover(grant.resources),
+                None => merged.push(grant),
+            }
+        }
+        merged
+    }
+
+    fn statement(&self) -> Node {
+        let actions = self.actions.iter().map(Node::text).collect();
+        let resources = self.resources.iter().map(|resource| resource.node.clone()).collect();
+        let statement = Node::map([
+            ("Effect", Node::text("Allow")),
+            ("Action", Node::List(actions)),
+            ("Resource", Node::List(resources)),
+        ]);
+        match &self.only_if {
+            Some(condition) => Node::If(condition.clone(), Box::new(statement), Box::new(Node::NoValue)),
+            None => statement,
+        }
+    }
+
+    /// What is wrong with the grant, in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.actions.is_empty() {
+            problems.push("a grant names no action".to_owned());
+        }
+        for action in &self.actions {
+            let well_formed = action.split_once(':').is_some_and(|(service, name)| {
+                !service.is_empty() && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric())
+            });
+            if !well_formed {
+                problems.push(format!(
+                    "'{action}' is no exact action; write the service, a colon and one action's name, without wildcards"
+                ));
+            }
+        }
+        if self.resources.is_empty() {
+            problems.push(format!(
+                "the grant of {} names no resource",
+                self.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        problems
+    }
+}
+
+pub(crate) fn policy_document(statements: Vec<Node>) -> Node {
+    Node::map([("Version", Node::text("2012-10-17")), ("Statement", Node::List(statements))])
+}
+
+pub(crate) fn policy_of(grants: &[Grant]) -> Node {
+    policy_document(grants.iter().map(Grant::statement).collect())
+}
+
+/// The AWS service that may take on a role, and on whose behalf.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Principal {
+    service: String,
+    conditions: Vec<(&'static str, &'static str, Node)>,
+}
+
+impl Principal {
+    /// A service, such as `lambda.amazonaws.com`.
+    pub fn service(service: impl Into<String>) -> Self {
+        Principal { service: service.into(), conditions: Vec::new() }
+    }
+
+    /// Only on behalf of this account, so that the service cannot be talked into it from another one.
+    #[must_use]
+    pub fn for_account(mut self, account: &Val<String>) -> Self {
+        self.conditions.push(("StringEquals", "aws:SourceAccount", account.node.clone()));
+        self
+    }
+
+    /// Only on behalf of resources whose ARN is like this (`*` and `?` as wildcards).
+    #[must_use]
+    pub fn for_arn_like(mut self, arn: &Val<Arn>) -> Self {
+        self.conditions.push(("ArnLike", "aws:SourceArn", arn.node.clone()));
+        self
+    }
+
+    pub(crate) fn trust_policy(&self) -> Node {
+        let mut statement = IndexMap::from([
+            ("Effect".to_owned(), Node::text("Allow")),
+            ("Principal".to_owned(), Node::map([("Service", Node::text(self.service.as_str()))])),
+            ("Action".to_owned(), Node::text("sts:AssumeRole")),
+        ]);
+        if !self.conditions.is_empty() {
+            let tests = self.conditions.iter();
+            let tests = tests.map(|(operator, key, value)| (*operator, Node::map([(*key, value.clone())])));
+            statement.insert("Condition".to_owned(), Node::map(tests));
+        }
+        policy_document(vec![Node::Map(statement)])
+    }
+}

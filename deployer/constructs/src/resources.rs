@@ -1,0 +1,7 @@
+//! The resource types in use, one file per service; properties nobody here sets are left out.
+
+pub mod events;
+pub mod iam;
+pub mod lambda;
+pub mod logs;
+pub mod states;

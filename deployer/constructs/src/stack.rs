@@ -1,0 +1,264 @@
+//! The stack: parameters, conditions, resources and outputs under the ids they were given, checked as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+
+use crate::asset::Asset;
+use crate::condition::{Condition, Predicate};
+use crate::parameter::{Declaration, Parameter, ParameterType};
+use crate::problem::{Problem, Problems};
+use crate::resource::{Handle, Resource};
+use crate::template::{ParameterInfo, Template};
+use crate::value::{Node, Val};
+
+/// A stack in the making.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    description: String,
+    parameters: IndexMap<String, Declaration>,
+    conditions: IndexMap<String, Node>,
+    resources: IndexMap<String, Node>,
+    outputs: IndexMap<String, Node>,
+    assets: Vec<Asset>,
+    problems: Vec<Problem>,
+}
+
+impl Stack {
+    /// An empty stack with a sentence that says what it is for.
+    pub fn new(description: impl Into<String>) -> Self {
+        Stack {
+            description: description.into(),
+            parameters: IndexMap::new(),
+            conditions: IndexMap::new(),
+            resources: IndexMap::new(),
+            outputs: IndexMap::new(),
+            assets: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Adds a parameter and returns its value.
+    pub fn parameter<T: ParameterType>(&mut self, id: &str, parameter: &Parameter<T>) -> Val<T> {
+        self.claim(id, "parameter");
+        self.problems.extend(parameter.problems(id));
+        self.parameters.insert(id.to_owned(), parameter.declaration());
+        Val::of(Node::Ref(id.to_owned()))
+    }
+
+    /// Adds a condition.
+    pub fn condition(&mut self, id: &str, predicate: Predicate) -> Condition {
+        self.check_id(id, "condition");
+        if self.conditions.insert(id.to_owned(), predicate.0).is_some() {
+            self.problems.push(Problem::new(format!("condition '{id}'"), "the id is used twice"));
+        }
+        Condition::named(id)
+    }
+
+    /// Adds a resource under exactly this logical id.
+    pub fn add<R: Resource>(&mut self, id: &str, resource: R) -> Handle<R> {
+        self.claim(id, "resource");
+        let at = format!("resource '{id}'");
+        self.problems.extend(resource.problems().into_iter().map(|message| Problem::new(&at, message)));
+        let node =
+            Node::map([("Type", Node::text(R::TYPE)), ("Properties", resource.properties().into_node())]);
+        self.resources.insert(id.to_owned(), node);
+        Handle::named(id)
+    }
+
+    /// Adds an output: a value that the deployed stack tells under this name.
+    pub fn output<T>(&mut self, id: &str, description: &str, value: &Val<T>) {
+        self.check_id(id, "output");
+        let node = Node::map([("Description", Node::text(description)), ("Value", value.node.clone())]);
+        if self.outputs.insert(id.to_owned(), node).is_some() {
+            self.problems.push(Problem::new(format!("output '{id}'"), "the id is used twice"));
+        }
+    }
+
+    /// Adds a file that must be in place before the stack is deployed.
+    pub fn asset(&mut self, asset: &Asset) {
+        let at = format!("asset '{}'", asset.file_name());
+        self.problems.extend(asset.problems().into_iter().map(|message| Problem::new(&at, message)));
+        if !self.assets.contains(asset) {
+            self.assets.push(asset.clone());
+        }
+    }
+
+    /// The template.
+    ///
+    /// The same stack gives the same bytes: everything keeps the order in which it was added.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the stack, together.
+    pub fn synth(&self) -> Result<Template, Problems> {
+        let mut problems = self.problems.clone();
+        self.check_sizes(&mut problems);
+        let used = self.check_references(&mut problems);
+        for id in self.parameters.keys().filter(|id| !used.values.contains(id.as_str())) {
+            problems.push(Problem::new(format!("parameter '{id}'"), "nothing uses it"));
+        }
+        for id in self.conditions.keys().filter(|id| !used.conditions.contains(id.as_str())) {
+            problems.push(Problem::new(format!("condition '{id}'"), "nothing uses it"));
+        }
+        problems.extend(self.cycle());
+        if problems.is_empty() { Ok(self.template()) } else { Err(Problems(problems)) }
+    }
+
+    fn claim(&mut self, id: &str, what: &str) {
+        self.check_id(id, what);
+        if self.parameters.contains_key(id) || self.resources.contains_key(id) {
+            let message = "the id is used twice; parameters and resources share their ids";
+            self.problems.push(Problem::new(format!("{what} '{id}'"), message));
+        }
+    }
+
+    fn check_id(&mut self, id: &str, what: &str) {
+        // CloudFormation's limit for logical ids, in characters.
+        const LONGEST: usize = 255;
+        if id.is_empty() || id.len() > LONGEST || !id.chars().all(|c| c.is_ascii_alphanumeric()) {
+            let message =
+                format!("an id has 1 to {LONGEST} letters and digits (A-Z, a-z, 0-9) and nothing else");
+            self.problems.push(Problem::new(format!("{what} '{id}'"), message));
+        }
+    }
+
+    /// CloudFormation's quotas for one template.
+    fn check_sizes(&self, problems: &mut Vec<Problem>) {
+        let counts = [
+            ("parameters", self.parameters.len(), 200),
+            ("resources", self.resources.len(), 500),
+            ("outputs", self.outputs.len(), 200),
+        ];
+        for (what, count, most) in counts {
+            if count > most {
+                let message = format!("there are {count} {what}; CloudFormation takes at most {most}");
+                problems.push(Problem::new("stack", message));
+            }
+        }
+        if self.resources.is_empty() {
+            problems.push(Problem::new("stack", "there are no resources; CloudFormation wants at least one"));
+        }
+    }
+
+    /// Everything with its place in words: conditions, resources, outputs.
+    fn parts(&self) -> impl Iterator<Item = (String, &Node)> {
+        let conditions = self.conditions.iter().map(|(id, node)| (format!("condition '{id}'"), node));
+        let resources = self.resources.iter().map(|(id, node)| (format!("resource '{id}'"), node));
+        let outputs = self.outputs.iter().map(|(id, node)| (format!("output '{id}'"), node));
+        conditions.chain(resources).chain(outputs)
+    }
+
+    fn check_references(&self, problems: &mut Vec<Problem>) -> Used {
+        let mut used = Used::default();
+        for (at, part) in self.parts() {
+            part.walk(&mut |node| match node {
+                Node::Ref(id) => {
+                    let known = id.starts_with("AWS::")
+                        || self.parameters.contains_key(id)
+                        || self.resources.contains_key(id);
+                    if !known {
+                        let message = format!("it refers to '{id}', which is neither parameter nor resource");
+                        problems.push(Problem::new(&at, message));
+                    }
+                    used.values.insert(id.clone());
+                }
+                Node::GetAtt(id, attribute) => {
+                    if !self.resources.contains_key(id) {
+                        let message = format!("it wants '{attribute}' of '{id}', which is no resource");
+                        problems.push(Problem::new(&at, message));
+                    }
+                }
+                Node::If(condition, ..) => {
+                    if !self.conditions.contains_key(condition) {
+                        problems.push(Problem::new(
+                            &at,
+                            format!("it depends on '{condition}', which is no condition"),
+                        ));
+                    }
+                    used.conditions.insert(condition.clone());
+                }
+                _ => {}
+            });
+        }
+        used
+    }
+
+    /// Resources that wait for each other, if there are any.
+    fn cycle(&self) -> Option<Problem> {
+        let needs: BTreeMap<&str, BTreeSet<String>> =
+            self.resources.iter().map(|(id, node)| (id.as_str(), needed_by(node))).collect();
+        let mut finished = BTreeSet::new();
+        for id in self.resources.keys() {
+            let mut way = Vec::new();
+            if let Some(cycle) = follow(id, &needs, &mut way, &mut finished) {
+                let message = format!("resources wait for each other: {}", cycle.join(" → "));
+                return Some(Problem::new("stack", message));
+            }
+        }
+        None
+    }
+
+    fn template(&self) -> Template {
+        let mut sections = vec![
+            ("AWSTemplateFormatVersion", Node::text("2010-09-09")),
+            ("Description", Node::text(self.description.as_str())),
+        ];
+        let parameters = self.parameters.iter().map(|(id, declared)| (id.clone(), declared.node.clone()));
+        let all = [
+            ("Parameters", parameters.collect()),
+            ("Conditions", self.conditions.clone()),
+            ("Resources", self.resources.clone()),
+            ("Outputs", self.outputs.clone()),
+        ];
+        sections.extend(
+            all.into_iter()
+                .filter(|(_, members)| !members.is_empty())
+                .map(|(name, members)| (name, Node::Map(members))),
+        );
+        let parameters = self.parameters.iter().map(|(name, declared)| ParameterInfo {
+            name: name.clone(),
+            kind: declared.kind,
+            description: declared.description.clone(),
+            default: declared.default.clone(),
+        });
+        Template { root: Node::map(sections), parameters: parameters.collect(), assets: self.assets.clone() }
+    }
+}
+
+#[derive(Default)]
+struct Used {
+    values: BTreeSet<String>,
+    conditions: BTreeSet<String>,
+}
+
+fn needed_by(node: &Node) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    node.walk(&mut |node| {
+        if let Node::Ref(id) | Node::GetAtt(id, _) = node {
+            ids.insert(id.clone());
+        }
+    });
+    ids
+}
+
+/// Goes depth first along what `id` needs; the way back to itself, if there is one.
+fn follow(
+    id: &str,
+    needs: &BTreeMap<&str, BTreeSet<String>>,
+    way: &mut Vec<String>,
+    finished: &mut BTreeSet<String>,
+) -> Option<Vec<String>> {
+    if let Some(start) = way.iter().position(|before| before == id) {
+        let mut cycle = way.split_off(start);
+        cycle.push(id.to_owned());
+        return Some(cycle);
+    }
+    if finished.contains(id) {
+        return None;
+    }
+    way.push(id.to_owned());
+    let found = needs.get(id).and_then(|ids| ids.iter().find_map(|next| follow(next, needs, way, finished)));
+    way.pop();
+    finished.insert(id.to_owned());
+    found
+}
