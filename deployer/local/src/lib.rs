@@ -13,6 +13,7 @@ pub mod ids;
 pub mod lambda;
 pub mod logs;
 pub mod params;
+mod protocol;
 pub mod s3;
 pub mod states;
 pub mod store;

@@ -1,5 +1,7 @@
 //! Buckets and objects.
 
+pub(crate) mod http;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

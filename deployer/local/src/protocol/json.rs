@@ -1,0 +1,62 @@
+//! The JSON protocols 1.0 and 1.1 of Step Functions, Logs and EventBridge: the operation in a header, JSON both ways.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{Request, Response, response, set};
+use crate::{ApiError, Aws, Caller, Service};
+
+/// Answers a request.
+pub async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: &Request) -> Response {
+    let prefix = match service {
+        Service::States => "AWSStepFunctions.",
+        Service::Logs => "Logs_20140328.",
+        _ => "AWSEvents.",
+    };
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let result = match (target.strip_prefix(prefix), input(&request.body)) {
+        (None, _) => {
+            let message = format!("the X-Amz-Target header must be {prefix}OPERATION, not \"{target}\"");
+            Err(ApiError::new(400, "UnknownOperationException", message))
+        }
+        (_, Err(e)) => Err(e),
+        (Some(operation), Ok(input)) => aws.call(caller, service, operation, input).await,
+    };
+    match result {
+        Ok(output) => {
+            let media_type = match service {
+                Service::States => "application/x-amz-json-1.0",
+                _ => "application/x-amz-json-1.1",
+            };
+            let body = if output.is_null() { "{}".to_owned() } else { output.to_string() };
+            response(200, media_type, body, &request.id)
+        }
+        Err(e) => error(&e, &request.id),
+    }
+}
+
+/// A body that is a JSON object, or nothing for an empty one.
+pub fn input(body: &[u8]) -> Result<Value, ApiError> {
+    let wrong = |message: String| ApiError::new(400, "SerializationException", message);
+    if body.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    match serde_json::from_slice(body) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        Ok(_) => Err(wrong("the body must be a JSON object".to_owned())),
+        Err(e) => Err(wrong(format!("the body is not JSON: {e}"))),
+    }
+}
+
+/// An error as the JSON protocols write it.
+pub fn error(error: &ApiError, id: &str) -> Response {
+    let mut body = Map::new();
+    body.insert("__type".to_owned(), error.code.clone().into());
+    body.insert("message".to_owned(), error.message.clone().into());
+    body.extend(error.details.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    let body = Value::Object(body).to_string();
+    let mut response = response(error.status, "application/x-amz-json-1.1", body, id);
+    set(&mut response, "x-amzn-errortype", &error.code);
+    response
+}

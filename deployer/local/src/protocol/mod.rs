@@ -1,0 +1,143 @@
+//! From an HTTP request to a service's operation and back, in AWS's protocols.
+//!
+//! A request passes the [`guard`], is read for who signs it and for which service ([`signature`]), its [`body`] is read
+//! within that service's limit, and the service's protocol takes over: [`query`], [`json`], [`rest`], or S3's own
+//! ([`crate::s3`]).
+
+mod body;
+mod guard;
+mod json;
+mod query;
+mod rest;
+pub(crate) mod signature;
+pub(crate) mod xml;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use self::signature::Signer;
+use crate::{ApiError, Aws, Caller, Service, ids, s3};
+
+/// An answer.
+pub(crate) type Response = http::Response<Full<Bytes>>;
+
+/// A request whose body has been read.
+pub(crate) struct Request {
+    pub method: Method,
+    /// As sent: percent-encoded, with its slash.
+    pub path: String,
+    /// As sent, without the question mark.
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub id: String,
+}
+
+impl Request {
+    /// A header's value, when it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The parameters of the query, decoded.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
+    }
+}
+
+/// Answers a request. The work is done in a task of its own: a client that goes away does not stop it half-way, and a
+/// panic ends nothing but the request.
+pub(crate) async fn answer(aws: Arc<Aws>, request: http::Request<Incoming>) -> Response {
+    let id = ids::uuid();
+    let work = tokio::spawn(dispatch(aws, request, id.clone()));
+    work.await.unwrap_or_else(|_| {
+        let message = "the local endpoint failed; this is a bug of it, please report what was called";
+        json::error(&ApiError::new(500, "InternalFailure", message), &id)
+    })
+}
+
+async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Err(e) = guard::check(&parts) {
+        return json::error(&e, &id);
+    }
+    let signer = match signature::read(&parts) {
+        Ok(signer) => signer,
+        Err(e) => return json::error(&e, &id),
+    };
+    let service = signer.service;
+    let read = async {
+        let caller = caller(&aws, &signer, &parts.headers)?;
+        Ok((caller, body::read(&parts.headers, body, service).await?))
+    };
+    let (caller, body) = match read.await {
+        Ok(read) => read,
+        Err(e) => return error(service, &e, &id, &parts.method),
+    };
+    let request = Request {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body,
+        id,
+    };
+    match service {
+        Service::CloudFormation | Service::Iam | Service::Sts => {
+            query::serve(&aws, &caller, service, &request).await
+        }
+        Service::Events | Service::Logs | Service::States => {
+            json::serve(&aws, &caller, service, &request).await
+        }
+        Service::Lambda => rest::serve(&aws, &caller, &request).await,
+        Service::S3 => s3::http::serve(&aws, &caller, request).await,
+    }
+}
+
+fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    match &signer.access_key_id {
+        Some(key) => aws.iam.caller(key),
+        None if signer.service == Service::S3 => Ok(Caller::Anonymous),
+        None => {
+            let message = if headers.contains_key("authorization") {
+                "The request's Authorization header is not one of AWS Signature Version 4"
+            } else {
+                "Missing Authentication Token: sign the request; any access key will do"
+            };
+            Err(ApiError::new(403, "MissingAuthenticationToken", message))
+        }
+    }
+}
+
+/// An error in a service's protocol.
+fn error(service: Service, error: &ApiError, id: &str, method: &Method) -> Response {
+    match service {
+        Service::CloudFormation | Service::Iam | Service::Sts => query::error(service, error, id),
+        Service::Events | Service::Logs | Service::States => json::error(error, id),
+        Service::Lambda => rest::error(error, id),
+        Service::S3 => s3::http::error(error, id, method, ""),
+    }
+}
+
+/// An answer of a status, a media type and a body, with its request id.
+pub(crate) fn response(status: u16, media_type: &'static str, body: impl Into<Bytes>, id: &str) -> Response {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !media_type.is_empty() {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    set(&mut response, "x-amzn-requestid", id);
+    response
+}
+
+/// Sets a header, unless its value cannot be one.
+pub(crate) fn set(response: &mut Response, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+}
