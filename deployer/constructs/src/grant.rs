@@ -143,13 +143,6 @@ impl Principal {
         self
     }
 
-    /// Only on behalf of resources whose ARN is like this (`*` and `?` as wildcards).
-    #[must_use]
-    pub fn for_arn_like(mut self, arn: &Val<Arn>) -> Self {
-        self.conditions.push(("ArnLike", "aws:SourceArn", arn.node.clone()));
-        self
-    }
-
     pub(crate) fn trust_policy(&self) -> Node {
         let mut statement = IndexMap::from([
             ("Effect".to_owned(), Node::text("Allow")),

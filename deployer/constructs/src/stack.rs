@@ -151,36 +151,36 @@ impl Stack {
     fn check_references(&self, problems: &mut Vec<Problem>) -> Used {
         let mut used = Used::default();
         for (at, part) in self.parts() {
-            part.walk(&mut |node| match node {
-                Node::Ref(id) => {
-                    let known = id.starts_with("AWS::")
-                        || self.parameters.contains_key(id)
-                        || self.resources.contains_key(id);
-                    if !known {
-                        let message = format!("it refers to '{id}', which is neither parameter nor resource");
-                        problems.push(Problem::new(&at, message));
+            part.walk(&mut |node| {
+                let unknown = match node {
+                    Node::Ref(id) => {
+                        used.values.insert(id.clone());
+                        (!self.is_value(id))
+                            .then(|| format!("'{id}', which is neither parameter nor resource"))
                     }
-                    used.values.insert(id.clone());
-                }
-                Node::GetAtt(id, attribute) => {
-                    if !self.resources.contains_key(id) {
-                        let message = format!("it wants '{attribute}' of '{id}', which is no resource");
-                        problems.push(Problem::new(&at, message));
+                    Node::GetAtt(id, _) => {
+                        (!self.resources.contains_key(id)).then(|| format!("'{id}', which is no resource"))
                     }
-                }
-                Node::If(condition, ..) => {
-                    if !self.conditions.contains_key(condition) {
-                        problems.push(Problem::new(
-                            &at,
-                            format!("it depends on '{condition}', which is no condition"),
-                        ));
+                    Node::If(id, ..) => {
+                        used.conditions.insert(id.clone());
+                        (!self.conditions.contains_key(id)).then(|| format!("'{id}', which is no condition"))
                     }
-                    used.conditions.insert(condition.clone());
-                }
-                _ => {}
+                    _ => None,
+                };
+                problems.extend(unknown.map(|what| Problem::new(&at, format!("it refers to {what}"))));
             });
         }
+        for (id, predicate) in &self.conditions {
+            for resource in needed_by(predicate).iter().filter(|id| self.resources.contains_key(*id)) {
+                let message = format!("it depends on the resource '{resource}'; only parameters can decide");
+                problems.push(Problem::new(format!("condition '{id}'"), message));
+            }
+        }
         used
+    }
+
+    fn is_value(&self, id: &str) -> bool {
+        id.starts_with("AWS::") || self.parameters.contains_key(id) || self.resources.contains_key(id)
     }
 
     /// Resources that wait for each other, if there are any.

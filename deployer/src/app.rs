@@ -1,0 +1,74 @@
+//! The power-tuning stack, in Rust: what `up` deploys and `synth` prints.
+//!
+//! [`Stack::synth`] puts the rooms together: [`parameters`] (what may be chosen at deployment), [`functions`] (the six
+//! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things)
+//! and [`aborts`] (cleaning up after executions that were stopped). Only `constructs` is needed here: no AWS client,
+//! no file, no clock.
+
+mod aborts;
+mod functions;
+mod grants;
+mod machine;
+pub mod parameters;
+
+use constructs::{Asset, Location, Problems, Template, Val, pseudo, text};
+
+pub use constructs::lambda::Architecture;
+
+/// The stack's name unless another is chosen.
+pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
+
+/// The output that holds the state machine's ARN.
+pub const STATE_MACHINE_OUTPUT: &str = "StateMachineARN";
+
+/// The logical id of the function that cleans up after a run; `deployer cleanup` invokes it by hand.
+pub const CLEANER: &str = "cleaner";
+
+/// The logical id of the state machine.
+pub const STATE_MACHINE: &str = "powerTuningStateMachine";
+
+/// What is decided at synthesis; everything else is a template parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    /// What the functions were built for.
+    pub architecture: Architecture,
+    /// The zip with the one `bootstrap` of all six functions.
+    pub functions: Asset,
+}
+
+impl Stack {
+    /// The stack for functions whose zip has this SHA-256 (hexadecimal) and is, or will be, at the location.
+    pub fn new(architecture: Architecture, functions_sha256: impl Into<String>, location: Location) -> Self {
+        Stack { architecture, functions: Asset::zip("functions", functions_sha256, location) }
+    }
+
+    /// The template.
+    ///
+    /// # Errors
+    /// A hash that is none; anything else would be a mistake in this module.
+    pub fn synth(&self) -> Result<Template, Problems> {
+        let mut stack = constructs::Stack::new(
+            "deployer: finds the memory size at which a Lambda function is cheapest or fastest, by measuring it",
+        );
+        stack.asset(&self.functions);
+        let choices = parameters::declare(&mut stack);
+        let name = machine::name(&choices);
+        let functions = functions::add(&mut stack, self, &choices, &name);
+        let machine = machine::add(&mut stack, &choices, &name, &functions);
+        aborts::add(&mut stack, &machine, &functions.cleaner);
+        stack.output(STATE_MACHINE_OUTPUT, "The state machine that runs power tuning", &machine.arn());
+        stack.synth()
+    }
+}
+
+/// The default name of the bucket for assets: one per account and region.
+#[must_use]
+pub fn asset_bucket() -> Val<String> {
+    text!["deployer-assets-", pseudo::account_id(), "-", pseudo::region()]
+}
+
+/// The default name of the bucket for assets where account and region are known.
+#[must_use]
+pub fn asset_bucket_in(account: &str, region: &str) -> String {
+    format!("deployer-assets-{account}-{region}")
+}
