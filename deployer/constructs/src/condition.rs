@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::value::{Node, Val};
+use crate::node::Node;
+use crate::value::Val;
 
 /// A named condition of a stack.
 #[derive(Clone, PartialEq, Eq)]

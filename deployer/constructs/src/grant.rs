@@ -6,7 +6,8 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::condition::Condition;
-use crate::value::{Arn, Node, Val};
+use crate::node::Node;
+use crate::value::{Arn, Val};
 
 /// Leave to perform some actions on some resources: one `Allow` statement of a policy.
 #[derive(Debug, Clone, PartialEq)]

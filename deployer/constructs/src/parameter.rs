@@ -2,8 +2,8 @@
 
 use serde_json::Number;
 
+use crate::node::Node;
 use crate::problem::Problem;
-use crate::value::Node;
 
 /// A type that a parameter can have.
 pub trait ParameterType {

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 
 use indexmap::IndexMap;
 
-use crate::value::{Node, Val};
+use crate::node::Node;
+use crate::value::Val;
 
 /// A resource type of CloudFormation, as a plain struct of typed values.
 pub trait Resource {

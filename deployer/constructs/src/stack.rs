@@ -6,11 +6,12 @@ use indexmap::IndexMap;
 
 use crate::asset::Asset;
 use crate::condition::{Condition, Predicate};
+use crate::node::Node;
 use crate::parameter::{Declaration, Parameter, ParameterType};
 use crate::problem::{Problem, Problems};
 use crate::resource::{Handle, Resource};
 use crate::template::{ParameterInfo, Template};
-use crate::value::{Node, Val};
+use crate::value::Val;
 
 /// A stack in the making.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::asset::Asset;
-use crate::value::Node;
+use crate::node::Node;
 
 /// A template that passed every check.
 #[derive(Debug, Clone, PartialEq)]

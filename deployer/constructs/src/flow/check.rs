@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::{Course, Next};
+use super::state::{Course, Next, ResultPath};
 use super::{Flow, State};
+use crate::node::Node;
 use crate::problem::Problem;
-use crate::value::Node;
 
 /// Step Functions' own limit for a state's name, in characters.
 const LONGEST_NAME: usize = 80;
@@ -68,11 +68,15 @@ impl Flow {
         self.states.iter().any(|(other, _)| other == name)
     }
 
-    /// Every state must be reachable from the start, and an end from every state.
+    /// Every state must be reachable from the start, and an end from every state. A state that leads nowhere is
+    /// reported as that, so it counts as an end here: one mistake is told once.
     fn check_ways(&self, problems: &mut Vec<Problem>) {
         let mut reached = BTreeSet::from([self.start.as_str()]);
+        let over = |state: &State| {
+            ends(state) || leads_nowhere(state) || targets(state).iter().any(|target| !self.has(target))
+        };
         let mut ending: BTreeSet<&str> =
-            self.states.iter().filter(|(_, state)| ends(state)).map(|(name, _)| name.as_str()).collect();
+            self.states.iter().filter(|(_, state)| over(state)).map(|(name, _)| name.as_str()).collect();
         // Once per state is enough: every round adds at least one or none is left to add.
         for _ in &self.states {
             for (name, state) in &self.states {
@@ -84,12 +88,11 @@ impl Flow {
                 }
             }
         }
-        for (name, state) in &self.states {
+        for (name, _) in &self.states {
             if !reached.contains(name.as_str()) && self.has(&self.start) {
                 problems.push(Problem::new(at(name), "no way from the start leads here"));
             }
-            let open = targets(state).iter().any(|target| !self.has(target)) || leads_nowhere(state);
-            if !ending.contains(name.as_str()) && !open {
+            if !ending.contains(name.as_str()) {
                 problems.push(Problem::new(at(name), "no way from here leads to an end"));
             }
         }
@@ -164,7 +167,7 @@ fn check_course(course: &Course, say: &mut dyn FnMut(String)) {
     if course.next.is_none() {
         say("it neither ends nor leads anywhere; add next() or end()".to_owned());
     }
-    if let super::ResultPath::At(path) = &course.result_path {
+    if let ResultPath::At(path) = &course.result_path {
         check_path("ResultPath", path, say);
     }
     if let Some(path) = &course.output_path {

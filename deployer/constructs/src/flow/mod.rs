@@ -5,12 +5,14 @@
 //! The language is Amazon States Language with JSONPath.
 
 mod check;
+mod recovery;
 mod state;
 
 use crate::grant::Grant;
-use crate::value::Node;
+use crate::node::Node;
 
-pub use state::{Catch, Choice, Fail, Map, ResultPath, Retry, State, Task, Test};
+pub use recovery::{Catch, Retry};
+pub use state::{Choice, Fail, Map, State, Task, Test};
 
 /// The states of a machine, or of a map's inner machine, and where it starts.
 #[derive(Debug, Clone)]

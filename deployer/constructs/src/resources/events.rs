@@ -1,7 +1,8 @@
 //! EventBridge: rules that pass events on.
 
+use crate::node::Node;
 use crate::resource::{Handle, Properties, Resource};
-use crate::value::{Arn, Node, Val};
+use crate::value::{Arn, Val};
 
 /// What an event on the account's default bus must look like: one of the given values in every named field.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,9 @@
 //! IAM: roles, made of whom they trust and what was granted to them.
 
 use crate::grant::{Grant, Principal, policy_of};
+use crate::node::Node;
 use crate::resource::{Handle, Properties, Resource};
-use crate::value::{Arn, Node, Val};
+use crate::value::{Arn, Val};
 
 /// `AWS::IAM::Role`, with its grants as one inline policy.
 #[derive(Debug, Clone)]

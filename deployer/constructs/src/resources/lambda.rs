@@ -5,8 +5,9 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use crate::grant::Grant;
+use crate::node::Node;
 use crate::resource::{Handle, Properties, Resource};
-use crate::value::{Arn, Node, Val};
+use crate::value::{Arn, Val};
 
 /// The processors a function's code is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,9 @@
 //! Step Functions: a state machine, which runs a checked [`Flow`].
 
 use crate::flow::Flow;
+use crate::node::Node;
 use crate::resource::{Handle, Properties, Resource};
-use crate::value::{Arn, Node, Val};
+use crate::value::{Arn, Val};
 
 /// `AWS::StepFunctions::StateMachine`, of the standard type.
 #[derive(Debug, Clone)]

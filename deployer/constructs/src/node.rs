@@ -1,0 +1,219 @@
+//! The tree that a template is: JSON, and CloudFormation's intrinsic functions.
+//!
+//! The lowest layer. It stays a tree until the very end, so that a stack can be checked for dangling references and
+//! cycles before it becomes text.
+
+use indexmap::IndexMap;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Number;
+
+/// What a template consists of: JSON with CloudFormation's intrinsic functions as nodes of their own.
+///
+/// Serializes to the JSON that CloudFormation reads. Maps keep the order in which they were filled, whatever
+/// features `serde_json` was built with, so the same stack always gives the same bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node {
+    /// JSON `null`.
+    Null,
+    /// JSON `true` or `false`.
+    Bool(bool),
+    /// A JSON number.
+    Number(Number),
+    /// A JSON string.
+    Text(String),
+    /// A JSON array.
+    List(Vec<Node>),
+    /// A JSON object, in the order of insertion.
+    Map(IndexMap<String, Node>),
+    /// `Ref` to a parameter, a resource or a pseudo parameter.
+    Ref(String),
+    /// `Fn::GetAtt`: an attribute of a resource.
+    GetAtt(String, String),
+    /// Pieces of text put together; `Fn::Sub` where that can express it, `Fn::Join` otherwise.
+    Concat(Vec<Node>),
+    /// `Fn::Join` of a list with a separator.
+    Join(String, Box<Node>),
+    /// `Fn::Select`: one element of a list, counted from 0.
+    Select(usize, Box<Node>),
+    /// `Fn::Split` of a text at a separator.
+    Split(String, Box<Node>),
+    /// `Fn::If`: the first value where the named condition holds, else the second.
+    If(String, Box<Node>, Box<Node>),
+    /// `AWS::NoValue`: the property or list element is left out.
+    NoValue,
+}
+
+impl Node {
+    /// Text from pieces: nested pieces are flattened and neighbouring literals merged.
+    pub(crate) fn concat(pieces: impl IntoIterator<Item = Node>) -> Node {
+        fn push(into: &mut Vec<Node>, piece: Node) {
+            match piece {
+                Node::Concat(inner) => inner.into_iter().for_each(|inner| push(into, inner)),
+                Node::Text(text) if text.is_empty() => {}
+                Node::Text(text) => match into.last_mut() {
+                    Some(Node::Text(before)) => before.push_str(&text),
+                    _ => into.push(Node::Text(text)),
+                },
+                other => into.push(other),
+            }
+        }
+        let mut flat = Vec::new();
+        pieces.into_iter().for_each(|piece| push(&mut flat, piece));
+        match flat.len() {
+            0 => Node::Text(String::new()),
+            1 => flat.remove(0),
+            _ => Node::Concat(flat),
+        }
+    }
+
+    /// An object from its members, in the given order.
+    pub(crate) fn map<K: Into<String>>(members: impl IntoIterator<Item = (K, Node)>) -> Node {
+        Node::Map(members.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    }
+
+    /// A literal string.
+    pub(crate) fn text(text: impl Into<String>) -> Node {
+        Node::Text(text.into())
+    }
+
+    /// A JSON value without expressions, its objects' members sorted by name.
+    pub(crate) fn from_json(value: &serde_json::Value) -> Node {
+        use serde_json::Value;
+        match value {
+            Value::Null => Node::Null,
+            Value::Bool(flag) => Node::Bool(*flag),
+            Value::Number(number) => Node::Number(number.clone()),
+            Value::String(text) => Node::Text(text.clone()),
+            Value::Array(items) => Node::List(items.iter().map(Node::from_json).collect()),
+            Value::Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_by_key(|(name, _)| *name);
+                Node::map(members.into_iter().map(|(name, value)| (name.clone(), Node::from_json(value))))
+            }
+        }
+    }
+
+    /// Calls `visit` for this node and everything beneath it.
+    pub(crate) fn walk(&self, visit: &mut dyn FnMut(&Node)) {
+        visit(self);
+        match self {
+            Node::List(items) | Node::Concat(items) => items.iter().for_each(|item| item.walk(visit)),
+            Node::Map(members) => members.values().for_each(|member| member.walk(visit)),
+            Node::Join(_, inner) | Node::Select(_, inner) | Node::Split(_, inner) => inner.walk(visit),
+            Node::If(_, then, otherwise) => {
+                then.walk(visit);
+                otherwise.walk(visit);
+            }
+            Node::Null
+            | Node::Bool(_)
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Ref(_)
+            | Node::GetAtt(..)
+            | Node::NoValue => {}
+        }
+    }
+
+    /// The node as JSON *text* that may contain expressions: what a property like `DefinitionString` holds.
+    ///
+    /// Expressions stand inside quotes, so they must yield text free of characters that JSON escapes; ARNs and
+    /// names are.
+    pub(crate) fn json_text(&self) -> Node {
+        let mut pieces = Vec::new();
+        self.write_json_text(0, &mut pieces);
+        Node::concat(pieces)
+    }
+
+    fn write_json_text(&self, depth: usize, out: &mut Vec<Node>) {
+        fn line(out: &mut Vec<Node>, depth: usize) {
+            out.push(Node::Text(format!("\n{}", "  ".repeat(depth))));
+        }
+        fn quoted(text: &str) -> Node {
+            Node::Text(serde_json::Value::from(text).to_string())
+        }
+        match self {
+            Node::Null => out.push(Node::text("null")),
+            Node::Bool(flag) => out.push(Node::Text(flag.to_string())),
+            Node::Number(number) => out.push(Node::Text(number.to_string())),
+            Node::Text(text) => out.push(quoted(text)),
+            Node::List(items) if items.is_empty() => out.push(Node::text("[]")),
+            Node::List(items) => {
+                out.push(Node::text("["));
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(Node::text(","));
+                    }
+                    line(out, depth + 1);
+                    item.write_json_text(depth + 1, out);
+                }
+                line(out, depth);
+                out.push(Node::text("]"));
+            }
+            Node::Map(members) if members.is_empty() => out.push(Node::text("{}")),
+            Node::Map(members) => {
+                out.push(Node::text("{"));
+                for (index, (name, member)) in members.iter().enumerate() {
+                    if index > 0 {
+                        out.push(Node::text(","));
+                    }
+                    line(out, depth + 1);
+                    out.push(quoted(name));
+                    out.push(Node::text(": "));
+                    member.write_json_text(depth + 1, out);
+                }
+                line(out, depth);
+                out.push(Node::text("}"));
+            }
+            expression => {
+                out.push(Node::text("\""));
+                out.push(expression.clone());
+                out.push(Node::text("\""));
+            }
+        }
+    }
+}
+
+/// The text of `Fn::Sub` for these pieces, or `None` if a piece needs another function.
+fn substitution(pieces: &[Node]) -> Option<String> {
+    pieces
+        .iter()
+        .map(|piece| match piece {
+            Node::Text(text) => Some(text.replace("${", "${!")),
+            Node::Ref(id) => Some(format!("${{{id}}}")),
+            Node::GetAtt(id, attribute) => Some(format!("${{{id}.{attribute}}}")),
+            _ => None,
+        })
+        .collect()
+}
+
+fn function<S: Serializer>(serializer: S, name: &str, argument: &impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(name, argument)?;
+    map.end()
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Node::Null => serializer.serialize_unit(),
+            Node::Bool(flag) => serializer.serialize_bool(*flag),
+            Node::Number(number) => number.serialize(serializer),
+            Node::Text(text) => serializer.serialize_str(text),
+            Node::List(items) => items.serialize(serializer),
+            Node::Map(members) => members.serialize(serializer),
+            Node::Ref(id) => function(serializer, "Ref", id),
+            Node::GetAtt(id, attribute) => function(serializer, "Fn::GetAtt", &[id, attribute]),
+            Node::Concat(pieces) => match substitution(pieces) {
+                Some(text) => function(serializer, "Fn::Sub", &text),
+                None => function(serializer, "Fn::Join", &("", pieces)),
+            },
+            Node::Join(separator, list) => function(serializer, "Fn::Join", &(separator, list)),
+            Node::Select(index, list) => function(serializer, "Fn::Select", &(index, list)),
+            Node::Split(separator, text) => function(serializer, "Fn::Split", &(separator, text)),
+            Node::If(condition, then, otherwise) => {
+                function(serializer, "Fn::If", &(condition, then, otherwise))
+            }
+            Node::NoValue => function(serializer, "Ref", &"AWS::NoValue"),
+        }
+    }
+}
