@@ -1,0 +1,228 @@
+//! The connection: one `SdkConfig` for AWS, another endpoint, or the one embedded in this program.
+//!
+//! Nothing past this module knows which of them answers. With `--local` the endpoint is started here, in this process, on its
+//! saved state, and the SDK is pointed at it with credentials that mean nothing; nothing of the user's AWS
+//! configuration is read then.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+mod error;
+
+pub use error::{Call, CallError};
+
+use crate::events::Place;
+use crate::failure::Advice;
+use crate::settings::{Settings, Target};
+
+/// A connection that knows who is calling.
+pub struct Aws {
+    config: SdkConfig,
+    place: Place,
+    endpoint: Option<local_aws::Endpoint>,
+}
+
+impl Aws {
+    /// Connects to where the settings point, and asks who is calling.
+    ///
+    /// # Errors
+    /// No region, no credentials or ones that are refused; an endpoint that does not answer; a state folder in use.
+    pub async fn connect(settings: &Settings) -> anyhow::Result<Self> {
+        let (config, endpoint, state) = match &settings.target {
+            Target::Aws { profile, region, endpoint_url } => {
+                let config =
+                    configuration(profile.as_deref(), region.clone(), endpoint_url.as_deref()).await?;
+                (config, None, None)
+            }
+            Target::Local { state, region } => {
+                let endpoint = start_endpoint(0, state, region).await?;
+                (local_configuration(endpoint.url(), region), Some(endpoint), Some(state.clone()))
+            }
+        };
+        let Some(region) = config.region().map(ToString::to_string) else {
+            return Err(anyhow::anyhow!("no region is set")).hint(
+                "say --region eu-west-1, set AWS_REGION, or write it into the profile with `aws configure`",
+            );
+        };
+        let mut aws = Self {
+            place: Place {
+                account: String::new(),
+                region,
+                caller: String::new(),
+                endpoint: config.endpoint_url().map(str::to_owned),
+                state,
+            },
+            config,
+            endpoint,
+        };
+        match aws.identity().await {
+            Ok((account, caller)) => {
+                aws.place.account = account;
+                aws.place.caller = caller;
+                Ok(aws)
+            }
+            Err(error) => {
+                aws.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The account's number and the caller's ARN.
+    async fn identity(&self) -> anyhow::Result<(String, String)> {
+        let answer = aws_sdk_sts::Client::new(&self.config)
+            .get_caller_identity()
+            .send()
+            .await
+            .called("sts:GetCallerIdentity")
+            .context("asking whose credentials these are")?;
+        Ok((answer.account.unwrap_or_default(), answer.arn.unwrap_or_default()))
+    }
+
+    /// Where calls go, and as whom.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The configuration every client is made from.
+    #[must_use]
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Whether the endpoint in this program answers.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
+    /// How long to wait between two looks at something that is under way: AWS limits how often one may ask.
+    #[must_use]
+    pub fn poll_interval(&self) -> Duration {
+        if self.place.endpoint.is_some() { Duration::from_millis(50) } else { Duration::from_secs(2) }
+    }
+
+    /// A client of CloudFormation.
+    #[must_use]
+    pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.config)
+    }
+
+    /// A client of Lambda.
+    #[must_use]
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config)
+    }
+
+    /// A client of Step Functions.
+    #[must_use]
+    pub fn states(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+
+    /// A client of S3. Other endpoints than AWS's own have no host name per bucket.
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(self.place.endpoint.is_some())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// Ends the embedded endpoint, if there is one: what it was asked to do asynchronously is done first.
+    pub async fn close(self) {
+        if let Some(endpoint) = self.endpoint {
+            endpoint.stop().await;
+        }
+    }
+}
+
+/// Starts the embedded endpoint on a state folder.
+///
+/// # Errors
+/// A port or a folder that is in use or cannot be used.
+pub async fn start_endpoint(port: u16, state: &Path, region: &str) -> anyhow::Result<local_aws::Endpoint> {
+    let options = local_aws::Options { port, state: state.to_owned(), region: region.to_owned() };
+    local_aws::Endpoint::start(options).await.context("starting the local endpoint")
+}
+
+/// Waits for Ctrl-C, or for SIGTERM where there is such a thing.
+///
+/// # Errors
+/// When the system does not let us listen for it.
+pub async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+async fn configuration(
+    profile: Option<&str>,
+    region: Option<String>,
+    endpoint_url: Option<&str>,
+) -> anyhow::Result<SdkConfig> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https_client()?)
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(10)).build());
+    if let Ok(name) = AppName::new("deployer") {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    if let Some(url) = endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    Ok(loader.load().await)
+}
+
+/// TLS by rustls and ring with the system's certificates, or those of `AWS_CA_BUNDLE` as other AWS tools do.
+fn https_client() -> anyhow::Result<SharedHttpClient> {
+    let builder = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring));
+    let Some(bundle) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
+        return Ok(builder.build_https());
+    };
+    let pem = std::fs::read(&bundle).with_context(|| {
+        format!("reading the certificates that AWS_CA_BUNDLE names, {}", bundle.display())
+    })?;
+    let store = tls::TrustStore::empty().with_pem_certificate(pem);
+    let context =
+        tls::TlsContext::builder().with_trust_store(store).build().context("reading AWS_CA_BUNDLE")?;
+    Ok(builder.tls_context(context).build_https())
+}
+
+/// Faults may be injected into the endpoint, so there are retries here as well; they just need not be patient.
+fn local_configuration(url: &str, region: &str) -> SdkConfig {
+    let credentials = Credentials::new("local", "local", None, None, "deployer --local");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(Builder::new().build_http())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(url)
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(50)),
+        )
+        .build()
+}

@@ -1,0 +1,254 @@
+//! The assets of the stack: zips with one executable, `bootstrap`, each.
+//!
+//! They are found beside the program (a release is such a folder), else built by it from the workspace it came from:
+//! [`workspace`] knows where that is and whether anything changed, [`cargo`] builds, [`package`] zips. Nothing is
+//! built again while its sources are the same.
+
+mod cargo;
+mod package;
+mod workspace;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::events::Events;
+use crate::failure::Advice;
+
+/// The processor of a Lambda function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Architecture {
+    /// AWS's own processors.
+    #[serde(rename = "arm64")]
+    Arm64,
+    /// Intel's and AMD's.
+    #[serde(rename = "x86_64")]
+    X86_64,
+}
+
+impl Architecture {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Arm64, Self::X86_64];
+
+    /// This machine's.
+    #[must_use]
+    pub const fn host() -> Self {
+        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
+    }
+
+    /// Its name in Lambda.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "arm64" | "aarch64" => Ok(Self::Arm64),
+            "x86_64" | "x86-64" | "amd64" => Ok(Self::X86_64),
+            _ => Err("must be arm64 or x86_64".to_owned()),
+        }
+    }
+}
+
+/// What an executable is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// This machine, quickly: on top of what was compiled for this program already.
+    Host,
+    /// AWS Lambda: static, small.
+    Lambda(Architecture),
+}
+
+impl Flavour {
+    /// The processor it is for.
+    #[must_use]
+    pub fn architecture(self) -> Architecture {
+        match self {
+            Self::Host => Architecture::host(),
+            Self::Lambda(architecture) => architecture,
+        }
+    }
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("this machine"),
+            Self::Lambda(architecture) => write!(f, "AWS Lambda on {architecture}"),
+        }
+    }
+}
+
+/// An executable that goes into a zip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The six functions of the state machine.
+    Functions,
+    /// The sample functions to tune.
+    Samples,
+}
+
+impl Program {
+    /// What its zips are called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Functions => "functions",
+            Self::Samples => "samples",
+        }
+    }
+
+    /// The binary of the crate `functions`.
+    const fn binary(self) -> &'static str {
+        match self {
+            Self::Functions => "bootstrap",
+            Self::Samples => "samples",
+        }
+    }
+}
+
+/// A zip that is ready to be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The processor it is for.
+    pub architecture: Architecture,
+}
+
+impl Asset {
+    /// The name its file has wherever we put it: `functions-arm64.zip`.
+    #[must_use]
+    pub fn file_name(program: Program, architecture: Architecture) -> String {
+        format!("{}-{architecture}.zip", program.name())
+    }
+}
+
+/// Why there is no asset.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Neither a release's folder nor a workspace.
+    #[error("there is no {file} beside the program, and the sources it was built from are not in {}", .workspace.display())]
+    Nowhere {
+        /// The zip's name.
+        file: String,
+        /// Where the sources were.
+        workspace: PathBuf,
+    },
+    /// A file that cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A zip that cannot be written.
+    #[error("{}: {source}", .path.display())]
+    Zip {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: zip::result::ZipError,
+    },
+    /// A tool that is not installed.
+    #[error("{tool} is needed to build for {what}, and it is not installed")]
+    ToolMissing {
+        /// Which.
+        tool: String,
+        /// What for.
+        what: String,
+        /// How to get it.
+        install: String,
+    },
+    /// A tool that failed.
+    #[error("`{command}` failed:\n{output}")]
+    Tool {
+        /// What was run.
+        command: String,
+        /// The end of what it said.
+        output: String,
+    },
+}
+
+impl BuildError {
+    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+}
+
+/// The zip of a program, found or built.
+///
+/// # Errors
+/// [`BuildError`], with the command that installs what is missing as its hint.
+pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyhow::Result<Asset> {
+    let file = Asset::file_name(program, flavour.architecture());
+    if let Some(path) = workspace::beside_program(&file) {
+        events.detail(format!("using {}", path.display()));
+        return Ok(package::describe(path, flavour.architecture())?);
+    }
+    let Some(workspace) = workspace::Workspace::find() else {
+        let workspace = workspace::origin();
+        return Err(BuildError::Nowhere { file, workspace })
+            .hint("run the program inside its release folder, or build it from its repository again");
+    };
+    let sources = workspace.fingerprint(flavour)?;
+    if let Some(asset) = workspace.fresh(program, flavour, &sources) {
+        events.detail(format!("{} is up to date", asset.path.display()));
+        return Ok(asset);
+    }
+    let built = cargo::build(&workspace, flavour, events).await;
+    let executables = match built {
+        Err(BuildError::ToolMissing { tool, what, install }) => {
+            let hint = format!("install it with: {install}");
+            return Err(BuildError::ToolMissing { tool, what, install }).hint(hint);
+        }
+        other => other?,
+    };
+    // Both programs come out of one build; keeping both saves the other's turn.
+    for other in [Program::Functions, Program::Samples] {
+        let executable = executables.of(other).to_owned();
+        let path = workspace.zip_path(other, flavour);
+        let asset = tokio::task::spawn_blocking(move || package::zip(&executable, path, flavour)).await??;
+        workspace.remember(other, flavour, &sources, &asset)?;
+        events.finished(format!("built {} ({})", file_of(&asset), megabytes(asset.bytes)));
+    }
+    match workspace.fresh(program, flavour, &sources) {
+        Some(asset) => Ok(asset),
+        None => Err(anyhow::anyhow!("the sources changed while they were being built")).hint("run it again"),
+    }
+}
+
+fn file_of(asset: &Asset) -> String {
+    asset.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A size for people.
+#[must_use]
+pub fn megabytes(bytes: u64) -> String {
+    // Sizes of zips are far below 2^52 bytes.
+    #[allow(clippy::cast_precision_loss)]
+    let mb = bytes as f64 / 1e6;
+    format!("{mb:.1} MB")
+}

@@ -1,0 +1,140 @@
+//! The arguments of the verbs that deal with the stack and its assets.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{EVERYWHERE, is_false};
+
+/// The stack's parameters. What is not given keeps the value it was deployed with.
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ParameterArgs {
+    /// Memory sizes to try by default, in MB: 128,512,1024, or ALL for 128 to 3008 in steps of 64
+    #[arg(long, value_name = "LIST")]
+    pub(crate) power_values: Option<String>,
+    /// Where the chart page is hosted
+    #[arg(long, value_name = "URL")]
+    pub(crate) visualization_url: Option<String>,
+    /// The functions that may be tuned: an ARN, or an ARN with wildcards
+    #[arg(long, value_name = "ARN")]
+    pub(crate) lambda_resource: Option<String>,
+    /// How long one pass of measuring may take, in seconds: 10 to 900
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) total_execution_timeout: Option<String>,
+    /// A policy that bounds every role of the stack
+    #[arg(long, value_name = "ARN")]
+    pub(crate) permissions_boundary: Option<String>,
+    /// The bucket that payloads may be read from
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) payload_s3_bucket: Option<String>,
+    /// The keys in it that may be read; may have wildcards
+    #[arg(long, value_name = "KEY")]
+    pub(crate) payload_s3_key: Option<String>,
+    /// How long logs are kept
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) log_retention_days: Option<String>,
+    /// Security groups, to run inside a VPC
+    #[arg(long, value_name = "LIST")]
+    pub(crate) security_group_ids: Option<String>,
+    /// Subnets, to run inside a VPC
+    #[arg(long, value_name = "LIST")]
+    pub(crate) subnet_ids: Option<String>,
+    /// What the state machine's name begins with
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) state_machine_name_prefix: Option<String>,
+}
+
+/// How the stack is deployed.
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DeployArgs {
+    /// Processor of the deployed functions: arm64 or x86_64 [default: arm64; on this machine its own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) architecture: Option<String>,
+    /// Tags of the stack and its resources: team=web,cost-center=42
+    #[arg(long, value_name = "LIST")]
+    pub(crate) tags: Vec<String>,
+    /// The role CloudFormation takes on
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role_arn: Option<String>,
+    /// A bucket for the assets, instead of one that is made for them
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) assets_bucket: Option<String>,
+}
+
+/// `up`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(after_help = EVERYWHERE)]
+pub struct UpArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) deploy: DeployArgs,
+    #[command(flatten, next_help_heading = "Parameters (what is not given keeps its deployed value)")]
+    #[serde(flatten)]
+    pub(crate) parameters: ParameterArgs,
+}
+
+/// `preview`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(after_help = EVERYWHERE)]
+#[serde(rename_all = "kebab-case")]
+pub struct PreviewArgs {
+    /// End with 0 when nothing would change, 2 when something would, 1 on failure
+    #[arg(long)]
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) detailed_exitcode: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) deploy: DeployArgs,
+    #[command(flatten, next_help_heading = "Parameters (what is not given keeps its deployed value)")]
+    #[serde(flatten)]
+    pub(crate) parameters: ParameterArgs,
+}
+
+/// `synth`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(after_help = EVERYWHERE)]
+pub struct SynthArgs {
+    /// Write template.json and the assets it names here, instead of the template to stdout
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<String>,
+    /// Processor of the functions: arm64 or x86_64 [default: arm64]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) architecture: Option<String>,
+}
+
+/// `build`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EVERYWHERE)]
+pub struct BuildArgs {
+    #[command(subcommand)]
+    pub(crate) what: BuildWhat,
+}
+
+/// What is to be built.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BuildWhat {
+    /// The zip that holds the six Lambda functions
+    #[command(after_help = EVERYWHERE)]
+    Functions(BuildFunctionsArgs),
+}
+
+/// `build functions`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+pub struct BuildFunctionsArgs {
+    /// Where functions-<ARCHITECTURE>.zip goes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<String>,
+    /// As AWS runs it, static and small: arm64, x86_64 or both [default: for this machine, quickly]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) architecture: Option<String>,
+}
+
+/// `local`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(after_help = EVERYWHERE)]
+pub struct LocalArgs {
+    /// The port on 127.0.0.1; 0 takes any free one [default: 4566]
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<String>,
+}

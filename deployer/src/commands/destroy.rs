@@ -1,0 +1,122 @@
+//! `destroy`: deletes the stack and what was uploaded for it, and nothing else.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use anyhow::Context as _;
+use aws_sdk_cloudformation::Client;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::up;
+use crate::aws::Call;
+use crate::context::Context;
+use crate::deployment::Deployment;
+use crate::deployment::bucket::Bucket;
+use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};
+use crate::deployment::stack::Stack;
+use crate::events::Event;
+use crate::failure::hinted;
+use crate::outcome::Outcome;
+
+/// What is gone. As JSON: `{"stack","deleted":bool,"assetsDeleted":n}`; `deleted` is false where there was no stack.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Destroyed {
+    stack: String,
+    deleted: bool,
+    assets_deleted: usize,
+}
+
+impl fmt::Display for Destroyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stack, deleted, assets_deleted } = self;
+        if *deleted {
+            write!(f, "The stack {stack} is deleted")?;
+        } else {
+            write!(f, "There is no stack {stack}")?;
+        }
+        match assets_deleted {
+            0 => f.write_str("."),
+            1 => f.write_str("; an uploaded asset is deleted as well."),
+            n => write!(f, "; {n} uploaded assets are deleted as well."),
+        }
+    }
+}
+
+/// Shows what goes, asks, and deletes it.
+///
+/// # Errors
+/// No terminal to confirm on; a stack that is protected; what could not be deleted.
+pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
+    context.can_confirm()?;
+    let aws = context.aws().await?;
+    let name = &context.settings.stack_name;
+    let deployment = Deployment::new(aws, name, &context.events);
+    let stack = deployment.at_rest().await?;
+    // Ours is always looked at: an interrupted `destroy` may have left assets in it.
+    let mut buckets = BTreeSet::from([Bucket::new(aws, None, &context.events).name().to_owned()]);
+    if let Some(stack) = &stack {
+        if stack.protected {
+            return Err(hinted(
+                anyhow::anyhow!("the stack {name} is protected against deletion"),
+                format!(
+                    "if it is to go: aws cloudformation update-termination-protection \
+                     --no-enable-termination-protection --stack-name {name}"
+                ),
+            ));
+        }
+        let client = aws.cloudformation();
+        let resources = resources(&client, stack).await?;
+        buckets.extend(code_buckets(&client, stack, name).await?);
+        context.events.emit(Event::Changes(Difference {
+            stack: name.clone(),
+            operation: Operation::Delete,
+            resources,
+            ..Difference::default()
+        }));
+        if !context.confirm("Delete this?")? {
+            anyhow::bail!("declined; nothing was changed");
+        }
+        deployment.delete(stack, None).await?;
+    }
+    let mut assets_deleted = 0;
+    for bucket in buckets {
+        let bucket = Bucket::new(aws, Some(&bucket), &context.events);
+        assets_deleted += bucket.clear(&format!("{name}/"), |key| up::is_asset_of(name, key)).await?;
+    }
+    Outcome::new(&Destroyed { stack: name.clone(), deleted: stack.is_some(), assets_deleted })
+}
+
+async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Vec<ResourceDifference>> {
+    let mut pages = client.list_stack_resources().stack_name(&stack.id).into_paginator().send();
+    let mut resources = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page =
+            page.called("cloudformation:ListStackResources").context("listing the stack's resources")?;
+        for resource in page.stack_resource_summaries.unwrap_or_default() {
+            let gone = resource.resource_status().is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+            if !gone {
+                resources.push(ResourceDifference {
+                    action: Action::Remove,
+                    logical_id: resource.logical_resource_id.unwrap_or_default(),
+                    resource_type: resource.resource_type.unwrap_or_default(),
+                    properties: Vec::new(),
+                });
+            }
+        }
+    }
+    Ok(resources)
+}
+
+/// The buckets that hold assets of ours, according to the deployed template: `up` may have been told to use another one.
+async fn code_buckets(client: &Client, stack: &Stack, name: &str) -> anyhow::Result<BTreeSet<String>> {
+    let answer = client.get_template().stack_name(&stack.id).send().await;
+    let answer = answer.called("cloudformation:GetTemplate").context("reading the deployed template")?;
+    let template: Value =
+        serde_json::from_str(answer.template_body().unwrap_or_default()).unwrap_or_default();
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    let codes = resources.map(|(_, resource)| &resource["Properties"]["Code"]);
+    let ours = codes.filter(|code| code["S3Key"].as_str().is_some_and(|key| up::is_asset_of(name, key)));
+    Ok(ours.filter_map(|code| code["S3Bucket"].as_str().map(str::to_owned)).collect())
+}

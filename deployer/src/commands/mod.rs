@@ -1,0 +1,67 @@
+//! What is done. One file per verb: its resolved options, its work, and the value it hands back.
+//!
+//! # How to add a verb
+//! 1. `cli/`: a clap `Args` type that derives `Serialize` with `rename_all = "kebab-case"`, values as `Option<String>`
+//!    (text; booleans `#[serde(skip_serializing_if = "is_false")]`), and a variant of [`crate::cli::Verb`]. Its
+//!    options thereby exist in the environment and in `deployer.toml` as well.
+//! 2. `commands/<verb>.rs`: `Options` (typed, resolved) and `run(options, &Context) -> anyhow::Result<Outcome>`. Reach
+//!    AWS through [`Context::aws`], tell what happens through [`Context::events`] (add variants to
+//!    [`crate::events::Event`] and their line to [`crate::progress`]), ask through [`Context::confirm`] after
+//!    [`Context::can_confirm`], print nothing. Hand back `Outcome::new(&value)`, value being `Display + Serialize`.
+//! 3. A variant of [`Command`] and its arm in [`Command::run`]; an arm in `settings/verbs.rs` that takes the options out of the
+//!    reader with functions of `settings::values`.
+//!
+//! Errors: context says what was being done ("creating the change set"), advice goes into
+//! [`hint`](crate::failure::Advice::hint), wrong usage is [`Usage`](crate::failure::Usage) before anything is touched.
+
+pub mod build;
+pub mod completions;
+pub mod destroy;
+pub mod local;
+pub mod outputs;
+pub mod preview;
+pub mod synth;
+pub mod up;
+
+use crate::context::Context;
+use crate::outcome::Outcome;
+
+/// A verb with its options.
+#[derive(Debug)]
+pub enum Command {
+    /// Deploy, or bring up to date.
+    Up(up::Options),
+    /// Show what `up` would change.
+    Preview(preview::Options),
+    /// Show the stack's outputs.
+    Outputs,
+    /// Delete the stack.
+    Destroy,
+    /// Write the template.
+    Synth(synth::Options),
+    /// Build the functions' zips.
+    BuildFunctions(build::Options),
+    /// Run the endpoint in the foreground.
+    Local(local::Options),
+    /// Print a completion script.
+    Completions(clap_complete::Shell),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Whatever made it fail, ready to be shown.
+    pub async fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Up(options) => up::run(options, context).await,
+            Self::Preview(options) => preview::run(options, context).await,
+            Self::Outputs => outputs::run(context).await,
+            Self::Destroy => destroy::run(context).await,
+            Self::Synth(options) => synth::run(options, context).await,
+            Self::BuildFunctions(options) => build::run(options, context).await,
+            Self::Local(options) => local::run(options, context).await,
+            Self::Completions(shell) => completions::run(shell),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `preview`: the change set that `up` would execute, shown and withdrawn.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::up::{self, Plan};
+use crate::context::Context;
+use crate::deployment::Deployment;
+use crate::deployment::change_set::Proposal;
+use crate::deployment::difference::{Difference, Operation};
+use crate::deployment::stack::Condition;
+use crate::failure::hinted;
+use crate::outcome::{Outcome, Status};
+
+/// The resolved options of `preview`.
+#[derive(Debug)]
+pub struct Options {
+    /// Whether the exit status tells changes from none.
+    pub detailed_exit_code: bool,
+    /// What `up` would be called with.
+    pub deploy: up::Options,
+}
+
+/// What `up` would change. As JSON: `{"changes":bool,"difference":{…}|null}`.
+#[derive(Debug, Serialize)]
+pub struct Preview {
+    changes: bool,
+    difference: Option<Difference>,
+    #[serde(skip)]
+    stack: String,
+}
+
+impl fmt::Display for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.difference {
+            Some(difference) => difference.fmt(f),
+            None => write!(f, "The stack {} is up to date.", self.stack),
+        }
+    }
+}
+
+/// Asks CloudFormation what `up` would change, and changes nothing.
+///
+/// # Errors
+/// A state of the stack in which nobody can tell; whatever CloudFormation refuses.
+pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    let Options { detailed_exit_code, deploy } = options;
+    let aws = context.aws().await?;
+    let name = &context.settings.stack_name;
+    let deployment = Deployment::new(aws, name, &context.events);
+    let stack = deployment.find().await?;
+    if let Some(stack) = &stack {
+        match stack.condition() {
+            Condition::DeleteStuck => return Err(up::delete_stuck(stack)),
+            Condition::RollbackStuck => {
+                let reason = stack.reason.as_deref().unwrap_or("no reason given");
+                return Err(hinted(
+                    anyhow::anyhow!(
+                        "taking back a failed update of {name} got stuck ({}): {reason}",
+                        stack.status
+                    ),
+                    "`deployer up` continues that first",
+                ));
+            }
+            Condition::Busy => {
+                return Err(hinted(
+                    anyhow::anyhow!("an operation is under way: {name} is in {}", stack.status),
+                    "`deployer up` follows it to its end; or ask again later",
+                ));
+            }
+            Condition::NeverCreated | Condition::Reviewed | Condition::Ready => {}
+        }
+    }
+    let plan = Plan::make(deploy, context, aws).await?;
+    let difference = match &stack {
+        Some(stack) if stack.condition() == Condition::NeverCreated => {
+            Some(Difference::from_nothing(name, Operation::Replace, &plan.wanted.template))
+        }
+        Some(stack) if deployment.is_up_to_date(stack, &plan.wanted).await? => None,
+        _ => {
+            let plan = plan.for_preview(context, aws).await?;
+            context.events.started("asking CloudFormation what would change");
+            match deployment.propose(stack.as_ref(), &plan.wanted).await? {
+                Proposal::Unchanged => None,
+                Proposal::Changes(change_set) => {
+                    deployment.withdraw(&change_set).await?;
+                    Some(change_set.difference)
+                }
+            }
+        }
+    };
+    let status =
+        if detailed_exit_code && difference.is_some() { Status::UsageOrChanges } else { Status::Done };
+    let preview = Preview { changes: difference.is_some(), difference, stack: name.clone() };
+    Ok(Outcome::new(&preview)?.with_status(status))
+}

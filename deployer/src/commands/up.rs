@@ -1,0 +1,238 @@
+//! `up`: build → template → assets → change set → what changes → confirmation → execution → outputs.
+
+use anyhow::Context as _;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::outputs::Deployed;
+use crate::app;
+use crate::aws::Aws;
+use crate::build::{self, Architecture, Asset, Flavour, Program};
+use crate::context::Context;
+use crate::deployment::Deployment;
+use crate::deployment::bucket::Bucket;
+use crate::deployment::change_set::{Proposal, Wanted};
+use crate::deployment::difference::{Difference, Operation};
+use crate::deployment::parameters::Parameters;
+use crate::deployment::stack::{Condition, Stack};
+use crate::events::Event;
+use crate::failure::{Advice, hinted};
+use crate::outcome::Outcome;
+
+/// The resolved options of `up`, and of `preview` alike.
+#[derive(Debug)]
+pub struct Options {
+    /// What the functions are built for.
+    pub flavour: Flavour,
+    /// Tags; none leaves them as they are.
+    pub tags: Option<Vec<(String, String)>>,
+    /// The role that CloudFormation takes on.
+    pub role_arn: Option<String>,
+    /// The bucket for assets; none for our own.
+    pub assets_bucket: Option<String>,
+    /// The parameters that were given.
+    pub parameters: Parameters,
+}
+
+/// Deploys the stack, or brings it up to date.
+///
+/// # Errors
+/// No terminal to confirm on; whatever stands in the way of the deployment, its first failure first.
+pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    context.can_confirm()?;
+    let aws = context.aws().await?;
+    let deployment = Deployment::new(aws, &context.settings.stack_name, &context.events);
+    let stack = ready(&deployment, deployment.at_rest().await?, context).await?;
+    let plan = Plan::make(options, context, aws).await?;
+
+    if let Some(stack) = &stack
+        && deployment.is_up_to_date(stack, &plan.wanted).await?
+    {
+        return Outcome::new(&Deployed::new("unchanged", stack, aws.place()));
+    }
+    let plan = plan.with_assets(context, aws).await?;
+    let mut stack = stack;
+    let mut confirmed = false;
+    if let Some(failed) = stack.take_if(|stack| stack.condition() == Condition::NeverCreated) {
+        let name = &context.settings.stack_name;
+        let difference = Difference::from_nothing(name, Operation::Replace, &plan.wanted.template);
+        context.events.emit(Event::Changes(difference));
+        if !context.confirm("Delete what is left and deploy again?")? {
+            return declined();
+        }
+        confirmed = true;
+        deployment.delete(&failed, plan.wanted.role_arn.as_deref()).await?;
+    }
+    context.events.started("asking CloudFormation what would change");
+    let change_set = match deployment.propose(stack.as_ref(), &plan.wanted).await? {
+        Proposal::Changes(change_set) => change_set,
+        Proposal::Unchanged => {
+            let stack = stack.context("the change set of a new stack is empty")?;
+            return Outcome::new(&Deployed::new("unchanged", &stack, aws.place()));
+        }
+    };
+    if !confirmed {
+        context.events.emit(Event::Changes(change_set.difference.clone()));
+        if !context.confirm("Deploy these changes?")? {
+            deployment.withdraw(&change_set).await?;
+            return declined();
+        }
+    }
+    let stack = deployment.execute(&change_set).await?;
+    let change = if change_set.difference.operation == Operation::Update { "updated" } else { "created" };
+    Outcome::new(&Deployed::new(change, &stack, aws.place()))
+}
+
+fn declined() -> anyhow::Result<Outcome> {
+    Err(anyhow::anyhow!("declined; nothing was changed"))
+}
+
+/// The stack in a state that can be worked with. What is stuck is freed, after asking, or explained.
+async fn ready(
+    deployment: &Deployment<'_>,
+    stack: Option<Stack>,
+    context: &Context,
+) -> anyhow::Result<Option<Stack>> {
+    let Some(stack) = stack else { return Ok(None) };
+    match stack.condition() {
+        Condition::DeleteStuck => Err(delete_stuck(&stack)),
+        Condition::RollbackStuck => {
+            let reason = stack.reason.as_deref().unwrap_or("no reason given");
+            context.events.warning(format!(
+                "an earlier update of {} failed, and taking it back got stuck ({}): {reason}",
+                stack.name, stack.status
+            ));
+            if !context.confirm("Continue taking it back first?")? {
+                declined()?;
+            }
+            deployment.continue_rollback(&stack).await?;
+            deployment.find().await
+        }
+        _ => Ok(Some(stack)),
+    }
+}
+
+/// The failure of a stack that was to be deleted and is still there.
+pub(super) fn delete_stuck(stack: &Stack) -> anyhow::Error {
+    let reason = stack.reason.as_deref().unwrap_or("no reason given");
+    hinted(
+        anyhow::anyhow!("deleting the stack {} failed earlier ({}): {reason}", stack.name, stack.status),
+        "remove what is in the way, then `deployer destroy`; after that it can be deployed again",
+    )
+}
+
+/// What is to be deployed, and the asset it refers to.
+pub(super) struct Plan {
+    /// The stack to be.
+    pub(super) wanted: Wanted,
+    asset: Asset,
+    key: String,
+    bucket: Option<String>,
+}
+
+impl Plan {
+    /// Builds the functions, or finds them built, and writes the template for them. Nothing is uploaded yet.
+    pub(super) async fn make(options: Options, context: &Context, aws: &Aws) -> anyhow::Result<Self> {
+        let Options { flavour, tags, role_arn, assets_bucket, parameters } = options;
+        let asset = build::asset(Program::Functions, flavour, &context.events).await?;
+        let bucket = Bucket::new(aws, assets_bucket.as_deref(), &context.events);
+        let place = constructs::Location::Bucket(bucket.name().into());
+        let functions =
+            constructs::Asset::zip(asset_name(&context.settings.stack_name), &asset.sha256, place);
+        let key = functions.file_name();
+        let stack = app::Stack { architecture: architecture(asset.architecture), functions };
+        let template: Value = serde_json::from_str(&stack.synth()?.to_compact_json())?;
+        let wanted = Wanted { template, parameters, tags, role_arn, template_url: None };
+        Ok(Self { wanted, asset, key, bucket: assets_bucket })
+    }
+
+    /// The same with everything it refers to in its bucket.
+    pub(super) async fn with_assets(mut self, context: &Context, aws: &Aws) -> anyhow::Result<Self> {
+        let bucket = Bucket::new(aws, self.bucket.as_deref(), &context.events);
+        bucket.ensure().await?;
+        bucket.upload(&self.asset, &self.key).await?;
+        if let Some(text) = self.wanted.too_long() {
+            self.wanted.template_url = Some(upload_template(&bucket, &text, context, aws).await?);
+        }
+        Ok(self)
+    }
+
+    /// The same ready for a change set that will not be executed: nothing is uploaded but a template that is too long to be
+    /// sent.
+    pub(super) async fn for_preview(mut self, context: &Context, aws: &Aws) -> anyhow::Result<Self> {
+        if let Some(text) = self.wanted.too_long() {
+            let bucket = Bucket::new(aws, self.bucket.as_deref(), &context.events);
+            bucket
+                .ensure()
+                .await
+                .hint("the template is too long to be sent, so `preview` needs the bucket, too")?;
+            self.wanted.template_url = Some(upload_template(&bucket, &text, context, aws).await?);
+        }
+        Ok(self)
+    }
+}
+
+async fn upload_template(
+    bucket: &Bucket<'_>,
+    text: &str,
+    context: &Context,
+    aws: &Aws,
+) -> anyhow::Result<String> {
+    let hash: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = format!("{}/template-{hash}.json", context.settings.stack_name);
+    bucket.upload_text(&key, text).await?;
+    let place = aws.place();
+    Ok(match &place.endpoint {
+        Some(endpoint) => format!("{}/{}/{key}", endpoint.trim_end_matches('/'), bucket.name()),
+        None if place.region.starts_with("cn-") => {
+            format!("https://{}.s3.{}.amazonaws.com.cn/{key}", bucket.name(), place.region)
+        }
+        None => format!("https://{}.s3.{}.amazonaws.com/{key}", bucket.name(), place.region),
+    })
+}
+
+/// Assets lie in a folder per stack, so that deleting a stack cannot take away another one's.
+pub(super) fn asset_name(stack_name: &str) -> String {
+    format!("{stack_name}/{}", Program::Functions.name())
+}
+
+/// Whether a key in the bucket is one that deploying this stack has put there.
+pub(super) fn is_asset_of(stack_name: &str, key: &str) -> bool {
+    let Some(file) = key.strip_prefix(stack_name).and_then(|rest| rest.strip_prefix('/')) else {
+        return false;
+    };
+    let hash = file
+        .strip_prefix("functions-")
+        .and_then(|rest| rest.strip_suffix(".zip"))
+        .or_else(|| file.strip_prefix("template-").and_then(|rest| rest.strip_suffix(".json")));
+    hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+pub(super) fn architecture(architecture: Architecture) -> app::Architecture {
+    match architecture {
+        Architecture::Arm64 => app::Architecture::Arm64,
+        Architecture::X86_64 => app::Architecture::X86_64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_we_uploaded_for_this_stack_is_ours() {
+        let hash = "a".repeat(64);
+        assert!(is_asset_of("s", &format!("s/functions-{hash}.zip")));
+        assert!(is_asset_of("s", &format!("s/template-{hash}.json")));
+        for other in [
+            format!("other/functions-{hash}.zip"),
+            format!("s2/functions-{hash}.zip"),
+            format!("functions-{hash}.zip"),
+            "s/functions-1.zip".to_owned(),
+            format!("s/mine-{hash}.zip"),
+            format!("s/functions-{hash}.zip/x"),
+        ] {
+            assert!(!is_asset_of("s", &other), "{other}");
+        }
+    }
+}

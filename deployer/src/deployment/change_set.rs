@@ -1,0 +1,265 @@
+//! Proposes a change as a change set, and carries it out or withdraws it.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{Capability, Change, ChangeSetStatus, ChangeSetType, Tag};
+use serde_json::Value;
+
+use super::Deployment;
+use super::difference::{Difference, Operation, ValueChange};
+use super::parameters::{Parameters, declared};
+use super::stack::{Condition, Stack};
+use super::watch::{OperationFailed, Watch};
+use crate::aws::{Call, CallError};
+use crate::failure::{Advice, hinted};
+
+/// CloudFormation takes no longer template in the request itself, in bytes.
+const INLINE: usize = 51_200;
+
+/// What a stack is to become.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The template.
+    pub template: Value,
+    /// Values of its parameters.
+    pub parameters: Parameters,
+    /// Its tags; none leaves them as they are.
+    pub tags: Option<Vec<(String, String)>>,
+    /// The role that CloudFormation takes on; none leaves it as it is.
+    pub role_arn: Option<String>,
+    /// Where the template lies, when it is too long to be sent.
+    pub template_url: Option<String>,
+}
+
+impl Wanted {
+    /// The template's text if it is too long for a request: it has to be uploaded then.
+    #[must_use]
+    pub fn too_long(&self) -> Option<String> {
+        Some(self.template.to_string()).filter(|text| text.len() > INLINE)
+    }
+}
+
+/// What came of a proposal.
+#[derive(Debug)]
+pub enum Proposal {
+    /// The stack is already as it is to be.
+    Unchanged,
+    /// This would change.
+    Changes(Box<ChangeSet>),
+}
+
+/// A change set that can be executed.
+#[derive(Debug)]
+pub struct ChangeSet {
+    id: String,
+    stack_id: String,
+    /// Whether the stack exists only for this proposal.
+    only_reviewed: bool,
+    /// What it would do.
+    pub difference: Difference,
+}
+
+impl Deployment<'_> {
+    /// Whether a stack is exactly as it is to be, as far as template, parameters and tags tell. Much faster than a change
+    /// set, which CloudFormation takes seconds for.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub async fn is_up_to_date(&self, stack: &Stack, wanted: &Wanted) -> anyhow::Result<bool> {
+        let tags = wanted.tags.as_ref().is_none_or(|tags| {
+            tags.len() == stack.tags.len()
+                && tags.iter().all(|(key, value)| stack.tags.get(key) == Some(value))
+        });
+        let settled = matches!(
+            stack.status.as_str(),
+            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE"
+        );
+        if !settled || !tags || !wanted.parameters.change_nothing(&stack.parameters) {
+            return Ok(false);
+        }
+        let request = self.client.get_template().stack_name(&stack.id);
+        let answer = request
+            .send()
+            .await
+            .called("cloudformation:GetTemplate")
+            .context("reading the deployed template")?;
+        let deployed: Option<Value> = serde_json::from_str(answer.template_body().unwrap_or_default()).ok();
+        Ok(deployed.as_ref() == Some(&wanted.template))
+    }
+
+    /// Asks CloudFormation what would change.
+    ///
+    /// # Errors
+    /// A proposal that CloudFormation refuses, with its reason.
+    pub async fn propose(&self, stack: Option<&Stack>, wanted: &Wanted) -> anyhow::Result<Proposal> {
+        let existing = stack.filter(|stack| stack.condition() != Condition::Reviewed);
+        let id = self.create_change_set(existing, wanted).await.context("creating the change set")?;
+        let described = self.described(&id).await?;
+        let change_set = ChangeSet {
+            stack_id: described.stack_id.clone().unwrap_or_else(|| self.name.to_owned()),
+            only_reviewed: existing.is_none(),
+            difference: Difference::default(),
+            id,
+        };
+        if described.status != Some(ChangeSetStatus::CreateComplete) {
+            let reason = described.status_reason.unwrap_or_default();
+            self.withdraw(&change_set).await?;
+            let unchanged = ["didn't contain changes", "No updates are to be performed", "no changes"];
+            if unchanged.iter().any(|text| reason.contains(text)) {
+                return Ok(Proposal::Unchanged);
+            }
+            return Err(anyhow::anyhow!("CloudFormation refuses the change set: {reason}"))
+                .hint("nothing was changed; `deployer synth` writes the template that it is about");
+        }
+        let (first, changes) = self.changes(described).await?;
+        let empty = BTreeMap::new();
+        let (parameters, tags) = existing.map_or((&empty, &empty), |stack| (&stack.parameters, &stack.tags));
+        let after_parameters = pairs(
+            first
+                .parameters()
+                .iter()
+                .map(|p| (p.parameter_key(), p.resolved_value().or(p.parameter_value()))),
+        );
+        // A change set without tags of its own keeps the stack's.
+        let after_tags = match &wanted.tags {
+            Some(wanted) => wanted.iter().cloned().collect(),
+            None => tags.clone(),
+        };
+        let difference = Difference {
+            stack: self.name.to_owned(),
+            operation: if existing.is_none() { Operation::Create } else { Operation::Update },
+            parameters: if existing.is_none() {
+                Vec::new()
+            } else {
+                ValueChange::between(parameters, &after_parameters)
+            },
+            tags: ValueChange::between(tags, &after_tags),
+            resources: Difference::resources(changes),
+        };
+        Ok(Proposal::Changes(Box::new(ChangeSet { difference, ..change_set })))
+    }
+
+    async fn create_change_set(
+        &self,
+        existing: Option<&Stack>,
+        wanted: &Wanted,
+    ) -> Result<String, CallError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let empty = BTreeMap::new();
+        let deployed = existing.map_or(&empty, |stack| &stack.parameters);
+        let parameters = wanted.parameters.for_change_set(&declared(&wanted.template), deployed);
+        let tags = wanted.tags.as_ref().map(|tags| {
+            tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+        });
+        let (body, url) = match &wanted.template_url {
+            Some(url) => (None, Some(url.clone())),
+            None => (Some(wanted.template.to_string()), None),
+        };
+        let answer = self
+            .client
+            .create_change_set()
+            .stack_name(self.name)
+            .change_set_name(format!("deployer-{now}"))
+            .change_set_type(if existing.is_some() { ChangeSetType::Update } else { ChangeSetType::Create })
+            .set_template_body(body)
+            .set_template_url(url)
+            .set_parameters(Some(parameters))
+            .set_tags(tags)
+            .set_role_arn(wanted.role_arn.clone())
+            .capabilities(Capability::CapabilityIam)
+            .send()
+            .await
+            .called("cloudformation:CreateChangeSet")?;
+        Ok(answer.id.unwrap_or_default())
+    }
+
+    /// The change set once CloudFormation has thought about it.
+    async fn described(&self, id: &str) -> anyhow::Result<DescribeChangeSetOutput> {
+        loop {
+            let request = self.client.describe_change_set().change_set_name(id).stack_name(self.name);
+            let answer = request.include_property_values(true).send().await;
+            let answer =
+                answer.called("cloudformation:DescribeChangeSet").context("reading the change set")?;
+            match answer.status() {
+                Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) => {
+                    tokio::time::sleep(self.aws.poll_interval()).await;
+                }
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    /// The first page as it is, and the changes of all pages.
+    async fn changes(
+        &self,
+        mut first: DescribeChangeSetOutput,
+    ) -> anyhow::Result<(DescribeChangeSetOutput, Vec<Change>)> {
+        let mut changes = first.changes.take().unwrap_or_default();
+        let id = first.change_set_id().unwrap_or_default();
+        let mut next = first.next_token().map(str::to_owned);
+        while let Some(token) = next {
+            let request = self.client.describe_change_set().change_set_name(id).stack_name(self.name);
+            let page = request.include_property_values(true).next_token(token).send().await;
+            let page = page.called("cloudformation:DescribeChangeSet").context("reading the change set")?;
+            next = page.next_token().map(str::to_owned);
+            changes.extend(page.changes.unwrap_or_default());
+        }
+        Ok((first, changes))
+    }
+
+    /// Takes a proposal back, with the empty stack that CloudFormation made for it.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub async fn withdraw(&self, change_set: &ChangeSet) -> anyhow::Result<()> {
+        if change_set.only_reviewed {
+            let request = self.client.delete_stack().stack_name(&change_set.stack_id);
+            request
+                .send()
+                .await
+                .called("cloudformation:DeleteStack")
+                .context("withdrawing the change set")?;
+        } else {
+            let request =
+                self.client.delete_change_set().change_set_name(&change_set.id).stack_name(self.name);
+            request
+                .send()
+                .await
+                .called("cloudformation:DeleteChangeSet")
+                .context("withdrawing the change set")?;
+        }
+        Ok(())
+    }
+
+    /// Carries a proposal out and follows it to its end.
+    ///
+    /// # Errors
+    /// The first failure of a resource; Ctrl-C, which leaves CloudFormation at work.
+    pub async fn execute(&self, change_set: &ChangeSet) -> anyhow::Result<Stack> {
+        let (doing, goal) = match change_set.difference.operation {
+            Operation::Create => ("creating", "CREATE_COMPLETE"),
+            _ => ("updating", "UPDATE_COMPLETE"),
+        };
+        let doing = format!("{doing} the stack {}", self.name);
+        let watch = Watch::begin(self.aws, &change_set.stack_id, self.events).await?;
+        self.events.started(doing.clone());
+        let request = self.client.execute_change_set().change_set_name(&change_set.id).stack_name(self.name);
+        request.send().await.called("cloudformation:ExecuteChangeSet").with_context(|| doing.clone())?;
+        let ended = self.follow(watch).await.with_context(|| doing.clone())?;
+        if ended.status != goal {
+            let failed = OperationFailed::of(ended);
+            let hint = failed.hint();
+            return Err(hinted(failed, hint)).with_context(|| doing);
+        }
+        let stack = self.find().await?.ok_or_else(|| anyhow::anyhow!("the stack {} is gone", self.name))?;
+        self.events.finished(format!("the stack {} is in {}", self.name, stack.status));
+        Ok(stack)
+    }
+}
+
+fn pairs<'a>(pairs: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> BTreeMap<String, String> {
+    pairs.filter_map(|(key, value)| Some((key?.to_owned(), value.unwrap_or_default().to_owned()))).collect()
+}

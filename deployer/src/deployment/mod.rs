@@ -1,0 +1,130 @@
+//! CloudFormation: from a template to a stack that is there, and away again.
+//!
+//! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, [`difference`] is that
+//! change for people, [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
+//! its values. [`Deployment`] is what commands use.
+
+pub mod bucket;
+pub mod change_set;
+pub mod difference;
+pub mod parameters;
+pub mod stack;
+pub mod watch;
+
+use anyhow::Context as _;
+use aws_sdk_cloudformation::Client;
+
+use crate::aws::{Aws, Call};
+use crate::events::Events;
+use crate::failure::hinted;
+use stack::{Condition, Stack};
+use watch::{Ended, OperationFailed, Watch, WatchError};
+
+/// One stack, and the means to change it.
+pub struct Deployment<'a> {
+    aws: &'a Aws,
+    client: Client,
+    events: &'a Events,
+    name: &'a str,
+}
+
+impl<'a> Deployment<'a> {
+    /// The stack of this name, which need not be there.
+    #[must_use]
+    pub fn new(aws: &'a Aws, name: &'a str, events: &'a Events) -> Self {
+        Self { aws, client: aws.cloudformation(), events, name }
+    }
+
+    /// The stack, if it is there.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub async fn find(&self) -> anyhow::Result<Option<Stack>> {
+        Stack::find(&self.client, self.name)
+            .await
+            .with_context(|| format!("looking up the stack {}", self.name))
+    }
+
+    /// The stack at rest: when an operation is under way (of an `up` that was interrupted, or of somebody else), it is
+    /// followed to its end first.
+    ///
+    /// # Errors
+    /// Ctrl-C, or a call's failure. How that operation ends is not an error here.
+    pub async fn at_rest(&self) -> anyhow::Result<Option<Stack>> {
+        let Some(stack) = self.find().await? else { return Ok(None) };
+        if stack.condition() != Condition::Busy {
+            return Ok(Some(stack));
+        }
+        self.events
+            .note(format!("{} is in {}: following that operation to its end first", self.name, stack.status));
+        let watch = Watch::begin(self.aws, &stack.id, self.events).await?;
+        self.follow(watch).await?;
+        self.find().await
+    }
+
+    /// Continues taking back an update, where that had got stuck.
+    ///
+    /// # Errors
+    /// What it is stuck on.
+    pub async fn continue_rollback(&self, stack: &Stack) -> anyhow::Result<()> {
+        let watch = Watch::begin(self.aws, &stack.id, self.events).await?;
+        self.events.started("continuing to take back the failed update");
+        let request = self.client.continue_update_rollback().stack_name(&stack.id);
+        request
+            .send()
+            .await
+            .called("cloudformation:ContinueUpdateRollback")
+            .context("continuing the rollback")?;
+        let ended = self.follow(watch).await?;
+        if ended.status == "UPDATE_ROLLBACK_COMPLETE" {
+            self.events.finished("took back the failed update");
+            return Ok(());
+        }
+        let failed = OperationFailed::of(ended);
+        let resource = failed.first.as_ref().map_or("LOGICAL_ID", |event| event.logical_id.as_str());
+        let hint = format!(
+            "repair what it says and run it again, or give that resource up: aws cloudformation \
+             continue-update-rollback --stack-name {} --resources-to-skip {resource}",
+            self.name
+        );
+        Err(hinted(failed, hint)).context("continuing the rollback")
+    }
+
+    /// Deletes the stack and follows that to its end.
+    ///
+    /// # Errors
+    /// What could not be deleted.
+    pub async fn delete(&self, stack: &Stack, role_arn: Option<&str>) -> anyhow::Result<()> {
+        let watch = Watch::begin(self.aws, &stack.id, self.events).await?;
+        self.events.started(format!("deleting the stack {}", self.name));
+        let request =
+            self.client.delete_stack().stack_name(&stack.id).set_role_arn(role_arn.map(str::to_owned));
+        request.send().await.called("cloudformation:DeleteStack").context("deleting the stack")?;
+        let ended = self.follow(watch).await?;
+        if ended.status == "DELETE_COMPLETE" {
+            self.events.finished(format!("deleted the stack {}", self.name));
+            return Ok(());
+        }
+        let failed = OperationFailed::of(ended);
+        let hint = failed.hint();
+        Err(hinted(failed, hint)).context("deleting the stack")
+    }
+
+    async fn follow(&self, watch: Watch<'_>) -> anyhow::Result<Ended> {
+        watch.follow().await.map_err(|error| match error {
+            WatchError::Interrupted => hinted(WatchError::Interrupted, self.how_to_follow()),
+            other => other.into(),
+        })
+    }
+
+    fn how_to_follow(&self) -> String {
+        let name = self.name;
+        if self.aws.is_local() {
+            return "run the same command again: it takes up what was left".to_owned();
+        }
+        format!(
+            "run the same command again to follow it, or look with `aws cloudformation describe-stack-events \
+             --stack-name {name}`; `aws cloudformation cancel-update-stack --stack-name {name}` takes an update back"
+        )
+    }
+}

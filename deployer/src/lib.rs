@@ -1,0 +1,21 @@
+//! Everything the `deployer` program is made of, in the order data flows through it.
+//!
+//! [`cli`] (what was typed) → [`settings`] (what is meant) → [`commands`] (what is done), which use [`app`] (the stack),
+//! [`build`] (its assets) and [`deployment`] (CloudFormation). What happens meanwhile is told as typed
+//! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
+//! [`context`] is what every command gets: the settings, the events and a connection ([`aws`]) made when first asked for.
+//!
+//! How to add a verb is written in [`commands`].
+
+pub mod app;
+pub mod aws;
+pub mod build;
+pub mod cli;
+pub mod commands;
+pub mod context;
+pub mod deployment;
+pub mod events;
+pub mod failure;
+pub mod outcome;
+pub mod progress;
+pub mod settings;

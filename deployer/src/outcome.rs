@@ -1,0 +1,106 @@
+//! What a command hands back: one value that is both text and JSON, and the exit status that goes with it.
+//!
+//! `main` prints it once, on stdout. Nothing else in the program writes to stdout, with one exception that its
+//! contract asks for: `local` announces its address while it goes on running ([`announce`]).
+
+use std::fmt::Display;
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 0: done, or nothing to do.
+    Done,
+    /// 1: it failed.
+    Failed,
+    /// 2: wrong usage; nothing was touched. With `preview --detailed-exitcode` also: there are changes.
+    UsageOrChanges,
+    /// 3: it worked, but a gate (`--max-duration-ms`, `--max-cost`) was not met.
+    GateNotMet,
+}
+
+impl Status {
+    /// The number the shell sees.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::UsageOrChanges => 2,
+            Self::GateNotMet => 3,
+        }
+    }
+}
+
+/// A command's result.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    text: String,
+    json: Value,
+    status: Status,
+}
+
+impl Outcome {
+    /// The result of a command that is done: its `Display` is the text, its `Serialize` the JSON.
+    ///
+    /// # Errors
+    /// When the value does not serialize to JSON (a map whose keys are no strings, for example).
+    pub fn new(value: &(impl Display + Serialize)) -> anyhow::Result<Self> {
+        Ok(Self { text: value.to_string(), json: serde_json::to_value(value)?, status: Status::Done })
+    }
+
+    /// The result of a command that has said everything already.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self { text: String::new(), json: Value::Null, status: Status::Done }
+    }
+
+    /// The same result with another exit status.
+    #[must_use]
+    pub fn with_status(self, status: Status) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The text form.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The JSON form.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+}
+
+/// Prints a result on stdout, as text or as one JSON document, and says how the program ends.
+#[must_use]
+pub fn print(outcome: &Outcome, json: bool) -> Status {
+    if outcome.json.is_null() {
+        return outcome.status;
+    }
+    let written = if json { announce(&format!("{:#}", outcome.json)) } else { announce(&outcome.text) };
+    match written {
+        Ok(()) => outcome.status,
+        // A reader that closed the pipe (`deployer … | head`) has seen what it wanted.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => outcome.status,
+        Err(_) => Status::Failed,
+    }
+}
+
+/// Writes a text to stdout at once, ended by a line feed; an empty text writes nothing.
+///
+/// # Errors
+/// What the system says when stdout cannot be written to.
+pub fn announce(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        stdout.write_all(b"\n")?;
+    }
+    stdout.flush()
+}

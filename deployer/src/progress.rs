@@ -1,0 +1,211 @@
+//! Shows events on stderr: with a spinner on a terminal, line by line elsewhere, as JSON lines, or only what matters.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::deployment::difference::Difference;
+use crate::events::{Event, Events, Listener, ResourceEvent};
+use crate::settings::{Output, Verbosity};
+
+/// The listener that the settings and the terminal ask for.
+#[must_use]
+pub fn listener(output: &Output) -> Events {
+    if output.json {
+        return Events::new(Json { verbose: output.verbosity == Verbosity::Verbose });
+    }
+    let lines = Lines { paint: Paint(output.color), verbose: output.verbosity == Verbosity::Verbose };
+    if output.verbosity == Verbosity::Quiet {
+        return Events::new(Quiet { lines, proposed: Mutex::default() });
+    }
+    if std::io::stderr().is_terminal() { Events::new(Terminal::new(lines)) } else { Events::new(lines) }
+}
+
+/// Nothing can be done about a stderr that cannot be written to, and it is no reason to stop deploying.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Colours, or not.
+#[derive(Debug, Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn difference(self, difference: &Difference) -> String {
+        let text = difference.to_string();
+        let lines = text.lines().map(|line| match line.trim_start().chars().next() {
+            Some('+') => self.with("32", line),
+            Some('~' | '±') => self.with("33", line),
+            Some('-') => self.with("31", line),
+            _ => line.to_owned(),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn resource(self, event: &ResourceEvent) -> String {
+        let code = match event.status.as_str() {
+            status if status.ends_with("_FAILED") || status.contains("ROLLBACK") => "31",
+            status if status.ends_with("_COMPLETE") => "32",
+            _ => "33",
+        };
+        // Pad before painting: escape sequences have no width.
+        let status = self.with(code, &format!("{:<20}", event.status));
+        let reason = match &event.reason {
+            Some(reason) if event.status.ends_with("_FAILED") || event.is_stack() => format!("  {reason}"),
+            _ => String::new(),
+        };
+        let id = format!("{:<32}", event.logical_id);
+        format!("  {status} {id} {}{reason}", self.dim(&event.resource_type))
+    }
+}
+
+/// One line per event: what a log keeps.
+struct Lines {
+    paint: Paint,
+    verbose: bool,
+}
+
+impl Lines {
+    fn line(&self, event: &Event) -> Option<String> {
+        let paint = self.paint;
+        Some(match event {
+            Event::Place(place) => format!("{} {place}", paint.dim("→")),
+            Event::Started { what } => paint.dim(&format!("{what} …")),
+            Event::Finished { what } => format!("{} {what}", paint.with("32", "✓")),
+            Event::Resource(resource) => paint.resource(resource),
+            Event::Changes(difference) => paint.difference(difference),
+            Event::Note { text } => text.clone(),
+            Event::Warning { text } => format!("{} {text}", paint.with("33", "warning:")),
+            Event::Detail { text } | Event::Progress { what: text } if self.verbose => paint.dim(text),
+            Event::Detail { .. } | Event::Progress { .. } => return None,
+        })
+    }
+}
+
+impl Listener for Lines {
+    fn event(&self, event: &Event) {
+        if let Some(line) = self.line(event) {
+            say(&line);
+        }
+    }
+
+    fn suspend(&self, action: &mut dyn FnMut()) {
+        action();
+    }
+}
+
+/// Lines above a spinner that says what is going on now.
+struct Terminal {
+    lines: Lines,
+    bar: ProgressBar,
+    since: Mutex<Instant>,
+}
+
+impl Terminal {
+    fn new(lines: Lines) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        Self { lines, bar, since: Mutex::new(Instant::now()) }
+    }
+}
+
+impl Listener for Terminal {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::Started { what } => {
+                if let Ok(mut since) = self.since.lock() {
+                    *since = Instant::now();
+                }
+                self.bar.set_message(format!("{what} …"));
+                self.bar.enable_steady_tick(Duration::from_millis(100));
+            }
+            Event::Progress { what } if !self.lines.verbose => self.bar.set_message(what.clone()),
+            Event::Finished { what } => {
+                self.bar.disable_steady_tick();
+                self.bar.set_message("");
+                let took = self.since.lock().map(|since| since.elapsed()).unwrap_or_default();
+                let line = self.lines.line(event).unwrap_or_else(|| what.clone());
+                let took = if took < Duration::from_secs(1) {
+                    String::new()
+                } else {
+                    self.lines.paint.dim(&format!(" in {:.0} s", took.as_secs_f64()))
+                };
+                self.bar.suspend(|| say(&format!("{line}{took}")));
+            }
+            _ => {
+                if let Some(line) = self.lines.line(event) {
+                    self.bar.suspend(|| say(&line));
+                }
+            }
+        }
+    }
+
+    fn suspend(&self, action: &mut dyn FnMut()) {
+        self.bar.suspend(action);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// One JSON object per event, for programs that follow along.
+struct Json {
+    verbose: bool,
+}
+
+impl Listener for Json {
+    fn event(&self, event: &Event) {
+        if matches!(event, Event::Detail { .. }) && !self.verbose {
+            return;
+        }
+        if let Ok(line) = serde_json::to_string(event) {
+            say(&line);
+        }
+    }
+
+    fn suspend(&self, action: &mut dyn FnMut()) {
+        action();
+    }
+}
+
+/// Only what the user must see: warnings, and what a question is about.
+struct Quiet {
+    lines: Lines,
+    proposed: Mutex<Option<String>>,
+}
+
+impl Listener for Quiet {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::Warning { .. } => self.lines.event(event),
+            Event::Changes(_) => {
+                if let Ok(mut proposed) = self.proposed.lock() {
+                    *proposed = self.lines.line(event);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn suspend(&self, action: &mut dyn FnMut()) {
+        if let Some(proposed) = self.proposed.lock().ok().and_then(|mut proposed| proposed.take()) {
+            say(&proposed);
+        }
+        action();
+    }
+}

@@ -1,0 +1,76 @@
+//! Turns a verb with its values into a command.
+
+use super::layers::Reader;
+use super::{Settings, Target, values};
+use crate::build::{Architecture, Flavour};
+use crate::cli::{BuildWhat, Verb};
+use crate::commands::{Command, build, local, preview, synth, up};
+use crate::deployment::parameters::Parameters;
+
+/// The port of `deployer local` when none is given: where other local clouds listen, too.
+const LOCAL_PORT: u16 = 4566;
+
+/// The command, or none when something it needs is missing (which the reader then knows).
+pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> Option<Command> {
+    Some(match verb {
+        Verb::Up(arguments) => {
+            reader.flags(arguments);
+            Command::Up(deploy(reader, settings))
+        }
+        Verb::Preview(arguments) => {
+            reader.flags(arguments);
+            Command::Preview(preview::Options {
+                detailed_exit_code: reader.flag("detailed-exitcode"),
+                deploy: deploy(reader, settings),
+            })
+        }
+        Verb::Outputs => Command::Outputs,
+        Verb::Destroy => Command::Destroy,
+        Verb::Synth(arguments) => {
+            reader.flags(arguments);
+            let out = reader.take("out", values::path);
+            Command::Synth(synth::Options { out, flavour: flavour(reader, settings) })
+        }
+        Verb::Build(arguments) => match &arguments.what {
+            BuildWhat::Functions(arguments) => {
+                reader.flags(arguments);
+                let flavours = match reader.take("architecture", values::architectures) {
+                    Some(architectures) => architectures.into_iter().map(Flavour::Lambda).collect(),
+                    None => vec![Flavour::Host],
+                };
+                let out = reader.take("out", values::path);
+                if out.is_none() {
+                    reader.problem("`out` is missing: name the folder for the zips with --out DIR");
+                }
+                Command::BuildFunctions(build::Options { out: out?, flavours })
+            }
+        },
+        Verb::Local(arguments) => {
+            reader.flags(arguments);
+            let port = reader.take("port", values::port).unwrap_or(LOCAL_PORT);
+            let Target::Local { state, region } = settings.target.clone() else { return None };
+            Command::Local(local::Options { port, state, region })
+        }
+        Verb::Completions { shell } => Command::Completions(*shell),
+    })
+}
+
+fn deploy(reader: &mut Reader, settings: &Settings) -> up::Options {
+    let parameters = Parameters::read(reader);
+    up::Options {
+        flavour: flavour(reader, settings),
+        tags: reader.take("tags", values::tags),
+        role_arn: reader.take("role-arn", values::role_arn),
+        assets_bucket: reader.take("assets-bucket", values::bucket),
+        parameters,
+    }
+}
+
+/// What runs on this machine is built for it; what goes to AWS is arm64 unless told otherwise (a fifth cheaper there).
+fn flavour(reader: &mut Reader, settings: &Settings) -> Flavour {
+    match reader.take("architecture", values::architecture) {
+        Some(architecture) => Flavour::Lambda(architecture),
+        None if settings.is_local() => Flavour::Host,
+        None => Flavour::Lambda(Architecture::Arm64),
+    }
+}
