@@ -1,5 +1,10 @@
 //! Stacks and change sets.
 
+mod error;
+mod records;
+mod resources;
+mod template;
+
 use std::sync::Arc;
 
 use serde_json::Value;

@@ -1,0 +1,317 @@
+//! `AWS::S3::Bucket` and `AWS::S3::BucketPolicy`.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{Naming, Property, Schema, Shape, TAGS};
+use super::{Answer, Failure, Handler, Site};
+use crate::Service::S3;
+
+static BUCKET: Schema = Schema {
+    kind: "AWS::S3::Bucket",
+    service: "S3",
+    properties: &[
+        Property::new("BucketEncryption", Shape::Any),
+        Property::new("BucketName", Shape::Text).replaces(),
+        Property::new("CorsConfiguration", Shape::Any),
+        Property::new("LifecycleConfiguration", Shape::Any),
+        Property::new("OwnershipControls", Shape::Any),
+        Property::new(
+            "PublicAccessBlockConfiguration",
+            Shape::Object(&[
+                Property::new("BlockPublicAcls", Shape::Boolean),
+                Property::new("BlockPublicPolicy", Shape::Boolean),
+                Property::new("IgnorePublicAcls", Shape::Boolean),
+                Property::new("RestrictPublicBuckets", Shape::Boolean),
+            ]),
+        ),
+        Property::new("Tags", TAGS),
+        Property::new(
+            "VersioningConfiguration",
+            Shape::Object(&[Property::new("Status", Shape::Text).required()]),
+        ),
+        Property::new("WebsiteConfiguration", Shape::Any),
+    ],
+    attributes: &["Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"],
+    named: Some("BucketName"),
+    naming: Naming::StackLower(63),
+    taggable: true,
+};
+
+/// A part of a bucket's configuration: its property, the calls that put it and take it away, and the request's member.
+struct Part {
+    property: &'static str,
+    put: &'static str,
+    delete: Option<&'static str>,
+    member: &'static str,
+    convert: fn(&Value) -> Value,
+}
+
+const PARTS: [Part; 7] = [
+    Part {
+        property: "BucketEncryption",
+        put: "PutBucketEncryption",
+        delete: Some("DeleteBucketEncryption"),
+        member: "ServerSideEncryptionConfiguration",
+        convert: |value| {
+            let rules =
+                value["ServerSideEncryptionConfiguration"].as_array().into_iter().flatten().map(|rule| {
+                    let mut rule = rule.clone();
+                    if let Some(by_default) = rule.get_mut("ServerSideEncryptionByDefault") {
+                        let renamed = by_default["SSEAlgorithm"].clone();
+                        *by_default = match by_default.get("KMSMasterKeyID") {
+                            Some(key) => json!({"SSEAlgorithm": renamed, "KMSMasterKeyID": key}),
+                            None => json!({"SSEAlgorithm": renamed}),
+                        };
+                        let defaults = by_default.clone();
+                        rule["ApplyServerSideEncryptionByDefault"] = defaults;
+                    }
+                    if let Some(members) = rule.as_object_mut() {
+                        members.remove("ServerSideEncryptionByDefault");
+                    }
+                    rule
+                });
+            json!({"Rules": rules.collect::<Vec<_>>()})
+        },
+    },
+    Part {
+        property: "CorsConfiguration",
+        put: "PutBucketCors",
+        delete: Some("DeleteBucketCors"),
+        member: "CORSConfiguration",
+        convert: |value| {
+            let rules = value["CorsRules"].as_array().into_iter().flatten().map(|rule| {
+                let names = [
+                    ("AllowedHeaders", "AllowedHeaders"),
+                    ("AllowedMethods", "AllowedMethods"),
+                    ("AllowedOrigins", "AllowedOrigins"),
+                    ("ExposedHeaders", "ExposeHeaders"),
+                    ("Id", "ID"),
+                    ("MaxAge", "MaxAgeSeconds"),
+                ];
+                Value::Object(super::site::members(rule, &names))
+            });
+            json!({"CORSRules": rules.collect::<Vec<_>>()})
+        },
+    },
+    Part {
+        property: "LifecycleConfiguration",
+        put: "PutBucketLifecycleConfiguration",
+        delete: Some("DeleteBucketLifecycle"),
+        member: "LifecycleConfiguration",
+        convert: |value| {
+            let rules = value["Rules"].as_array().into_iter().flatten().map(lifecycle_rule);
+            json!({"Rules": rules.collect::<Vec<_>>()})
+        },
+    },
+    Part {
+        property: "OwnershipControls",
+        put: "PutBucketOwnershipControls",
+        delete: Some("DeleteBucketOwnershipControls"),
+        member: "OwnershipControls",
+        convert: Value::clone,
+    },
+    Part {
+        property: "PublicAccessBlockConfiguration",
+        put: "PutPublicAccessBlock",
+        delete: Some("DeletePublicAccessBlock"),
+        member: "PublicAccessBlockConfiguration",
+        convert: Value::clone,
+    },
+    Part {
+        property: "VersioningConfiguration",
+        put: "PutBucketVersioning",
+        delete: None,
+        member: "VersioningConfiguration",
+        convert: Value::clone,
+    },
+    Part {
+        property: "WebsiteConfiguration",
+        put: "PutBucketWebsite",
+        delete: Some("DeleteBucketWebsite"),
+        member: "WebsiteConfiguration",
+        convert: |value| {
+            let mut website = Map::new();
+            for (property, member, within) in
+                [("IndexDocument", "IndexDocument", "Suffix"), ("ErrorDocument", "ErrorDocument", "Key")]
+            {
+                if let Some(document) = value.get(property) {
+                    website.insert(member.to_owned(), json!({within: document}));
+                }
+            }
+            for other in ["RedirectAllRequestsTo", "RoutingRules"] {
+                if let Some(rules) = value.get(other) {
+                    website.insert(other.to_owned(), rules.clone());
+                }
+            }
+            website.into()
+        },
+    },
+];
+
+/// A lifecycle rule in the API's words.
+fn lifecycle_rule(rule: &Value) -> Value {
+    let mut out = super::site::members(
+        rule,
+        &[
+            ("AbortIncompleteMultipartUpload", "AbortIncompleteMultipartUpload"),
+            ("Id", "ID"),
+            ("NoncurrentVersionExpiration", "NoncurrentVersionExpiration"),
+            ("Status", "Status"),
+            ("Transitions", "Transitions"),
+        ],
+    );
+    out.insert("Filter".into(), json!({"Prefix": rule["Prefix"].as_str().unwrap_or_default()}));
+    let expiration = super::site::members(
+        rule,
+        &[
+            ("ExpirationInDays", "Days"),
+            ("ExpirationDate", "Date"),
+            ("ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker"),
+        ],
+    );
+    if !expiration.is_empty() {
+        out.insert("Expiration".into(), expiration.into());
+    }
+    if let Some(days) = rule.get("NoncurrentVersionExpirationInDays") {
+        out.insert("NoncurrentVersionExpiration".into(), json!({"NoncurrentDays": days}));
+    }
+    out.into()
+}
+
+/// `AWS::S3::Bucket`.
+pub struct Bucket;
+
+impl Bucket {
+    async fn configure(site: &Site, id: &str, before: &Value, after: &Value) -> Result<(), Failure> {
+        for part in PARTS {
+            if let Some(value) = after.get(part.property) {
+                let input = json!({"Bucket": id, part.member: (part.convert)(value)});
+                site.call(S3, part.put, input).await?;
+            } else if before.get(part.property).is_some() {
+                match part.delete {
+                    Some(delete) => {
+                        site.find(S3, delete, json!({"Bucket": id})).await?;
+                    }
+                    // A bucket that had versions cannot go back further than this.
+                    None => {
+                        let input = json!({"Bucket": id, part.member: {"Status": "Suspended"}});
+                        site.call(S3, part.put, input).await?;
+                    }
+                }
+            }
+        }
+        let input = json!({"Bucket": id, "Tagging": {"TagSet": site.tag_list(after)}});
+        site.call(S3, "PutBucketTagging", input).await.map(|_| ())
+    }
+}
+
+impl Handler for Bucket {
+    fn schema(&self) -> &'static Schema {
+        &BUCKET
+    }
+
+    fn read<'a>(
+        &'a self,
+        site: &'a Site,
+        id: &'a str,
+        _: &'a Value,
+    ) -> Answer<'a, Option<Map<String, Value>>> {
+        Box::pin(async move {
+            let found = site.find(S3, "HeadBucket", json!({"Bucket": id})).await?;
+            let region = &site.aws.settings.region;
+            let attributes = [
+                ("Arn", format!("arn:aws:s3:::{id}")),
+                ("DomainName", format!("{id}.s3.amazonaws.com")),
+                ("DualStackDomainName", format!("{id}.s3.dualstack.{region}.amazonaws.com")),
+                ("RegionalDomainName", format!("{id}.s3.{region}.amazonaws.com")),
+                ("WebsiteURL", format!("http://{id}.s3-website-{region}.amazonaws.com")),
+            ];
+            Ok(found.map(|_| {
+                attributes.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+            }))
+        })
+    }
+
+    fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
+        Box::pin(async move {
+            let region = &site.aws.settings.region;
+            let input = if region == "us-east-1" {
+                json!({"Bucket": id})
+            } else {
+                json!({"Bucket": id, "CreateBucketConfiguration": {"LocationConstraint": region}})
+            };
+            site.call(S3, "CreateBucket", input).await?;
+            Self::configure(site, id, &Value::Null, properties).await?;
+            Ok(id.to_owned())
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        site: &'a Site,
+        id: &'a str,
+        before: &'a Value,
+        after: &'a Value,
+    ) -> Answer<'a, ()> {
+        Box::pin(Self::configure(site, id, before, after))
+    }
+
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+        Box::pin(async move { site.find(S3, "DeleteBucket", json!({"Bucket": id})).await.map(|_| ()) })
+    }
+}
+
+static POLICY: Schema = Schema {
+    kind: "AWS::S3::BucketPolicy",
+    service: "S3",
+    properties: &[
+        Property::new("Bucket", Shape::Text).required().replaces(),
+        Property::new("PolicyDocument", Shape::Document).required(),
+    ],
+    attributes: &[],
+    named: Some("Bucket"),
+    naming: Naming::Stack(63),
+    taggable: false,
+};
+
+/// `AWS::S3::BucketPolicy`. Its physical id is the bucket's name.
+pub struct Policy;
+
+impl Policy {
+    async fn put(site: &Site, id: &str, properties: &Value) -> Result<(), Failure> {
+        let input = json!({"Bucket": id, "Policy": properties["PolicyDocument"].to_string()});
+        site.call(S3, "PutBucketPolicy", input).await.map(|_| ())
+    }
+}
+
+impl Handler for Policy {
+    fn schema(&self) -> &'static Schema {
+        &POLICY
+    }
+
+    fn read<'a>(
+        &'a self,
+        site: &'a Site,
+        id: &'a str,
+        _: &'a Value,
+    ) -> Answer<'a, Option<Map<String, Value>>> {
+        Box::pin(async move {
+            Ok(site.find(S3, "GetBucketPolicy", json!({"Bucket": id})).await?.map(|_| Map::new()))
+        })
+    }
+
+    fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
+        Box::pin(async move {
+            Self::put(site, id, properties).await?;
+            Ok(id.to_owned())
+        })
+    }
+
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a, ()> {
+        Box::pin(Self::put(site, id, after))
+    }
+
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+        Box::pin(async move { site.find(S3, "DeleteBucketPolicy", json!({"Bucket": id})).await.map(|_| ()) })
+    }
+}

@@ -1,0 +1,107 @@
+//! `AWS::Logs::LogGroup`.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{Naming, Property, Schema, Shape, TAGS};
+use super::{Answer, Handler, Site};
+use crate::Service::Logs;
+
+static SCHEMA: Schema = Schema {
+    kind: "AWS::Logs::LogGroup",
+    service: "CloudWatchLogs",
+    properties: &[
+        Property::new("LogGroupName", Shape::Text).replaces(),
+        Property::new("RetentionInDays", Shape::Integer),
+        Property::new("Tags", TAGS),
+    ],
+    attributes: &["Arn"],
+    named: Some("LogGroupName"),
+    naming: Naming::Stack(512),
+    taggable: true,
+};
+
+/// `AWS::Logs::LogGroup`.
+pub struct LogGroup;
+
+impl LogGroup {
+    fn arn(site: &Site, id: &str) -> String {
+        site.aws.arn("logs", &format!("log-group:{id}"))
+    }
+}
+
+impl Handler for LogGroup {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn read<'a>(
+        &'a self,
+        site: &'a Site,
+        id: &'a str,
+        _: &'a Value,
+    ) -> Answer<'a, Option<Map<String, Value>>> {
+        Box::pin(async move {
+            let mut token = Value::Null;
+            loop {
+                let mut input = json!({"logGroupNamePrefix": id});
+                if !token.is_null() {
+                    input["nextToken"] = token;
+                }
+                let answer = site.call(Logs, "DescribeLogGroups", input).await?;
+                let there =
+                    answer["logGroups"].as_array().into_iter().flatten().any(|g| g["logGroupName"] == id);
+                if there {
+                    let arn = format!("{}:*", Self::arn(site, id));
+                    return Ok(Some(Map::from_iter([("Arn".to_owned(), Value::from(arn))])));
+                }
+                token = answer["nextToken"].clone();
+                if token.is_null() {
+                    return Ok(None);
+                }
+            }
+        })
+    }
+
+    fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
+        Box::pin(async move {
+            let input = json!({"logGroupName": id, "tags": site.tags(properties)});
+            site.call(Logs, "CreateLogGroup", input).await?;
+            if let Some(days) = properties.get("RetentionInDays") {
+                let input = json!({"logGroupName": id, "retentionInDays": days});
+                site.call(Logs, "PutRetentionPolicy", input).await?;
+            }
+            Ok(id.to_owned())
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        site: &'a Site,
+        id: &'a str,
+        before: &'a Value,
+        after: &'a Value,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            match after.get("RetentionInDays") {
+                Some(days) => {
+                    let input = json!({"logGroupName": id, "retentionInDays": days});
+                    site.call(Logs, "PutRetentionPolicy", input).await?
+                }
+                None => site.call(Logs, "DeleteRetentionPolicy", json!({"logGroupName": id})).await?,
+            };
+            let arn = Self::arn(site, id);
+            let dropped = site.dropped_tags(before, after);
+            if !dropped.is_empty() {
+                site.call(Logs, "UntagResource", json!({"resourceArn": arn, "tagKeys": dropped})).await?;
+            }
+            site.call(Logs, "TagResource", json!({"resourceArn": arn, "tags": site.tags(after)})).await?;
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+        Box::pin(
+            async move { site.find(Logs, "DeleteLogGroup", json!({"logGroupName": id})).await.map(|_| ()) },
+        )
+    }
+}
