@@ -1,1 +1,26 @@
-//! Skeleton.
+//! The domain of power tuning, and nothing else: no AWS SDK, no runtime, no clock, no I/O. It also builds for wasm32.
+//!
+//! A run flows through these rooms in order:
+//!
+//! 1. [`input`]: what the user asked for, checked as a whole;
+//! 2. [`payload`]: which payload goes with which invocation;
+//! 3. [`report`]: what one invocation took, read from its log tail; [`failure`]: what it means when one failed;
+//! 4. [`stats`]: many invocations of one power value put together;
+//! 5. [`pricing`]: what that cost; [`strategy`]: which power value wins;
+//! 6. [`output`]: the result of one power value and of the whole run, in the words users' programs read;
+//! 7. [`url`]: the run as a link to the chart page, and back.
+//!
+//! The state machine's functions, the `deployer` program and the chart page all build on this crate, so that each rule
+//! exists once. The page uses [`url`], [`strategy`] and [`Currency`] only; those three know nothing of JSON.
+
+pub mod failure;
+
+pub mod payload;
+pub mod pricing;
+pub mod report;
+pub mod stats;
+pub mod strategy;
+pub mod url;
+
+mod currency;
+pub use currency::Currency;

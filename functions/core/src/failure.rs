@@ -1,0 +1,168 @@
+//! What a failed invocation means: a power value that is too small, a result that the user allows, or a bug. Beside the
+//! report: the Executor asks here when the Lambda API says `FunctionError`.
+
+use crate::report::{Report, Status};
+use serde_json::Value;
+use std::fmt;
+
+/// What an invocation with a `FunctionError` is to the run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// An error type in `allowedExceptions`: a normal result.
+    Allowed {
+        /// The error's type.
+        error_type: String,
+    },
+    /// The function cannot work at this power value. A measurement: the value is skipped, the run goes on.
+    TooSmall {
+        /// Why, in words for the output's `skipped`.
+        reason: String,
+    },
+    /// The handler raised. A bug: the run fails.
+    Handler(HandlerError),
+}
+
+/// What a handler raised.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HandlerError {
+    /// The runtime's name for the error, `Unknown` when it gave none.
+    pub error_type: String,
+    /// The error's message.
+    pub message: String,
+    /// The stack trace, one frame per element; empty when the runtime gave none.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "original error type: {:?}, original error message: {:?}", self.error_type, self.message)?;
+        if !self.trace.is_empty() {
+            write!(f, ", trace: {}", self.trace.join(" | "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for HandlerError {}
+
+/// Error types by which the languages say that memory ran out inside the handler.
+const OUT_OF_MEMORY: [&str; 6] = [
+    "Runtime.OutOfMemory",
+    "Runtime.OutOfMemoryError",
+    "MemoryError",
+    "NoMemoryError",
+    "OutOfMemoryException",
+    "OutOfMemoryError",
+];
+
+/// Judges the answer of an invocation that ended in a `FunctionError`. `report` is that of its log tail, if it has one.
+pub fn classify(answer: &[u8], report: Option<&Report>, allowed: &[String]) -> Outcome {
+    let error = read(answer, report);
+    if allowed.contains(&error.error_type) {
+        return Outcome::Allowed { error_type: error.error_type };
+    }
+    match too_small(&error, report) {
+        Some(reason) => Outcome::TooSmall { reason },
+        None => Outcome::Handler(error),
+    }
+}
+
+fn too_small(error: &HandlerError, report: Option<&Report>) -> Option<String> {
+    let kind = error.error_type.as_str();
+    let message = error.message.as_str();
+    let last_word = kind.rsplit(['.', ':']).next().unwrap_or_default();
+    if OUT_OF_MEMORY.contains(&kind) || OUT_OF_MEMORY.contains(&last_word) {
+        return Some(format!("out of memory: {}{}", detail(error), used(report)));
+    }
+    let timed_out = report.is_some_and(|report| report.status == Status::Timeout)
+        || ["Sandbox.Timedout", "Function.Timedout", "Runtime.Timedout"].contains(&kind)
+        // Older answers have no error type.
+        || (!has_type(error) && message.contains("Task timed out after"));
+    if timed_out {
+        let after = match message.split_once("Task timed out after ") {
+            Some((_, after)) => format!(" after {}", after.trim_end_matches('.')),
+            None => String::new(),
+        };
+        return Some(format!("timed out{after}: the function's own time-out is too short for this size"));
+    }
+    let exited = ["Runtime.ExitError", "Extension.Crash", "Extension.ExitError"].contains(&kind)
+        || (!has_type(error)
+            && (message.contains("Runtime exited") || message.contains("Process exited before")));
+    if exited {
+        let reason = if killed(message) && memory_was_full(report) {
+            "out of memory"
+        } else if killed(message) {
+            "runtime killed"
+        } else {
+            "runtime exited"
+        };
+        return Some(format!("{reason}: {}{}", detail(error), used(report)));
+    }
+    None
+}
+
+fn killed(message: &str) -> bool {
+    ["signal: killed", "signal: 9", "signal: aborted", "signal: segmentation fault", "exit status 137"]
+        .iter()
+        .any(|sign| message.contains(sign))
+}
+
+/// Lambda reports at most the memory size itself, and kills when it is reached; a few MB may be missing in the report.
+fn memory_was_full(report: Option<&Report>) -> bool {
+    report
+        .and_then(|report| Some(report.max_memory_used? as f64 >= 0.97 * report.memory_size? as f64))
+        .unwrap_or(false)
+}
+
+fn used(report: Option<&Report>) -> String {
+    match report.map(|report| (report.max_memory_used, report.memory_size)) {
+        Some((Some(used), Some(size))) => format!(" ({used} of {size} MB used)"),
+        _ => String::new(),
+    }
+}
+
+fn has_type(error: &HandlerError) -> bool {
+    error.error_type != UNKNOWN
+}
+
+/// The message without the request id in front, which tells nobody anything.
+fn detail(error: &HandlerError) -> &str {
+    match error.message.split_once(" Error: ") {
+        Some((id, rest)) if id.starts_with("RequestId: ") => rest,
+        _ if error.message.is_empty() => &error.error_type,
+        _ => &error.message,
+    }
+}
+
+const UNKNOWN: &str = "Unknown";
+
+fn read(answer: &[u8], report: Option<&Report>) -> HandlerError {
+    let value: Value = serde_json::from_slice(answer).unwrap_or(Value::Null);
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let from_report = || report.and_then(|report| report.error_type.clone());
+    HandlerError {
+        error_type: text("errorType")
+            .filter(|kind| !kind.is_empty())
+            .or_else(from_report)
+            .unwrap_or_else(|| UNKNOWN.to_owned()),
+        message: text("errorMessage").unwrap_or_else(|| match &value {
+            Value::Null => String::from_utf8_lossy(answer).chars().take(1000).collect(),
+            Value::String(string) => string.clone(),
+            _ => String::new(),
+        }),
+        trace: value.get("stackTrace").or_else(|| value.get("trace")).map(frames).unwrap_or_default(),
+    }
+}
+
+/// Node and Python give a list of lines, Java one of strings, some give a single text or lists of lists.
+fn frames(trace: &Value) -> Vec<String> {
+    match trace {
+        Value::Null => Vec::new(),
+        Value::String(text) => text.lines().map(str::to_owned).collect(),
+        Value::Array(frames) => frames
+            .iter()
+            .map(|frame| frame.as_str().map_or_else(|| frame.to_string(), |text| text.trim().to_owned()))
+            .collect(),
+        other => vec![other.to_string()],
+    }
+}

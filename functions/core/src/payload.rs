@@ -1,0 +1,186 @@
+//! Which payload goes with which invocation. After the input, before the invocations.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The payload text of every invocation of one power value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Payloads with the index of the first invocation that is not theirs any more, ascending; the last one is the number of invocations.
+    blocks: Vec<(Arc<str>, u32)>,
+}
+
+/// Why payloads and invocations do not fit together. No text of a payload is in it, so it may be logged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// More payloads than invocations.
+    #[error(
+        "{payloads} weighted payloads need at least as many invocations, but there are only {num}: increase \"num\" or give fewer \
+         payloads (a dry run makes a single invocation, so it takes one payload)"
+    )]
+    TooFew {
+        /// How many payloads there are.
+        payloads: usize,
+        /// How many invocations.
+        num: u32,
+    },
+    /// A weight that is not a positive number.
+    #[error(
+        "element {index} has the weight {weight}: a weight must be a number greater than 0 (to send such a list as an ordinary payload, \
+         give it as a JSON string)"
+    )]
+    Weight {
+        /// Which element, from 0.
+        index: usize,
+        /// What stands there.
+        weight: String,
+    },
+    /// A weight too small to get one invocation.
+    #[error(
+        "element {index} has so small a weight ({weight} of {total}) that none of {num} invocations is left for it: increase \"num\" \
+         to {needed} or its weight"
+    )]
+    NoShare {
+        /// Which element, from 0.
+        index: usize,
+        /// Its weight.
+        weight: f64,
+        /// The sum of all weights.
+        total: f64,
+        /// How many invocations there are.
+        num: u32,
+        /// How many would do.
+        needed: u64,
+    },
+}
+
+impl Plan {
+    /// The plan for `num` invocations of an execution input's `payload`.
+    ///
+    /// A non-empty list whose every element is an object with `payload` and `weight` is weighted: each element gets
+    /// `floor(weight · num / total)` consecutive invocations, the last one what remains. Anything else is the payload of
+    /// every invocation. A string that is itself JSON is sent as it is; anything else as JSON; nothing at all as `null`.
+    ///
+    /// # Errors
+    /// [`PlanError`] when weights and `num` do not go together.
+    pub fn new(payload: Option<&Value>, num: u32) -> Result<Self, PlanError> {
+        match payload.and_then(weighted) {
+            Some(elements) => Self::weighted(&elements, num),
+            None => Ok(Self::same(text(payload.unwrap_or(&Value::Null)), num)),
+        }
+    }
+
+    /// The plan for the content of the object that `payloadS3` names: the same rules, except that content which is not
+    /// weighted is sent byte for byte if it is JSON, and as a JSON string if it is not.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn from_object(content: &str, num: u32) -> Result<Self, PlanError> {
+        match serde_json::from_str::<Value>(content) {
+            Ok(Value::String(string)) => Ok(Self::same(text(&Value::String(string)), num)),
+            Ok(value) => match weighted(&value) {
+                Some(elements) => Self::weighted(&elements, num),
+                None => Ok(Self::same(content.to_owned(), num)),
+            },
+            Err(_) => Ok(Self::same(text(&Value::String(content.to_owned())), num)),
+        }
+    }
+
+    /// The payload of invocation `index`, counted from 0. An index beyond the plan gets the last payload.
+    pub fn payload(&self, index: u32) -> &str {
+        let block = self.blocks.partition_point(|&(_, end)| end <= index);
+        let block = block.min(self.blocks.len() - 1);
+        &self.blocks[block].0
+    }
+
+    /// How many invocations are planned.
+    pub fn invocations(&self) -> u32 {
+        self.blocks.last().map_or(0, |&(_, end)| end)
+    }
+
+    /// How many invocations each payload gets, in the order they are sent.
+    pub fn shares(&self) -> Vec<u32> {
+        let mut start = 0;
+        self.blocks
+            .iter()
+            .map(|&(_, end)| {
+                let share = end - start;
+                start = end;
+                share
+            })
+            .collect()
+    }
+
+    fn same(text: String, num: u32) -> Self {
+        Self { blocks: vec![(text.into(), num)] }
+    }
+
+    fn weighted(elements: &[(&Value, &Value)], num: u32) -> Result<Self, PlanError> {
+        if elements.len() > num as usize {
+            return Err(PlanError::TooFew { payloads: elements.len(), num });
+        }
+        let weights = elements
+            .iter()
+            .enumerate()
+            .map(|(index, (_, weight))| positive(weight).ok_or_else(|| bad_weight(index, weight)))
+            .collect::<Result<Vec<f64>, _>>()?;
+        let total: f64 = weights.iter().sum();
+        if !total.is_finite() {
+            return Err(bad_weight(0, elements[0].1));
+        }
+
+        let mut blocks = Vec::with_capacity(elements.len());
+        let mut end = 0;
+        for (index, ((payload, _), &weight)) in elements.iter().zip(&weights).enumerate() {
+            let share = (weight * f64::from(num) / total) as u32;
+            if share < 1 {
+                return Err(PlanError::NoShare {
+                    index,
+                    weight,
+                    total,
+                    num,
+                    needed: (total / weight).ceil() as u64,
+                });
+            }
+            // Rounding in the quotient must not hand out more than there is.
+            end = (end + share).min(num);
+            blocks.push((text(payload).into(), end));
+        }
+        if let Some(last) = blocks.last_mut() {
+            last.1 = num;
+        }
+        Ok(Self { blocks })
+    }
+}
+
+/// What a pre-processor's answer replaces the payload with; `None` when it is empty (no bytes, `null` or `""`) and the payload stays.
+pub fn replacement(answer: &[u8]) -> Option<String> {
+    let answer = String::from_utf8_lossy(answer);
+    match answer.trim() {
+        "" | "null" | "\"\"" => None,
+        _ => Some(answer.into_owned()),
+    }
+}
+
+fn weighted(payload: &Value) -> Option<Vec<(&Value, &Value)>> {
+    let list = payload.as_array().filter(|list| !list.is_empty())?;
+    list.iter().map(|element| Some((element.get("payload")?, element.get("weight")?))).collect()
+}
+
+fn positive(weight: &Value) -> Option<f64> {
+    weight.as_f64().filter(|weight| *weight > 0.0 && weight.is_finite())
+}
+
+fn bad_weight(index: usize, weight: &Value) -> PlanError {
+    PlanError::Weight { index, weight: weight.to_string().chars().take(40).collect() }
+}
+
+/// What is sent for a payload.
+fn text(payload: &Value) -> String {
+    match payload {
+        Value::String(string) if serde_json::from_str::<serde::de::IgnoredAny>(string).is_ok() => {
+            string.clone()
+        }
+        other => other.to_string(),
+    }
+}

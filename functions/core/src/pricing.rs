@@ -1,0 +1,262 @@
+//! Money: what AWS asks for a billed duration and for a state transition. After the statistics, before the strategy.
+//!
+//! The figures are those of `prices.json` beside this file (list price, first tier; public copies of AWS's price lists). Duration
+//! costs are GB-seconds × the price of the region and architecture, on billed milliseconds, with 1 GB = 1,024 MB. The
+//! request fee is the same for every memory size, so it is known here but never part of a cost. A figure that is not in the
+//! table is answered with the default, flagged as such.
+
+use crate::Currency;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+/// The two processor architectures of Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Architecture {
+    /// Intel and AMD; what a function has that says nothing else.
+    #[default]
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// AWS Graviton.
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// The word for it in the Lambda API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The word is no architecture of Lambda.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an architecture: use x86_64 or arm64")]
+pub struct UnknownArchitecture(pub String);
+
+impl FromStr for Architecture {
+    type Err = UnknownArchitecture;
+
+    fn from_str(text: &str) -> Result<Self, UnknownArchitecture> {
+        [Self::X86_64, Self::Arm64]
+            .into_iter()
+            .find(|architecture| architecture.name() == text)
+            .ok_or_else(|| UnknownArchitecture(text.to_owned()))
+    }
+}
+
+/// What Lambda asks in one region for one architecture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LambdaPrice {
+    /// Price of one GB-second of billed duration, in `currency`.
+    pub per_gb_second: f64,
+    /// Price of one request, in `currency`; `None` when not known. The same for every memory size.
+    pub per_request: Option<f64>,
+    /// What the prices are counted in.
+    pub currency: Currency,
+    /// Whether `per_gb_second` is this region's own figure rather than the default.
+    pub known: bool,
+}
+
+impl LambdaPrice {
+    /// What `billed_ms` milliseconds at `memory_mb` MB cost, without the request fee.
+    pub fn cost(&self, memory_mb: u32, billed_ms: f64) -> f64 {
+        f64::from(memory_mb) / 1024.0 * (billed_ms / 1000.0) * self.per_gb_second
+    }
+}
+
+/// What Step Functions asks for one transition of a standard workflow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TransitionPrice {
+    /// Price of one state transition, in `currency`.
+    pub per_transition: f64,
+    /// What the price is counted in.
+    pub currency: Currency,
+}
+
+/// The price of Lambda's duration in a region.
+pub fn lambda(region: &str, architecture: Architecture) -> LambdaPrice {
+    let table = &*TABLE;
+    let currency = Currency::of_region(region);
+    let default = match currency {
+        Currency::Usd => table.lambda_gb_second.get("default"),
+        Currency::Cny => Some(&table.china.lambda_gb_second),
+    };
+    let own = match currency {
+        Currency::Usd => table.lambda_gb_second.get(region),
+        Currency::Cny => default,
+    };
+    let per_request =
+        |prices: Option<&LambdaPrices>| prices?.requests_per_million.map(|million| million / 1e6);
+    let figure = own.and_then(|prices| prices.of(architecture));
+    LambdaPrice {
+        // China's table has no arm64 figure; its x86_64 figure is the nearest that is in yuan.
+        per_gb_second: figure
+            .or_else(|| default?.of(architecture))
+            .or_else(|| default?.of(Architecture::X86_64))
+            .unwrap_or_default(),
+        per_request: per_request(own).or_else(|| per_request(default)),
+        currency,
+        known: figure.is_some(),
+    }
+}
+
+/// The price of a state transition in a region. The table lists only the regions that differ from the usual price.
+pub fn transition(region: &str) -> TransitionPrice {
+    let table = &*TABLE;
+    let currency = Currency::of_region(region);
+    let prices = &table.states_transition;
+    TransitionPrice {
+        per_transition: match currency {
+            Currency::Usd => {
+                prices.get(region).or_else(|| prices.get("default")).copied().unwrap_or_default()
+            }
+            Currency::Cny => table.china.states_transition,
+        },
+        currency,
+    }
+}
+
+/// How often the state machine moved on, counted from the machine this project deploys.
+///
+/// Every state entered is one transition. Outside the Map: Initializer, Publisher, its Choice, the Map itself, Cleaner, Analyzer and
+/// Optimizer. For each power value inside it: Executor, its Choice and the Succeed state. Each further pass of Publisher or
+/// Executor enters that state and its Choice again. Step Functions also bills a retried attempt as a transition; retries are not
+/// visible to the functions and therefore not in here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transitions {
+    /// Times the Publisher ran, at least 1.
+    pub publisher_passes: u32,
+    /// Power values the Map went through, the skipped ones too.
+    pub sizes: u32,
+    /// Times the Executor ran, all power values together; at least one each.
+    pub executor_passes: u32,
+}
+
+impl Transitions {
+    const OUTSIDE_THE_MAP: u64 = 7;
+    const PER_SIZE: u64 = 3;
+    const PER_FURTHER_PASS: u64 = 2;
+
+    /// The number of billed transitions.
+    pub fn count(&self) -> u64 {
+        let further = u64::from(self.publisher_passes.saturating_sub(1))
+            + u64::from(self.executor_passes.saturating_sub(self.sizes));
+        Self::OUTSIDE_THE_MAP + Self::PER_SIZE * u64::from(self.sizes) + Self::PER_FURTHER_PASS * further
+    }
+
+    /// What they cost in a region, in [`TransitionPrice::currency`].
+    pub fn cost(&self, region: &str) -> f64 {
+        self.count() as f64 * transition(region).per_transition
+    }
+}
+
+#[derive(Deserialize)]
+struct Table {
+    lambda_gb_second: BTreeMap<String, LambdaPrices>,
+    states_transition: BTreeMap<String, f64>,
+    china: China,
+}
+
+#[derive(Deserialize)]
+struct LambdaPrices {
+    x86_64: Option<f64>,
+    arm64: Option<f64>,
+    requests_per_million: Option<f64>,
+}
+
+impl LambdaPrices {
+    fn of(&self, architecture: Architecture) -> Option<f64> {
+        match architecture {
+            Architecture::X86_64 => self.x86_64,
+            Architecture::Arm64 => self.arm64,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct China {
+    lambda_gb_second: LambdaPrices,
+    states_transition: f64,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("prices.json")).expect("the price table is compiled in and tested")
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_has_its_own_price() {
+        let price = lambda("ap-east-1", Architecture::Arm64);
+        assert_eq!(price.per_gb_second, 1.83e-5);
+        assert_eq!(price.per_request, Some(0.28e-6));
+        assert!(price.known);
+        assert_eq!(transition("sa-east-1").per_transition, 3.75e-5);
+        assert_eq!(transition("us-east-1").per_transition, 2.5e-5);
+    }
+
+    #[test]
+    fn what_is_not_known_is_the_default_and_says_so() {
+        let unknown = lambda("mars-north-1", Architecture::X86_64);
+        assert_eq!((unknown.per_gb_second, unknown.known), (1.66667e-5, false));
+        let half_known = lambda("us-gov-west-1", Architecture::Arm64);
+        assert_eq!((half_known.per_gb_second, half_known.known), (1.33334e-5, false));
+        assert!(lambda("us-gov-west-1", Architecture::X86_64).known);
+    }
+
+    #[test]
+    fn china_is_priced_in_yuan() {
+        let price = lambda("cn-north-1", Architecture::X86_64);
+        assert_eq!((price.per_gb_second, price.currency), (0.0001136, Currency::Cny));
+        assert!(price.known);
+        let arm = lambda("cn-northwest-1", Architecture::Arm64);
+        assert_eq!((arm.per_gb_second, arm.currency, arm.known), (0.0001136, Currency::Cny, false));
+        assert_eq!(arm.per_request, None);
+        assert_eq!(transition("cn-north-1").per_transition, 0.0001891);
+    }
+
+    #[test]
+    fn every_figure_of_the_table_is_reached() {
+        let table: serde_json::Value = serde_json::from_str(include_str!("prices.json")).unwrap();
+        for (region, prices) in table["lambda_gb_second"].as_object().unwrap() {
+            for architecture in [Architecture::X86_64, Architecture::Arm64] {
+                if let Some(figure) = prices[architecture.name()].as_f64() {
+                    let price = lambda(region, architecture);
+                    assert_eq!((price.per_gb_second, price.known), (figure, true), "{region}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_gigabyte_for_a_second_costs_a_gigabyte_second() {
+        let price = lambda("us-east-1", Architecture::X86_64);
+        assert!((price.cost(1024, 1000.0) - 1.66667e-5).abs() < 1e-18);
+        assert!((price.cost(128, 1.0) - 1.66667e-5 / 8000.0).abs() < 1e-20);
+    }
+
+    #[test]
+    fn transitions_are_counted_state_by_state() {
+        let once = Transitions { publisher_passes: 1, sizes: 3, executor_passes: 3 };
+        assert_eq!(once.count(), 7 + 9);
+        let again = Transitions { publisher_passes: 3, sizes: 3, executor_passes: 5 };
+        assert_eq!(again.count(), 7 + 2 * 2 + 9 + 2 * 2);
+        assert!((once.cost("us-east-1") - 16.0 * 2.5e-5).abs() < 1e-15);
+        // A case recorded from the reference says nothing of passes.
+        assert_eq!(Transitions { publisher_passes: 0, sizes: 2, executor_passes: 0 }.count(), 13);
+    }
+}

@@ -1,0 +1,154 @@
+//! Text to runs. The text comes from anybody: nothing here may panic or take long.
+
+use super::{Link, MAX_RUNS, NOT_A_SIZE, Run, UrlError, check, sorted};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
+/// Links lose their `=` on the way through chat programs.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The runs in a fragment (with or without its `#`), each sorted by size.
+///
+/// # Errors
+/// [`UrlError`] says which part of which run is wrong and why.
+pub fn decode(hash: &str) -> Result<Vec<Run>, UrlError> {
+    decode_link(hash).map(|link| link.runs)
+}
+
+/// [`decode`], with the optional parts that are not a run's.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
+    let hash = hash.trim().trim_start_matches('#');
+    if hash.is_empty() {
+        return Err(UrlError::Empty);
+    }
+    let hash = if hash.contains(';') {
+        Cow::Borrowed(hash)
+    } else {
+        Cow::Owned(hash.replace("%3B", ";").replace("%3b", ";"))
+    };
+    let (named, positional): (Vec<&str>, Vec<&str>) =
+        hash.split(';').partition(|part| split_part(part).is_some());
+
+    let mut link = Link { runs: positional_runs(&positional)?, others: Vec::new() };
+    for part in named {
+        if let Some((name, index, value)) = split_part(part) {
+            optional(&mut link, part, name, index, value)?;
+        }
+    }
+    for (index, run) in link.runs.iter_mut().enumerate() {
+        check(run, index + 1)?;
+        *run = sorted(run);
+    }
+    Ok(link)
+}
+
+fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
+    let count = match parts.len() {
+        3 => 1,
+        n if n > 0 && n % 4 == 0 => n / 4,
+        n => return Err(UrlError::PartCount(n)),
+    };
+    if count > MAX_RUNS {
+        return Err(UrlError::TooManyRuns(count));
+    }
+    let (triples, names) = parts.split_at(3 * count);
+    triples
+        .chunks_exact(3)
+        .enumerate()
+        .map(|(index, triple)| {
+            let number = index + 1;
+            let name = names.get(index).copied().unwrap_or_default();
+            Ok(Run {
+                name: percent_decode_str(name).decode_utf8_lossy().into_owned(),
+                sizes: sizes(number, triple[0])?,
+                times: floats(number, "times", triple[1])?,
+                costs: floats(number, "costs", triple[2])?,
+                extras: Default::default(),
+            })
+        })
+        .collect()
+}
+
+/// Puts one optional part where it belongs.
+fn optional(link: &mut Link, part: &str, name: &str, index: usize, value: &str) -> Result<(), UrlError> {
+    let wrong = |reason| UrlError::Part { part: part.chars().take(40).collect(), reason };
+    let ours = name == "current" || super::Extras::default().list_mut(name).is_some();
+    if !ours {
+        let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+        link.others.push((name.to_owned(), value));
+        return Ok(());
+    }
+    let run = link.runs.get_mut(index).ok_or_else(|| wrong("there is no run of that number"))?;
+    if name == "current" {
+        let size = value.parse().map_err(|_| wrong(NOT_A_SIZE))?;
+        run.extras.current = Some(size);
+    } else if let Some(list) = run.extras.list_mut(name) {
+        let name = match name {
+            "sd" => "sd",
+            "p50" => "p50",
+            _ => "p95",
+        };
+        *list = floats(index + 1, name, value)?;
+    }
+    Ok(())
+}
+
+/// `name:value` or `name.2:value`; `None` for sizes, times, costs and names of runs.
+fn split_part(part: &str) -> Option<(&str, usize, &str)> {
+    let (head, value) = part.split_once(':')?;
+    let (name, index) = match head.split_once('.') {
+        None => (head, 0),
+        Some((name, index)) => (name, index.parse().ok()?),
+    };
+    is_part_name(name).then_some((name, index, value))
+}
+
+pub(super) fn is_part_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
+
+fn sizes(run: usize, text: &str) -> Result<Vec<u32>, UrlError> {
+    let bytes = bytes(run, "sizes", 2, text)?;
+    bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .enumerate()
+        .map(|(index, &chunk)| {
+            let value = i16::from_le_bytes(chunk);
+            u32::try_from(value).map_err(|_| UrlError::Size { run, position: index + 1, value: value.into() })
+        })
+        .collect()
+}
+
+fn floats(run: usize, part: &'static str, text: &str) -> Result<Vec<f32>, UrlError> {
+    let bytes = bytes(run, part, 4, text)?;
+    Ok(bytes.as_chunks::<4>().0.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect())
+}
+
+/// The bytes of one part, a whole number of values of `width`.
+fn bytes(run: usize, part: &'static str, width: usize, text: &str) -> Result<Vec<u8>, UrlError> {
+    // Neither '%' nor a space is in the alphabet: they can only be a mangled '=', '/' or '+'.
+    let text = percent_decode_str(text).decode_utf8_lossy().replace(' ', "+");
+    let bytes = LENIENT.decode(text.as_bytes()).map_err(|error| UrlError::NotBase64 {
+        run,
+        part,
+        reason: error.to_string(),
+    })?;
+    if bytes.len() % width != 0 {
+        return Err(UrlError::NotWhole { run, part, bytes: bytes.len(), width });
+    }
+    Ok(bytes)
+}

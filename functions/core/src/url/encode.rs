@@ -1,0 +1,103 @@
+//! Runs to text.
+
+use super::{Link, MAX_RUNS, Run, UrlError, check, sorted};
+use crate::Currency;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What JavaScript's `encodeURIComponent` leaves as it is, so that names look as they do in existing links.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// The link to the runs on the page at `base`. A query in `base` is kept, a fragment replaced; the currency is only written when
+/// it is not dollars.
+///
+/// # Errors
+/// Runs that [`super::decode`] would refuse: none or too many, no sizes, lists of different lengths, amounts that are not amounts.
+pub fn encode(base: &str, runs: &[Run], currency: Currency) -> Result<String, UrlError> {
+    encode_link(base, &Link { runs: runs.to_vec(), others: Vec::new() }, currency)
+}
+
+/// [`encode`], with the parts in [`Link::others`].
+///
+/// # Errors
+/// As [`encode`], and names in `others` that are not lower-case letters and digits.
+pub fn encode_link(base: &str, link: &Link, currency: Currency) -> Result<String, UrlError> {
+    let base = base.split_once('#').map_or(base, |(before, _)| before);
+    let query = match currency {
+        Currency::Usd => String::new(),
+        Currency::Cny => format!("{}currency={currency}", if base.contains('?') { '&' } else { '?' }),
+    };
+    Ok(format!("{base}{query}#{}", encode_hash(link)?))
+}
+
+/// Only what stands after the `#`.
+///
+/// # Errors
+/// As [`encode_link`].
+pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
+    if link.runs.is_empty() {
+        return Err(UrlError::Empty);
+    }
+    if link.runs.len() > MAX_RUNS {
+        return Err(UrlError::TooManyRuns(link.runs.len()));
+    }
+    let mut parts = Vec::new();
+    let mut extras = Vec::new();
+    for (index, run) in link.runs.iter().enumerate() {
+        check(run, index + 1)?;
+        let run = sorted(run);
+        // check() has seen that the sizes fit.
+        parts.push(base64(run.sizes.iter().flat_map(|&size| (size as i16).to_le_bytes())));
+        parts.push(floats(&run.times));
+        parts.push(floats(&run.costs));
+
+        let mark = |name: &str| match index {
+            0 => format!("{name}:"),
+            _ => format!("{name}.{index}:"),
+        };
+        for (name, values) in run.extras.lists() {
+            if !values.is_empty() {
+                extras.push(mark(name) + &floats(values));
+            }
+        }
+        if let Some(size) = run.extras.current {
+            extras.push(mark("current") + &size.to_string());
+        }
+    }
+    if link.runs.len() > 1 || !link.runs[0].name.is_empty() {
+        parts.extend(link.runs.iter().map(|run| text(&run.name)));
+    }
+    parts.append(&mut extras);
+    for (name, value) in &link.others {
+        if !super::decode::is_part_name(name) {
+            return Err(UrlError::Part {
+                part: name.chars().take(40).collect(),
+                reason: "a part's name is lower-case letters and digits, starting with a letter",
+            });
+        }
+        parts.push(format!("{name}:{}", text(value)));
+    }
+    Ok(parts.join(";"))
+}
+
+fn text(text: &str) -> String {
+    utf8_percent_encode(text, NAME).to_string()
+}
+
+fn floats(values: &[f32]) -> String {
+    base64(values.iter().flat_map(|value| value.to_le_bytes()))
+}
+
+fn base64(bytes: impl Iterator<Item = u8>) -> String {
+    STANDARD.encode(bytes.collect::<Vec<u8>>())
+}
