@@ -281,6 +281,14 @@ impl Iam {
     }
 }
 
+/// Whether a document is a resource policy, such as a bucket's.
+///
+/// # Errors
+/// What is wrong with it and where.
+pub(crate) fn check_resource_policy(document: &Value) -> Result<(), String> {
+    Policy::parse(document, Kind::Resource).map(|_| ())
+}
+
 fn trusts(role: &Role, principal: Principal<'_>, pairs: &[(&str, &str)]) -> Verdict {
     let pairs: Vec<_> = pairs.iter().copied().chain([("aws:PrincipalAccount", ACCOUNT)]).collect();
     let context = Context::new(&pairs);

@@ -4,13 +4,14 @@
 //! within that service's limit, and the service's protocol takes over: [`query`], [`json`], [`rest`], or S3's own
 //! ([`crate::s3`]).
 
-mod body;
-mod guard;
+pub(crate) mod body;
+pub(crate) mod guard;
 mod json;
 mod query;
 mod rest;
 pub(crate) mod signature;
 pub(crate) mod xml;
+pub(crate) mod xml_in;
 
 use std::sync::Arc;
 
@@ -63,12 +64,16 @@ pub(crate) async fn answer(aws: Arc<Aws>, request: http::Request<Incoming>) -> R
 
 async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(e) = guard::check(&parts) {
-        return json::error(&e, &id);
-    }
-    let signer = match signature::read(&parts) {
+    let signer = match guard::check(&parts).and_then(|()| signature::read(&parts)) {
         Ok(signer) => signer,
-        Err(e) => return json::error(&e, &id),
+        // No service to answer for: in the protocol that the body suggests.
+        Err(e) => {
+            let is_json = parts
+                .headers
+                .get(CONTENT_TYPE)
+                .is_some_and(|v| v.as_bytes().starts_with(b"application/x-amz-json"));
+            return if is_json { json::error(&e, &id) } else { query::error(Service::Sts, &e, &id) };
+        }
     };
     let service = signer.service;
     let read = async {

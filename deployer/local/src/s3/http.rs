@@ -1,17 +1,50 @@
 //! S3's own protocol: operations in method, path and query; XML where there is structure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Method;
+use http::header::HeaderName;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
 
+use super::configuration::{self, KINDS};
+use super::objects::{Object, PutObject};
 use crate::protocol::xml::Xml;
-use crate::protocol::{Request, Response, response};
-use crate::{ApiError, Aws, Caller};
+use crate::protocol::xml_in::Element;
+use crate::protocol::{Request, Response, body, guard, response, set};
+use crate::{ApiError, Aws, Caller, Service};
+
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+/// Headers that come back with an object as they were put.
+const KEPT: [&str; 5] =
+    ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
+/// Subresources that AWS has and this endpoint has not: they must not be taken for the object or bucket itself.
+#[rustfmt::skip]
+const ABSENT: &[&str] = &[
+    "accelerate", "acl", "analytics", "attributes", "intelligent-tiering", "inventory", "legal-hold", "logging",
+    "metadataTable", "metrics", "object-lock", "policyStatus", "renameObject", "replication", "requestPayment", "restore",
+    "retention", "select", "session", "torrent",
+];
+
+/// Where a request goes.
+struct Target {
+    bucket: String,
+    key: String,
+    /// Asked as a website: folders have an index, missing pages an error page.
+    website: bool,
+}
 
 /// Answers a request.
-pub async fn serve(_aws: &Arc<Aws>, _caller: &Caller, request: Request) -> Response {
-    let e = ApiError::new(501, "NotImplemented", "not there yet");
-    error(&e, &request.id, &request.method, &request.path)
+pub async fn serve(aws: &Arc<Aws>, caller: &Caller, request: Request) -> Response {
+    match answer(aws, caller, &request).await {
+        Ok(mut answer) => {
+            set(&mut answer, "x-amz-request-id", &request.id);
+            answer
+        }
+        Err(e) => error(&e, &request.id, &request.method, &request.path),
+    }
 }
 
 /// An error as S3 writes it; without a body where HTTP allows none.
@@ -28,5 +61,547 @@ pub fn error(error: &ApiError, id: &str, method: &Method, resource: &str) -> Res
         xml.text("RequestId", id);
     });
     let body = if *method == Method::HEAD || error.status == 304 { String::new() } else { xml };
-    response(error.status, "application/xml", body, id)
+    let mut response = response(error.status, "application/xml", body, id);
+    set(&mut response, "x-amz-request-id", id);
+    if let Some((_, etag)) = error.details.iter().find(|(name, _)| name == "ETag") {
+        set(&mut response, "etag", etag);
+    }
+    response
+}
+
+async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
+    let target = target(request)?;
+    let query: BTreeMap<String, String> = request.parameters().into_iter().collect();
+    if let Some(absent) = ABSENT.iter().find(|name| query.contains_key(**name)) {
+        let message = format!("the local endpoint does not know the subresource \"{absent}\"");
+        return Err(ApiError::new(501, "NotImplemented", message));
+    }
+    if target.website {
+        return page(aws, caller, request, &target).await;
+    }
+    if target.key.is_empty() {
+        bucket(aws, caller, request, &target.bucket, &query).await
+    } else {
+        object(aws, caller, request, &target, &query).await
+    }
+}
+
+/// The bucket and key of path-style and virtual-host-style requests.
+fn target(request: &Request) -> Result<Target, ApiError> {
+    let invalid = || ApiError::new(400, "InvalidURI", "Couldn't parse the specified URI.");
+    let host = guard::host(&request.headers).unwrap_or_default();
+    let path = request.path.strip_prefix('/').ok_or_else(invalid)?;
+    let decode = |text: &str| Ok(percent_decode_str(text).decode_utf8().map_err(|_| invalid())?.into_owned());
+    let name = host.strip_suffix(".localhost").unwrap_or_default();
+    // BUCKET, BUCKET.s3, BUCKET.s3.REGION, BUCKET.s3-website and so on; without a bucket, path-style.
+    let labels: Vec<&str> = name.split('.').collect();
+    let service = labels
+        .iter()
+        .rposition(|label| *label == "s3" || *label == "s3-website" || label.starts_with("s3-website-"));
+    let bucket = service.map_or(name.to_owned(), |at| labels[..at].join("."));
+    let website = service.is_some_and(|at| labels[at] != "s3");
+    if !bucket.is_empty() {
+        return Ok(Target { bucket, key: decode(path)?, website });
+    }
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    Ok(Target { bucket: decode(bucket)?, key: decode(key)?, website: false })
+}
+
+async fn bucket(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    request: &Request,
+    bucket: &str,
+    query: &BTreeMap<String, String>,
+) -> Result<Response, ApiError> {
+    let call = async |operation: &str, input: Value| aws.call(caller, Service::S3, operation, input).await;
+    let id = &request.id;
+    if bucket.is_empty() {
+        if request.method != Method::GET {
+            return Err(no_method(request));
+        }
+        let input = json!({
+            "Prefix": query.get("prefix"),
+            "MaxBuckets": query.get("max-buckets"),
+            "ContinuationToken": query.get("continuation-token"),
+        });
+        return Ok(document("ListAllMyBucketsResult", &call("ListBuckets", input).await?, id));
+    }
+    if let Some(kind) = KINDS.iter().find(|kind| query.contains_key(kind.subresource)) {
+        let operation = kind.operation_of(&request.method).ok_or_else(|| no_method(request))?;
+        let input = json!({"Bucket": bucket, "Document": (request.method == Method::PUT).then(|| text(request)).transpose()?});
+        let output = call(&operation, input).await?;
+        return Ok(match (request.method.as_str(), kind.subresource) {
+            ("GET", "policy") => response(200, "application/json", member(&output, "Document"), id),
+            ("GET", _) => response(200, "application/xml", member(&output, "Document"), id),
+            ("PUT", "policy") => response(204, "", "", id),
+            ("PUT", _) => response(200, "", "", id),
+            _ => response(204, "", "", id),
+        });
+    }
+    match request.method.as_str() {
+        "PUT" => {
+            let constraint = match text(request)?.trim() {
+                "" => None,
+                body => parsed(body)?.child_text("LocationConstraint").map(str::to_owned),
+            };
+            let input =
+                json!({"Bucket": bucket, "CreateBucketConfiguration": {"LocationConstraint": constraint}});
+            let mut answer = response(200, "", "", id);
+            set(&mut answer, "location", &member(&call("CreateBucket", input).await?, "Location"));
+            Ok(answer)
+        }
+        "HEAD" => {
+            let output = call("HeadBucket", json!({"Bucket": bucket})).await?;
+            let mut answer = response(200, "application/xml", "", id);
+            set(&mut answer, "x-amz-bucket-region", &member(&output, "BucketRegion"));
+            Ok(answer)
+        }
+        "DELETE" => call("DeleteBucket", json!({"Bucket": bucket})).await.map(|_| response(204, "", "", id)),
+        "GET" if query.contains_key("location") => {
+            let output = call("GetBucketLocation", json!({"Bucket": bucket})).await?;
+            let region = member(&output, "LocationConstraint");
+            let xml = format!("<LocationConstraint xmlns=\"{NAMESPACE}\">{region}</LocationConstraint>");
+            Ok(response(200, "application/xml", xml, id))
+        }
+        "GET" if query.contains_key("uploads") => {
+            let output = call("ListMultipartUploads", json!({"Bucket": bucket})).await?;
+            Ok(document("ListMultipartUploadsResult", &output, id))
+        }
+        "GET" => {
+            let (operation, root) = match query.get("list-type").map(String::as_str) {
+                _ if query.contains_key("versions") => ("ListObjectVersions", "ListVersionsResult"),
+                Some("2") => ("ListObjectsV2", "ListBucketResult"),
+                None => ("ListObjects", "ListBucketResult"),
+                Some(other) => {
+                    return Err(ApiError::new(
+                        400,
+                        "InvalidArgument",
+                        format!("list-type must be 2, not {other}"),
+                    ));
+                }
+            };
+            let given = |name: &str| query.get(name);
+            let input = json!({
+                "Bucket": bucket,
+                "Prefix": given("prefix"),
+                "Delimiter": given("delimiter"),
+                "MaxKeys": given("max-keys"),
+                "EncodingType": given("encoding-type"),
+                "ContinuationToken": given("continuation-token"),
+                "StartAfter": given("start-after"),
+                "Marker": given("marker"),
+                "KeyMarker": given("key-marker"),
+            });
+            Ok(document(root, &call(operation, input).await?, id))
+        }
+        "POST" if query.contains_key("delete") => {
+            let body = parsed(text(request)?)?;
+            let objects: Vec<Value> = body
+                .children_named("Object")
+                .map(|object| json!({"Key": object.child_text("Key")}))
+                .collect();
+            let quiet = body.child_text("Quiet") == Some("true");
+            let input = json!({"Bucket": bucket, "Delete": {"Objects": objects, "Quiet": quiet}});
+            Ok(document("DeleteResult", &call("DeleteObjects", input).await?, id))
+        }
+        _ => Err(no_method(request)),
+    }
+}
+
+async fn object(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    request: &Request,
+    target: &Target,
+    query: &BTreeMap<String, String>,
+) -> Result<Response, ApiError> {
+    let (bucket, key, id) = (target.bucket.as_str(), target.key.as_str(), &request.id);
+    let mut input = json!({"Bucket": bucket, "Key": key, "UploadId": query.get("uploadId")});
+    if query.get("versionId").is_some_and(|version| version != "null") {
+        return Err(ApiError::new(404, "NoSuchVersion", "The specified version does not exist."));
+    }
+    let call = async |operation: &str, input: Value| aws.call(caller, Service::S3, operation, input).await;
+    let has = |name: &str| query.contains_key(name);
+    match request.method.as_str() {
+        "GET" if has("tagging") => Ok(document("Tagging", &call("GetObjectTagging", input).await?, id)),
+        "PUT" if has("tagging") => {
+            let body = parsed(text(request)?)?;
+            let set = body.children_named("TagSet").flat_map(|set| set.children_named("Tag"));
+            let tags = set.map(|tag| json!({"Key": tag.child_text("Key"), "Value": tag.child_text("Value")}));
+            input["Tagging"] = json!({"TagSet": tags.collect::<Vec<_>>()});
+            call("PutObjectTagging", input).await.map(|_| response(200, "", "", id))
+        }
+        "DELETE" if has("tagging") => {
+            call("DeleteObjectTagging", input).await.map(|_| response(204, "", "", id))
+        }
+        "POST" if has("uploads") => {
+            input["ContentType"] = json!(request.header("content-type"));
+            input["Headers"] = json!(kept(request));
+            input["Metadata"] = json!(metadata(request).into_iter().collect::<BTreeMap<_, _>>());
+            input["Tags"] = json!(header_tags(request));
+            Ok(document("InitiateMultipartUploadResult", &call("CreateMultipartUpload", input).await?, id))
+        }
+        "POST" if has("uploadId") => {
+            let body = parsed(text(request)?)?;
+            let part = |part: &Element| {
+                let number = part.child_text("PartNumber").and_then(|n| n.trim().parse::<i64>().ok());
+                json!({"PartNumber": number, "ETag": part.child_text("ETag")})
+            };
+            input["MultipartUpload"] =
+                json!({"Parts": body.children_named("Part").map(part).collect::<Vec<_>>()});
+            Ok(document("CompleteMultipartUploadResult", &call("CompleteMultipartUpload", input).await?, id))
+        }
+        "GET" if has("uploadId") => Ok(document("ListPartsResult", &call("ListParts", input).await?, id)),
+        "DELETE" if has("uploadId") => {
+            call("AbortMultipartUpload", input).await.map(|_| response(204, "", "", id))
+        }
+        "PUT" if has("uploadId") => {
+            if request.header("x-amz-copy-source").is_some() {
+                return Err(ApiError::new(
+                    501,
+                    "NotImplemented",
+                    "the local endpoint copies objects whole, not in parts",
+                ));
+            }
+            input["PartNumber"] = json!(query.get("partNumber"));
+            let checksum = checksum(request);
+            let etag = aws.s3.upload_part(aws, caller, input, request.body.clone(), checksum.clone()).await?;
+            Ok(stored(&etag, checksum.as_ref(), id))
+        }
+        "PUT" => match request.header("x-amz-copy-source") {
+            Some(source) => {
+                let source = source.split_once("?versionId=").map_or(source, |(source, _)| source);
+                let decoded = percent_decode_str(source).decode_utf8();
+                let source = decoded
+                    .map_err(|_| ApiError::new(400, "InvalidArgument", "Invalid copy source encoding"))?;
+                input["CopySource"] = json!(source);
+                input["MetadataDirective"] = json!(request.header("x-amz-metadata-directive"));
+                input["ContentType"] = json!(request.header("content-type"));
+                input["Headers"] = json!(kept(request));
+                input["Metadata"] = json!(metadata(request).into_iter().collect::<BTreeMap<_, _>>());
+                let output = call("CopyObject", input).await?;
+                Ok(document("CopyObjectResult", &output["CopyObjectResult"], id))
+            }
+            None => put(aws, caller, request, target).await,
+        },
+        "GET" | "HEAD" => {
+            let object = if request.method == Method::GET {
+                aws.s3.get_object(aws, caller, bucket, key).await?
+            } else {
+                headed(&call("HeadObject", input).await?)
+            };
+            got(request, object, query)
+        }
+        "DELETE" => call("DeleteObject", input).await.map(|_| response(204, "", "", id)),
+        _ => Err(no_method(request)),
+    }
+}
+
+async fn put(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    request: &Request,
+    target: &Target,
+) -> Result<Response, ApiError> {
+    let if_none_match = match request.header("if-none-match") {
+        None => false,
+        Some("*") => true,
+        Some(_) => return Err(ApiError::new(501, "NotImplemented", "If-None-Match of a PUT can only be *")),
+    };
+    let checksum = checksum(request);
+    let put = PutObject {
+        bucket: target.bucket.clone(),
+        key: target.key.clone(),
+        body: request.body.clone(),
+        content_type: request.header("content-type").unwrap_or_default().to_owned(),
+        headers: kept(request),
+        metadata: metadata(request),
+        checksum: checksum.clone(),
+        tags: header_tags(request),
+        if_none_match,
+        if_match: request.header("if-match").map(str::to_owned),
+    };
+    let etag = aws.s3.put_object(aws, caller, put).await?;
+    Ok(stored(&etag, checksum.as_ref(), &request.id))
+}
+
+fn stored(etag: &str, checksum: Option<&(String, String)>, id: &str) -> Response {
+    let mut answer = response(200, "", "", id);
+    set(&mut answer, "etag", &format!("\"{etag}\""));
+    if let Some((algorithm, value)) = checksum {
+        set_named(&mut answer, &format!("x-amz-checksum-{algorithm}"), value);
+    }
+    answer
+}
+
+/// An object as an answer: whole or a range of it, unless the conditions of the request say otherwise.
+fn got(request: &Request, object: Object, query: &BTreeMap<String, String>) -> Result<Response, ApiError> {
+    let etag = format!("\"{}\"", object.etag);
+    let date = |name: &str| {
+        let text = request.header(name)?;
+        jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_second())
+    };
+    let lists =
+        |header: &str| header == "*" || header.split(',').any(|e| e.trim().trim_start_matches("W/") == etag);
+    let unmodified = || match request.header("if-none-match") {
+        Some(etags) => lists(etags),
+        None => date("if-modified-since").is_some_and(|since| object.last_modified <= since),
+    };
+    let changed = match request.header("if-match") {
+        Some(etags) => !lists(etags) && !lists(&format!("\"{etags}\"")),
+        None => date("if-unmodified-since").is_some_and(|since| object.last_modified > since),
+    };
+    if changed {
+        let message = "At least one of the pre-conditions you specified did not hold";
+        return Err(ApiError::new(412, "PreconditionFailed", message));
+    }
+    if unmodified() {
+        return Err(ApiError::new(304, "NotModified", "Not Modified").with("ETag", etag));
+    }
+    let is_head = request.method == Method::HEAD;
+    // Of a HEAD only the length is known, not the content.
+    let length = match object.headers.get("content-length") {
+        Some(length) if is_head => length.parse().unwrap_or(0),
+        _ => object.body.len(),
+    };
+    let range = match request.header("range").and_then(|range| parse_range(range, length)) {
+        Some(Err(())) => {
+            let error = ApiError::new(416, "InvalidRange", "The requested range is not satisfiable");
+            return Err(error.with("ActualObjectSize", length.to_string()));
+        }
+        Some(Ok(range)) => Some(range),
+        None => None,
+    };
+    let (status, from, to) = range.map_or((200, 0, length), |(from, to)| (206, from, to));
+    let body = if is_head { Bytes::new() } else { object.body.slice(from..to) };
+    let mut answer = response(status, "", body, &request.id);
+    let time = jiff::Timestamp::from_second(object.last_modified).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    set(&mut answer, "last-modified", &time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    set(&mut answer, "etag", &etag);
+    set(&mut answer, "accept-ranges", "bytes");
+    set(&mut answer, "content-length", &(to - from).to_string());
+    set(&mut answer, "content-type", &object.content_type);
+    for name in KEPT {
+        if let Some(value) = object.headers.get(name) {
+            set(&mut answer, name, value);
+        }
+    }
+    for name in KEPT.into_iter().chain(["content-type"]) {
+        if let Some(value) = query.get(&format!("response-{name}")) {
+            set(&mut answer, name, value);
+        }
+    }
+    for (name, value) in &object.metadata {
+        set_named(&mut answer, &format!("x-amz-meta-{name}"), value);
+    }
+    if object.tags > 0 {
+        set(&mut answer, "x-amz-tagging-count", &object.tags.to_string());
+    }
+    if range.is_some() {
+        set(&mut answer, "content-range", &format!("bytes {from}-{}/{length}", to - 1));
+    } else if request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
+        && let Some((algorithm, value)) = &object.checksum
+    {
+        set_named(&mut answer, &format!("x-amz-checksum-{algorithm}"), value);
+        set(&mut answer, "x-amz-checksum-type", "FULL_OBJECT");
+    }
+    Ok(answer)
+}
+
+/// The half-open range that a header asks for; `None` when it asks for none that S3 knows, an error when it is outside.
+fn parse_range(header: &str, length: usize) -> Option<Result<(usize, usize), ()>> {
+    let (from, to) = header.strip_prefix("bytes=")?.split_once('-')?;
+    let (from, to) = (from.trim(), to.trim());
+    let number = |text: &str| text.parse::<usize>().ok();
+    if from.is_empty() {
+        let last = number(to)?;
+        return Some(if last == 0 || length == 0 {
+            Err(())
+        } else {
+            Ok((length - last.min(length), length))
+        });
+    }
+    let from = number(from)?;
+    let to = if to.is_empty() { length } else { number(to)?.saturating_add(1).min(length) };
+    if from >= length {
+        return Some(Err(()));
+    }
+    (from < to).then_some(Ok((from, to)))
+}
+
+/// What `HeadObject` answers, as an object without its content.
+fn headed(output: &Value) -> Object {
+    let read = |name: &str| serde_json::from_value(output[name].clone());
+    let mut headers: BTreeMap<String, String> = read("Headers").unwrap_or_default();
+    headers.insert("content-length".to_owned(), output["ContentLength"].to_string());
+    let metadata: BTreeMap<String, String> =
+        serde_json::from_value(output["Metadata"].clone()).unwrap_or_default();
+    let modified: Option<jiff::Timestamp> = member(output, "LastModified").parse().ok();
+    Object {
+        body: Bytes::new(),
+        etag: member(output, "ETag").trim_matches('"').to_owned(),
+        content_type: member(output, "ContentType"),
+        headers,
+        metadata: metadata.into_iter().collect(),
+        checksum: serde_json::from_value(output["Checksum"].clone()).unwrap_or_default(),
+        last_modified: modified.map_or(0, jiff::Timestamp::as_second),
+        tags: usize::try_from(output["TagCount"].as_u64().unwrap_or(0)).unwrap_or(0),
+    }
+}
+
+/// A page of a bucket that is a website.
+async fn page(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    request: &Request,
+    target: &Target,
+) -> Result<Response, ApiError> {
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return Err(no_method(request));
+    }
+    let bucket = &target.bucket;
+    let (index, missing) = configuration::website(aws, bucket).ok_or_else(|| {
+        ApiError::new(
+            404,
+            "NoSuchWebsiteConfiguration",
+            "The specified bucket does not have a website configuration",
+        )
+    })?;
+    let mut key = target.key.clone();
+    if let Some(index) = index.filter(|_| key.is_empty() || key.ends_with('/')) {
+        key += &index;
+    }
+    let none = BTreeMap::new();
+    let get = async |key: &str| aws.s3.get_object(aws, caller, bucket, key).await;
+    match (get(&key).await, missing) {
+        (Ok(object), _) => got(request, object, &none),
+        (Err(e), Some(page)) if e.status == 404 || e.status == 403 => match get(&page).await {
+            Ok(object) => {
+                let mut answer = got(request, object, &none)?;
+                *answer.status_mut() = http::StatusCode::NOT_FOUND;
+                Ok(answer)
+            }
+            Err(_) => Err(e),
+        },
+        (Err(e), _) => Err(e),
+    }
+}
+
+fn no_method(request: &Request) -> ApiError {
+    let message = "The specified method is not allowed against this resource.";
+    ApiError::new(405, "MethodNotAllowed", message).with("Method", request.method.as_str())
+}
+
+fn text(request: &Request) -> Result<&str, ApiError> {
+    std::str::from_utf8(&request.body)
+        .map_err(|_| ApiError::new(400, "MalformedXML", "the body is not UTF-8"))
+}
+
+fn parsed(body: &str) -> Result<Element, ApiError> {
+    let message = |e: String| {
+        format!(
+            "The XML you provided was not well-formed or did not validate against our published schema: {e}"
+        )
+    };
+    Element::parse(body).map_err(|e| ApiError::new(400, "MalformedXML", message(e)))
+}
+
+fn kept(request: &Request) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    for name in KEPT {
+        let Some(value) = request.header(name) else { continue };
+        // The framing of the request is not a property of the object.
+        let codings =
+            value.split(',').map(str::trim).filter(|c| name != "content-encoding" || *c != "aws-chunked");
+        let value =
+            if name == "content-encoding" { codings.collect::<Vec<_>>().join(",") } else { value.to_owned() };
+        if !value.is_empty() {
+            headers.insert(name.to_owned(), value);
+        }
+    }
+    headers
+}
+
+fn metadata(request: &Request) -> Vec<(String, String)> {
+    let pair = |(name, value): (&HeaderName, &http::HeaderValue)| {
+        let name = name.as_str().strip_prefix("x-amz-meta-")?;
+        Some((name.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+    };
+    request.headers.iter().filter_map(pair).collect()
+}
+
+fn header_tags(request: &Request) -> BTreeMap<String, String> {
+    let header = request.header("x-amz-tagging").unwrap_or_default();
+    form_urlencoded::parse(header.as_bytes()).into_owned().collect()
+}
+
+/// The checksum that the request carries in a header or a trailer, as computed: it has been compared already.
+fn checksum(request: &Request) -> Option<(String, String)> {
+    let in_header = request.headers.keys().find_map(|name| name.as_str().strip_prefix("x-amz-checksum-"));
+    let in_trailer = || request.header("x-amz-trailer")?.trim().strip_prefix("x-amz-checksum-");
+    let algorithm = in_header.or_else(in_trailer)?.to_ascii_lowercase();
+    let value = body::checksum(&algorithm, &request.body)?;
+    Some((algorithm, value))
+}
+
+fn set_named(response: &mut Response, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) =
+        (HeaderName::try_from(name), http::HeaderValue::from_bytes(value.as_bytes()))
+    {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn member(output: &Value, name: &str) -> String {
+    output[name].as_str().unwrap_or_default().to_owned()
+}
+
+fn document(root: &str, output: &Value, id: &str) -> Response {
+    response(200, "application/xml", Xml::document(root, NAMESPACE, |xml| members(xml, output)), id)
+}
+
+/// JSON as S3 writes it: a list is its elements one after the other, but for buckets and tags, which have one around them.
+fn members(xml: &mut Xml, output: &Value) {
+    for (name, value) in output.as_object().into_iter().flatten() {
+        match value {
+            Value::Array(list) => {
+                let elements = |xml: &mut Xml, name: &str| {
+                    list.iter().for_each(|value| xml.element(name, |xml| members(xml, value)));
+                };
+                match name.as_str() {
+                    "Buckets" => xml.element("Buckets", |xml| elements(xml, "Bucket")),
+                    "TagSet" => xml.element("TagSet", |xml| elements(xml, "Tag")),
+                    "Versions" => elements(xml, "Version"),
+                    "Parts" => elements(xml, "Part"),
+                    "Uploads" => elements(xml, "Upload"),
+                    "Errors" => elements(xml, "Error"),
+                    name => elements(xml, name),
+                }
+            }
+            Value::Object(_) => xml.element(name, |xml| members(xml, value)),
+            other => xml.json(name, other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_http_has_them() {
+        assert_eq!(parse_range("bytes=0-3", 10), Some(Ok((0, 4))));
+        assert_eq!(parse_range("bytes=8-100", 10), Some(Ok((8, 10))));
+        assert_eq!(parse_range("bytes=8-", 10), Some(Ok((8, 10))));
+        assert_eq!(parse_range("bytes=-3", 10), Some(Ok((7, 10))));
+        assert_eq!(parse_range("bytes=-30", 10), Some(Ok((0, 10))));
+        assert_eq!(parse_range("bytes=10-", 10), Some(Err(())));
+        assert_eq!(parse_range("bytes=-0", 10), Some(Err(())));
+        assert_eq!(parse_range("bytes=0-0", 0), Some(Err(())));
+        assert_eq!(parse_range("bytes=0-18446744073709551615", 10), Some(Ok((0, 10))));
+        for ignored in ["bytes=5-3", "bytes=a-b", "lines=0-1", "bytes=0-1,3-4", "bytes=", "0-1"] {
+            assert_eq!(parse_range(ignored, 10), None, "{ignored}");
+        }
+    }
 }

@@ -1,71 +1,167 @@
 //! Buckets and objects.
+//!
+//! What there is stands in the store; contents are files of the state folder, named at random, so that no key ever
+//! becomes a path ([`files`]). [`buckets`], [`configuration`], [`objects`], [`listing`] and [`uploads`] hold the operations,
+//! [`http`] S3's own protocol over them.
 
+mod buckets;
+mod configuration;
+mod files;
 pub(crate) mod http;
+mod listing;
+mod objects;
+#[cfg(test)]
+mod tests;
+mod uploads;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+pub use self::objects::{Object, PutObject};
+use crate::params::Params;
 use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
 
+const BUCKETS: &str = "s3-bucket";
+const OBJECTS: &str = "s3-object";
+const UPLOADS: &str = "s3-upload";
+const PARTS: &str = "s3-part";
+
 /// Buckets and objects.
-pub struct S3 {}
+pub struct S3 {
+    files: files::Files,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Bucket {
+    name: String,
+    /// Seconds since the epoch.
+    created: i64,
+    /// Configurations by their subresource's name, as documents.
+    configurations: BTreeMap<String, String>,
+}
+
+/// An object, or a part of one in the making.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    file: String,
+    size: u64,
+    etag: String,
+    /// Milliseconds since the epoch.
+    modified: i64,
+    content_type: String,
+    /// `Cache-Control` and the like, by lower-case name.
+    headers: BTreeMap<String, String>,
+    metadata: Vec<(String, String)>,
+    /// The algorithm's lower-case name and the checksum in base64.
+    checksum: Option<(String, String)>,
+    tags: BTreeMap<String, String>,
+}
 
 impl S3 {
-    /// The service over its records.
+    /// The service over its records. Files that no record names, left by a kill, are removed.
     #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self {}
+    pub fn open(settings: &Settings, store: &Store) -> Self {
+        let files = files::Files::new(settings.state.join("s3"));
+        let records: Vec<(String, Record)> = [store.list(OBJECTS), store.list(PARTS)].concat();
+        files.sweep(&records.into_iter().map(|(_, record)| record.file).collect());
+        Self { files }
     }
 
-    /// Performs an operation.
+    /// Performs an operation that carries no content; those that do are [`S3::get_object`] and [`S3::put_object`].
     ///
     /// # Errors
     /// What AWS would answer.
     pub async fn call(
         &self,
-        _aws: &Arc<Aws>,
-        _caller: &Caller,
+        aws: &Arc<Aws>,
+        caller: &Caller,
         operation: &str,
-        _input: Value,
+        input: Value,
     ) -> Result<Value, ApiError> {
-        Err(ApiError::new(
-            400,
-            "UnknownOperationException",
-            format!("the local endpoint does not know {operation}"),
-        ))
+        let params = Params::new(&input, "InvalidArgument");
+        match operation {
+            "CreateBucket" => buckets::create(aws, caller, params),
+            "DeleteBucket" => buckets::delete(aws, caller, params),
+            "HeadBucket" => buckets::head(aws, caller, params),
+            "GetBucketLocation" => buckets::location(aws, caller, params),
+            "ListBuckets" => buckets::list(aws, caller, params),
+            "ListObjects" | "ListObjectsV2" | "ListObjectVersions" => {
+                listing::list(aws, caller, operation, params)
+            }
+            "HeadObject" => objects::head(aws, caller, params),
+            "DeleteObject" => self.delete_object(aws, caller, params),
+            "DeleteObjects" => self.delete_objects(aws, caller, params),
+            "CopyObject" => self.copy_object(aws, caller, params).await,
+            "GetObjectTagging" => objects::tagging(aws, caller, params),
+            "PutObjectTagging" | "DeleteObjectTagging" => {
+                objects::put_tagging(aws, caller, operation, params)
+            }
+            "CreateMultipartUpload" => uploads::create(aws, caller, params),
+            "CompleteMultipartUpload" => self.complete_upload(aws, caller, params).await,
+            "AbortMultipartUpload" => self.abort_upload(aws, caller, params),
+            "ListParts" => uploads::parts(aws, caller, params),
+            "ListMultipartUploads" => uploads::list(aws, caller, params),
+            _ => configuration::call(aws, caller, operation, params).unwrap_or_else(|| {
+                let message = format!("the local endpoint does not know S3's {operation}");
+                Err(ApiError::new(501, "NotImplemented", message))
+            }),
+        }
     }
 }
 
-/// An object's bytes with what is known of them.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// The content.
-    pub body: Bytes,
-    /// The MD5 of the content in hexadecimal, without quotes.
-    pub etag: String,
-    /// The media type it was put with.
-    pub content_type: String,
-    /// User metadata, names without `x-amz-meta-`.
-    pub metadata: Vec<(String, String)>,
-    /// When it was put, seconds since the epoch.
-    pub last_modified: i64,
+/// The bucket, once the caller is known to be allowed the action on the resource: `key` in it, or itself.
+fn allowed(
+    aws: &Aws,
+    caller: &Caller,
+    action: &str,
+    bucket: &str,
+    key: Option<&str>,
+) -> Result<Bucket, ApiError> {
+    let resource = match key {
+        Some(key) => format!("arn:aws:s3:::{bucket}/{key}"),
+        None => format!("arn:aws:s3:::{bucket}"),
+    };
+    let record: Option<Bucket> = aws.store.get(BUCKETS, bucket);
+    let policy = record.as_ref().and_then(|record| configuration::effective_policy(record, caller));
+    aws.iam.authorize_with(aws, caller, action, &resource, &[], policy.as_ref())?;
+    record.ok_or_else(|| missing_bucket(bucket))
 }
 
-impl S3 {
-    /// Reads an object.
-    ///
-    /// # Errors
-    /// `NoSuchBucket`, `NoSuchKey`, `AccessDenied`.
-    pub async fn get_object(
-        &self,
-        _aws: &Arc<Aws>,
-        _caller: &Caller,
-        bucket: &str,
-        _key: &str,
-    ) -> Result<Object, ApiError> {
-        Err(ApiError::new(404, "NoSuchBucket", format!("The specified bucket does not exist: {bucket}")))
+fn missing_bucket(bucket: &str) -> ApiError {
+    ApiError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", bucket)
+}
+
+/// The error that there is no such object: who may not list a bucket does not learn what is not in it.
+fn missing_object(aws: &Aws, caller: &Caller, bucket: &str, key: &str) -> ApiError {
+    match allowed(aws, caller, "s3:ListBucket", bucket, None) {
+        Ok(_) => ApiError::new(404, "NoSuchKey", "The specified key does not exist.").with("Key", key),
+        Err(denied) => denied,
     }
+}
+
+fn object_id(bucket: &str, key: &str) -> String {
+    format!("{bucket}/{key}")
+}
+
+fn checked_key<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
+    let key = params.text("Key")?;
+    if key.len() > 1024 {
+        return Err(ApiError::new(400, "KeyTooLongError", "Your key is too long"));
+    }
+    Ok(key)
+}
+
+/// A time of milliseconds since the epoch as S3 writes it.
+fn iso(millis: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+fn owner() -> Value {
+    json!({"ID": "0".repeat(64), "DisplayName": "owner"})
 }
