@@ -1,6 +1,27 @@
-//! Functions and their execution environments.
+//! AWS Lambda: functions, versions and aliases, and the execution environments that run them.
+//!
+//! [`Lambda::call`] is the control plane: JSON in and out, with AWS's member names. Each operation reads its input
+//! ([`input`]), finds out what it means ([`name`]), asks whether the caller may, and changes the records ([`record`]) in
+//! one transaction. [`Lambda::invoke`] decides which version runs and hands it to the [`engine`].
 
-use std::sync::Arc;
+mod aliases;
+mod concurrency;
+mod configuration;
+mod engine;
+mod errors;
+mod functions;
+mod input;
+mod invoke;
+mod name;
+mod package;
+mod policy;
+mod queue;
+mod record;
+mod tags;
+mod versions;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -8,21 +29,123 @@ use serde_json::Value;
 use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
 
+pub use engine::Description as CpuShare;
+pub use tags::APPARATUS;
+
+use engine::Engine;
+use package::Packages;
+use queue::Tasks;
+use record::{Configuration, FUNCTION, Function, VERSION};
+
+/// What AWS leaves to itself and a local endpoint may choose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Behaviour {
+    /// How long a new version is `Pending` and a change `InProgress`.
+    pub settle: Duration,
+    /// How many invocations may run at once in the account.
+    pub account_concurrency: u32,
+    /// How long an initialization may take.
+    pub init_limit: Duration,
+    /// How long an environment is kept without an invocation.
+    pub idle: Duration,
+    /// How many environments are kept without an invocation; the oldest go first.
+    pub idle_limit: usize,
+    /// The pauses before a failed event is tried again; AWS waits 1 and 2 minutes.
+    pub retry_pauses: [Duration; 2],
+    /// How long [`Lambda::stop`] waits for what runs.
+    pub stop: Duration,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_millis(50),
+            account_concurrency: 1000,
+            init_limit: Duration::from_secs(10),
+            idle: Duration::from_secs(300),
+            idle_limit: 100,
+            retry_pauses: [Duration::from_secs(1), Duration::from_secs(2)],
+            stop: Duration::from_secs(20),
+        }
+    }
+}
+
 /// Functions and their execution environments.
-pub struct Lambda {}
+pub struct Lambda {
+    packages: Packages,
+    engine: Arc<Engine>,
+    tasks: Arc<Tasks>,
+    behaviour: RwLock<Behaviour>,
+}
 
 impl Lambda {
     /// The service over its records.
     #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self {}
+    pub fn open(settings: &Settings, store: &Store) -> Self {
+        let packages = Packages::new(&settings.state);
+        let cores = std::thread::available_parallelism()
+            .map_or(1.0, |n| f64::from(u16::try_from(n.get()).unwrap_or(1)));
+        let engine = Arc::new(Engine::new(packages.clone(), cores));
+        for (name, function) in store.list::<Function>(FUNCTION) {
+            engine.concurrency.reserve(&name, function.reserved_concurrency);
+        }
+        Self { packages, engine, tasks: Arc::default(), behaviour: RwLock::default() }
     }
 
-    /// Takes up what an earlier process left unfinished.
-    pub async fn start(&self, _aws: &Arc<Aws>) {}
+    /// Takes up what an earlier process left unfinished: queued events, and packages that nothing uses any more.
+    pub async fn start(&self, aws: &Arc<Aws>) {
+        self.sweep(aws);
+        self.resume_queue(aws);
+        self.resume_provisioned(aws);
+        let (engine, tasks) = (Arc::clone(&self.engine), Arc::downgrade(aws));
+        let idle = self.behaviour().idle;
+        self.tasks.background(async move {
+            loop {
+                tokio::time::sleep((idle / 4).max(Duration::from_millis(100))).await;
+                let Some(aws) = tasks.upgrade() else { return };
+                engine.recycle(aws.lambda.behaviour().idle);
+            }
+        });
+    }
 
-    /// Lets what runs come to its end, and ends what would not.
-    pub async fn stop(&self, _aws: &Arc<Aws>) {}
+    /// Lets what runs come to its end, queued events and their retries included, and after [`Behaviour::stop`] ends what
+    /// would not; such events are taken up by the next process.
+    pub async fn stop(&self, aws: &Arc<Aws>) {
+        self.tasks.hurry();
+        let _ = tokio::time::timeout(self.behaviour().stop, self.drain()).await;
+        self.shutdown().await;
+        let _ = aws;
+    }
+
+    /// Waits until nothing runs and no event is queued.
+    pub async fn drain(&self) {
+        self.tasks.idle().await;
+    }
+
+    /// Ends every execution environment; nothing they started in their process groups survives.
+    pub async fn shutdown(&self) {
+        self.tasks.hurry();
+        self.tasks.abort().await;
+        self.engine.flush().await;
+        self.engine.close().await;
+    }
+
+    /// How functions get their CPU share on this machine, to be told to whoever reads a duration.
+    #[must_use]
+    pub fn cpu_share(&self) -> CpuShare {
+        self.engine.describe()
+    }
+
+    /// The behaviour as it is.
+    #[must_use]
+    pub fn behaviour(&self) -> Behaviour {
+        self.behaviour.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the behaviour, for what begins from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.behaviour.write().unwrap_or_else(PoisonError::into_inner) = behaviour;
+    }
 
     /// Performs an operation.
     ///
@@ -30,16 +153,79 @@ impl Lambda {
     /// What AWS would answer.
     pub async fn call(
         &self,
-        _aws: &Arc<Aws>,
-        _caller: &Caller,
+        aws: &Arc<Aws>,
+        caller: &Caller,
         operation: &str,
-        _input: Value,
+        input: Value,
     ) -> Result<Value, ApiError> {
-        Err(ApiError::new(
-            400,
-            "UnknownOperationException",
-            format!("the local endpoint does not know {operation}"),
-        ))
+        match operation {
+            "CreateFunction" => self.create_function(aws, caller, input).await,
+            "GetFunction" => self.get_function(aws, caller, input),
+            "GetFunctionConfiguration" => self.get_configuration(aws, caller, input),
+            "ListFunctions" => self.list_functions(aws, caller, input),
+            "UpdateFunctionCode" => self.update_code(aws, caller, input).await,
+            "UpdateFunctionConfiguration" => self.update_configuration(aws, caller, input),
+            "DeleteFunction" => self.delete_function(aws, caller, input),
+            "PublishVersion" => self.publish_version(aws, caller, input),
+            "ListVersionsByFunction" => self.list_versions(aws, caller, input),
+            "CreateAlias" => self.create_alias(aws, caller, input),
+            "GetAlias" => self.get_alias(aws, caller, input),
+            "UpdateAlias" => self.update_alias(aws, caller, input),
+            "DeleteAlias" => self.delete_alias(aws, caller, input),
+            "ListAliases" => self.list_aliases(aws, caller, input),
+            "AddPermission" => self.add_permission(aws, caller, input),
+            "RemovePermission" => self.remove_permission(aws, caller, input),
+            "GetPolicy" => self.get_policy(aws, caller, input),
+            "PutFunctionConcurrency" => self.put_concurrency(aws, caller, input),
+            "GetFunctionConcurrency" => self.get_concurrency(aws, caller, input),
+            "DeleteFunctionConcurrency" => self.delete_concurrency(aws, caller, input),
+            "PutProvisionedConcurrencyConfig" => self.put_provisioned(aws, caller, input),
+            "GetProvisionedConcurrencyConfig" => self.get_provisioned(aws, caller, input),
+            "DeleteProvisionedConcurrencyConfig" => self.delete_provisioned(aws, caller, input),
+            "ListProvisionedConcurrencyConfigs" => self.list_provisioned(aws, caller, input),
+            "PutFunctionEventInvokeConfig" => self.put_event_invoke(aws, caller, input, false),
+            "UpdateFunctionEventInvokeConfig" => self.put_event_invoke(aws, caller, input, true),
+            "GetFunctionEventInvokeConfig" => self.get_event_invoke(aws, caller, input),
+            "DeleteFunctionEventInvokeConfig" => self.delete_event_invoke(aws, caller, input),
+            "ListFunctionEventInvokeConfigs" => self.list_event_invoke(aws, caller, input),
+            "GetAccountSettings" => self.account_settings(aws, caller),
+            "TagResource" => self.tag_resource(aws, caller, input),
+            "UntagResource" => self.untag_resource(aws, caller, input),
+            "ListTags" => self.list_tags(aws, caller, input),
+            _ => Err(ApiError::new(
+                400,
+                "UnknownOperationException",
+                format!("the local endpoint does not know {operation}"),
+            )),
+        }
+    }
+
+    fn sweep(&self, aws: &Aws) {
+        let mut used = std::collections::HashSet::new();
+        for (_, function) in aws.store.list::<Function>(FUNCTION) {
+            used.extend(function.previous.map(|p| p.content.code_sha256));
+            used.insert(function.latest.content.code_sha256);
+        }
+        for (_, version) in aws.store.list::<Configuration>(VERSION) {
+            used.insert(version.content.code_sha256);
+        }
+        self.packages.sweep(&|sha256| used.contains(sha256));
+    }
+
+    fn settle_ms(&self) -> i64 {
+        i64::try_from(self.behaviour().settle.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Ends the environments of a function's former state once the change has settled; until then they still run it.
+    fn retire_soon(&self, aws: &Arc<Aws>, function: &str) {
+        let (engine, aws, function) = (Arc::clone(&self.engine), Arc::downgrade(aws), function.to_owned());
+        let settle = self.behaviour().settle + Duration::from_millis(5);
+        self.tasks.background(async move {
+            tokio::time::sleep(settle).await;
+            if let Some(aws) = aws.upgrade() {
+                engine.retire_outdated(&aws, &function);
+            }
+        });
     }
 }
 
@@ -79,29 +265,10 @@ pub struct Invoked {
     pub status: u16,
     /// The result or error document of the function.
     pub payload: Bytes,
-    /// `Handled` or `Unhandled` when the function failed.
+    /// `Unhandled` when the function failed.
     pub function_error: Option<String>,
     /// The log tail, base64.
     pub log_result: Option<String>,
     /// The version that ran.
     pub executed_version: String,
-}
-
-impl Lambda {
-    /// Invokes a function.
-    ///
-    /// # Errors
-    /// What AWS would answer when the function does not get to run; a function that fails is an [`Invoked`].
-    pub async fn invoke(
-        &self,
-        _aws: &Arc<Aws>,
-        _caller: &Caller,
-        invocation: Invocation,
-    ) -> Result<Invoked, ApiError> {
-        Err(ApiError::new(
-            404,
-            "ResourceNotFoundException",
-            format!("Function not found: {}", invocation.function),
-        ))
-    }
 }

@@ -1,0 +1,414 @@
+//! The settings that creating and updating a function share: their constraints, and how they change a configuration.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{ApiError, Aws, Caller};
+
+use super::errors::invalid;
+use super::input::{Constraints, number};
+use super::record::{Content, Logging, Vpc};
+
+/// Runtimes the endpoint can run: those whose code brings its own `bootstrap`.
+const RUNTIMES: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
+/// Variables that Lambda sets itself.
+const RESERVED: [&str; 18] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+const ENVIRONMENT_LIMIT: usize = 4096;
+
+/// The members of `CreateFunction` and `UpdateFunctionConfiguration` that make up a configuration.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Configured {
+    description: Option<String>,
+    runtime: Option<String>,
+    role: Option<String>,
+    handler: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    timeout: Option<i64>,
+    #[serde(default, deserialize_with = "number")]
+    memory_size: Option<i64>,
+    environment: Option<EnvironmentInput>,
+    ephemeral_storage: Option<StorageInput>,
+    tracing_config: Option<TracingInput>,
+    logging_config: Option<LoggingInput>,
+    vpc_config: Option<VpcInput>,
+    dead_letter_config: Option<DeadLetterInput>,
+    #[serde(rename = "KMSKeyArn")]
+    kms_key: Option<String>,
+    snap_start: Option<SnapStartInput>,
+    #[serde(default)]
+    layers: Option<Vec<Value>>,
+    #[serde(default)]
+    file_system_configs: Option<Vec<Value>>,
+    image_config: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnvironmentInput {
+    variables: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StorageInput {
+    #[serde(default, deserialize_with = "number")]
+    size: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingInput {
+    mode: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingInput {
+    log_format: Option<String>,
+    application_log_level: Option<String>,
+    system_log_level: Option<String>,
+    log_group: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VpcInput {
+    subnet_ids: Option<Vec<String>>,
+    security_group_ids: Option<Vec<String>>,
+    #[serde(rename = "Ipv6AllowedForDualStack")]
+    ipv6: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterInput {
+    target_arn: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStartInput {
+    apply_on: Option<String>,
+}
+
+impl Configured {
+    /// Adds the violations of AWS's constraints.
+    pub fn constrain(&self, constraints: &mut Constraints) {
+        constraints.length("description", self.description.as_deref(), 0, 256);
+        if let Some(role) = &self.role {
+            constraints.pattern(
+                "role",
+                role,
+                is_role_arn(role),
+                "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+",
+            );
+        }
+        if let Some(handler) = &self.handler {
+            constraints.length("handler", Some(handler), 0, 128);
+            constraints.pattern("handler", handler, !handler.contains(char::is_whitespace), "[^\\s]+");
+        }
+        constraints.range("timeout", self.timeout, 1, 900);
+        constraints.range("memorySize", self.memory_size, 128, 10_240);
+        let storage = self.ephemeral_storage.as_ref();
+        constraints.range("ephemeralStorage.size", storage.and_then(|s| s.size), 512, 10_240);
+        let tracing = self.tracing_config.as_ref().and_then(|t| t.mode.as_deref());
+        constraints.one_of("tracingConfig.mode", tracing, &["Active", "PassThrough"]);
+        if let Some(logging) = &self.logging_config {
+            let format = logging.log_format.as_deref();
+            constraints.one_of("loggingConfig.logFormat", format, &["JSON", "Text"]);
+            constraints.one_of(
+                "loggingConfig.applicationLogLevel",
+                logging.application_log_level.as_deref(),
+                &["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"],
+            );
+            constraints.one_of(
+                "loggingConfig.systemLogLevel",
+                logging.system_log_level.as_deref(),
+                &["DEBUG", "INFO", "WARN"],
+            );
+            constraints.length("loggingConfig.logGroup", logging.log_group.as_deref(), 1, 512);
+        }
+        let snap_start = self.snap_start.as_ref().and_then(|s| s.apply_on.as_deref());
+        constraints.one_of("snapStart.applyOn", snap_start, &["PublishedVersions", "None"]);
+    }
+
+    /// The content of a new function.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException` for what Lambda refuses or this endpoint cannot run.
+    pub fn create(
+        self,
+        function: &str,
+        package: super::package::Package,
+        architecture: String,
+    ) -> Result<Content, ApiError> {
+        if self.runtime.is_none() || self.handler.is_none() {
+            return Err(invalid(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+            ));
+        }
+        let mut content = Content {
+            description: String::new(),
+            runtime: String::new(),
+            role: String::new(),
+            handler: String::new(),
+            code_size: package.size,
+            code_sha256: package.sha256,
+            timeout: 3,
+            memory_size: 128,
+            environment: None,
+            architecture,
+            ephemeral_storage: 512,
+            tracing: "PassThrough".to_owned(),
+            logging: Logging::text(function),
+            vpc: None,
+            dead_letter: None,
+            kms_key: None,
+        };
+        self.change(function, &mut content)?;
+        Ok(content)
+    }
+
+    /// Changes what is given and leaves the rest.
+    ///
+    /// # Errors
+    /// As [`Configured::create`].
+    pub fn change(self, function: &str, content: &mut Content) -> Result<(), ApiError> {
+        self.refuse_what_cannot_run()?;
+        set(&mut content.description, self.description);
+        set(&mut content.runtime, self.runtime);
+        set(&mut content.role, self.role);
+        set(&mut content.handler, self.handler);
+        set(&mut content.timeout, self.timeout.and_then(|t| u32::try_from(t).ok()));
+        set(&mut content.memory_size, self.memory_size.and_then(|m| u32::try_from(m).ok()));
+        set(
+            &mut content.ephemeral_storage,
+            self.ephemeral_storage.and_then(|s| s.size).and_then(|s| u32::try_from(s).ok()),
+        );
+        set(&mut content.tracing, self.tracing_config.and_then(|t| t.mode));
+        if let Some(environment) = self.environment {
+            content.environment = environment.variables.filter(|v| !v.is_empty());
+            if let Some(variables) = &content.environment {
+                check_environment(variables)?;
+            }
+        }
+        if let Some(logging) = self.logging_config {
+            logging.change(function, &mut content.logging)?;
+        }
+        if let Some(vpc) = self.vpc_config {
+            let vpc = Vpc {
+                subnets: vpc.subnet_ids.unwrap_or_default(),
+                security_groups: vpc.security_group_ids.unwrap_or_default(),
+                ipv6: vpc.ipv6.unwrap_or_default(),
+            };
+            content.vpc = (vpc != Vpc::default()).then_some(vpc);
+        }
+        if let Some(letter) = self.dead_letter_config {
+            content.dead_letter = letter.target_arn.filter(|arn| !arn.is_empty());
+        }
+        if let Some(key) = self.kms_key {
+            content.kms_key = Some(key).filter(|k| !k.is_empty());
+        }
+        Ok(())
+    }
+
+    /// Whether the caller may hand the role to Lambda, and Lambda may act in it.
+    ///
+    /// # Errors
+    /// `AccessDeniedException`, or `InvalidParameterValueException` for a role that does not trust Lambda.
+    pub fn check_role(&self, aws: &Aws, caller: &Caller) -> Result<(), ApiError> {
+        let Some(role) = &self.role else { return Ok(()) };
+        let context = [("iam:PassedToService", "lambda.amazonaws.com")];
+        aws.iam.authorize_with(aws, caller, "iam:PassRole", role, &context, None)?;
+        if aws.iam.assumable(aws, role, "lambda.amazonaws.com") {
+            return Ok(());
+        }
+        Err(invalid("The role defined for the function cannot be assumed by Lambda."))
+    }
+
+    fn refuse_what_cannot_run(&self) -> Result<(), ApiError> {
+        if let Some(runtime) = self.runtime.as_deref().filter(|r| !RUNTIMES.contains(r)) {
+            return Err(invalid(format!(
+                "Value {runtime} at 'runtime' failed to satisfy constraint: the local endpoint runs {} only; build the \
+                 function as an executable named bootstrap",
+                RUNTIMES.join(", ")
+            )));
+        }
+        if self.snap_start.as_ref().and_then(|s| s.apply_on.as_deref()) == Some("PublishedVersions") {
+            return Err(invalid("provided runtimes are not supported for SnapStart enabled functions."));
+        }
+        let there = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|l| !l.is_empty());
+        if there(&self.layers) {
+            return Err(invalid(
+                "Layers are not supported by the local endpoint; put their content into the package.",
+            ));
+        }
+        if there(&self.file_system_configs) {
+            return Err(invalid("FileSystemConfigs are not supported by the local endpoint."));
+        }
+        if self.image_config.as_ref().is_some_and(|i| !i.is_null()) {
+            return Err(invalid(
+                "ImageConfig is not supported for functions created with deployment packages.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl LoggingInput {
+    fn change(self, function: &str, logging: &mut Logging) -> Result<(), ApiError> {
+        if let Some(format) = self.log_format {
+            logging.json = format == "JSON";
+            if !logging.json {
+                logging.system_level = None;
+                logging.application_level = None;
+            }
+        }
+        if !logging.json && (self.system_log_level.is_some() || self.application_log_level.is_some()) {
+            return Err(invalid(
+                "To use ApplicationLogLevel or SystemLogLevel, you must set LogFormat to 'JSON'.",
+            ));
+        }
+        logging.system_level = self.system_log_level.or(logging.system_level.take());
+        logging.application_level = self.application_log_level.or(logging.application_level.take());
+        match self.log_group {
+            Some(group) => logging.group = group,
+            None if logging.group.is_empty() => logging.group = Logging::text(function).group,
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn is_role_arn(text: &str) -> bool {
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    let &[arn, partition, iam, "", account, role] = fields.as_slice() else { return false };
+    let name = role.strip_prefix("role").map(|r| r.strip_prefix('/').unwrap_or(r));
+    arn == "arn"
+        && partition.starts_with("aws")
+        && iam == "iam"
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && name.is_some_and(|n| {
+            !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@-_/".contains(c))
+        })
+}
+
+fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    let mut constraints = Constraints::default();
+    for name in variables.keys() {
+        let mut characters = name.chars();
+        let holds = characters.next().is_some_and(|c| c.is_ascii_alphabetic())
+            && name.len() > 1
+            && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
+        // The reserved ones start with an underscore and get their own error below.
+        if !RESERVED.contains(&name.as_str()) {
+            constraints.pattern("environment.variables", name, holds, "[a-zA-Z]([a-zA-Z0-9_])+");
+        }
+    }
+    constraints.check()?;
+    let reserved: Vec<&str> = variables.keys().map(String::as_str).filter(|k| RESERVED.contains(k)).collect();
+    if !reserved.is_empty() {
+        return Err(invalid(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided contains reserved keys that are currently not supported for modification. Reserved keys used in \
+             this request: {}",
+            reserved.join(", ")
+        )));
+    }
+    if variables.values().any(|v| v.contains('\0')) {
+        return Err(invalid("Environment variable values must not contain a null character."));
+    }
+    let text = serde_json::to_string(variables).unwrap_or_default();
+    if text.len() > ENVIRONMENT_LIMIT {
+        return Err(invalid(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided exceeded the 4KB limit. String measured: {text}"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::input::read;
+    use super::super::package::Package;
+    use super::*;
+
+    fn created(input: Value) -> Result<Content, ApiError> {
+        let configured: Configured = read(input)?;
+        let mut constraints = Constraints::default();
+        configured.constrain(&mut constraints);
+        constraints.check()?;
+        configured.create("f", Package { sha256: "00".to_owned(), size: 1 }, "x86_64".to_owned())
+    }
+
+    #[test]
+    fn defaults_are_those_of_lambda() {
+        let content = created(json!({"Runtime": "provided.al2023", "Handler": "bootstrap"})).unwrap();
+        assert_eq!((content.memory_size, content.timeout, content.ephemeral_storage), (128, 3, 512));
+        assert_eq!(content.logging, Logging::text("f"));
+    }
+
+    #[test]
+    fn what_cannot_run_here_is_refused_not_ignored() {
+        for (member, value, words) in [
+            ("Runtime", json!("python3.13"), "provided.al2023"),
+            ("Layers", json!(["arn"]), "Layers"),
+            ("SnapStart", json!({"ApplyOn": "PublishedVersions"}), "SnapStart"),
+            ("FileSystemConfigs", json!([{}]), "FileSystemConfigs"),
+            ("Environment", json!({"Variables": {"AWS_REGION": "x"}}), "reserved keys"),
+            ("Environment", json!({"Variables": {"A_": "x".repeat(4096)}}), "4KB limit"),
+            ("LoggingConfig", json!({"SystemLogLevel": "WARN"}), "LogFormat"),
+        ] {
+            let mut input = json!({"Runtime": "provided.al2023", "Handler": "h"});
+            input[member] = value;
+            let error = created(input).unwrap_err();
+            assert_eq!(error.code, "InvalidParameterValueException");
+            assert!(error.message.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_an_arn_of_a_role() {
+        assert!(is_role_arn("arn:aws:iam::000000000000:role/path/name"));
+        for text in [
+            "role",
+            "arn:aws:iam::1:role/x",
+            "arn:aws:iam::000000000000:user/x",
+            "arn:aws:iam::000000000000:role/",
+        ] {
+            assert!(!is_role_arn(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Gives a process the CPU share Lambda gives its memory size: `memory / 1769` of a core.
+//!
+//! The mechanism here works without privileges on any Linux: a supervisor reads the process's CPU clock and stops and
+//! continues its process group. It does what the kernel's bandwidth control does: every 20 ms of wall time bring a
+//! budget of `20 ms × share`; who has used it up waits for the next period, unused budget is lost (so time spent
+//! waiting cannot be saved up), and overdrawn budget is paid back. Because the loop is closed over the clock, an
+//! imprecise timer shifts when the process runs but not how much.
+//!
+//! It counts the process and those its group has had long enough to be seen (see [`super::process`]).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+/// Megabytes of memory that bring one core.
+pub const MEMORY_PER_CORE: f64 = 1769.0;
+
+const PERIOD: Duration = Duration::from_millis(20);
+/// Looking again sooner than this costs more than it brings.
+const SHORTEST_LOOK: Duration = Duration::from_micros(250);
+/// Looking again later than this lets a process that wakes up run too far ahead.
+const LONGEST_LOOK: Duration = Duration::from_millis(2);
+
+/// The share of a memory size, in cores.
+pub fn share_of(memory_mb: u32) -> f64 {
+    f64::from(memory_mb) / MEMORY_PER_CORE
+}
+
+/// How functions get their CPU share on this machine.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Description {
+    /// The mechanism, in words.
+    pub mechanism: String,
+    /// The cores that shares are given from.
+    pub cores: f64,
+    /// The largest memory size, in MB, whose share this machine has; larger ones run with all cores, which is less than
+    /// Lambda gives them.
+    pub largest_memory: u32,
+}
+
+/// The supervisor of all processes that run at a share.
+#[derive(Clone)]
+pub struct CpuShares {
+    supervised: Arc<Supervised>,
+    cores: f64,
+}
+
+struct Supervised {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    processes: HashMap<i32, Process>,
+    closed: bool,
+}
+
+/// A process group and its budget, in seconds of CPU time.
+struct Process {
+    clocks: HashMap<i32, (ClockId, Duration)>,
+    share: f64,
+    budget: f64,
+    period_ends: Instant,
+    look_at: Instant,
+    looked_at: Instant,
+    stopped: bool,
+}
+
+/// One process group under supervision; dropping it ends that.
+pub struct Limiter {
+    shares: CpuShares,
+    group: Pid,
+}
+
+impl CpuShares {
+    /// Starts the supervisor for a machine of so many cores.
+    pub fn start(cores: f64) -> Self {
+        let supervised = Arc::new(Supervised { state: Mutex::default(), changed: Condvar::new() });
+        let watched = Arc::clone(&supervised);
+        let thread = std::thread::Builder::new().name("lambda-cpu-share".to_owned());
+        let _ = thread.spawn(move || {
+            // The default lets timers be late by 50 µs, a good part of a small budget.
+            let _ = nix::sys::prctl::set_timerslack(1_000);
+            supervise(&watched);
+        });
+        Self { supervised, cores }
+    }
+
+    /// What to tell people about it.
+    pub fn describe(&self) -> Description {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a memory size in MB")]
+        let largest_memory = (self.cores * MEMORY_PER_CORE) as u32;
+        Description {
+            mechanism: "pausing and resuming the process, 20 ms periods".to_owned(),
+            cores: self.cores,
+            largest_memory,
+        }
+    }
+
+    /// Takes a process group into care. It runs, at full speed.
+    pub fn limiter(&self, group: Pid) -> Limiter {
+        Limiter { shares: self.clone(), group }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.supervised.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the supervisor, leaving every process as it is.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.supervised.changed.notify_one();
+    }
+}
+
+impl Limiter {
+    /// Lets the group run, with this share of a core or, with none, at full speed.
+    pub fn run(&self, share: Option<f64>) {
+        let mut state = self.shares.lock();
+        state.processes.remove(&self.group.as_raw());
+        // More than the machine has is no limit.
+        if let Some(share) = share.filter(|s| *s < self.shares.cores) {
+            let now = Instant::now();
+            let process = Process {
+                clocks: HashMap::from_iter(clock(self.group)),
+                share,
+                budget: share * PERIOD.as_secs_f64(),
+                period_ends: now + PERIOD,
+                look_at: now,
+                looked_at: now,
+                stopped: false,
+            };
+            state.processes.insert(self.group.as_raw(), process);
+            self.shares.supervised.changed.notify_one();
+        }
+        let _ = killpg(self.group, Signal::SIGCONT);
+    }
+
+    /// Stops the group until it is to run again, as Lambda freezes an environment between invocations.
+    pub fn freeze(&self) {
+        let mut state = self.shares.lock();
+        state.processes.remove(&self.group.as_raw());
+        let _ = killpg(self.group, Signal::SIGSTOP);
+    }
+
+    /// Says which processes belong to the group besides its first.
+    pub fn members(&self, pids: &[i32]) {
+        let mut state = self.shares.lock();
+        if let Some(process) = state.processes.get_mut(&self.group.as_raw()) {
+            let group = self.group.as_raw();
+            process.clocks.retain(|pid, _| *pid == group || pids.contains(pid));
+            for pid in pids {
+                if !process.clocks.contains_key(pid) {
+                    process.clocks.extend(clock(Pid::from_raw(*pid)));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.shares.lock().processes.remove(&self.group.as_raw());
+    }
+}
+
+fn clock(pid: Pid) -> Option<(i32, (ClockId, Duration))> {
+    let clock = clock_getcpuclockid(pid).ok()?;
+    Some((pid.as_raw(), (clock, used(clock)?)))
+}
+
+fn used(clock: ClockId) -> Option<Duration> {
+    Some(Duration::from(clock_gettime(clock).ok()?))
+}
+
+fn supervise(supervised: &Supervised) {
+    let mut state = supervised.state.lock().unwrap_or_else(PoisonError::into_inner);
+    while !state.closed {
+        let now = Instant::now();
+        for (group, process) in &mut state.processes {
+            if process.look_at <= now {
+                process.look(Pid::from_raw(*group), now);
+            }
+        }
+        let next = state.processes.values().map(|p| p.look_at).min();
+        state = match next {
+            None => supervised.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(at) => {
+                let pause = at.saturating_duration_since(Instant::now());
+                let waited = supervised.changed.wait_timeout(state, pause);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+    }
+}
+
+impl Process {
+    /// Settles what was used since the last look, and stops or continues the group.
+    fn look(&mut self, group: Pid, now: Instant) {
+        let mut spent = Duration::ZERO;
+        for (clock, before) in self.clocks.values_mut() {
+            if let Some(after) = used(*clock) {
+                spent += after.saturating_sub(*before);
+                *before = after;
+            }
+        }
+        let since = now.saturating_duration_since(self.looked_at).as_secs_f64();
+        self.looked_at = now;
+        self.settle(spent.as_secs_f64(), now);
+        if self.budget <= 0.0 {
+            if !self.stopped {
+                let _ = killpg(group, Signal::SIGSTOP);
+                self.stopped = true;
+            }
+            let periods = (-self.budget / self.per_period()).floor();
+            self.look_at = self.period_ends + PERIOD.mul_f64(periods);
+            return;
+        }
+        if self.stopped {
+            let _ = killpg(group, Signal::SIGCONT);
+            self.stopped = false;
+        }
+        // As many threads as have just been seen burning may use up the budget together.
+        let threads = if since > 0.0 { (spent.as_secs_f64() / since).max(1.0) } else { 1.0 };
+        let lasts = Duration::from_secs_f64(self.budget / threads).clamp(SHORTEST_LOOK, LONGEST_LOOK);
+        self.look_at = (now + lasts).min(self.period_ends.max(now + SHORTEST_LOOK));
+    }
+
+    /// Takes what was used from the budget, and adds what the periods ended since have brought.
+    fn settle(&mut self, spent: f64, now: Instant) {
+        self.budget -= spent;
+        while self.period_ends <= now {
+            self.budget = (self.budget + self.per_period()).min(self.per_period());
+            self.period_ends += PERIOD;
+        }
+    }
+
+    fn per_period(&self) -> f64 {
+        self.share * PERIOD.as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(share: f64, now: Instant) -> Process {
+        Process {
+            clocks: HashMap::new(),
+            share,
+            budget: share * 0.02,
+            period_ends: now + PERIOD,
+            look_at: now,
+            looked_at: now,
+            stopped: false,
+        }
+    }
+
+    #[test]
+    fn unused_budget_is_lost_and_overdrawn_budget_is_paid_back() {
+        let now = Instant::now();
+        let mut idle = process(0.1, now);
+        idle.settle(0.0, now + Duration::from_secs(1));
+        assert!((idle.budget - 0.002).abs() < 1e-9);
+        let mut burning = process(0.1, now);
+        burning.settle(0.010, now + Duration::from_millis(10));
+        assert!((burning.budget - -0.008).abs() < 1e-9);
+        burning.settle(0.0, now + Duration::from_millis(70));
+        assert!((burning.budget - -0.002).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_overdrawn_process_is_looked_at_when_it_may_run_again() {
+        let now = Instant::now();
+        let mut process = process(0.1, now);
+        process.budget = -0.005;
+        // Signals go to a group that cannot be.
+        process.look(Pid::from_raw(i32::MAX), now);
+        assert!(process.stopped);
+        assert_eq!(process.look_at, now + 3 * PERIOD);
+        process.look(Pid::from_raw(i32::MAX), now + 3 * PERIOD);
+        assert!(!process.stopped && process.budget > 0.0);
+    }
+
+    #[test]
+    fn shares_follow_memory() {
+        assert!((share_of(1769) - 1.0).abs() < 1e-12);
+        assert!((share_of(128) - 0.072_357).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,469 @@
+//! One execution environment: a process of the function's code that takes one invocation after another.
+//!
+//! It is owned by the invocation it runs, and by the pool in between, frozen. Dropping it ends everything it started.
+
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+
+use super::cpu_share::Limiter;
+use super::journal::{Journal, Stream};
+use super::process::{self, Groups};
+use super::runtime_api::{Call, Event, Reply, RuntimeApi};
+use super::spawner::Spawner;
+use super::{CpuShares, Key};
+
+/// How often memory is looked at.
+const MEMORY_LOOK: Duration = Duration::from_millis(20);
+
+/// What an environment needs to start.
+pub struct Start {
+    /// Which function, version and state of it.
+    pub key: Key,
+    /// The unpacked package.
+    pub root: PathBuf,
+    /// A folder for the environment's own files; it is removed with it.
+    pub scratch: tempfile::TempDir,
+    /// Its environment variables, without `AWS_LAMBDA_RUNTIME_API`.
+    pub variables: Vec<(String, String)>,
+    /// Memory in MB, over which it is ended.
+    pub memory_mb: u32,
+    /// Where its log lines go.
+    pub stream: Stream,
+    /// When its credentials are too old for another invocation.
+    pub expires: Instant,
+}
+
+/// The machinery that environments share.
+#[derive(Clone)]
+pub struct Machinery {
+    /// Starts processes.
+    pub spawner: Arc<Spawner>,
+    /// Gives them their CPU share.
+    pub shares: CpuShares,
+    /// Knows who belongs to whom.
+    pub groups: Arc<Groups>,
+}
+
+/// Why an environment is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Such as `Runtime.ExitError`.
+    pub kind: String,
+    /// What went wrong, without the request id.
+    pub message: String,
+    /// The error document the runtime itself gave.
+    pub document: Option<Bytes>,
+}
+
+impl Failure {
+    fn new(kind: &str, message: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), message: message.into(), document: None }
+    }
+
+    /// Whether it ran out of time.
+    pub fn timed_out(&self) -> bool {
+        self.kind == "Sandbox.Timedout"
+    }
+}
+
+/// What came of an invocation.
+pub struct Outcome {
+    /// From the event to the end of the invocation.
+    pub duration: Duration,
+    /// The function's answer, or why there is none.
+    pub answer: Result<Answer, Failure>,
+}
+
+/// A function's answer.
+pub enum Answer {
+    /// Its result.
+    Response(Bytes),
+    /// Its error document, with the type the runtime named.
+    Error(Bytes, Option<String>),
+}
+
+/// An execution environment.
+pub struct Environment {
+    /// Which function, version and state of it.
+    pub key: Key,
+    /// Where its log lines go.
+    pub stream: Stream,
+    /// When its credentials are too old for another invocation.
+    pub expires: Instant,
+    /// Since when it has had nothing to do.
+    pub idle_since: Instant,
+    memory_mb: u32,
+    peak_kb: u64,
+    next: Option<oneshot::Sender<Event>>,
+    calls: mpsc::Receiver<(Instant, Call)>,
+    output: pipe::Receiver,
+    limiter: Limiter,
+    group: Pid,
+    child: Child,
+    groups: Arc<Groups>,
+    ended: bool,
+    output_closed: bool,
+    look_at_memory: Instant,
+    _api: RuntimeApi,
+    _scratch: tempfile::TempDir,
+}
+
+enum Happened {
+    Called(Instant, Call),
+    Exited(std::io::Result<ExitStatus>),
+    Wrote,
+    TimeUp,
+    LookAtMemory,
+}
+
+impl Environment {
+    /// Starts the process, running at full speed; [`Environment::init`] comes next.
+    ///
+    /// # Errors
+    /// `Runtime.InvalidEntrypoint` when there is nothing to start.
+    pub async fn start(start: Start, machinery: &Machinery) -> Result<Self, Failure> {
+        let unable = |e: std::io::Error| Failure::new("Runtime.StartError", format!("Error: {e}"));
+        let bootstrap = start.root.join("bootstrap");
+        if !bootstrap.exists() {
+            return Err(Failure::new(
+                "Runtime.InvalidEntrypoint",
+                "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+            ));
+        }
+        let (sender, calls) = mpsc::channel(8);
+        let api = RuntimeApi::listen(sender).await.map_err(unable)?;
+        let (reader, writer) = std::io::pipe().map_err(unable)?;
+        let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(unable)?;
+        let mut command = Command::new(&bootstrap);
+        command
+            .current_dir(&start.root)
+            .env_clear()
+            .envs(start.variables)
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().map_err(unable)?)
+            .stderr(writer)
+            .kill_on_drop(true);
+        let child = machinery.spawner.spawn(command).await.map_err(|e| {
+            let reason = match e.kind() {
+                ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                ErrorKind::NotFound => "no such file or directory".to_owned(),
+                _ if e.raw_os_error() == Some(nix::libc::ENOEXEC) => "exec format error".to_owned(),
+                _ => e.to_string(),
+            };
+            Failure::new(
+                "Runtime.InvalidEntrypoint",
+                format!("Error: fork/exec /var/task/bootstrap: {reason}"),
+            )
+        })?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let group = group.ok_or_else(|| Failure::new("Runtime.ExitError", "Error: Runtime exited"))?;
+        let now = Instant::now();
+        Ok(Self {
+            key: start.key,
+            stream: start.stream,
+            expires: start.expires,
+            idle_since: now,
+            memory_mb: start.memory_mb,
+            peak_kb: 0,
+            next: None,
+            calls,
+            output,
+            limiter: machinery.shares.limiter(group),
+            group,
+            child,
+            groups: Arc::clone(&machinery.groups),
+            ended: false,
+            output_closed: false,
+            look_at_memory: now,
+            _api: api,
+            _scratch: start.scratch,
+        })
+    }
+
+    /// Runs the initialization to its end, the runtime's first request for an event. `share` is none for full speed.
+    ///
+    /// # Errors
+    /// Why it failed; the environment is ended then.
+    pub async fn init(
+        &mut self,
+        limit: Duration,
+        share: Option<f64>,
+        journal: &mut Journal,
+    ) -> Result<Duration, Failure> {
+        let began = Instant::now();
+        self.limiter.run(share);
+        let result = loop {
+            match self.happens(began + limit, journal).await {
+                Happened::Called(at, Call::Next(next)) => {
+                    self.next = Some(next);
+                    break Ok(at.saturating_duration_since(began));
+                }
+                Happened::Called(_, Call::InitError { body, kind, reply }) => {
+                    let _ = reply.send(Reply::Accepted);
+                    let kind = kind.unwrap_or_else(|| "Runtime.Unknown".to_owned());
+                    break Err(Failure { kind, message: String::new(), document: Some(body) });
+                }
+                Happened::Called(_, call) => refuse(call, Reply::WrongState),
+                Happened::Exited(status) => break Err(self.exited(status)),
+                Happened::TimeUp => break Err(Failure::new("Sandbox.Timedout", "")),
+                Happened::LookAtMemory => {
+                    if self.over_memory() {
+                        break Err(out_of_memory());
+                    }
+                }
+                Happened::Wrote => {}
+            }
+        };
+        self.drain_output(journal);
+        match &result {
+            Ok(_) => self.limiter.freeze(),
+            Err(_) => self.end().await,
+        }
+        result
+    }
+
+    /// Runs one invocation at a share of a core, or with none at full speed. An environment that is not reusable
+    /// afterwards has been ended.
+    pub async fn invoke(
+        &mut self,
+        event: Event,
+        limit: Duration,
+        share: Option<f64>,
+        journal: &mut Journal,
+    ) -> Outcome {
+        let request_id = event.request_id.clone();
+        let mut event = Some(event);
+        let mut answer = None;
+        self.limiter.run(share);
+        let began = Instant::now();
+        self.hand_over(&mut event);
+        let (duration, failure) = loop {
+            match self.happens(began + limit, journal).await {
+                Happened::Called(at, Call::Next(next)) => {
+                    self.next = Some(next);
+                    if answer.is_some() {
+                        break (at.saturating_duration_since(began), None);
+                    }
+                    // The runtime asks again when its connection was lost before it got the event, and not otherwise.
+                    self.hand_over(&mut event);
+                }
+                Happened::Called(_, Call::Response { request_id: id, body, reply }) => {
+                    if id != request_id || answer.is_some() {
+                        let _ = reply.send(Reply::UnknownRequest);
+                        continue;
+                    }
+                    answer = Some(match body {
+                        Some(body) => Answer::Response(body),
+                        None => too_large(),
+                    });
+                    let _ = reply.send(Reply::Accepted);
+                }
+                Happened::Called(_, Call::Error { request_id: id, body, kind, reply }) => {
+                    if id != request_id || answer.is_some() {
+                        let _ = reply.send(Reply::UnknownRequest);
+                        continue;
+                    }
+                    answer = Some(Answer::Error(body, kind));
+                    let _ = reply.send(Reply::Accepted);
+                }
+                Happened::Called(_, call) => refuse(call, Reply::WrongState),
+                Happened::Exited(status) => break (began.elapsed(), Some(self.exited(status))),
+                Happened::TimeUp => {
+                    let message = format!("Error: Task timed out after {:.2} seconds", limit.as_secs_f64());
+                    // Whatever the timer's delay, Lambda reports the limit.
+                    break (limit, Some(Failure::new("Sandbox.Timedout", message)));
+                }
+                Happened::LookAtMemory => {
+                    if self.over_memory() {
+                        break (began.elapsed(), Some(out_of_memory()));
+                    }
+                }
+                Happened::Wrote => {}
+            }
+        };
+        if failure.is_none() {
+            self.limiter.freeze();
+        }
+        self.drain_output(journal);
+        self.note_memory();
+        let over = self.peak_kb > self.limit_kb();
+        let answer = match (answer, failure) {
+            // An answer that was given counts, whatever happens to the runtime after it.
+            (Some(answer), failure) => {
+                if failure.is_some() || over {
+                    self.end().await;
+                }
+                Ok(answer)
+            }
+            (None, Some(failure)) => {
+                self.end().await;
+                Err(failure)
+            }
+            (None, None) => Err(Failure::new("Runtime.Unknown", "Error: Runtime gave no answer")),
+        };
+        Outcome { duration, answer }
+    }
+
+    fn hand_over(&mut self, event: &mut Option<Event>) {
+        if let (Some(next), Some(handed)) = (self.next.take(), event.take())
+            && let Err(lost) = next.send(handed)
+        {
+            *event = Some(lost);
+        }
+    }
+
+    /// The next thing that happens, output already journalled.
+    async fn happens(&mut self, until: Instant, journal: &mut Journal) -> Happened {
+        let mut buffer = [0; 16 * 1024];
+        journal.relieve().await;
+        tokio::select! {
+            // What the runtime said before its time was up or it exited counts, so calls come first; output may be
+            // endless, so it comes last.
+            biased;
+            Some((at, call)) = self.calls.recv() => Happened::Called(at, call),
+            () = tokio::time::sleep_until(until.into()) => Happened::TimeUp,
+            () = tokio::time::sleep_until(self.look_at_memory.into()) => {
+                self.look_at_memory = Instant::now() + MEMORY_LOOK;
+                Happened::LookAtMemory
+            }
+            status = self.child.wait() => Happened::Exited(status),
+            read = read_some(&self.output, &mut buffer), if !self.output_closed => {
+                match read {
+                    Some(n) => journal.output(&buffer[..n]),
+                    None => self.output_closed = true,
+                }
+                Happened::Wrote
+            }
+        }
+    }
+
+    fn drain_output(&self, journal: &mut Journal) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(n @ 1..) = self.output.try_read(&mut buffer) {
+            journal.output(&buffer[..n]);
+        }
+    }
+
+    fn exited(&self, status: std::io::Result<ExitStatus>) -> Failure {
+        use std::os::unix::process::ExitStatusExt;
+        let reason = match status {
+            Err(e) => format!("with error: {e}"),
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(0), _) => "without providing a reason".to_owned(),
+                (Some(code), _) => format!("with error: exit status {code}"),
+                (None, Some(signal)) => format!("with error: signal: {}", signal_name(signal)),
+                (None, None) => format!("with error: {status}"),
+            },
+        };
+        Failure::new("Runtime.ExitError", format!("Error: Runtime exited {reason}"))
+    }
+
+    fn limit_kb(&self) -> u64 {
+        u64::from(self.memory_mb) * 1024
+    }
+
+    /// Reads how much memory is in use, and says whether that is too much.
+    fn over_memory(&mut self) -> bool {
+        self.note_memory();
+        self.peak_kb > self.limit_kb()
+    }
+
+    fn note_memory(&mut self) {
+        let leader = self.group.as_raw();
+        let Some(own) = process::resident(leader) else { return };
+        let others = self.groups.others(leader);
+        self.limiter.members(&others);
+        let theirs: u64 = others.iter().filter_map(|pid| process::resident(*pid)).map(|m| m.now).sum();
+        self.peak_kb = self.peak_kb.max(own.peak).max(own.now + theirs);
+    }
+
+    /// The most memory in use so far, in MB, at most the function's size.
+    pub fn max_memory_mb(&self) -> u64 {
+        self.peak_kb.div_ceil(1024).min(u64::from(self.memory_mb))
+    }
+
+    /// Whether it is there to be invoked.
+    pub fn alive(&mut self) -> bool {
+        !self.ended && matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends the process and everything in its group, and waits for the process to be gone.
+    pub async fn end(&mut self) {
+        self.kill();
+        let _ = self.child.wait().await;
+    }
+
+    fn kill(&mut self) {
+        self.ended = true;
+        let _ = killpg(self.group, Signal::SIGKILL);
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.kill();
+        }
+    }
+}
+
+/// Reads what is there, waiting for something; `None` at the end.
+async fn read_some(output: &pipe::Receiver, buffer: &mut [u8]) -> Option<usize> {
+    loop {
+        output.readable().await.ok()?;
+        match output.try_read(buffer) {
+            Ok(0) => return None,
+            Ok(n) => return Some(n),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+fn refuse(call: Call, with: Reply) {
+    match call {
+        // Dropping the other end answers it.
+        Call::Next(_) => {}
+        Call::Response { reply, .. } | Call::Error { reply, .. } | Call::InitError { reply, .. } => {
+            let _ = reply.send(with);
+        }
+    }
+}
+
+fn out_of_memory() -> Failure {
+    Failure::new("Runtime.OutOfMemory", "Error: Runtime exited with error: signal: killed")
+}
+
+fn too_large() -> Answer {
+    let kind = "Function.ResponseSizeTooLarge";
+    let limit = super::runtime_api::PAYLOAD_LIMIT;
+    let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
+    let document = serde_json::json!({"errorType": kind, "errorMessage": message});
+    Answer::Error(Bytes::from(document.to_string()), Some(kind.to_owned()))
+}
+
+/// A signal as Go, in which Lambda's supervisor is written, names it.
+fn signal_name(signal: i32) -> String {
+    match Signal::try_from(signal) {
+        Ok(Signal::SIGKILL) => "killed".to_owned(),
+        Ok(Signal::SIGABRT) => "aborted".to_owned(),
+        Ok(Signal::SIGSEGV) => "segmentation fault".to_owned(),
+        Ok(Signal::SIGBUS) => "bus error".to_owned(),
+        Ok(Signal::SIGILL) => "illegal instruction".to_owned(),
+        Ok(Signal::SIGTERM) => "terminated".to_owned(),
+        Ok(Signal::SIGFPE) => "floating point exception".to_owned(),
+        _ => format!("signal {signal}"),
+    }
+}

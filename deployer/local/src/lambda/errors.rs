@@ -1,0 +1,64 @@
+//! The errors of the Lambda API, with AWS's codes, statuses and wording.
+
+use std::fmt::Display;
+
+use crate::ApiError;
+
+/// A parameter that AWS Lambda itself refuses.
+pub fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "InvalidParameterValueException", message).with("Type", "User")
+}
+
+/// A resource that does not exist, in the words of the operation.
+pub fn not_found(message: impl Into<String>) -> ApiError {
+    ApiError::new(404, "ResourceNotFoundException", message).with("Type", "User")
+}
+
+/// A function or version that does not exist.
+pub fn no_function(arn: impl Display) -> ApiError {
+    not_found(format!("Function not found: {arn}"))
+}
+
+/// An alias that does not exist.
+pub fn no_alias(arn: impl Display) -> ApiError {
+    not_found(format!("Cannot find alias arn: {arn}"))
+}
+
+/// A change that something else stands in the way of.
+pub fn conflict(message: impl Into<String>) -> ApiError {
+    ApiError::new(409, "ResourceConflictException", message).with("Type", "User")
+}
+
+/// A `RevisionId` that is not the latest.
+pub fn stale_revision() -> ApiError {
+    ApiError::new(
+        412,
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve \
+         the latest Revision Id",
+    )
+    .with("Type", "User")
+}
+
+/// A limit on concurrent invocations, with AWS's reason code.
+pub fn throttled(reason: &str) -> ApiError {
+    ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
+        .with("Reason", reason)
+        .with("Type", "User")
+        .with("retryAfterSeconds", "1")
+}
+
+/// A request larger than `limit` bytes.
+pub fn too_large(limit: usize, operation: &str) -> ApiError {
+    ApiError::new(
+        413,
+        "RequestTooLargeException",
+        format!("Request must be smaller than {limit} bytes for the {operation} operation"),
+    )
+    .with("Type", "User")
+}
+
+/// The endpoint's own failure.
+pub fn service(message: impl Into<String>) -> ApiError {
+    ApiError::new(500, "ServiceException", message).with("Type", "Service")
+}

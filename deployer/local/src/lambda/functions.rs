@@ -1,0 +1,513 @@
+//! Functions as a whole: create, read, list, change, delete.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{ApiError, Aws, Caller};
+
+use super::configuration::Configured;
+use super::errors::{conflict, invalid, no_function, stale_revision};
+use super::input::{Constraints, number, read, truth};
+use super::name::{LATEST, Target, arn, version_number};
+use super::package::Package;
+use super::record::{
+    ALIAS, Alias, Configuration, FUNCTION, Function, Phase, ROUTE, VERSION, alias_id, version_id,
+};
+use super::{Lambda, record, tags, versions};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Code {
+    zip_file: Option<String>,
+    #[serde(rename = "S3Bucket")]
+    s3_bucket: Option<String>,
+    #[serde(rename = "S3Key")]
+    s3_key: Option<String>,
+    #[serde(rename = "S3ObjectVersion")]
+    s3_object_version: Option<String>,
+    image_uri: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Create {
+    function_name: Option<String>,
+    code: Option<Code>,
+    #[serde(flatten)]
+    configured: Configured,
+    architectures: Option<Vec<String>>,
+    package_type: Option<String>,
+    #[serde(default, deserialize_with = "truth")]
+    publish: bool,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateCode {
+    function_name: Option<String>,
+    #[serde(flatten)]
+    code: Code,
+    architectures: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "truth")]
+    publish: bool,
+    #[serde(default, deserialize_with = "truth")]
+    dry_run: bool,
+    revision_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateConfiguration {
+    function_name: Option<String>,
+    #[serde(flatten)]
+    configured: Configured,
+    revision_id: Option<String>,
+}
+
+/// A function and maybe one of its versions or aliases.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Named {
+    /// The name or ARN.
+    pub function_name: Option<String>,
+    /// The version or alias.
+    pub qualifier: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Page {
+    /// The name or ARN.
+    pub function_name: Option<String>,
+    /// Where the page before ended.
+    pub marker: Option<String>,
+    /// At most so many.
+    #[serde(default, deserialize_with = "number")]
+    pub max_items: Option<i64>,
+    /// Restricts aliases to those of a version; `ALL` lists the versions of every function.
+    pub function_version: Option<String>,
+}
+
+impl Page {
+    /// How many to show: AWS takes up to 10,000 and answers at most 50.
+    ///
+    /// # Errors
+    /// `ValidationException` outside 1 to 10,000.
+    pub fn limit(&self) -> Result<usize, ApiError> {
+        let mut constraints = Constraints::default();
+        constraints.range("maxItems", self.max_items, 1, 10_000);
+        constraints.check()?;
+        Ok(self.max_items.and_then(|n| usize::try_from(n).ok()).unwrap_or(50).min(50))
+    }
+}
+
+impl Lambda {
+    pub(super) async fn create_function(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let input: Create = read(input)?;
+        let mut constraints = Constraints::default();
+        constraints.required("code", input.code.as_ref());
+        input.configured.constrain(&mut constraints);
+        constraints.check()?;
+        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        target.authorize(aws, caller, "CreateFunction")?;
+        if !input.tags.is_empty() {
+            target.authorize(aws, caller, "TagResource")?;
+        }
+        tags::check(&input.tags)?;
+        if input.package_type.as_deref().is_some_and(|t| t != "Zip") {
+            return Err(invalid("the local endpoint runs functions of the package type Zip only"));
+        }
+        let architecture =
+            architecture(input.architectures.as_deref())?.unwrap_or_else(|| "x86_64".to_owned());
+        input.configured.check_role(aws, caller)?;
+        let exists = || conflict(format!("Function already exist: {}", target.name));
+        if aws.store.get::<Function>(FUNCTION, &target.name).is_some() {
+            return Err(exists());
+        }
+        let Some(code) = input.code else {
+            return Err(invalid("Please provide a source for function code."));
+        };
+        let package = self.fetch(aws, caller, code, "CreateFunction").await?;
+        let content = input.configured.create(&target.name, package, architecture)?;
+        let delay = self.settle_ms();
+        let function = Function {
+            name: target.name.clone(),
+            latest: Configuration::new(LATEST.to_owned(), content, Phase::Creating, delay),
+            previous: None,
+            next_version: 1,
+            last_published: None,
+            last_description: None,
+            tags: input.tags,
+            reserved_concurrency: None,
+            policies: BTreeMap::new(),
+            provisioned: BTreeMap::new(),
+            event_invoke: BTreeMap::new(),
+        };
+        aws.store.transaction(|records| {
+            if records.get::<Function>(FUNCTION, &target.name).is_some() {
+                return Err(exists());
+            }
+            records.put(FUNCTION, &target.name, &function);
+            if input.publish {
+                let mut function = function.clone();
+                let version = versions::publish(records, &mut function, None, delay);
+                return Ok(version.shown(aws, &target.name, Some(&version.version)));
+            }
+            Ok(function.latest.shown(aws, &target.name, None))
+        })
+    }
+
+    pub(super) fn get_function(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+        let (target, function, configuration) = self.find(aws, caller, input, "GetFunction")?;
+        let code = self.packages.zip(&configuration.content.code_sha256);
+        let mut shown = json!({
+            "Configuration": configuration.shown(aws, &target.name, target.qualifier.as_deref()),
+            "Code": {"RepositoryType": "S3", "Location": format!("file://{}", code.display())},
+        });
+        if !function.tags.is_empty() {
+            shown["Tags"] = json!(function.tags);
+        }
+        if let Some(reserved) = function.reserved_concurrency {
+            shown["Concurrency"] = json!({"ReservedConcurrentExecutions": reserved});
+        }
+        Ok(shown)
+    }
+
+    pub(super) fn get_configuration(
+        &self,
+        aws: &Aws,
+        caller: &Caller,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let (target, _, configuration) = self.find(aws, caller, input, "GetFunctionConfiguration")?;
+        Ok(configuration.shown(aws, &target.name, target.qualifier.as_deref()))
+    }
+
+    /// The function, and the version that the request's qualifier stands for.
+    fn find(
+        &self,
+        aws: &Aws,
+        caller: &Caller,
+        input: Value,
+        action: &str,
+    ) -> Result<(Target, Function, Configuration), ApiError> {
+        let input: Named = read(input)?;
+        let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
+        target.authorize_qualified(aws, caller, action)?;
+        let function = self.function(aws, &target)?;
+        let configuration = match target.qualifier.as_deref() {
+            None => function.latest.clone(),
+            Some(q) if q == LATEST || version_number(q).is_some() => {
+                record::version(&aws.store, &function, q).ok_or_else(|| no_function(target.arn(aws)))?
+            }
+            Some(q) => {
+                let alias: Alias = aws
+                    .store
+                    .get(ALIAS, &alias_id(&function.name, q))
+                    .ok_or_else(|| no_function(target.arn(aws)))?;
+                record::version(&aws.store, &function, &alias.version)
+                    .ok_or_else(|| no_function(target.arn(aws)))?
+            }
+        };
+        Ok((target, function, configuration))
+    }
+
+    /// The function a request names.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub(super) fn function(&self, aws: &Aws, target: &Target) -> Result<Function, ApiError> {
+        aws.store.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))
+    }
+
+    pub(super) fn list_functions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+        let input: Page = read(input)?;
+        let mut constraints = Constraints::default();
+        constraints.one_of("functionVersion", input.function_version.as_deref(), &["ALL"]);
+        constraints.check()?;
+        let limit = input.limit()?;
+        aws.iam.authorize(aws, caller, "lambda:ListFunctions", "*")?;
+        let all = input.function_version.is_some();
+        let mut shown = Vec::new();
+        let mut marker = None;
+        // A marker is the last entry shown: a function's name, or the id of one of its versions.
+        let (from, within) = match input.marker.as_deref().map(|m| m.split_once('/').unwrap_or((m, ""))) {
+            Some((name, number)) => (Some(name.to_owned()), Some((name.to_owned(), number.to_owned()))),
+            None => (None, None),
+        };
+        let resumed = if all { within } else { None };
+        let mut functions: Vec<(String, Function)> = resumed
+            .iter()
+            .filter_map(|(name, _)| Some((name.clone(), aws.store.get(FUNCTION, name)?)))
+            .collect();
+        functions.extend(aws.store.range(FUNCTION, "", from.as_deref(), limit + 1));
+        'functions: for (name, function) in functions {
+            let after = resumed.as_ref().filter(|(n, _)| *n == name).map(|(_, number)| number.as_str());
+            if after.is_none() {
+                if shown.len() == limit {
+                    break;
+                }
+                shown.push(function.latest.summary(aws, &name, all.then_some(LATEST)));
+                marker = Some(name.clone());
+            }
+            if !all {
+                continue;
+            }
+            let after = after.filter(|a| !a.is_empty()).map(|a| format!("{name}/{a}"));
+            let page: Vec<(String, Configuration)> =
+                aws.store.range(VERSION, &format!("{name}/"), after.as_deref(), limit + 1);
+            for (id, version) in page {
+                if shown.len() == limit {
+                    break 'functions;
+                }
+                shown.push(version.summary(aws, &name, Some(&version.version)));
+                marker = Some(id);
+            }
+        }
+        let mut answer = json!({"Functions": shown});
+        if shown.len() == limit && self.more_follow(aws, marker.as_deref(), all) {
+            answer["NextMarker"] = json!(marker);
+        }
+        Ok(answer)
+    }
+
+    fn more_follow(&self, aws: &Aws, marker: Option<&str>, all: bool) -> bool {
+        let Some(marker) = marker else { return false };
+        let name = marker.split_once('/').map_or(marker, |(name, _)| name);
+        let after = marker.contains('/').then_some(marker);
+        (all && !aws.store.range::<Configuration>(VERSION, &format!("{name}/"), after, 1).is_empty())
+            || !aws.store.range::<Function>(FUNCTION, "", Some(name), 1).is_empty()
+    }
+
+    pub(super) async fn update_code(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let input: UpdateCode = read(input)?;
+        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        target.authorize(aws, caller, "UpdateFunctionCode")?;
+        let architecture = architecture(input.architectures.as_deref())?;
+        changeable(aws, &self.function(aws, &target)?, input.revision_id.as_deref())?;
+        let package = self.fetch(aws, caller, input.code, "UpdateFunctionCode").await?;
+        let delay = self.settle_ms();
+        let answer = aws.store.transaction(|records| {
+            let mut function: Function =
+                records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
+            changeable(aws, &function, input.revision_id.as_deref())?;
+            let mut content = function.latest.content.clone();
+            content.code_sha256 = package.sha256;
+            content.code_size = package.size;
+            content.architecture = architecture.unwrap_or(content.architecture);
+            function.change(content, delay);
+            if input.dry_run {
+                return Ok(function.latest.shown(aws, &target.name, None));
+            }
+            if input.publish {
+                let version = versions::publish(records, &mut function, None, delay);
+                return Ok(version.shown(aws, &target.name, Some(&version.version)));
+            }
+            records.put(FUNCTION, &target.name, &function);
+            Ok(function.latest.shown(aws, &target.name, None))
+        })?;
+        self.retire_soon(aws, &target.name);
+        Ok(answer)
+    }
+
+    pub(super) fn update_configuration(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let input: UpdateConfiguration = read(input)?;
+        let mut constraints = Constraints::default();
+        input.configured.constrain(&mut constraints);
+        constraints.check()?;
+        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        target.authorize(aws, caller, "UpdateFunctionConfiguration")?;
+        self.function(aws, &target)?;
+        input.configured.check_role(aws, caller)?;
+        let delay = self.settle_ms();
+        let answer = aws.store.transaction(|records| {
+            let mut function: Function =
+                records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
+            changeable(aws, &function, input.revision_id.as_deref())?;
+            let mut content = function.latest.content.clone();
+            input.configured.change(&target.name, &mut content)?;
+            function.change(content, delay);
+            records.put(FUNCTION, &target.name, &function);
+            Ok(function.latest.shown(aws, &target.name, None))
+        })?;
+        self.retire_soon(aws, &target.name);
+        Ok(answer)
+    }
+
+    pub(super) fn delete_function(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let input: Named = read(input)?;
+        let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
+        target.authorize_qualified(aws, caller, "DeleteFunction")?;
+        let number = match target.qualifier.as_deref() {
+            None => None,
+            Some(LATEST) => {
+                return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
+            }
+            Some(q) => Some(
+                version_number(q)
+                    .ok_or_else(|| invalid("Deletion of aliases is not currently supported."))?,
+            ),
+        };
+        aws.store.transaction(|records| {
+            let Some(mut function) = records.get::<Function>(FUNCTION, &target.name) else {
+                return Err(no_function(target.arn(aws)));
+            };
+            let Some(number) = number else {
+                records.delete(FUNCTION, &target.name);
+                for kind in [VERSION, ALIAS, ROUTE] {
+                    records.delete_prefix(kind, &format!("{}/", target.name));
+                }
+                return Ok(());
+            };
+            let version = version_id(&target.name, number);
+            let routes: Vec<(String, ())> = records.range(ROUTE, &format!("{version}/"), None, 50);
+            if !routes.is_empty() {
+                let aliases: Vec<&str> = routes.iter().filter_map(|(id, ())| id.rsplit('/').next()).collect();
+                return Err(conflict(format!(
+                    "Unable to delete version because the following aliases reference it: [{}]",
+                    aliases.join(", ")
+                )));
+            }
+            // A version that is not there, or no longer, is as good as deleted: AWS answers the same.
+            records.delete(VERSION, &version);
+            let qualifier = number.to_string();
+            let own = function.policies.remove(&qualifier).is_some()
+                | function.provisioned.remove(&qualifier).is_some()
+                | function.event_invoke.remove(&qualifier).is_some();
+            if own {
+                records.put(FUNCTION, &target.name, &function);
+            }
+            Ok(())
+        })?;
+        self.engine.retire(&target.name, number.map(|n| n.to_string()).as_deref());
+        Ok(json!({}))
+    }
+
+    /// Gets the package that a request carries or points to.
+    async fn fetch(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        code: Code,
+        operation: &'static str,
+    ) -> Result<Package, ApiError> {
+        if code.image_uri.is_some() {
+            return Err(invalid("the local endpoint runs zip packages only; ImageUri is not supported"));
+        }
+        let bytes = match (code.zip_file, code.s3_bucket, code.s3_key) {
+            (Some(text), None, None) => base64::engine::general_purpose::STANDARD
+                .decode(text.as_bytes())
+                .map_err(|e| {
+                    ApiError::new(400, "SerializationException", format!("ZipFile is not base64: {e}"))
+                })?
+                .into(),
+            (None, Some(bucket), Some(key)) => {
+                if code.s3_object_version.is_some() {
+                    return Err(invalid(
+                        "S3ObjectVersion is not supported: the local endpoint keeps one version of an object",
+                    ));
+                }
+                let object = aws.s3.get_object(aws, caller, &bucket, &key).await.map_err(|e| {
+                    // The one error of S3 that Lambda does not pass on as a parameter error.
+                    if e.status == 403 {
+                        return ApiError::new(
+                            403,
+                            "AccessDeniedException",
+                            format!("Your access has been denied by S3, please make sure your request credentials have \
+                                     permission to GetObject for {bucket}/{key}. S3 Error Code: {}. S3 Error Message: {}",
+                                    e.code, e.message),
+                        );
+                    }
+                    invalid(format!(
+                        "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
+                        e.code, e.message
+                    ))
+                })?;
+                object.body
+            }
+            (None, None, None) => return Err(invalid("Please provide a source for function code.")),
+            (None, ..) => return Err(invalid("Please provide both S3Bucket and S3Key.")),
+            (Some(_), ..) => {
+                return Err(invalid(
+                    "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+                ));
+            }
+        };
+        // Unzipping up to 250 MB is no work for a thread that answers requests.
+        let packages = self.packages.clone();
+        tokio::task::spawn_blocking(move || packages.upload(&bytes, operation))
+            .await
+            .map_err(|e| super::errors::service(e.to_string()))?
+    }
+}
+
+/// Whether a function may be changed now, by somebody who knows this revision of it.
+///
+/// # Errors
+/// `ResourceConflictException` while something is in progress, `PreconditionFailedException`.
+pub fn changeable(aws: &Aws, function: &Function, revision: Option<&str>) -> Result<(), ApiError> {
+    idle(aws, function)?;
+    match revision {
+        Some(revision) if revision != function.latest.revision() => Err(stale_revision()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether nothing is in progress on a function.
+///
+/// # Errors
+/// `ResourceConflictException`.
+pub fn idle(aws: &Aws, function: &Function) -> Result<(), ApiError> {
+    if function.latest.pending() {
+        return Err(conflict(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+        ));
+    }
+    if function.latest.updating() {
+        return Err(conflict(format!(
+            "The operation cannot be performed at this time. An update is in progress for resource: {}",
+            arn(aws, &function.name, None)
+        )));
+    }
+    Ok(())
+}
+
+fn architecture(given: Option<&[String]>) -> Result<Option<String>, ApiError> {
+    match given {
+        None | Some([]) => Ok(None),
+        Some([one]) => {
+            let mut constraints = Constraints::default();
+            constraints.one_of("architectures", Some(one), &["x86_64", "arm64"]);
+            constraints.check()?;
+            Ok(Some(one.clone()))
+        }
+        Some(_) => Err(invalid("Architectures must name exactly one architecture.")),
+    }
+}

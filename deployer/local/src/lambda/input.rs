@@ -1,0 +1,186 @@
+//! Reading an operation's input: members by type, then AWS's constraints, all violations in one error.
+
+use std::fmt::Display;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::ApiError;
+
+/// Reads the members an operation knows; others are ignored, as AWS does.
+///
+/// # Errors
+/// `SerializationException` for a member of the wrong type.
+pub fn read<T: DeserializeOwned>(input: Value) -> Result<T, ApiError> {
+    let input = if input.is_null() { Value::Object(serde_json::Map::new()) } else { input };
+    serde_json::from_value(input).map_err(|e| ApiError::new(400, "SerializationException", e.to_string()))
+}
+
+/// A whole number that may come as text, as it does from a query string.
+pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(n)) => {
+            n.as_i64().map(Some).ok_or_else(|| serde::de::Error::custom(format!("{n} is not an integer")))
+        }
+        Some(Value::String(s)) => {
+            s.parse().map(Some).map_err(|_| serde::de::Error::custom(format!("{s:?} is not an integer")))
+        }
+        Some(other) => Err(serde::de::Error::custom(format!("{other} is not an integer"))),
+    }
+}
+
+/// A truth value that may come as text, as it does from a query string.
+pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(b)) => Ok(b),
+        Some(Value::String(s)) if s == "true" || s == "false" => Ok(s == "true"),
+        Some(other) => Err(serde::de::Error::custom(format!("{other} is not a boolean"))),
+    }
+}
+
+/// Violated constraints, gathered so that they are reported together.
+#[derive(Debug, Default)]
+pub struct Constraints {
+    violations: Vec<String>,
+}
+
+impl Constraints {
+    fn violated(&mut self, value: impl Display, member: &str, constraint: impl Display) {
+        self.violations
+            .push(format!("Value {value} at '{member}' failed to satisfy constraint: {constraint}"));
+    }
+
+    /// The member must be there.
+    pub fn required<T>(&mut self, member: &str, value: Option<&T>) {
+        if value.is_none() {
+            self.violated("null", member, "Member must not be null");
+        }
+    }
+
+    /// The text must satisfy a pattern; `holds` says whether it does.
+    pub fn pattern(&mut self, member: &str, value: &str, holds: bool, pattern: &str) {
+        if !holds {
+            self.violated(
+                format_args!("'{value}'"),
+                member,
+                format_args!("Member must satisfy regular expression pattern: {pattern}"),
+            );
+        }
+    }
+
+    /// The number must lie between two bounds, both allowed.
+    pub fn range(&mut self, member: &str, value: Option<i64>, least: i64, greatest: i64) {
+        let Some(value) = value else { return };
+        let quoted = format!("'{value}'");
+        if value < least {
+            self.violated(
+                quoted,
+                member,
+                format_args!("Member must have value greater than or equal to {least}"),
+            );
+        } else if value > greatest {
+            self.violated(
+                quoted,
+                member,
+                format_args!("Member must have value less than or equal to {greatest}"),
+            );
+        }
+    }
+
+    /// The text must have a length between two bounds, both allowed.
+    pub fn length(&mut self, member: &str, value: Option<&str>, least: usize, greatest: usize) {
+        let Some(value) = value else { return };
+        let quoted = format!("'{value}'");
+        let length = value.chars().count();
+        if length < least {
+            self.violated(
+                quoted,
+                member,
+                format_args!("Member must have length greater than or equal to {least}"),
+            );
+        } else if length > greatest {
+            self.violated(
+                quoted,
+                member,
+                format_args!("Member must have length less than or equal to {greatest}"),
+            );
+        }
+    }
+
+    /// The text must be one of several.
+    pub fn one_of(&mut self, member: &str, value: Option<&str>, allowed: &[&str]) {
+        let Some(value) = value else { return };
+        if !allowed.contains(&value) {
+            self.violated(
+                format_args!("'{value}'"),
+                member,
+                format_args!("Member must satisfy enum value set: [{}]", allowed.join(", ")),
+            );
+        }
+    }
+
+    /// All violations as AWS words them.
+    ///
+    /// # Errors
+    /// `ValidationException` when there is any.
+    pub fn check(self) -> Result<(), ApiError> {
+        match self.violations.len() {
+            0 => Ok(()),
+            n => Err(ApiError::new(
+                400,
+                "ValidationException",
+                format!(
+                    "{n} validation error{} detected: {}",
+                    if n == 1 { "" } else { "s" },
+                    self.violations.join("; ")
+                ),
+            )),
+        }
+    }
+}
+
+/// Whether the text is made of letters, digits, `-` and `_`, and not empty.
+pub fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_are_reported_together() {
+        let mut constraints = Constraints::default();
+        constraints.range("memorySize", Some(64), 128, 10_240);
+        constraints.range("timeout", Some(901), 1, 900);
+        constraints.length("description", Some(&"é".repeat(256)), 0, 256);
+        let error = constraints.check().unwrap_err();
+        assert_eq!(error.code, "ValidationException");
+        assert_eq!(
+            error.message,
+            "2 validation errors detected: Value '64' at 'memorySize' failed to satisfy constraint: Member must have \
+             value greater than or equal to 128; Value '901' at 'timeout' failed to satisfy constraint: Member must \
+             have value less than or equal to 900"
+        );
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Page {
+        #[serde(default, deserialize_with = "number")]
+        max_items: Option<i64>,
+    }
+
+    #[test]
+    fn numbers_may_come_from_a_query_string() {
+        for input in [serde_json::json!({"MaxItems": "7"}), serde_json::json!({"MaxItems": 7})] {
+            assert_eq!(read::<Page>(input).unwrap().max_items, Some(7));
+        }
+        assert_eq!(read::<Page>(Value::Null).unwrap().max_items, None);
+        let error = read::<Page>(serde_json::json!({"MaxItems": "x"})).unwrap_err();
+        assert_eq!(error.code, "SerializationException");
+    }
+}

@@ -1,0 +1,419 @@
+//! What is kept of a function, and how AWS shows it.
+//!
+//! A function is one record, each of its published versions and aliases is another: a function with ten thousand
+//! versions must not be written anew for each. What belongs together is changed in one transaction of the store.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::store::{Records, Store};
+use crate::{Aws, ids};
+
+use super::name::{self, LATEST};
+
+/// Functions, by name.
+pub const FUNCTION: &str = "function";
+/// Published versions, by `NAME/NUMBER`.
+pub const VERSION: &str = "function-version";
+/// Aliases, by `NAME/ALIAS`.
+pub const ALIAS: &str = "function-alias";
+/// Which aliases route to a version, by `NAME/NUMBER/ALIAS`, so that a version's are found without reading all.
+pub const ROUTE: &str = "function-route";
+
+/// Milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A time in AWS Lambda's own spelling, `2026-11-24T09:30:00.000+0000`.
+pub fn aws_time(ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
+}
+
+/// A function, apart from its published versions and aliases.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// The version that changes.
+    pub latest: Configuration,
+    /// What runs while the last change of `latest` is in progress.
+    pub previous: Option<Box<Configuration>>,
+    /// The number the next published version gets; numbers are never used again.
+    pub next_version: u64,
+    /// The version published last.
+    pub last_published: Option<u64>,
+    /// The description of `$LATEST` at that time: the version may have got another one.
+    pub last_description: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Reserved concurrency.
+    pub reserved_concurrency: Option<u32>,
+    /// Resource policies by qualifier, the function's own under the empty one: statements in the order they were added.
+    pub policies: BTreeMap<String, Vec<Value>>,
+    /// Provisioned concurrency by qualifier.
+    pub provisioned: BTreeMap<String, Provisioned>,
+    /// What happens to queued events, by qualifier.
+    pub event_invoke: BTreeMap<String, EventInvoke>,
+}
+
+/// The state a version is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Made, and not yet there to be invoked.
+    Creating,
+    /// There, with a change on its way.
+    Updating,
+}
+
+/// A version's configuration and code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// `$LATEST` or a number.
+    pub version: String,
+    /// A new value for every change that execution environments must not outlive.
+    pub incarnation: String,
+    /// The revision while `phase` lasts.
+    pub revision: String,
+    /// The revision after it: on AWS a revision ends with the state it was given in.
+    pub settled_revision: String,
+    /// What is in progress until `settles_at`.
+    pub phase: Phase,
+    /// Milliseconds since the epoch.
+    pub settles_at: i64,
+    /// Milliseconds since the epoch.
+    pub last_modified: i64,
+    /// Everything that the user sets.
+    pub content: Content,
+}
+
+/// What makes a version different from another: publishing compares it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// Free text.
+    pub description: String,
+    /// `provided.al2023` and the like.
+    pub runtime: String,
+    /// The role's ARN.
+    pub role: String,
+    /// What the code dispatches on.
+    pub handler: String,
+    /// Bytes of the package.
+    pub code_size: u64,
+    /// SHA-256 of the package, hexadecimal.
+    pub code_sha256: String,
+    /// Seconds.
+    pub timeout: u32,
+    /// Megabytes.
+    pub memory_size: u32,
+    /// Environment variables.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Megabytes of `/tmp`.
+    pub ephemeral_storage: u32,
+    /// `PassThrough` or `Active`.
+    pub tracing: String,
+    /// Log format, levels and group.
+    pub logging: Logging,
+    /// Subnets and security groups, kept as given.
+    pub vpc: Option<Vpc>,
+    /// Where failed events go, kept as given.
+    pub dead_letter: Option<String>,
+    /// The key of the environment, kept as given.
+    pub kms_key: Option<String>,
+}
+
+/// How a function logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logging {
+    /// Whether the platform's lines are JSON.
+    pub json: bool,
+    /// The lowest level of the platform's lines, with JSON only.
+    pub system_level: Option<String>,
+    /// The lowest level of the function's lines, with JSON only.
+    pub application_level: Option<String>,
+    /// The log group.
+    pub group: String,
+}
+
+/// A function's network, of which the local endpoint has only the names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Vpc {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    pub security_groups: Vec<String>,
+    /// Whether dual-stack subnets carry IPv6.
+    pub ipv6: bool,
+}
+
+/// A name for a version, or for two with weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alias {
+    /// Its name.
+    pub name: String,
+    /// The version, a number or `$LATEST`.
+    pub version: String,
+    /// A second version and its share of the invocations, 0 to 1.
+    pub weights: BTreeMap<String, f64>,
+    /// Free text, at most 256 characters.
+    pub description: String,
+    /// Changes with every change.
+    pub revision: String,
+}
+
+/// Environments kept ready for a version or alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provisioned {
+    /// How many.
+    pub requested: u32,
+    /// Milliseconds since the epoch.
+    pub last_modified: i64,
+}
+
+/// What happens to queued events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventInvoke {
+    /// Milliseconds since the epoch.
+    pub last_modified: i64,
+    /// 0 to 2.
+    pub retries: Option<u32>,
+    /// Seconds, 60 to 21,600.
+    pub age: Option<u32>,
+    /// Destinations, kept as given.
+    pub destinations: Option<Value>,
+}
+
+/// The id under which a version is kept: padded, so that the order of ids is that of numbers.
+pub fn version_id(name: &str, number: u64) -> String {
+    format!("{name}/{number:012}")
+}
+
+/// The id under which an alias is kept.
+pub fn alias_id(name: &str, alias: &str) -> String {
+    format!("{name}/{alias}")
+}
+
+/// The id that says that an alias routes to a version.
+pub fn route_id(name: &str, number: u64, alias: &str) -> String {
+    format!("{name}/{number:012}/{alias}")
+}
+
+impl Configuration {
+    /// A configuration whose state settles `delay` milliseconds from now.
+    pub fn new(version: String, content: Content, phase: Phase, delay: i64) -> Self {
+        let now = now_ms();
+        Self {
+            version,
+            incarnation: ids::uuid(),
+            revision: ids::uuid(),
+            settled_revision: ids::uuid(),
+            phase,
+            settles_at: now + delay,
+            last_modified: now,
+            content,
+        }
+    }
+
+    /// The revision as of now.
+    pub fn revision(&self) -> &str {
+        if self.settled() { &self.settled_revision } else { &self.revision }
+    }
+
+    /// Gives it a new revision without a new state, as a change of its policy does.
+    pub fn touch(&mut self) {
+        self.revision = ids::uuid();
+        self.settled_revision = if self.settled() { self.revision.clone() } else { ids::uuid() };
+    }
+
+    /// Whether nothing is in progress.
+    pub fn settled(&self) -> bool {
+        now_ms() >= self.settles_at
+    }
+
+    /// Whether it is still being created.
+    pub fn pending(&self) -> bool {
+        self.phase == Phase::Creating && !self.settled()
+    }
+
+    /// Whether a change is in progress.
+    pub fn updating(&self) -> bool {
+        self.phase == Phase::Updating && !self.settled()
+    }
+
+    /// As `ListFunctions` shows it, without state: `qualifier` is what its ARN ends with.
+    pub fn summary(&self, aws: &Aws, function: &str, qualifier: Option<&str>) -> Value {
+        let c = &self.content;
+        let mut shown = Map::new();
+        let mut set = |name: &str, value: Value| {
+            shown.insert(name.to_owned(), value);
+        };
+        set("FunctionName", json!(function));
+        set("FunctionArn", json!(name::arn(aws, function, qualifier)));
+        set("Runtime", json!(c.runtime));
+        set("Role", json!(c.role));
+        set("Handler", json!(c.handler));
+        set("CodeSize", json!(c.code_size));
+        set("Description", json!(c.description));
+        set("Timeout", json!(c.timeout));
+        set("MemorySize", json!(c.memory_size));
+        set("LastModified", json!(aws_time(self.last_modified)));
+        set("CodeSha256", json!(base64_of_hex(&c.code_sha256)));
+        set("Version", json!(self.version));
+        if let Some(vpc) = &c.vpc {
+            set(
+                "VpcConfig",
+                json!({"SubnetIds": vpc.subnets, "SecurityGroupIds": vpc.security_groups, "VpcId": "",
+                       "Ipv6AllowedForDualStack": vpc.ipv6}),
+            );
+        }
+        if let Some(arn) = &c.dead_letter {
+            set("DeadLetterConfig", json!({"TargetArn": arn}));
+        }
+        if let Some(variables) = &c.environment {
+            set("Environment", json!({"Variables": variables}));
+        }
+        if let Some(arn) = &c.kms_key {
+            set("KMSKeyArn", json!(arn));
+        }
+        set("TracingConfig", json!({"Mode": c.tracing}));
+        set("RevisionId", json!(self.revision()));
+        set("PackageType", json!("Zip"));
+        set("Architectures", json!([c.architecture]));
+        set("EphemeralStorage", json!({"Size": c.ephemeral_storage}));
+        set("SnapStart", json!({"ApplyOn": "None", "OptimizationStatus": "Off"}));
+        set("LoggingConfig", c.logging.shown());
+        Value::Object(shown)
+    }
+
+    /// As `GetFunctionConfiguration` shows it.
+    pub fn shown(&self, aws: &Aws, function: &str, qualifier: Option<&str>) -> Value {
+        let mut shown = self.summary(aws, function, qualifier);
+        if self.pending() {
+            shown["State"] = json!("Pending");
+            shown["StateReason"] = json!("The function is being created.");
+            shown["StateReasonCode"] = json!("Creating");
+            return shown;
+        }
+        shown["State"] = json!("Active");
+        if self.updating() {
+            shown["LastUpdateStatus"] = json!("InProgress");
+            shown["LastUpdateStatusReason"] = json!("The function is being created.");
+            shown["LastUpdateStatusReasonCode"] = json!("Creating");
+        } else {
+            shown["LastUpdateStatus"] = json!("Successful");
+        }
+        shown
+    }
+}
+
+impl Logging {
+    /// Text lines to the function's own group.
+    pub fn text(function: &str) -> Self {
+        Self {
+            json: false,
+            system_level: None,
+            application_level: None,
+            group: format!("/aws/lambda/{function}"),
+        }
+    }
+
+    fn shown(&self) -> Value {
+        let mut shown = json!({"LogFormat": if self.json { "JSON" } else { "Text" }, "LogGroup": self.group});
+        if self.json {
+            shown["ApplicationLogLevel"] = json!(self.application_level.as_deref().unwrap_or("INFO"));
+            shown["SystemLogLevel"] = json!(self.system_level.as_deref().unwrap_or("INFO"));
+        }
+        shown
+    }
+}
+
+impl Alias {
+    /// As `GetAlias` shows it.
+    pub fn shown(&self, aws: &Aws, function: &str) -> Value {
+        let mut shown = json!({
+            "AliasArn": name::arn(aws, function, Some(&self.name)),
+            "Name": self.name,
+            "FunctionVersion": self.version,
+            "Description": self.description,
+            "RevisionId": self.revision,
+        });
+        if !self.weights.is_empty() {
+            shown["RoutingConfig"] = json!({"AdditionalVersionWeights": self.weights});
+        }
+        shown
+    }
+
+    /// The published versions it routes to.
+    pub fn targets(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(&self.version).chain(self.weights.keys()).filter_map(|v| name::version_number(v))
+    }
+}
+
+impl Function {
+    /// What `$LATEST` runs with now: the configuration before a change that is still in progress.
+    pub fn running(&self) -> &Configuration {
+        match &self.previous {
+            Some(previous) if self.latest.updating() => previous,
+            _ => &self.latest,
+        }
+    }
+
+    /// Puts a changed content into `$LATEST`; the change is in progress for `delay` milliseconds.
+    pub fn change(&mut self, content: Content, delay: i64) {
+        let changed = Configuration::new(LATEST.to_owned(), content, Phase::Updating, delay);
+        self.previous = Some(Box::new(std::mem::replace(&mut self.latest, changed)));
+    }
+}
+
+/// Reads a version: the function's `$LATEST` or a published one.
+pub fn version(store: &Store, function: &Function, version: &str) -> Option<Configuration> {
+    if version == LATEST {
+        return Some(function.latest.clone());
+    }
+    store.get(VERSION, &version_id(&function.name, name::version_number(version)?))
+}
+
+/// As [`version`], inside a transaction.
+pub fn version_in(records: &Records<'_>, function: &Function, version: &str) -> Option<Configuration> {
+    if version == LATEST {
+        return Some(function.latest.clone());
+    }
+    records.get(VERSION, &version_id(&function.name, name::version_number(version)?))
+}
+
+/// A hexadecimal digest as AWS writes it, in base64.
+pub fn base64_of_hex(hex: &str) -> String {
+    use base64::Engine as _;
+    let digits = hex.as_bytes().chunks_exact(2);
+    let bytes: Vec<u8> = digits
+        .map(|pair| {
+            let digit = |d: u8| char::from(d).to_digit(16).unwrap_or_default();
+            u8::try_from(digit(pair[0]) * 16 + digit(pair[1])).unwrap_or_default()
+        })
+        .collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_digests_are_spelled_as_aws_does() {
+        assert_eq!(aws_time(1_795_500_000_123), "2026-11-24T06:00:00.123+0000");
+        assert_eq!(base64_of_hex("00ff10"), "AP8Q");
+    }
+
+    #[test]
+    fn ids_sort_by_number() {
+        assert!(version_id("f", 9) < version_id("f", 10));
+        assert!(version_id("f", 99_999) < version_id("f", 100_000));
+    }
+}
