@@ -14,7 +14,8 @@
 //! exists once. The page uses [`url`], [`strategy`] and [`Currency`] only; those three know nothing of JSON.
 
 pub mod failure;
-
+pub mod input;
+pub mod output;
 pub mod payload;
 pub mod pricing;
 pub mod report;

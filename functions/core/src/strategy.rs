@@ -1,35 +1,26 @@
-//! Which memory size to choose.
+//! Which power value wins. After the statistics and the prices, before the output; the chart page marks its points with
+//! the same function. Plain numbers in, an index out.
 
 use std::fmt;
+use std::str::FromStr;
 
-/// What to choose by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What the user wants the function to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
-    /// The lowest cost of an invocation.
+    /// The lowest average cost; of equally cheap ones the fastest.
     #[default]
     Cost,
-    /// The shortest duration.
+    /// The lowest average duration; of equally fast ones the cheapest.
     Speed,
-    /// The lowest weighted sum of both, each as a share of its highest value.
+    /// The lowest weighted sum of both, each relative to the largest measured.
     Balanced,
 }
 
 impl Strategy {
-    /// Reads a strategy's name.
-    ///
-    /// # Errors
-    /// The names there are, as a phrase.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        match name {
-            "cost" => Ok(Self::Cost),
-            "speed" => Ok(Self::Speed),
-            "balanced" => Ok(Self::Balanced),
-            _ => Err("must be cost, speed or balanced".to_owned()),
-        }
-    }
+    /// Every strategy, in the order they are documented.
+    pub const ALL: [Self; 3] = [Self::Cost, Self::Speed, Self::Balanced];
 
-    /// Its name in the execution input.
-    #[must_use]
+    /// The word for it in the execution input.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cost => "cost",
@@ -45,46 +36,95 @@ impl fmt::Display for Strategy {
     }
 }
 
-/// A memory size to choose from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Average duration, in ms.
-    pub duration: f64,
-    /// Average cost of an invocation.
-    pub cost: f64,
+/// The word is none of the strategies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a strategy: use cost, speed or balanced")]
+pub struct UnknownStrategy(pub String);
+
+impl FromStr for Strategy {
+    type Err = UnknownStrategy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.name() == text)
+            .ok_or_else(|| UnknownStrategy(text.to_owned()))
+    }
 }
 
-/// The place of the best candidate; none when there are none. `weight` (for balanced) is 0 for speed and 1 for cost. Equal
-/// candidates: by cost the faster one, by speed the cheaper one, else the first.
-#[must_use]
-pub fn choose(strategy: Strategy, weight: f64, candidates: &[Candidate]) -> Option<usize> {
-    let highest = |of: fn(&Candidate) -> f64| candidates.iter().map(of).fold(f64::MIN_POSITIVE, f64::max);
-    let (slowest, dearest) = (highest(|c| c.duration), highest(|c| c.cost));
-    let rank = |c: &Candidate| match strategy {
+/// One measured power value, reduced to what a strategy looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Average cost of one invocation, in the run's currency.
+    pub cost: f64,
+    /// Average duration of one invocation in milliseconds.
+    pub duration: f64,
+}
+
+/// The index of the winner; `None` only for no candidates. Of candidates that are equal in everything the strategy looks
+/// at, the first wins, so a list sorted by size prefers the smaller one.
+///
+/// `balanced_weight` is looked at by [`Strategy::Balanced`] only: 0 is all speed, 1 is all cost.
+pub fn choose(strategy: Strategy, balanced_weight: f64, candidates: &[Candidate]) -> Option<usize> {
+    let most = |value: fn(&Candidate) -> f64| candidates.iter().map(value).fold(0.0, f64::max);
+    let (most_cost, most_duration) = (most(|c| c.cost), most(|c| c.duration));
+    let share = |value: f64, most: f64| if most > 0.0 { value / most } else { 0.0 };
+
+    let key = |c: &Candidate| match strategy {
         Strategy::Cost => (c.cost, c.duration),
         Strategy::Speed => (c.duration, c.cost),
-        Strategy::Balanced => (weight * c.cost / dearest + (1.0 - weight) * c.duration / slowest, 0.0),
+        Strategy::Balanced => (
+            balanced_weight * share(c.cost, most_cost)
+                + (1.0 - balanced_weight) * share(c.duration, most_duration),
+            0.0,
+        ),
     };
-    let ranked = candidates.iter().map(rank).enumerate();
-    ranked.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))).map(|(place, _)| place)
+    (0..candidates.len()).min_by(|&a, &b| {
+        let (a, b) = (key(&candidates[a]), key(&candidates[b]));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SIZES: [Candidate; 3] = [
-        Candidate { duration: 100.0, cost: 1.0 },
-        Candidate { duration: 50.0, cost: 1.0 },
-        Candidate { duration: 10.0, cost: 3.0 },
-    ];
+    fn points(points: &[(f64, f64)]) -> Vec<Candidate> {
+        points.iter().map(|&(cost, duration)| Candidate { cost, duration }).collect()
+    }
 
     #[test]
-    fn each_strategy_chooses_its_own() {
-        assert_eq!(choose(Strategy::Cost, 0.5, &SIZES), Some(1));
-        assert_eq!(choose(Strategy::Speed, 0.5, &SIZES), Some(2));
-        assert_eq!(choose(Strategy::Balanced, 0.5, &SIZES), Some(1));
-        assert_eq!(choose(Strategy::Balanced, 0.0, &SIZES), Some(2));
+    fn each_strategy_looks_at_its_own_figure() {
+        let candidates = points(&[(1.0, 100.0), (2.0, 40.0), (4.0, 30.0)]);
+        assert_eq!(choose(Strategy::Cost, 0.5, &candidates), Some(0));
+        assert_eq!(choose(Strategy::Speed, 0.5, &candidates), Some(2));
+        assert_eq!(choose(Strategy::Balanced, 0.5, &candidates), Some(1));
+        assert_eq!(choose(Strategy::Balanced, 0.0, &candidates), Some(2));
+        assert_eq!(choose(Strategy::Balanced, 1.0, &candidates), Some(0));
         assert_eq!(choose(Strategy::Cost, 0.5, &[]), None);
+    }
+
+    #[test]
+    fn ties_are_broken_by_the_other_figure_and_then_by_order() {
+        let candidates = points(&[(1.0, 50.0), (1.0, 40.0), (2.0, 40.0), (1.0, 40.0)]);
+        assert_eq!(choose(Strategy::Cost, 0.5, &candidates), Some(1));
+        assert_eq!(choose(Strategy::Speed, 0.5, &candidates), Some(1));
+        let same = points(&[(1.0, 1.0), (1.0, 1.0)]);
+        assert_eq!(choose(Strategy::Balanced, 0.3, &same), Some(0));
+    }
+
+    #[test]
+    fn free_or_instant_candidates_do_not_divide_by_zero() {
+        let free = points(&[(0.0, 9.0), (0.0, 8.0)]);
+        assert_eq!(choose(Strategy::Balanced, 0.5, &free), Some(1));
+        assert_eq!(choose(Strategy::Balanced, 1.0, &free), Some(0));
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for strategy in Strategy::ALL {
+            assert_eq!(strategy.to_string().parse(), Ok(strategy));
+        }
+        assert!("cheap".parse::<Strategy>().is_err());
     }
 }

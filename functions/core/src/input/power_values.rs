@@ -1,0 +1,133 @@
+//! `powerValues`: a list, `"ALL"`, or a range.
+
+use super::problem::shown;
+use super::read::{Field, Reader, integer};
+use super::{LARGEST, MAX_POWER_VALUES, Problem, Problems, SMALLEST};
+use serde_json::{Value, json};
+
+/// What an input without `powerValues` means: the stack's parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// Memory sizes in MB.
+    pub power_values: Vec<u32>,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { power_values: vec![128, 256, 512, 1024, 1536, 3008] }
+    }
+}
+
+impl Defaults {
+    /// Reads the stack's parameter, `128,256,…`.
+    ///
+    /// # Errors
+    /// The values that are no memory sizes.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        values(&from_flag(text))
+            .map(|power_values| Self { power_values })
+            .map_err(|message| Problems(vec![Problem { field: "PowerValues".to_owned(), message }]))
+    }
+}
+
+/// `--power-values` as the input's `powerValues`: `ALL`, `FROM:TO:STEP`, or values between commas. What is wrong with them is for
+/// [`super::Input::parse`] to say.
+pub fn from_flag(text: &str) -> Value {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("all") {
+        return json!("ALL");
+    }
+    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
+    match parts.as_slice() {
+        [from, to] => json!({"from": from, "to": to}),
+        [from, to, step] => json!({"from": from, "to": to, "step": step}),
+        _ => text.split(',').map(str::trim).filter(|value| !value.is_empty()).collect(),
+    }
+}
+
+/// One power value, as it stands in the event of an Executor: a number or text.
+///
+/// # Errors
+/// The problem, with the field `value`.
+pub fn one(value: &Value) -> Result<u32, Problem> {
+    size(value).map_err(|message| Problem { field: "value".to_owned(), message })
+}
+
+/// The field of an input. Every element that is wrong is a problem of its own.
+pub(super) fn read(read: &mut Reader<'_>, defaults: &Defaults) -> Vec<u32> {
+    match read.value("powerValues") {
+        None => defaults.power_values.clone(),
+        Some(value) => read.optional("powerValues", |_| values(value)).unwrap_or_default(),
+    }
+}
+
+fn values(value: &Value) -> Field<Vec<u32>> {
+    let mut sizes = match value {
+        Value::String(word) if word == "ALL" => (SMALLEST..=3008).step_by(64).collect(),
+        Value::Array(list) if list.is_empty() => {
+            return Err("is an empty list: give at least one memory size, or leave it out".to_owned());
+        }
+        Value::Array(list) => list_of(list)?,
+        Value::Object(_) => range(value)?,
+        other => {
+            return Err(format!(
+                "is {}: use a list of memory sizes in MB such as [128, 512, 1024], \"ALL\", or a range such as \
+                 {{\"from\": 128, \"to\": 10240, \"step\": 64}}",
+                shown(other)
+            ));
+        }
+    };
+    sizes.sort_unstable();
+    sizes.dedup();
+    if sizes.len() > MAX_POWER_VALUES {
+        return Err(format!(
+            "has {} sizes: one execution can measure at most {MAX_POWER_VALUES} (its state and history are limited); use a larger step, or several \
+             executions",
+            sizes.len()
+        ));
+    }
+    Ok(sizes)
+}
+
+fn list_of(list: &[Value]) -> Field<Vec<u32>> {
+    const SHOWN: usize = 5;
+    let (good, bad): (Vec<_>, Vec<_>) =
+        list.iter().map(|value| size(value).map_err(|_| value)).partition(Result::is_ok);
+    if bad.is_empty() {
+        return Ok(good.into_iter().flatten().collect());
+    }
+    let mut names: Vec<String> =
+        bad.iter().filter_map(|bad| bad.as_ref().err()).take(SHOWN).map(|value| shown(value)).collect();
+    if bad.len() > SHOWN {
+        names.push(format!("{} more", bad.len() - SHOWN));
+    }
+    Err(format!("has {}: use whole numbers of MB from {SMALLEST} to {LARGEST}", names.join(", ")))
+}
+
+fn range(value: &Value) -> Field<Vec<u32>> {
+    let object = value.as_object().into_iter().flatten();
+    if let Some((name, _)) = object.clone().find(|(name, _)| !["from", "to", "step"].contains(&name.as_str()))
+    {
+        return Err(format!("is a range with '{name}': use \"from\", \"to\" and \"step\" only"));
+    }
+    let part = |name: &str, read: fn(&Value) -> Field<u32>| match value.get(name) {
+        None => Err(format!("is a range without '{name}': use \"from\", \"to\" and \"step\"")),
+        Some(value) => read(value).map_err(|message| format!("is a range whose '{name}' {message}")),
+    };
+    let from = part("from", size)?;
+    let to = part("to", size)?;
+    let step = match value.get("step") {
+        None => 64,
+        Some(_) => part("step", |step| integer(step, 1, LARGEST.into()).map(|step| step as u32))?,
+    };
+    if from > to {
+        return Err(format!("is a range from {from} down to {to}: 'from' must not be above 'to'"));
+    }
+    Ok((from..=to).step_by(step as usize).collect())
+}
+
+fn size(value: &Value) -> Field<u32> {
+    integer(value, SMALLEST.into(), LARGEST.into())
+        .map(|size| size as u32)
+        .map_err(|message| message.replace("a whole number", "a whole number of MB"))
+}

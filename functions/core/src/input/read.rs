@@ -1,0 +1,197 @@
+//! Reading one field: the value, or what is wrong with it. The reader gathers the problems so that one does not hide another.
+
+use super::problem::shown;
+use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, S3Object};
+use crate::strategy::Strategy;
+use serde_json::{Map, Value};
+
+/// No Lambda function can sleep longer than it may run.
+pub(super) const MAX_SLEEP_MS: u64 = 900_000;
+
+/// A field's value, or the message of its problem.
+pub(super) type Field<T> = Result<T, String>;
+
+pub(super) struct Reader<'a> {
+    object: &'a Map<String, Value>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(value: &'a Value) -> Result<Self, Problems> {
+        match value {
+            Value::Object(object) => Ok(Self { object, problems: Vec::new(), warnings: Vec::new() }),
+            other => Err(Problems(vec![Problem {
+                field: String::new(),
+                message: format!(
+                    "it is {}, but must be a JSON object with at least lambdaARN and num",
+                    shown(other)
+                ),
+            }])),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Vec<Problem>, Problems> {
+        if self.problems.is_empty() { Ok(self.warnings) } else { Err(Problems(self.problems)) }
+    }
+
+    pub(super) fn problem(&mut self, field: &str, message: impl Into<String>) {
+        self.problems.push(Problem { field: field.to_owned(), message: message.into() });
+    }
+
+    pub(super) fn warn(&mut self, field: &str, message: impl Into<String>) {
+        self.warnings.push(Problem { field: field.to_owned(), message: message.into() });
+    }
+
+    pub(super) fn is_fine(&self, field: &str) -> bool {
+        self.problems.iter().all(|problem| problem.field != field)
+    }
+
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.value(field).is_some()
+    }
+
+    pub(super) fn value(&self, field: &str) -> Option<&'a Value> {
+        self.object.get(field).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn optional<T>(&mut self, field: &str, read: impl FnOnce(&Value) -> Field<T>) -> Option<T> {
+        match read(self.value(field)?) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.problem(field, message);
+                None
+            }
+        }
+    }
+
+    /// As [`Reader::optional`]; the default stands in until [`Reader::finish`] refuses.
+    pub(super) fn required<T: Default>(&mut self, field: &str, read: impl FnOnce(&Value) -> Field<T>) -> T {
+        if !self.has(field) {
+            let example = match field {
+                "num" => "the number of invocations per power value, 5 or more",
+                _ => "the function's ARN",
+            };
+            self.problem(field, format!("is missing: give {example}"));
+        }
+        self.optional(field, read).unwrap_or_default()
+    }
+
+    pub(super) fn flag(&mut self, field: &str) -> bool {
+        self.optional(field, |value| {
+            value.as_bool().ok_or_else(|| format!("is {}: use true or false (without quotes)", shown(value)))
+        })
+        .unwrap_or_default()
+    }
+
+    /// A number that is clamped to 0–`most`, with a warning.
+    pub(super) fn share(&mut self, field: &str, most: f64) -> Option<f64> {
+        let number = self.optional(field, |value| {
+            number(value).ok_or_else(|| format!("is {}: use a number from 0 to {most}", shown(value)))
+        })?;
+        let clamped = number.clamp(0.0, most);
+        if clamped != number {
+            self.warn(field, format!("is {number}, taken as {clamped}: it goes from 0 to {most}"));
+        }
+        Some(clamped)
+    }
+}
+
+/// A number, or text that is one.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// A whole number within bounds, or text that is one. `5.0` is whole.
+pub(super) fn integer(value: &Value, least: u64, most: u64) -> Field<u64> {
+    let range = format!("a whole number from {least} to {most}");
+    match number(value) {
+        // Within the range the conversion is exact.
+        Some(number) if number.fract() == 0.0 && number >= least as f64 && number <= most as f64 => {
+            Ok(number as u64)
+        }
+        Some(number) if number.fract() == 0.0 && number < least as f64 => {
+            Err(format!("is {}, which is too small: use {range}", shown(value)))
+        }
+        Some(number) if number.fract() == 0.0 => {
+            Err(format!("is {}, which is too large: use {range}", shown(value)))
+        }
+        _ => Err(format!("is {}: use {range}", shown(value))),
+    }
+}
+
+pub(super) fn strategy(value: &Value) -> Field<Strategy> {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| format!("is {}: use \"cost\", \"speed\" or \"balanced\"", shown(value)))
+}
+
+/// The tuned function.
+pub(super) fn function_arn(value: &Value) -> Field<LambdaArn> {
+    arn(value, LambdaArn::parse)
+}
+
+/// A function that is invoked, with or without version or alias.
+pub(super) fn processor(value: &Value) -> Field<String> {
+    arn(value, LambdaArn::split).map(|(arn, qualifier)| match qualifier {
+        Some(qualifier) => arn.qualified(qualifier.as_str()),
+        None => arn.to_string(),
+    })
+}
+
+fn arn<T>(value: &Value, read: fn(&str) -> Result<T, String>) -> Field<T> {
+    match value {
+        Value::String(text) => read(text).map_err(|reason| format!("{} {reason}", shown(value))),
+        _ => Err(format!("is {}: use a function's ARN, as text", shown(value))),
+    }
+}
+
+pub(super) fn s3_object(value: &Value) -> Field<S3Object> {
+    let read = || {
+        let (bucket, key) = value.as_str()?.strip_prefix("s3://")?.split_once('/')?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+        let is_bucket = (3..=63).contains(&bucket.len()) && bucket.chars().all(plain);
+        let is_key = !key.is_empty() && key.len() <= 1024;
+        (is_bucket && is_key).then(|| S3Object { bucket: bucket.to_owned(), key: key.to_owned() })
+    };
+    read().ok_or_else(|| format!("is {}: use s3://bucket/key", shown(value)))
+}
+
+pub(super) fn alias(value: &Value) -> Field<String> {
+    let name = value.as_str().filter(|name| is_alias(name)).ok_or_else(|| {
+        format!(
+            "is {}: use an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone",
+            shown(value)
+        )
+    })?;
+    let reserved = name.strip_prefix(LOCK_ALIAS).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    if reserved {
+        return Err(format!(
+            "is {}: names starting with '{LOCK_ALIAS}' are those of the tuning's own, temporary aliases; use another name",
+            shown(value)
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+fn is_alias(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        && !name.chars().all(|c| c.is_ascii_digit())
+}
+
+pub(super) fn texts(value: &Value) -> Field<Vec<String>> {
+    let read = || -> Option<Vec<String>> {
+        let list = value.as_array()?.iter();
+        list.map(|element| element.as_str().filter(|text| !text.is_empty()).map(str::to_owned)).collect()
+    };
+    read().ok_or_else(|| {
+        format!("is {}: use a list of error types, such as [\"ValidationError\"]", shown(value))
+    })
+}

@@ -1,0 +1,78 @@
+//! Fields nobody reads. The state machine ignores them; `deployer tune` warns, for they are usually a slip of the pen.
+
+use serde_json::Value;
+
+/// Every field of an execution input, as documented.
+pub const FIELDS: [&str; 19] = [
+    "lambdaARN",
+    "powerValues",
+    "num",
+    "payload",
+    "payloadS3",
+    "parallelInvocation",
+    "strategy",
+    "balancedWeight",
+    "autoOptimize",
+    "autoOptimizeAlias",
+    "dryRun",
+    "preProcessorARN",
+    "postProcessorARN",
+    "discardTopBottom",
+    "sleepBetweenRunsMs",
+    "disablePayloadLogs",
+    "includeOutputResults",
+    "onlyColdStarts",
+    "allowedExceptions",
+];
+
+/// Names that are wrong, wide-spread, and too far from the right one to be recognised by their letters.
+const KNOWN_MISTAKES: [(&str, &str); 5] = [
+    ("enableParallel", "parallelInvocation"),
+    ("parallel", "parallelInvocation"),
+    ("functionArn", "lambdaARN"),
+    ("functionName", "lambdaARN"),
+    ("memorySizes", "powerValues"),
+];
+
+/// A field that is not part of the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its name as written.
+    pub field: String,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is not a field of the input and has no effect", self.field)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, ": did you mean {suggestion}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The fields of an input that have no meaning, in the order they are written.
+pub fn unknown_fields(input: &Value) -> Vec<Unknown> {
+    let names = input.as_object().into_iter().flat_map(|object| object.keys());
+    names
+        .filter(|name| !FIELDS.contains(&name.as_str()))
+        .map(|name| Unknown { field: name.clone(), suggestion: suggestion(name).map(str::to_owned) })
+        .collect()
+}
+
+fn suggestion(name: &str) -> Option<&'static str> {
+    if let Some((_, right)) = KNOWN_MISTAKES.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(name)) {
+        return Some(right);
+    }
+    // Other people's spellings differ in case and separators first of all: lambda_arn, Power-Values.
+    let plain = |name: &str| name.to_lowercase().replace(['_', '-', ' '], "");
+    let name = plain(name);
+    FIELDS
+        .iter()
+        .map(|field| (strsim::damerau_levenshtein(&name, &plain(field)), *field))
+        .filter(|(distance, field)| *distance <= field.len().div_ceil(4))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, field)| field)
+}

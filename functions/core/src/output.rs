@@ -1,0 +1,246 @@
+//! The results in the words that users' programs read: one power value's ([`Stat`], what an Executor answers) and the whole
+//! run's ([`Analysis`], what an execution answers). Names and meanings of the first fields are fixed by what people
+//! already have; everything after them is an addition that readers may ignore.
+
+mod analyze;
+mod baseline;
+
+pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
+pub use baseline::Baseline;
+
+use crate::pricing::LambdaPrice;
+use crate::stats::{Measurements, Spread};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What an Executor answers for one power value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stat {
+    /// The function cannot work at this size.
+    Skipped(Skipped),
+    /// It can, and this is how.
+    Measured(Box<Measured>),
+}
+
+/// The figures of one power value. Times in milliseconds, money in the currency of the function's region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// Memory size in MB.
+    #[serde(deserialize_with = "size")]
+    pub value: u32,
+    /// Trimmed average cost of one invocation, without the request fee.
+    pub average_price: f64,
+    /// Trimmed average duration: handler, init and restore together.
+    pub average_duration: f64,
+    /// Cost of all measured invocations.
+    #[serde(default)]
+    pub total_cost: f64,
+    /// How the durations are spread; absent in results of other programs.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+    /// Invocations that were measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocations: Option<u32>,
+    /// How many of them were cold starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_starts: Option<u32>,
+    /// Average init (or restore) time of the cold starts alone; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_duration: Option<f64>,
+    /// How many ended in an exception that the user allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u32>,
+    /// Invocations whose answer was lost on the way; they are in no figure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
+    /// How many passes the Executor needed; absent when one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub passes: u32,
+}
+
+/// A power value at which the function cannot work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Skipped {
+    /// Memory size in MB.
+    #[serde(deserialize_with = "size")]
+    pub value: u32,
+    /// Why.
+    #[serde(rename = "skipped")]
+    pub reason: String,
+    /// What finding that out cost, as far as it was measured.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub total_cost: f64,
+    /// How many passes the Executor needed; absent when one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub passes: u32,
+}
+
+impl Stat {
+    /// The figures of one power value; `None` when nothing was measured. `discard` as in the input, `passes` from 1.
+    pub fn measured(
+        value: u32,
+        measurements: &Measurements,
+        discard: f64,
+        price: &LambdaPrice,
+        passes: u32,
+    ) -> Option<Self> {
+        let summary = measurements.summary(discard)?;
+        Some(Self::Measured(Box::new(Measured {
+            value,
+            average_price: price.cost(value, summary.average_billed_ms),
+            average_duration: summary.average_duration_ms,
+            total_cost: price.cost(value, summary.total_billed_ms as f64),
+            spread: Some(Spread {
+                stddev: (summary.spread.stddev * 1000.0).round() / 1000.0,
+                ..summary.spread
+            }),
+            invocations: Some(summary.invocations),
+            cold_starts: Some(summary.cold_starts),
+            init_duration: summary.init_duration_ms,
+            errors: Some(summary.errors),
+            lost: summary.lost,
+            passes,
+        })))
+    }
+
+    /// A power value at which the function cannot work, and what the invocations up to then cost.
+    pub fn skipped(
+        value: u32,
+        reason: &str,
+        measurements: &Measurements,
+        price: &LambdaPrice,
+        passes: u32,
+    ) -> Self {
+        let billed: u64 = measurements.iter().map(|measurement| measurement.billed_ms).sum();
+        Self::Skipped(Skipped {
+            value,
+            // Reasons travel in the state of the execution, one per size.
+            reason: reason.chars().take(200).collect(),
+            total_cost: price.cost(value, billed as f64),
+            passes,
+        })
+    }
+
+    /// Memory size in MB.
+    pub fn value(&self) -> u32 {
+        match self {
+            Self::Skipped(skipped) => skipped.value,
+            Self::Measured(measured) => measured.value,
+        }
+    }
+
+    /// The figures, unless the size was skipped.
+    pub fn as_measured(&self) -> Option<&Measured> {
+        match self {
+            Self::Skipped(_) => None,
+            Self::Measured(measured) => Some(measured),
+        }
+    }
+
+    /// Cost of all invocations that were measured.
+    pub fn total_cost(&self) -> f64 {
+        match self {
+            Self::Skipped(skipped) => skipped.total_cost,
+            Self::Measured(measured) => measured.total_cost,
+        }
+    }
+
+    /// How many passes the Executor needed.
+    pub fn passes(&self) -> u32 {
+        match self {
+            Self::Skipped(skipped) => skipped.passes,
+            Self::Measured(measured) => measured.passes,
+        }
+    }
+}
+
+/// The output of an execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Analysis {
+    /// The winner's memory size in MB.
+    pub power: u32,
+    /// Its trimmed average cost per invocation, without the request fee.
+    pub cost: f64,
+    /// Its trimmed average duration in milliseconds.
+    pub duration: f64,
+    /// What the run itself cost, and where to look at it.
+    pub state_machine: StateMachine,
+    /// Every measured power value; only with `includeOutputResults`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Vec<Stat>>,
+    /// The power values at which the function cannot work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedSize>,
+    /// What the winner changes; absent when the size before the run is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// What the costs were computed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
+}
+
+/// What the run itself cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateMachine {
+    /// Cost of the state machine's transitions.
+    pub execution_cost: f64,
+    /// Cost of the measured invocations, without the request fee.
+    pub lambda_cost: f64,
+    /// Link to the chart.
+    pub visualization: String,
+}
+
+/// A power value that was skipped, in the output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkippedSize {
+    /// Memory size in MB.
+    pub value: u32,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the costs were computed with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Prices {
+    /// The function's region.
+    pub region: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: crate::pricing::Architecture,
+    /// `USD` or `CNY`: what every cost in this output is counted in.
+    pub currency: String,
+    /// Price of one GB-second.
+    pub per_gb_second: f64,
+    /// Price of one request, which is in no cost above because it is the same for every size; absent when not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_request: Option<f64>,
+    /// What to know about these prices; absent when they are the region's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Sizes come as text too: the reference's own events have both.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    crate::input::power_value(&value).map_err(serde::de::Error::custom)
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+fn is_nothing(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(value: &u32) -> bool {
+    *value == 1
+}

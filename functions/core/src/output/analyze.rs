@@ -1,0 +1,153 @@
+//! From the power values' figures to the output of the execution: the whole of what the Analyzer does.
+
+use super::{Analysis, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
+use crate::input::Input;
+use crate::pricing::{self, Architecture, LambdaPrice, Transitions};
+use crate::strategy::{self, Candidate};
+use crate::url::{self, UrlError};
+
+/// What the Analyzer knows of a run beside its input and figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run<'a> {
+    /// The function's architecture.
+    pub architecture: Architecture,
+    /// The function's memory size in MB before the run, if known.
+    pub baseline: Option<u32>,
+    /// How often the Publisher ran.
+    pub publisher_passes: u32,
+    /// The page that draws the chart.
+    pub visualization_url: &'a str,
+    /// How much goes into the link.
+    pub link: LinkDetail,
+}
+
+/// How much goes into the link to the chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkDetail {
+    /// Sizes, times and costs: what every page can read.
+    Canonical,
+    /// The spread of the durations and the size before the run too, as far as they are known, unless the page is the old one, which
+    /// cannot read them.
+    #[default]
+    Full,
+}
+
+/// Why there is no result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AnalyzeError {
+    /// No power value was measured at all.
+    #[error("there are no results to analyze: no power value was measured")]
+    NoResults,
+    /// The function works at none of the sizes.
+    #[error("the function works at none of the power values: {0}; try larger ones or a longer time-out")]
+    AllSkipped(String),
+    /// The figures do not make a chart.
+    #[error("the link to the chart cannot be made: {0}")]
+    Link(#[from] UrlError),
+}
+
+/// The output of a run; `None` for a dry run, which has none.
+///
+/// # Errors
+/// [`AnalyzeError`]: nothing was measured, or the figures are unusable.
+pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<Analysis>, AnalyzeError> {
+    if input.dry_run {
+        return Ok(None);
+    }
+    // A size without a duration is an executor's empty answer in recorded events.
+    let measured: Vec<&Measured> = stats
+        .iter()
+        .filter_map(Stat::as_measured)
+        .filter(|measured| measured.average_duration > 0.0)
+        .collect();
+    let candidates: Vec<Candidate> = measured
+        .iter()
+        .map(|measured| Candidate { cost: measured.average_price, duration: measured.average_duration })
+        .collect();
+    let skipped: Vec<SkippedSize> = stats.iter().filter_map(skipped).collect();
+    let Some(winner) =
+        strategy::choose(input.strategy, input.balanced_weight, &candidates).map(|index| measured[index])
+    else {
+        return Err(nothing(&skipped));
+    };
+
+    let region = input.lambda_arn.region.as_str();
+    let price = pricing::lambda(region, run.architecture);
+    let transitions = Transitions {
+        publisher_passes: run.publisher_passes,
+        sizes: u32::try_from(stats.len()).unwrap_or(u32::MAX),
+        executor_passes: stats.iter().map(Stat::passes).sum(),
+    };
+    let before = run.baseline.map(|power| {
+        let figures = measured.iter().find(|measured| measured.value == power);
+        Baseline::new(power, figures.copied(), winner)
+    });
+    Ok(Some(Analysis {
+        power: winner.value,
+        cost: winner.average_price,
+        duration: winner.average_duration,
+        state_machine: StateMachine {
+            execution_cost: transitions.cost(region),
+            lambda_cost: stats.iter().map(Stat::total_cost).sum(),
+            visualization: url::encode(run.visualization_url, &[chart(&measured, run)], price.currency)?,
+        },
+        stats: input
+            .include_output_results
+            .then(|| measured.iter().map(|&measured| Stat::Measured(Box::new(measured.clone()))).collect()),
+        skipped,
+        baseline: before,
+        prices: Some(prices(region, run.architecture, &price)),
+    }))
+}
+
+fn skipped(stat: &Stat) -> Option<SkippedSize> {
+    match stat {
+        Stat::Skipped(skipped) => Some(SkippedSize { value: skipped.value, reason: skipped.reason.clone() }),
+        Stat::Measured(_) => None,
+    }
+}
+
+fn nothing(skipped: &[SkippedSize]) -> AnalyzeError {
+    if skipped.is_empty() {
+        return AnalyzeError::NoResults;
+    }
+    let reasons: Vec<String> =
+        skipped.iter().map(|size| format!("{} MB: {}", size.value, size.reason)).collect();
+    AnalyzeError::AllSkipped(reasons.join("; "))
+}
+
+fn chart(measured: &[&Measured], run: &Run<'_>) -> url::Run {
+    let list =
+        |figure: fn(&Measured) -> f64| measured.iter().map(|measured| figure(measured) as f32).collect();
+    let mut chart = url::Run {
+        name: String::new(),
+        sizes: measured.iter().map(|measured| measured.value).collect(),
+        times: list(|measured| measured.average_duration),
+        costs: list(|measured| measured.average_price),
+        extras: url::Extras::default(),
+    };
+    if run.link == LinkDetail::Full && !url::is_old_page(run.visualization_url) {
+        let spread: Option<Vec<_>> = measured.iter().map(|measured| measured.spread).collect();
+        if let Some(spread) = spread {
+            chart.extras.stddev = spread.iter().map(|spread| spread.stddev as f32).collect();
+            chart.extras.p50 = spread.iter().map(|spread| spread.p50 as f32).collect();
+            chart.extras.p95 = spread.iter().map(|spread| spread.p95 as f32).collect();
+        }
+        chart.extras.current = run.baseline;
+    }
+    chart
+}
+
+fn prices(region: &str, architecture: Architecture, price: &LambdaPrice) -> Prices {
+    let note = (!price.known).then(|| {
+        format!("the price of {architecture} in {region} is not known: costs are computed with the default, so compare sizes, not amounts")
+    });
+    Prices {
+        region: region.to_owned(),
+        architecture,
+        currency: price.currency.code().to_owned(),
+        per_gb_second: price.per_gb_second,
+        per_request: price.per_request,
+        note,
+    }
+}

@@ -1,0 +1,75 @@
+//! The winner against the size the function had before the run.
+
+use super::Measured;
+use serde::{Deserialize, Serialize};
+
+/// What the winner changes against the function's size before the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Baseline {
+    /// The function's memory size in MB before the run.
+    pub power: u32,
+    /// Its average cost per invocation; absent when that size was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// Its average duration in milliseconds; absent when that size was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// How much less an invocation costs with the winner, in per cent; negative when it costs more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cheaper_percent: Option<f64>,
+    /// How much less time an invocation takes with the winner, in per cent; negative when it takes more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faster_percent: Option<f64>,
+    /// The same in words: "38 % cheaper, 12 % faster".
+    pub summary: String,
+}
+
+impl Baseline {
+    /// Compares the winner with the figures of the size before the run, if it was measured.
+    pub fn new(power: u32, before: Option<&Measured>, winner: &Measured) -> Self {
+        let Some(before) = before else {
+            return Self {
+                power,
+                cost: None,
+                duration: None,
+                cheaper_percent: None,
+                faster_percent: None,
+                summary: format!(
+                    "not measured at {power} MB, the size before the run: add it to powerValues to compare"
+                ),
+            };
+        };
+        let cheaper = saved(before.average_price, winner.average_price);
+        let faster = saved(before.average_duration, winner.average_duration);
+        Self {
+            power,
+            cost: Some(before.average_price),
+            duration: Some(before.average_duration),
+            cheaper_percent: Some(cheaper),
+            faster_percent: Some(faster),
+            summary: if winner.value == power {
+                format!("{power} MB is what the function has already")
+            } else {
+                format!(
+                    "{}, {}",
+                    words(cheaper, ["cheaper", "more expensive", "same cost"]),
+                    words(faster, ["faster", "slower", "same duration"])
+                )
+            },
+        }
+    }
+}
+
+/// By how many per cent `now` is below `before`, to a tenth.
+fn saved(before: f64, now: f64) -> f64 {
+    if before > 0.0 { ((1.0 - now / before) * 1000.0).round() / 10.0 } else { 0.0 }
+}
+
+fn words(percent: f64, [less, more, same]: [&str; 3]) -> String {
+    match percent.round() {
+        0.0 => same.to_owned(),
+        percent if percent > 0.0 => format!("{percent} % {less}"),
+        percent => format!("{} % {more}", -percent),
+    }
+}
