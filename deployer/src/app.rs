@@ -10,6 +10,8 @@ mod functions;
 mod grants;
 mod machine;
 pub mod parameters;
+#[cfg(test)]
+mod tests;
 
 use constructs::{Asset, Location, Problems, Template, Val, pseudo, text};
 

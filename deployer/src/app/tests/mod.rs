@@ -1,0 +1,321 @@
+//! The stack against DESIGN: what it asks for, what it allows, what it runs.
+
+mod deployed;
+mod permissions;
+
+use serde_json::{Value, json};
+
+use self::deployed::Deployed;
+use super::{Architecture, DEFAULT_STACK_NAME, Stack, asset_bucket, asset_bucket_in, parameters};
+use constructs::Location;
+
+const HANDLERS: [&str; 6] = ["initializer", "publisher", "executor", "cleaner", "analyzer", "optimizer"];
+
+fn stored(architecture: Architecture) -> Stack {
+    Stack::new(architecture, "0a".repeat(32), Location::Bucket(asset_bucket()))
+}
+
+#[test]
+fn parameters_have_the_names_and_defaults_that_users_know() {
+    let template = stored(Architecture::Arm64).synth().unwrap();
+    let told: Vec<_> = template
+        .parameters()
+        .iter()
+        .map(|p| (p.name.as_str(), p.kind, p.default.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (parameters::POWER_VALUES, "List<Number>", "128,256,512,1024,1536,3008"),
+            ("visualizationURL", "String", "https://lambda-power-tuning.show/"),
+            ("lambdaResource", "String", "*"),
+            ("totalExecutionTimeout", "Number", "300"),
+            ("permissionsBoundary", "String", ""),
+            ("payloadS3Bucket", "String", ""),
+            ("payloadS3Key", "String", "*"),
+            ("logGroupRetentionInDays", "Number", "7"),
+            ("securityGroupIds", "CommaDelimitedList", ""),
+            ("subnetIds", "CommaDelimitedList", ""),
+            ("stateMachineNamePrefix", "String", "powerTuningStateMachine"),
+        ]
+    );
+    let declared = serde_json::from_str::<Value>(&template.to_json()).unwrap();
+    let timeout = &declared["Parameters"]["totalExecutionTimeout"];
+    assert_eq!((&timeout["MinValue"], &timeout["MaxValue"]), (&json!(10), &json!(900)));
+    assert_eq!(declared["Parameters"]["stateMachineNamePrefix"]["MaxLength"], 43);
+}
+
+#[test]
+fn the_machine_s_arn_is_the_only_output() {
+    let deployed = Deployed::with(&[("stateMachineNamePrefix", "mine")]);
+    let arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:mine-0b1c";
+    assert_eq!(
+        deployed.outputs.into_iter().collect::<Vec<_>>(),
+        [("StateMachineARN".to_owned(), json!(arn))]
+    );
+}
+
+#[test]
+fn the_template_is_the_same_every_time_and_fits_a_call_with_room_to_spare() {
+    let template = stored(Architecture::Arm64).synth().unwrap();
+    assert_eq!(template.to_json(), stored(Architecture::Arm64).synth().unwrap().to_json());
+    // CloudFormation takes 51,200 bytes without a detour through S3.
+    assert!(template.to_compact_json().len() < 40_000, "{} bytes", template.to_compact_json().len());
+    // Some tools mangle anything else.
+    assert!(template.to_json().is_ascii());
+}
+
+#[test]
+fn the_code_is_where_synthesis_was_told() {
+    let file = format!("functions-{}.zip", "0a".repeat(32));
+    let code = |stack: &Stack| {
+        let template: Value = serde_json::from_str(&stack.synth().unwrap().to_json()).unwrap();
+        HANDLERS.map(|handler| template["Resources"][handler]["Properties"]["Code"].clone())
+    };
+    let bucket = json!({"Fn::Sub": "deployer-assets-${AWS::AccountId}-${AWS::Region}"});
+    for code in code(&stored(Architecture::Arm64)) {
+        assert_eq!(code, json!({"S3Bucket": bucket, "S3Key": file}));
+    }
+    for code in code(&Stack::new(Architecture::Arm64, "0a".repeat(32), Location::Local)) {
+        assert_eq!(code, json!(format!("./{file}")));
+    }
+    assert_eq!(asset_bucket_in("123456789012", "eu-west-1"), "deployer-assets-123456789012-eu-west-1");
+    let template = stored(Architecture::Arm64).synth().unwrap();
+    assert_eq!(template.assets().iter().map(|asset| asset.file_name()).collect::<Vec<_>>(), [file]);
+}
+
+#[test]
+fn a_wrong_hash_is_refused() {
+    let stack = Stack::new(Architecture::Arm64, "latest", Location::Local);
+    assert_eq!(
+        stack.synth().unwrap_err().to_string(),
+        "the stack has 1 problem\n  \
+         asset 'functions-latest.zip': 'latest' is no SHA-256; it takes 64 digits of 0-9 and a-f"
+    );
+}
+
+#[test]
+fn six_functions_share_one_binary() {
+    let deployed = Deployed::with(&[("totalExecutionTimeout", "77"), ("logGroupRetentionInDays", "30")]);
+    assert_eq!(deployed.of_type("AWS::Lambda::Function").len(), HANDLERS.len());
+    for handler in HANDLERS {
+        let function = deployed.properties(handler);
+        assert_eq!(function["Handler"], handler);
+        assert_eq!(function["Runtime"], "provided.al2023");
+        assert_eq!(function["Architectures"], json!(["arm64"]));
+        assert_eq!(function["Code"], deployed.properties("initializer")["Code"]);
+        assert_eq!(function["Role"], deployed.arn(&format!("{handler}Role")));
+        assert_eq!(function["LoggingConfig"]["LogGroup"], format!("/aws/lambda/tuning-{handler}"));
+        assert_eq!(function.get("VpcConfig"), None);
+        let timeout = match handler {
+            "publisher" | "executor" => json!("77"),
+            "initializer" | "optimizer" => json!(300),
+            "cleaner" => json!(900),
+            _ => json!(30),
+        };
+        assert_eq!(function["Timeout"], timeout, "{handler}");
+        let log = deployed.properties(&format!("{handler}LogGroup"));
+        assert_eq!(
+            *log,
+            json!({"LogGroupName": format!("/aws/lambda/tuning-{handler}"), "RetentionInDays": "30"})
+        );
+    }
+}
+
+#[test]
+fn functions_are_told_what_they_cannot_know() {
+    let deployed =
+        Deployed::with(&[("PowerValues", "128,10240"), ("visualizationURL", "https://charts.example/")]);
+    let environment = |handler: &str| deployed.properties(handler).get("Environment").cloned();
+    assert_eq!(environment("initializer"), Some(json!({"Variables": {"defaultPowerValues": "128,10240"}})));
+    assert_eq!(
+        environment("analyzer"),
+        Some(json!({"Variables": {"visualizationURL": "https://charts.example/"}}))
+    );
+    for handler in ["publisher", "executor", "cleaner", "optimizer"] {
+        assert_eq!(environment(handler), None, "{handler}");
+    }
+}
+
+#[test]
+fn the_executor_gets_more_memory_where_payloads_come_from_s3() {
+    let memory = |parameters| {
+        let deployed = Deployed::with(parameters);
+        HANDLERS.map(|handler| deployed.properties(handler)["MemorySize"].as_u64().unwrap())
+    };
+    assert_eq!(memory(&[]), [128; 6]);
+    assert_eq!(memory(&[("payloadS3Bucket", "payloads")]), [128, 128, 256, 128, 128, 128]);
+}
+
+#[test]
+fn both_architectures_differ_in_nothing_else() {
+    let text = |architecture| stored(architecture).synth().unwrap().to_json();
+    assert_eq!(text(Architecture::X86_64).replace("\"x86_64\"", "\"arm64\""), text(Architecture::Arm64));
+    assert_eq!(text(Architecture::X86_64).matches("\"x86_64\"").count(), HANDLERS.len());
+}
+
+#[test]
+fn a_vpc_is_all_or_nothing_but_never_ignored() {
+    for (parameters, groups, subnets) in [
+        (
+            &[("securityGroupIds", "sg-1,sg-2"), ("subnetIds", "subnet-1")][..],
+            json!(["sg-1", "sg-2"]),
+            json!(["subnet-1"]),
+        ),
+        (&[("subnetIds", "subnet-1")], json!([""]), json!(["subnet-1"])),
+        (&[("securityGroupIds", "sg-1")], json!(["sg-1"]), json!([""])),
+    ] {
+        let deployed = Deployed::with(parameters);
+        for handler in HANDLERS {
+            let vpc = &deployed.properties(handler)["VpcConfig"];
+            assert_eq!(*vpc, json!({"SecurityGroupIds": groups, "SubnetIds": subnets}));
+        }
+    }
+}
+
+#[test]
+fn aborted_executions_are_cleaned_up_after() {
+    let deployed = Deployed::with(&[]);
+    assert_eq!(deployed.of_type("AWS::Events::Rule"), ["abortRule"]);
+    let rule = deployed.properties("abortRule");
+    assert_eq!(
+        rule["EventPattern"],
+        json!({
+            "source": ["aws.states"],
+            "detail-type": ["Step Functions Execution Status Change"],
+            "detail": {
+                "status": ["ABORTED", "TIMED_OUT"],
+                "stateMachineArn": [deployed.outputs["StateMachineARN"]],
+            },
+        })
+    );
+    assert_eq!(rule["Targets"], json!([{"Id": "cleaner", "Arn": deployed.arn("cleaner")}]));
+    assert_eq!(rule["State"], "ENABLED");
+}
+
+/// `Type`, `Next` and what a failure leads to, of every state of a flow.
+fn ways(flow: &Value) -> Vec<(String, String, Vec<String>)> {
+    let states = flow["States"].as_object().unwrap();
+    let mut ways: Vec<_> = states
+        .iter()
+        .map(|(name, state)| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let branches =
+                state["Choices"].as_array().into_iter().flatten().map(|branch| text(&branch["Next"]));
+            let next = ["Next", "Default"].into_iter().filter_map(|key| state.get(key)).map(text);
+            let catch = state["Catch"].as_array().into_iter().flatten().map(|catch| text(&catch["Next"]));
+            (name.clone(), text(&state["Type"]), branches.chain(next).chain(catch).collect())
+        })
+        .collect();
+    ways.sort();
+    ways
+}
+
+fn way(name: &str, kind: &str, targets: &[&str]) -> (String, String, Vec<String>) {
+    (name.to_owned(), kind.to_owned(), targets.iter().map(|target| (*target).to_owned()).collect())
+}
+
+#[test]
+fn a_run_goes_through_its_states_in_order_and_cleans_up_from_everywhere() {
+    let definition = Deployed::with(&[]).definition();
+    assert_eq!(definition["StartAt"], "Initializer");
+    assert_eq!(
+        ways(&definition),
+        [
+            way("AllPublished", "Choice", &["Measure", "Publisher"]),
+            way("Analyzer", "Task", &["Optimizer", "CleanUpOnError"]),
+            way("CleanUpOnError", "Task", &["Failed", "Failed"]),
+            way("Cleaner", "Task", &["Analyzer", "CleanUpOnError"]),
+            way("Failed", "Fail", &[]),
+            way("Initializer", "Task", &["Publisher", "CleanUpOnError"]),
+            way("Measure", "Map", &["Cleaner", "CleanUpOnError"]),
+            way("Optimizer", "Task", &["CleanUpOnError"]),
+            way("Publisher", "Task", &["AllPublished", "CleanUpOnError"]),
+        ]
+    );
+    let processor = &definition["States"]["Measure"]["ItemProcessor"];
+    assert_eq!(processor["StartAt"], "Executor");
+    assert_eq!(
+        ways(processor),
+        [
+            way("AllMeasured", "Choice", &["Executor", "Measured"]),
+            way("Executor", "Task", &["AllMeasured"]),
+            way("Measured", "Succeed", &[]),
+        ]
+    );
+}
+
+#[test]
+fn states_pass_on_what_the_functions_expect() {
+    let deployed = Deployed::with(&[]);
+    let definition = deployed.definition();
+    let whole = json!({"input.$": "$", "execution.$": "$$.Execution.Id"});
+    let missing = Value::Null;
+    let member = |state: &str, name: &str| definition["States"][state].get(name).cloned();
+    for (state, function, parameters, result) in [
+        ("Initializer", "initializer", Some(&whole), Some(json!("$.run"))),
+        ("Publisher", "publisher", Some(&whole), Some(json!("$.run"))),
+        ("Cleaner", "cleaner", Some(&whole), Some(json!("$.cleaned"))),
+        ("Analyzer", "analyzer", None, Some(json!("$.analysis"))),
+        ("Optimizer", "optimizer", Some(&whole), Some(missing.clone())),
+        ("CleanUpOnError", "cleaner", Some(&whole), Some(json!("$.cleaned"))),
+    ] {
+        assert_eq!(member(state, "Resource"), Some(json!(deployed.arn(function))), "{state}");
+        assert_eq!(member(state, "Parameters").as_ref(), parameters, "{state}");
+        assert_eq!(member(state, "ResultPath"), result, "{state}");
+        let caught = if state == "CleanUpOnError" { "$.cleanupError" } else { "$.error" };
+        assert_eq!(definition["States"][state]["Catch"][0]["ResultPath"], caught, "{state}");
+    }
+    assert_eq!(member("Optimizer", "OutputPath"), Some(json!("$.analysis")));
+    assert_eq!(member("Optimizer", "End"), Some(json!(true)));
+    assert_eq!(
+        member("AllPublished", "Choices"),
+        Some(json!([{"Variable": "$.run.published.done", "BooleanEquals": true, "Next": "Measure"}]))
+    );
+    assert_eq!(member("Measure", "ItemsPath"), Some(json!("$.run.powerValues")));
+    assert_eq!(
+        member("Measure", "ItemSelector"),
+        Some(json!({"input.$": "$", "value.$": "$$.Map.Item.Value"}))
+    );
+    assert_eq!(member("Measure", "MaxConcurrency"), Some(json!(0)));
+    assert_eq!(member("Measure", "ResultPath"), Some(json!("$.stats")));
+    assert_eq!(member("Failed", "ErrorPath"), Some(json!("$.error.Error")));
+    assert_eq!(member("Failed", "CausePath"), Some(json!("$.error.Cause")));
+
+    let inner = &definition["States"]["Measure"]["ItemProcessor"]["States"];
+    assert_eq!(inner["Executor"]["Resource"], json!(deployed.arn("executor")));
+    assert_eq!((inner["Executor"].get("Parameters"), inner["Executor"].get("ResultPath")), (None, None));
+    assert_eq!(
+        inner["AllMeasured"]["Choices"],
+        json!([{"Variable": "$.progress", "IsPresent": true, "Next": "Executor"}])
+    );
+}
+
+#[test]
+fn lambda_s_weather_is_waited_out_and_only_what_can_be_repeated_is() {
+    let definition = Deployed::with(&[]).definition();
+    let executor = &definition["States"]["Measure"]["ItemProcessor"]["States"]["Executor"];
+    let tasks = ["Initializer", "Publisher", "Cleaner", "Analyzer", "Optimizer", "CleanUpOnError"];
+    for (name, state) in
+        tasks.map(|name| (name, &definition["States"][name])).into_iter().chain([("Executor", executor)])
+    {
+        let retry = state["Retry"].as_array().unwrap();
+        let weather = retry[0]["ErrorEquals"].as_array().unwrap();
+        assert!(weather.contains(&json!("Lambda.TooManyRequestsException")), "{name}");
+        assert!(weather.contains(&json!("Lambda.ServiceException")), "{name}");
+        assert_eq!(retry[0]["JitterStrategy"], "FULL", "{name}");
+        let all = retry.iter().find(|retry| retry["ErrorEquals"] == json!(["States.ALL"]));
+        let attempts = all.map(|all| (all["IntervalSeconds"].clone(), all["MaxAttempts"].clone()));
+        let expected = match name {
+            "Executor" => Some((json!(3), json!(2))),
+            "Cleaner" | "CleanUpOnError" => Some((json!(5), json!(4))),
+            _ => None,
+        };
+        assert_eq!(attempts, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_default_name_is_a_stack_name() {
+    assert!(DEFAULT_STACK_NAME.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+}

@@ -1,0 +1,304 @@
+//! Least privilege, role by role, with what `lambdaResource` may be.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::HANDLERS;
+use super::deployed::Deployed;
+
+const SHOP: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shop";
+const SHOP_ONE: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shop:1";
+const BANK: &str = "arn:aws:lambda:eu-west-1:123456789012:function:bank";
+
+/// What somebody can write for `lambdaResource` to tune the function `shop`.
+const WAYS_TO_NAME_SHOP: [&str; 5] = [
+    "*",
+    SHOP,
+    "arn:aws:lambda:eu-west-1:123456789012:function:sh*",
+    "arn:aws:lambda:*:*:function:shop",
+    "arn:*:lambda:*:*:function:*",
+];
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
+}
+
+/// Whether the pattern fits, `*` reaching over anything: more than IAM allows, so a refusal here is one there.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((before, after)) => text
+            .strip_prefix(before)
+            .is_some_and(|rest| (0..=rest.len()).any(|skipped| fits(after, &rest[skipped..]))),
+    }
+}
+
+/// Whether the role may do this.
+fn allowed(deployed: &Deployed, role: &str, action: &str, resource: &str) -> bool {
+    deployed.statements(role).iter().any(|statement| {
+        texts(&statement["Action"]).contains(&action)
+            && texts(&statement["Resource"]).iter().any(|pattern| fits(pattern, resource))
+    })
+}
+
+/// Every action of a role, but for those on its own log.
+fn actions(deployed: &Deployed, role: &str) -> BTreeSet<String> {
+    let statements = deployed.statements(role);
+    let actions = statements.iter().flat_map(|statement| texts(&statement["Action"]));
+    actions.filter(|action| !action.starts_with("logs:")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_handler_may_do_what_it_does_and_no_more() {
+    let deployed = Deployed::with(&[]);
+    let expected = |handler| match handler {
+        "initializer" => vec![
+            "lambda:CreateAlias",
+            "lambda:DeleteAlias",
+            "lambda:DeleteFunction",
+            "lambda:GetFunctionConfiguration",
+            "lambda:ListAliases",
+            "lambda:ListVersionsByFunction",
+            "lambda:PublishVersion",
+            "lambda:UpdateAlias",
+            "lambda:UpdateFunctionConfiguration",
+            "states:DescribeExecution",
+        ],
+        "publisher" => vec![
+            "lambda:CreateAlias",
+            "lambda:GetAlias",
+            "lambda:GetFunctionConfiguration",
+            "lambda:PublishVersion",
+            "lambda:UpdateAlias",
+            "lambda:UpdateFunctionConfiguration",
+        ],
+        "executor" => vec!["lambda:InvokeFunction"],
+        "cleaner" => vec![
+            "lambda:DeleteAlias",
+            "lambda:DeleteFunction",
+            "lambda:GetFunctionConfiguration",
+            "lambda:ListAliases",
+            "lambda:ListVersionsByFunction",
+            "lambda:UpdateAlias",
+            "lambda:UpdateFunctionConfiguration",
+            "states:DescribeExecution",
+        ],
+        "analyzer" => vec![],
+        _ => vec![
+            "lambda:CreateAlias",
+            "lambda:DeleteAlias",
+            "lambda:GetFunctionConfiguration",
+            "lambda:ListAliases",
+            "lambda:PublishVersion",
+            "lambda:UpdateAlias",
+            "lambda:UpdateFunctionConfiguration",
+        ],
+    };
+    for handler in HANDLERS {
+        let told: Vec<String> = actions(&deployed, &format!("{handler}Role")).into_iter().collect();
+        assert_eq!(told, expected(handler), "{handler}");
+    }
+}
+
+#[test]
+fn every_function_has_a_role_of_its_own_that_only_lambda_assumes() {
+    let deployed = Deployed::with(&[]);
+    let roles: BTreeSet<_> = HANDLERS.map(|handler| deployed.properties(handler)["Role"].to_string()).into();
+    assert_eq!(roles.len(), HANDLERS.len());
+    assert_eq!(deployed.of_type("AWS::IAM::Role").len(), HANDLERS.len() + 1);
+    for handler in HANDLERS {
+        let trust = &deployed.properties(&format!("{handler}Role"))["AssumeRolePolicyDocument"]["Statement"];
+        let lambda = json!({"Service": "lambda.amazonaws.com"});
+        assert_eq!(*trust, json!([{"Effect": "Allow", "Principal": lambda, "Action": "sts:AssumeRole"}]));
+    }
+}
+
+#[test]
+fn a_function_writes_its_own_log_only() {
+    let deployed = Deployed::with(&[]);
+    for handler in HANDLERS {
+        let role = format!("{handler}Role");
+        for other in HANDLERS {
+            let stream = format!(
+                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/tuning-{other}:log-stream:x"
+            );
+            for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+                assert_eq!(
+                    allowed(&deployed, &role, action, &stream),
+                    other == handler,
+                    "{handler} on {other}"
+                );
+            }
+            assert!(!allowed(&deployed, &role, "logs:CreateLogGroup", &stream));
+        }
+    }
+}
+
+#[test]
+fn the_machine_invokes_the_stack_s_functions_and_nothing_else() {
+    let deployed = Deployed::with(&[]);
+    let statements = deployed.statements("statemachineRole");
+    assert_eq!(statements.len(), 1);
+    assert_eq!(texts(&statements[0]["Action"]), ["lambda:InvokeFunction"]);
+    let mut resources = texts(&statements[0]["Resource"]);
+    resources.sort_unstable();
+    let mut arns = HANDLERS.map(|handler| deployed.arn(handler));
+    arns.sort_unstable();
+    assert_eq!(resources, arns);
+    assert_eq!(
+        deployed.properties("statemachineRole")["AssumeRolePolicyDocument"]["Statement"],
+        json!([{"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}}])
+    );
+}
+
+#[test]
+fn nobody_but_the_machine_and_the_abort_rule_reaches_a_function() {
+    let deployed = Deployed::with(&[("lambdaResource", SHOP)]);
+    assert_eq!(deployed.of_type("AWS::Lambda::Permission"), ["abortRulePermission"]);
+    assert_eq!(
+        *deployed.properties("abortRulePermission"),
+        json!({
+            "Action": "lambda:InvokeFunction", "FunctionName": deployed.arn("cleaner"),
+            "Principal": "events.amazonaws.com", "SourceArn": deployed.arn("abortRule"),
+        })
+    );
+    for role in deployed.of_type("AWS::IAM::Role") {
+        for handler in HANDLERS {
+            let may = allowed(&deployed, role, "lambda:InvokeFunction", &deployed.arn(handler));
+            assert_eq!(may, role == "statemachineRole", "{role} on {handler}");
+        }
+    }
+}
+
+#[test]
+fn a_named_function_is_covered_with_its_versions_and_aliases() {
+    for given in WAYS_TO_NAME_SHOP {
+        let deployed = Deployed::with(&[("lambdaResource", given)]);
+        for (role, action) in [
+            ("initializerRole", "lambda:ListAliases"),
+            ("publisherRole", "lambda:GetFunctionConfiguration"),
+            ("executorRole", "lambda:InvokeFunction"),
+            ("cleanerRole", "lambda:DeleteAlias"),
+            ("optimizerRole", "lambda:PublishVersion"),
+        ] {
+            for resource in
+                [SHOP, SHOP_ONE, "arn:aws:lambda:eu-west-1:123456789012:function:shop:deployer-tuning-128"]
+            {
+                assert!(
+                    allowed(&deployed, role, action, resource),
+                    "{role} {action} {resource} with {given}"
+                );
+            }
+            let covers_all = given == "*" || given.ends_with(":function:*");
+            assert_eq!(allowed(&deployed, role, action, BANK), covers_all, "{role} {action} with {given}");
+        }
+    }
+}
+
+#[test]
+fn functions_cannot_be_deleted_only_their_versions() {
+    for given in WAYS_TO_NAME_SHOP {
+        let deployed = Deployed::with(&[("lambdaResource", given)]);
+        for role in deployed.of_type("AWS::IAM::Role") {
+            let cleans = ["initializerRole", "cleanerRole"].contains(&role);
+            assert_eq!(
+                allowed(&deployed, role, "lambda:DeleteFunction", SHOP_ONE),
+                cleans,
+                "{role} with {given}"
+            );
+            for function in [SHOP, BANK, "arn:aws:lambda:eu-west-1:123456789012:function:function"] {
+                assert!(!allowed(&deployed, role, "lambda:DeleteFunction", function), "{role} with {given}");
+            }
+        }
+    }
+}
+
+#[test]
+fn executions_of_this_machine_alone_are_described() {
+    let deployed = Deployed::with(&[("stateMachineNamePrefix", "mine")]);
+    let execution = |name: &str| format!("arn:aws:states:eu-west-1:123456789012:execution:{name}:run");
+    for role in ["initializerRole", "cleanerRole"] {
+        assert!(allowed(&deployed, role, "states:DescribeExecution", &execution("mine-0b1c")));
+        assert!(!allowed(&deployed, role, "states:DescribeExecution", &execution("mine-other")));
+        assert!(!allowed(&deployed, role, "states:DescribeExecution", &execution("another")));
+        assert!(!allowed(&deployed, role, "states:DescribeExecution", &execution("not-mine-0b1c")));
+    }
+}
+
+#[test]
+fn payloads_are_read_by_the_executor_from_the_given_place() {
+    let action = "s3:GetObject";
+    for (key, fits, fits_not) in [("*", "a/b.json", None), ("big/*", "big/b.json", Some("a/b.json"))] {
+        let deployed = Deployed::with(&[("payloadS3Bucket", "payloads"), ("payloadS3Key", key)]);
+        for handler in HANDLERS {
+            let role = format!("{handler}Role");
+            let may = allowed(&deployed, &role, action, &format!("arn:aws:s3:::payloads/{fits}"));
+            assert_eq!(may, handler == "executor");
+            assert!(!allowed(&deployed, &role, action, &format!("arn:aws:s3:::others/{fits}")));
+            if let Some(other) = fits_not {
+                assert!(!allowed(&deployed, &role, action, &format!("arn:aws:s3:::payloads/{other}")));
+            }
+        }
+    }
+    let deployed = Deployed::with(&[]);
+    assert!(!actions(&deployed, "executorRole").contains(action), "no bucket, no right");
+}
+
+#[test]
+fn a_boundary_limits_every_role() {
+    let boundary = "arn:aws:iam::123456789012:policy/limit";
+    let deployed = Deployed::with(&[("permissionsBoundary", boundary)]);
+    for role in deployed.of_type("AWS::IAM::Role") {
+        assert_eq!(deployed.properties(role)["PermissionsBoundary"], boundary, "{role}");
+    }
+    let deployed = Deployed::with(&[]);
+    for role in deployed.of_type("AWS::IAM::Role") {
+        assert_eq!(deployed.properties(role).get("PermissionsBoundary"), None, "{role}");
+    }
+}
+
+#[test]
+fn no_resource_is_everything_but_what_ec2_cannot_restrict() {
+    for parameters in [
+        &[][..],
+        &[("payloadS3Bucket", "payloads"), ("lambdaResource", SHOP)],
+        &[("securityGroupIds", "sg-1"), ("subnetIds", "subnet-1")],
+    ] {
+        let deployed = Deployed::with(parameters);
+        let in_vpc = parameters.iter().any(|(name, _)| *name == "subnetIds");
+        for role in deployed.of_type("AWS::IAM::Role") {
+            let statements = deployed.statements(role);
+            let everywhere =
+                statements.iter().filter(|statement| texts(&statement["Resource"]).contains(&"*"));
+            let everywhere: Vec<_> = everywhere.map(|statement| texts(&statement["Action"])).collect();
+            let expected = in_vpc && role != "statemachineRole";
+            let describing = vec![vec!["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]];
+            assert_eq!(
+                everywhere,
+                if expected { describing } else { Vec::new() },
+                "{role} with {parameters:?}"
+            );
+            let network = actions(&deployed, role).iter().filter(|action| action.starts_with("ec2:")).count();
+            assert_eq!(network, if expected { 6 } else { 0 }, "{role} with {parameters:?}");
+        }
+    }
+}
+
+#[test]
+fn policies_stay_below_iam_s_limit() {
+    // A role's inline policies may have 10,240 characters, white space not counted.
+    let long = "arn:aws:lambda:ap-southeast-1:123456789012:function:".to_owned() + &"x".repeat(64);
+    let deployed = Deployed::with(&[
+        ("lambdaResource", &long),
+        ("payloadS3Bucket", &"b".repeat(63)),
+        ("payloadS3Key", &"k".repeat(1024)),
+        ("subnetIds", "subnet-1"),
+        ("stateMachineNamePrefix", &"p".repeat(43)),
+    ]);
+    for role in deployed.of_type("AWS::IAM::Role") {
+        let size = Value::from(deployed.statements(role)).to_string().len();
+        assert!(size < 10_000, "{role}: {size}");
+    }
+}
