@@ -4,6 +4,7 @@
 //! only then reads them, so that a value is checked in one way wherever it comes from.
 
 mod stack;
+mod tune;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,27 +14,31 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 pub use stack::{BuildArgs, BuildWhat, LocalArgs, ParameterArgs, PreviewArgs, SynthArgs, UpArgs};
+pub use tune::{CleanupArgs, TuneArgs};
 
 use crate::outcome::Status;
 
 /// Listed once, at the end of every help text: the flags that each verb has.
 const EVERYWHERE: &str = "\
 Everywhere:
-      --local               Use the endpoint in this program instead of AWS; no account needed
-      --state DIR           Where the local endpoint keeps its state [default: ~/.local/state/deployer]
-      --profile NAME        Profile of ~/.aws/config
-      --region NAME         Region [default: as the AWS CLI finds it]
-      --endpoint-url URL    Another endpoint that speaks AWS's protocols
-      --stack-name NAME     [default: deployer-power-tuning]
-      --config FILE         Settings file [default: deployer.toml, if there is one here]
-      --json                The result as one JSON document on stdout, events as JSON lines on stderr
-  -y, --yes                 Ask nothing
-  -q, --quiet  -v, --verbose  --no-color  -h, --help
-Every option can also be DEPLOYER_<OPTION> in the environment or a line of deployer.toml; a flag wins over both.";
+      --local             Use the endpoint in this program instead of AWS; no account needed
+      --state DIR         Its state folder [default: ~/.local/state/deployer]
+      --profile NAME      Profile of ~/.aws/config
+      --region NAME       Region [default: as the AWS CLI finds it]
+      --endpoint-url URL  Another endpoint that speaks AWS's protocols
+      --stack-name NAME   [default: deployer-power-tuning]
+      --config FILE       Settings file [default: deployer.toml, if there is one here]
+      --json              Result as one JSON document on stdout, events as JSON lines on stderr
+  -y, --yes               Ask nothing
+  -q, --quiet  -v, --verbose  --no-color  -h, --help  -V, --version
+
+Options may also be set as DEPLOYER_<OPTION> in the environment, or by name in deployer.toml.
+A flag wins over the environment, and that over the file.";
 
 /// Deploys AWS Lambda power tuning, runs it, and shows which memory size to choose.
 #[derive(Debug, Parser)]
-#[command(name = "deployer", version, propagate_version = true, after_help = EVERYWHERE, max_term_width = 110)]
+#[command(name = "deployer", version, propagate_version = true, after_help = EVERYWHERE, term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(flatten)]
     pub(crate) globals: Globals,
@@ -95,6 +100,14 @@ pub struct Globals {
     #[arg(long, global = true, hide_short_help = true, hide_long_help = true)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) no_color: bool,
+    /// Print help
+    #[arg(long, short, global = true, hide_short_help = true, hide_long_help = true, action = clap::ArgAction::HelpShort)]
+    #[serde(skip)]
+    help: Option<bool>,
+    /// Print version
+    #[arg(long, short = 'V', global = true, hide_short_help = true, hide_long_help = true, action = clap::ArgAction::Version)]
+    #[serde(skip)]
+    version: Option<bool>,
 }
 
 /// What is to be done.
@@ -104,6 +117,13 @@ pub enum Verb {
     Up(UpArgs),
     /// Show what `up` would change, and change nothing
     Preview(PreviewArgs),
+    /// Measure a function at several memory sizes and say which one to choose
+    Tune(Box<TuneArgs>),
+    /// Put a function back that an interrupted run has left changed
+    Cleanup(CleanupArgs),
+    /// Show all of it on this machine: deploy, tune a sample function, read the result
+    #[command(after_help = EVERYWHERE)]
+    Demo,
     /// Show the deployed stack's outputs
     #[command(after_help = EVERYWHERE)]
     Outputs,

@@ -9,25 +9,25 @@ use super::{EVERYWHERE, is_false};
 #[derive(Debug, Clone, Default, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ParameterArgs {
-    /// Memory sizes to try by default, in MB: 128,512,1024, or ALL for 128 to 3008 in steps of 64
+    /// Memory sizes to try by default: 128,512 or ALL
     #[arg(long, value_name = "LIST")]
     pub(crate) power_values: Option<String>,
     /// Where the chart page is hosted
     #[arg(long, value_name = "URL")]
     pub(crate) visualization_url: Option<String>,
-    /// The functions that may be tuned: an ARN, or an ARN with wildcards
+    /// Functions that may be tuned; may have wildcards
     #[arg(long, value_name = "ARN")]
     pub(crate) lambda_resource: Option<String>,
-    /// How long one pass of measuring may take, in seconds: 10 to 900
+    /// Time for one pass of measuring, 10 to 900
     #[arg(long, value_name = "SECONDS")]
     pub(crate) total_execution_timeout: Option<String>,
-    /// A policy that bounds every role of the stack
+    /// Policy that bounds every role of the stack
     #[arg(long, value_name = "ARN")]
     pub(crate) permissions_boundary: Option<String>,
-    /// The bucket that payloads may be read from
+    /// Bucket that payloads may be read from
     #[arg(long, value_name = "BUCKET")]
     pub(crate) payload_s3_bucket: Option<String>,
-    /// The keys in it that may be read; may have wildcards
+    /// Keys that may be read in it; may have wildcards
     #[arg(long, value_name = "KEY")]
     pub(crate) payload_s3_key: Option<String>,
     /// How long logs are kept
@@ -48,10 +48,10 @@ pub struct ParameterArgs {
 #[derive(Debug, Clone, Default, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DeployArgs {
-    /// Processor of the deployed functions: arm64 or x86_64 [default: arm64; on this machine its own]
+    /// arm64 or x86_64 [default: arm64; with --local this machine's]
     #[arg(long, value_name = "NAME")]
     pub(crate) architecture: Option<String>,
-    /// Tags of the stack and its resources: team=web,cost-center=42
+    /// Tags of the stack and its resources: team=web,env=test
     #[arg(long, value_name = "LIST")]
     pub(crate) tags: Vec<String>,
     /// The role CloudFormation takes on
@@ -69,7 +69,7 @@ pub struct UpArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) deploy: DeployArgs,
-    #[command(flatten, next_help_heading = "Parameters (what is not given keeps its deployed value)")]
+    #[command(flatten, next_help_heading = "Parameters (those not given keep their deployed value)")]
     #[serde(flatten)]
     pub(crate) parameters: ParameterArgs,
 }
@@ -86,7 +86,7 @@ pub struct PreviewArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) deploy: DeployArgs,
-    #[command(flatten, next_help_heading = "Parameters (what is not given keeps its deployed value)")]
+    #[command(flatten, next_help_heading = "Parameters (those not given keep their deployed value)")]
     #[serde(flatten)]
     pub(crate) parameters: ParameterArgs,
 }
@@ -125,7 +125,7 @@ pub struct BuildFunctionsArgs {
     /// Where functions-<ARCHITECTURE>.zip goes
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<String>,
-    /// As AWS runs it, static and small: arm64, x86_64 or both [default: for this machine, quickly]
+    /// For AWS: arm64, x86_64 or both [default: quickly, for this machine]
     #[arg(long, value_name = "NAME")]
     pub(crate) architecture: Option<String>,
 }
