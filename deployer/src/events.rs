@@ -30,6 +30,30 @@ pub enum Event {
     },
     /// A resource of the stack changed its state.
     Resource(ResourceEvent),
+    /// A memory size was measured.
+    Measured {
+        /// Memory, in MB.
+        memory_mb: u32,
+        /// Average duration, in ms.
+        duration_ms: f64,
+        /// Average cost of an invocation, in the region's currency.
+        cost: f64,
+        /// How many sizes are done.
+        done: usize,
+        /// Out of how many.
+        total: usize,
+    },
+    /// A memory size was found to be too small.
+    Skipped {
+        /// Memory, in MB.
+        memory_mb: u32,
+        /// Why.
+        reason: String,
+        /// How many sizes are done.
+        done: usize,
+        /// Out of how many.
+        total: usize,
+    },
     /// What a change set would do.
     Changes(Difference),
     /// Something the user should know.

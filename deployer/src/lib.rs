@@ -1,7 +1,8 @@
 //! Everything the `deployer` program is made of, in the order data flows through it.
 //!
 //! [`cli`] (what was typed) → [`settings`] (what is meant) → [`commands`] (what is done), which use [`app`] (the stack),
-//! [`build`] (its assets) and [`deployment`] (CloudFormation). What happens meanwhile is told as typed
+//! [`build`] (its assets), [`deployment`] (CloudFormation), [`function`] (what is tuned), [`execution`] (a run) and
+//! [`render`] (its result). What happens meanwhile is told as typed
 //! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
 //! [`context`] is what every command gets: the settings, the events and a connection ([`aws`]) made when first asked for.
 //!
@@ -15,7 +16,10 @@ pub mod commands;
 pub mod context;
 pub mod deployment;
 pub mod events;
+pub mod execution;
 pub mod failure;
+pub mod function;
 pub mod outcome;
 pub mod progress;
+pub mod render;
 pub mod settings;

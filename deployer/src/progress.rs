@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::deployment::difference::Difference;
 use crate::events::{Event, Events, Listener, ResourceEvent};
+use crate::render::numbers;
 use crate::settings::{Output, Verbosity};
 
 /// The listener that the settings and the terminal ask for.
@@ -84,6 +85,15 @@ impl Lines {
             Event::Finished { what } => format!("{} {what}", paint.with("32", "✓")),
             Event::Resource(resource) => paint.resource(resource),
             Event::Changes(difference) => paint.difference(difference),
+            Event::Measured { memory_mb, duration_ms, cost, done, total } => format!(
+                "  {} {memory_mb:>5} MB  {:>8}  {:>8} per million",
+                paint.dim(&format!("{done}/{total}")),
+                numbers::duration(*duration_ms),
+                numbers::significant(cost * 1e6),
+            ),
+            Event::Skipped { memory_mb, reason, done, total } => {
+                format!("  {} {memory_mb:>5} MB  skipped: {reason}", paint.dim(&format!("{done}/{total}")))
+            }
             Event::Note { text } => text.clone(),
             Event::Warning { text } => format!("{} {text}", paint.with("33", "warning:")),
             Event::Detail { text } | Event::Progress { what: text } if self.verbose => paint.dim(text),

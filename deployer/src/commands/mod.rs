@@ -15,12 +15,15 @@
 //! [`hint`](crate::failure::Advice::hint), wrong usage is [`Usage`](crate::failure::Usage) before anything is touched.
 
 pub mod build;
+pub mod cleanup;
 pub mod completions;
+pub mod demo;
 pub mod destroy;
 pub mod local;
 pub mod outputs;
 pub mod preview;
 pub mod synth;
+pub mod tune;
 pub mod up;
 
 use crate::context::Context;
@@ -37,6 +40,12 @@ pub enum Command {
     Outputs,
     /// Delete the stack.
     Destroy,
+    /// Measure a function.
+    Tune(Box<tune::Options>),
+    /// Put a function back that was left changed.
+    Cleanup(String),
+    /// Show all of it on this machine.
+    Demo,
     /// Write the template.
     Synth(synth::Options),
     /// Build the functions' zips.
@@ -58,6 +67,9 @@ impl Command {
             Self::Preview(options) => preview::run(options, context).await,
             Self::Outputs => outputs::run(context).await,
             Self::Destroy => destroy::run(context).await,
+            Self::Tune(options) => tune::run(*options, context).await,
+            Self::Cleanup(function) => cleanup::run(function, context).await,
+            Self::Demo => demo::run(context).await,
             Self::Synth(options) => synth::run(options, context).await,
             Self::BuildFunctions(options) => build::run(options, context).await,
             Self::Local(options) => local::run(options, context).await,

@@ -7,6 +7,7 @@
 //! Profile, credentials and region that are not set here are found by the AWS SDK as every AWS tool finds them.
 
 pub mod layers;
+mod tuning;
 pub mod values;
 mod verbs;
 
@@ -115,7 +116,10 @@ fn resolve_from(
     let mut layers = Layers::new(environment, file, &cli::option_names())?;
     layers.flags(&globals);
     let mut reader = Reader::new(layers);
-    let settings = settings(&mut reader, &globals, matches!(verb, cli::Verb::Local(_)), environment);
+    let settings =
+        settings(&mut reader, &globals, matches!(verb, cli::Verb::Local(_) | cli::Verb::Demo), environment);
+    // A demonstration changes nothing but this machine's own state folder.
+    let settings = Settings { yes: settings.yes || matches!(verb, cli::Verb::Demo), ..settings };
     let command = verbs::command(&verb, &mut reader, &settings);
     reader.finish()?;
     match command {
@@ -124,7 +128,7 @@ fn resolve_from(
     }
 }
 
-/// `local`, the verb, needs the local target whether or not `--local` was said.
+/// `local` and `demo`, the verbs, need the local target whether or not `--local` was said.
 fn settings(
     reader: &mut Reader,
     globals: &Globals,

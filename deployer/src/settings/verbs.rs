@@ -24,6 +24,9 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
                 deploy: deploy(reader, settings),
             })
         }
+        Verb::Tune(arguments) => Command::Tune(Box::new(super::tuning::options(arguments, reader))),
+        Verb::Cleanup(arguments) => Command::Cleanup(arguments.function.clone()),
+        Verb::Demo => Command::Demo,
         Verb::Outputs => Command::Outputs,
         Verb::Destroy => Command::Destroy,
         Verb::Synth(arguments) => {

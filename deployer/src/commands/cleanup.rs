@@ -1,0 +1,115 @@
+//! `cleanup`: puts a function back that a run has left changed, by hand.
+//!
+//! A stopped execution is cleaned up by the stack's own rule; this is for when that could not happen. It invokes the stack's
+//! Cleaner, which refuses while the execution that holds the function is still running.
+
+use std::fmt;
+
+use anyhow::Context as _;
+use aws_sdk_lambda::primitives::Blob;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::app;
+use crate::aws::Call;
+use crate::context::Context;
+use crate::execution;
+use crate::failure::hinted;
+use crate::function;
+use crate::outcome::Outcome;
+
+/// What was put back. As JSON: the Cleaner's answer, with `lambdaARN`.
+#[derive(Debug, Serialize)]
+struct Cleaned {
+    #[serde(rename = "lambdaARN")]
+    lambda_arn: String,
+    #[serde(flatten)]
+    answer: answer::Answer,
+}
+
+mod answer {
+    //! The Cleaner's answer, as far as it is shown.
+
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Answer {
+        pub(super) notes: Vec<String>,
+        pub(super) owner: Option<String>,
+        pub(super) memory_size: Option<u32>,
+        pub(super) restored: bool,
+        pub(super) aliases_deleted: usize,
+        pub(super) versions_deleted: usize,
+    }
+}
+
+impl fmt::Display for Cleaned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answer = &self.answer;
+        for note in &answer.notes {
+            writeln!(f, "{note}")?;
+        }
+        let Some(owner) = &answer.owner else {
+            return write!(f, "{} holds no traces of a run.", self.lambda_arn);
+        };
+        write!(
+            f,
+            "{}: {} temporary aliases and {} versions of {owner} deleted{}.",
+            self.lambda_arn,
+            answer.aliases_deleted,
+            answer.versions_deleted,
+            match (answer.restored, answer.memory_size) {
+                (true, Some(memory)) => format!(", memory size put back to {memory} MB"),
+                _ => String::new(),
+            }
+        )
+    }
+}
+
+/// Puts the function back.
+///
+/// # Errors
+/// A stack or function that is not there; a run that is still going on.
+pub async fn run(named: String, context: &Context) -> anyhow::Result<Outcome> {
+    let aws = context.aws().await?;
+    let stack = execution::deployed(aws, &context.settings).await?;
+    let lambda_arn = function::find(aws, &named, context.settings.is_local()).await?;
+    let resource = aws
+        .cloudformation()
+        .describe_stack_resource()
+        .stack_name(&stack.id)
+        .logical_resource_id(app::CLEANER)
+        .send()
+        .await
+        .called("cloudformation:DescribeStackResource")
+        .context("looking up the stack's Cleaner")?;
+    let cleaner = resource
+        .stack_resource_detail()
+        .and_then(|detail| detail.physical_resource_id())
+        .with_context(|| format!("the stack {} has no Cleaner", stack.name))?;
+    context.events.started(format!("putting {named} back"));
+    let answer = aws
+        .lambda()
+        .invoke()
+        .function_name(cleaner)
+        .payload(Blob::new(json!({ "cleanup": { "lambdaARN": lambda_arn } }).to_string()))
+        .send()
+        .await
+        .called("lambda:InvokeFunction")
+        .context("invoking the stack's Cleaner")?;
+    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    if answer.function_error().is_some() {
+        let error: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let message =
+            error["errorMessage"].as_str().unwrap_or("the Cleaner failed and does not say why").to_owned();
+        return Err(hinted(
+            anyhow::anyhow!("{message}"),
+            "what is left has descriptions that begin with `deployer-tuning`; run this again when the cause is gone",
+        ))
+        .context(format!("putting {named} back"));
+    }
+    let answer = serde_json::from_slice(payload).context("reading the Cleaner's answer")?;
+    context.events.finished(format!("{named} is as it was before"));
+    Outcome::new(&Cleaned { lambda_arn, answer })
+}

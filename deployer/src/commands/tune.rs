@@ -1,0 +1,157 @@
+//! `tune`: runs the deployed state machine on a function and says which memory size to choose.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
+
+use crate::context::Context;
+use crate::execution::{self, Ending};
+use crate::failure::{Advice, Usage, hinted};
+use crate::function;
+use crate::outcome::{Outcome, Status};
+use crate::render::{Form, Tuned};
+
+/// Invocations per memory size when neither the input nor a flag says it: enough for the trimmed average to settle.
+const NUM: u32 = 20;
+
+/// The resolved options of `tune`.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The function's name or ARN.
+    pub function: Option<String>,
+    /// A file with an execution input, `-` for stdin.
+    pub input: Option<String>,
+    /// A file with the payload.
+    pub payload_file: Option<PathBuf>,
+    /// Fields of the execution input that options set.
+    pub fields: Map<String, Value>,
+    /// The function's code, to create it from on this machine.
+    pub code: Option<function::Code>,
+    /// What the result must keep to.
+    pub gate: Gate,
+    /// Whether to write Markdown rather than text.
+    pub markdown: bool,
+}
+
+/// What the chosen size must keep to; otherwise the status is 3.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Gate {
+    /// Average duration, in ms.
+    pub max_duration_ms: Option<f64>,
+    /// Cost of an invocation, in USD.
+    pub max_cost: Option<f64>,
+}
+
+impl Gate {
+    /// Which limits the result exceeds, as sentences.
+    #[must_use]
+    pub fn exceeded_by(&self, duration_ms: f64, cost_usd: f64) -> Vec<String> {
+        let mut exceeded = Vec::new();
+        if let Some(limit) = self.max_duration_ms.filter(|limit| duration_ms > *limit) {
+            exceeded.push(format!("takes {duration_ms:.2} ms on average, more than the {limit} ms allowed"));
+        }
+        if let Some(limit) = self.max_cost.filter(|limit| cost_usd > *limit) {
+            exceeded.push(format!("costs ${cost_usd:.12} per invocation, more than the ${limit} allowed"));
+        }
+        exceeded
+    }
+}
+
+/// Starts an execution, follows it to its end and hands back what it found.
+///
+/// # Errors
+/// Input that cannot be, before anything is started; a stack or a function that is not there; a run that failed.
+pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    let mut input = base(&options)?;
+    if let Some(code) = &options.code
+        && !context.settings.is_local()
+    {
+        return Err(Usage(format!(
+            "--code {} creates a function on this machine, which needs --local; on AWS, name a function that exists",
+            code.path.display()
+        ))
+        .into());
+    }
+    let named = options.function.clone().or_else(|| input.get("lambdaARN")?.as_str().map(str::to_owned));
+    let package = options.code.as_ref().map(function::Package::read).transpose()?;
+    let named = match (named, &package) {
+        (Some(named), _) => named,
+        (None, Some(package)) => package.name.clone(),
+        (None, None) => {
+            return Err(Usage(
+                "which function? `deployer tune NAME`, or with --local also --code DIR".into(),
+            )
+            .into());
+        }
+    };
+    // Everything but the ARN can be judged before any call is made.
+    let strategy = function::check(&input, &named, context)?;
+
+    let aws = context.aws().await?;
+    let machine = execution::machine(aws, &context.settings).await?;
+    let arn = match &package {
+        Some(package) => function::put(aws, &named, package, &context.events).await?,
+        None => function::find(aws, &named, context.settings.is_local()).await?,
+    };
+    input.insert("lambdaARN".to_owned(), arn.clone().into());
+    let wanted = input.insert("includeOutputResults".to_owned(), true.into()) == Some(Value::Bool(true));
+    let ended = execution::run(aws, &machine, &arn, &Value::Object(input), &context.events).await?;
+    match ended.ending {
+        Ending::Succeeded(output) => {
+            let form = if options.markdown { Form::Markdown } else { Form::Text };
+            let local = context.settings.is_local();
+            let tuned = Tuned::new(&arn, ended.arn, output, strategy, wanted, form, local)
+                .context("reading the execution's output")?;
+            for warning in tuned.warnings() {
+                context.events.warning(warning);
+            }
+            let outcome = Outcome::new(&tuned)?;
+            let exceeded =
+                tuned.figures().map_or_else(Vec::new, |(ms, usd)| options.gate.exceeded_by(ms, usd));
+            for limit in &exceeded {
+                context.events.warning(format!("the chosen size {limit}"));
+            }
+            Ok(if exceeded.is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
+        }
+        Ending::Failed(reason) => Err(hinted(
+            anyhow::anyhow!("{reason}"),
+            format!("the function is as it was before; the execution was {}", ended.arn),
+        )
+        .context(format!("tuning {named}"))),
+        Ending::Stopped(stopped) => Err(anyhow::anyhow!("{stopped}"))
+            .hint(format!("the execution was {}", ended.arn))
+            .with_context(|| format!("tuning {named}")),
+    }
+}
+
+/// The execution input that the file and the options make up, without the function.
+fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
+    let mut input = match &options.input {
+        Some(file) => read_object(file)?,
+        None => Map::new(),
+    };
+    input.extend(options.fields.clone());
+    if let Some(file) = &options.payload_file {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Usage(format!("--payload-file {}: {error}", file.display())))?;
+        let payload = serde_json::from_str(&text)
+            .map_err(|error| Usage(format!("--payload-file {} is not JSON: {error}", file.display())))?;
+        input.insert("payload".to_owned(), payload);
+    }
+    input.entry("num").or_insert_with(|| NUM.into());
+    Ok(input)
+}
+
+fn read_object(file: &str) -> anyhow::Result<Map<String, Value>> {
+    let text =
+        if file == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) }
+            .map_err(|error| Usage(format!("--input {file}: {error}")))?;
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => {
+            Err(Usage(format!("--input {file} must be a JSON object, as the state machine takes it")).into())
+        }
+        Err(error) => Err(Usage(format!("--input {file} is not JSON: {error}")).into()),
+    }
+}

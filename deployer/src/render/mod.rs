@@ -1,0 +1,223 @@
+//! The result of a run for people: the recommendation in a sentence, a table, a small chart and the link.
+
+pub mod chart;
+pub mod numbers;
+pub mod row;
+pub mod table;
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use tuning::output::{Analysis, Stat};
+use tuning::strategy::Strategy;
+
+use row::Row;
+use table::Marks;
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For a terminal.
+    Text,
+    /// For a pull request or a wiki.
+    Markdown,
+}
+
+/// A finished run. As JSON: the execution's output, with `executionArn`; of a dry run, which has none, that alone.
+#[derive(Debug)]
+pub struct Tuned {
+    function: String,
+    strategy: Strategy,
+    form: Form,
+    local: bool,
+    json: Map<String, Value>,
+    analysis: Option<Analysis>,
+}
+
+impl Tuned {
+    /// Takes an execution's output, which must have the figures of every size. `keep_stats` says whether the user wants
+    /// them in the JSON as well.
+    ///
+    /// # Errors
+    /// An output that is not the state machine's.
+    pub fn new(
+        function_arn: &str,
+        execution_arn: String,
+        output: Value,
+        strategy: Strategy,
+        keep_stats: bool,
+        form: Form,
+        local: bool,
+    ) -> anyhow::Result<Self> {
+        let analysis: Option<Analysis> = serde_json::from_value(output.clone())?;
+        let mut json = match output {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        if !keep_stats {
+            json.remove("stats");
+        }
+        json.insert("executionArn".to_owned(), execution_arn.into());
+        let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
+        Ok(Self { function, strategy, form, local, json, analysis })
+    }
+
+    /// Average duration in ms and cost of an invocation at the chosen size.
+    #[must_use]
+    pub fn figures(&self) -> Option<(f64, f64)> {
+        self.analysis.as_ref().map(|analysis| (analysis.duration, analysis.cost))
+    }
+
+    /// What the user should know beside the result.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let notes = self.json.get("notes").and_then(Value::as_array).into_iter().flatten();
+        let mut warnings: Vec<String> = notes.filter_map(Value::as_str).map(str::to_owned).collect();
+        warnings.extend(self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref()?.note.clone()));
+        warnings
+    }
+
+    fn rows(analysis: &Analysis) -> Vec<Row> {
+        let measured = analysis.stats.iter().flatten().filter_map(Stat::as_measured);
+        measured
+            .map(|stat| Row {
+                memory_mb: stat.value,
+                duration_ms: stat.average_duration,
+                p95_ms: stat.spread.as_ref().map(|spread| spread.p95),
+                cost: stat.average_price,
+                lost: stat.lost,
+            })
+            .collect()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, analysis: &Analysis) -> fmt::Result {
+        let currency = match analysis.prices.as_ref().map(|prices| prices.currency.as_str()) {
+            Some("CNY") => "¥",
+            _ => "$",
+        };
+        let rows = Self::rows(analysis);
+        let marks = Marks {
+            chosen: Some(analysis.power),
+            current: analysis.baseline.as_ref().map(|baseline| baseline.power),
+        };
+        let sentence = self.recommendation(analysis, currency);
+        let table = table::table(&rows, marks, currency, self.form == Form::Markdown);
+        match self.form {
+            Form::Text => writeln!(f, "{sentence}\n\n{table}\n\n{}\n", chart::chart(&rows, currency))?,
+            Form::Markdown => writeln!(f, "**{sentence}**\n\n{table}\n")?,
+        }
+        for skipped in &analysis.skipped {
+            writeln!(f, "{} MB was skipped: {}", skipped.value, skipped.reason)?;
+        }
+        let state_machine = &analysis.state_machine;
+        writeln!(
+            f,
+            "The run itself: {} for the state machine and {} for the function{}.",
+            numbers::money(state_machine.execution_cost, currency),
+            numbers::money(state_machine.lambda_cost, currency),
+            if self.local { " (what it would be on AWS; here it cost nothing)" } else { "" },
+        )?;
+        match self.form {
+            Form::Text => write!(f, "Chart: {}", state_machine.visualization),
+            Form::Markdown => write!(f, "[Chart]({})", state_machine.visualization),
+        }
+    }
+
+    fn recommendation(&self, analysis: &Analysis, currency: &str) -> String {
+        let why = match self.strategy {
+            Strategy::Cost => "the cheapest",
+            Strategy::Speed => "the fastest",
+            Strategy::Balanced => "the best balance",
+        };
+        let against = match &analysis.baseline {
+            Some(baseline) if baseline.cheaper_percent.is_none() => String::new(),
+            Some(baseline) if baseline.power == analysis.power => "; that is what it has already".to_owned(),
+            Some(baseline) => format!("; against its {} MB now: {}", baseline.power, baseline.summary),
+            None => String::new(),
+        };
+        format!(
+            "{} should have {} MB, {why}: {} on average and {} per million invocations{against}.",
+            self.function,
+            analysis.power,
+            numbers::duration(analysis.duration),
+            numbers::per_million(analysis.cost, currency),
+        )
+    }
+}
+
+impl fmt::Display for Tuned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.analysis {
+            Some(analysis) => self.write(f, analysis),
+            None => write!(f, "{} ran once at every memory size, and none of them failed.", self.function),
+        }
+    }
+}
+
+impl Serialize for Tuned {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn output() -> Value {
+        json!({
+            "power": 1024, "cost": 2.0e-6, "duration": 100.0,
+            "stateMachine": { "executionCost": 0.00045, "lambdaCost": 0.0005, "visualization": "https://x/#a;b;c" },
+            "stats": [
+                { "value": 128, "averagePrice": 3.0e-6, "averageDuration": 900.0, "totalCost": 1e-4 },
+                { "value": 1024, "averagePrice": 2.0e-6, "averageDuration": 100.0, "totalCost": 1e-4 },
+            ],
+            "skipped": [{ "value": 64, "reason": "out of memory" }],
+            "baseline": { "power": 128, "cheaperPercent": 33.3, "fasterPercent": 88.9, "summary": "33 % cheaper, 89 % faster" },
+        })
+    }
+
+    fn tuned(output: Value, keep_stats: bool, form: Form) -> Tuned {
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:mine";
+        Tuned::new(arn, "execution".into(), output, Strategy::Cost, keep_stats, form, false).unwrap()
+    }
+
+    #[test]
+    fn the_text_says_which_size_why_and_against_what() {
+        let text = tuned(output(), false, Form::Text).to_string();
+        let first = "mine should have 1024 MB, the cheapest: 100 ms on average and $2.00 per million invocations; \
+                     against its 128 MB now: 33 % cheaper, 89 % faster.";
+        assert_eq!(text.lines().next(), Some(first));
+        assert!(text.contains("64 MB was skipped: out of memory"), "{text}");
+        assert!(text.ends_with("Chart: https://x/#a;b;c"), "{text}");
+    }
+
+    #[test]
+    fn the_json_is_the_output_and_the_execution() {
+        let json = serde_json::to_value(tuned(output(), false, Form::Text)).unwrap();
+        assert_eq!(json["executionArn"], "execution");
+        assert_eq!(json["power"], 1024);
+        assert_eq!(json.get("stats"), None);
+        let json = serde_json::to_value(tuned(output(), true, Form::Text)).unwrap();
+        assert_eq!(json["stats"], output()["stats"]);
+    }
+
+    #[test]
+    fn a_dry_run_has_no_result_but_an_execution() {
+        let dry = tuned(Value::Null, false, Form::Text);
+        assert_eq!(serde_json::to_value(&dry).unwrap(), json!({ "executionArn": "execution" }));
+        assert_eq!(dry.to_string(), "mine ran once at every memory size, and none of them failed.");
+    }
+
+    #[test]
+    fn markdown_has_a_table_and_a_link() {
+        let text = tuned(output(), false, Form::Markdown).to_string();
+        assert!(
+            text.starts_with("**mine should") && text.contains("|--") && text.contains("[Chart]("),
+            "{text}"
+        );
+    }
+}
