@@ -1,0 +1,120 @@
+//! Log streams.
+
+use serde_json::{Value, json};
+
+use super::{
+    BATCHES, GROUPS, Group, STREAMS, Stream, allowed, group_arn, group_name, groups, now, stream_id,
+};
+use crate::params::Params;
+use crate::{ApiError, Aws, Caller};
+
+pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+    let (group, name) = (params.text("logGroupName")?, params.text("logStreamName")?);
+    if name.len() > 512 || name.contains([':', '*']) {
+        return Err(params.invalid(format!(
+            "1 validation error detected: Value '{name}' at 'logStreamName' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: [^:*]*"
+        )));
+    }
+    allowed(aws, caller, "CreateLogStream", group, name)?;
+    aws.store.transaction(|records| {
+        records.get::<Group>(GROUPS, group).ok_or_else(groups::missing)?;
+        if records.get::<Stream>(STREAMS, &stream_id(group, name)).is_some() {
+            let message = "The specified log stream already exists";
+            return Err(ApiError::new(400, "ResourceAlreadyExistsException", message));
+        }
+        records.put(STREAMS, &stream_id(group, name), &fresh(group, name));
+        Ok(json!({}))
+    })
+}
+
+pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+    let (group, name) = (params.text("logGroupName")?, params.text("logStreamName")?);
+    allowed(aws, caller, "DeleteLogStream", group, name)?;
+    let id = stream_id(group, name);
+    aws.store.transaction(|records| {
+        let mut of: Group = records.get(GROUPS, group).ok_or_else(groups::missing)?;
+        let stream: Stream = records.get(STREAMS, &id).ok_or_else(missing)?;
+        of.bytes = of.bytes.saturating_sub(stream.bytes);
+        records.put(GROUPS, group, &of);
+        records.delete(STREAMS, &id);
+        records.delete_prefix(BATCHES, &format!("{id}:"));
+        Ok(json!({}))
+    })
+}
+
+pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+    let group = group_name(params)?;
+    allowed(aws, caller, "DescribeLogStreams", group, "")?;
+    aws.store.get::<Group>(GROUPS, group).ok_or_else(groups::missing)?;
+    let prefix = params.optional_text("logStreamNamePrefix")?.unwrap_or_default();
+    let by_time = match params.optional_text("orderBy")? {
+        None | Some("LogStreamName") => false,
+        Some("LastEventTime") if prefix.is_empty() => true,
+        Some("LastEventTime") => {
+            return Err(params.invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+        }
+        Some(other) => {
+            return Err(
+                params.invalid(format!("'orderBy' must be LogStreamName or LastEventTime, not \"{other}\""))
+            );
+        }
+    };
+    let most = usize::try_from(params.number("limit", 1..=50)?.unwrap_or(50)).unwrap_or(50);
+    let mut streams: Vec<(String, Stream)> = aws.store.list_prefix(STREAMS, &format!("{group}:{prefix}"));
+    if by_time {
+        streams.sort_by_key(|(_, stream)| stream.last);
+    }
+    if params.flag("descending")? {
+        streams.reverse();
+    }
+    if let Some(token) = params.optional_text("nextToken")? {
+        let at = streams.iter().position(|(_, stream)| stream.name == token);
+        let at = at.ok_or_else(|| params.invalid("The specified nextToken is invalid."))?;
+        streams.drain(..=at);
+    }
+    let more = streams.len() > most;
+    streams.truncate(most);
+    let describe = |(_, stream): &(String, Stream)| {
+        let mut described = json!({
+            "logStreamName": stream.name,
+            "creationTime": stream.created,
+            "arn": format!("{}:log-stream:{}", group_arn(aws, group), stream.name),
+            "storedBytes": 0,
+        });
+        let times = [
+            ("firstEventTimestamp", stream.first),
+            ("lastEventTimestamp", stream.last),
+            ("lastIngestionTime", stream.ingested),
+        ];
+        for (name, time) in times {
+            if let Some(time) = time {
+                described[name] = json!(time);
+            }
+        }
+        described
+    };
+    let mut answer = json!({"logStreams": streams.iter().map(describe).collect::<Vec<_>>()});
+    if let Some((_, last)) = streams.last().filter(|_| more) {
+        answer["nextToken"] = json!(last.name);
+    }
+    Ok(answer)
+}
+
+/// A stream without events.
+pub fn fresh(group: &str, name: &str) -> Stream {
+    Stream {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        created: now(),
+        first: None,
+        last: None,
+        ingested: None,
+        bytes: 0,
+    }
+}
+
+/// The error that there is no such stream.
+pub fn missing() -> ApiError {
+    ApiError::new(400, "ResourceNotFoundException", "The specified log stream does not exist.")
+}
