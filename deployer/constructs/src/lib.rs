@@ -118,6 +118,7 @@ mod flow;
 mod grant;
 mod node;
 mod parameter;
+mod print;
 mod problem;
 mod resource;
 mod resources;

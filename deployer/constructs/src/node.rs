@@ -4,7 +4,7 @@
 //! cycles before it becomes text.
 
 use indexmap::IndexMap;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, Serializer};
 use serde_json::Number;
 
 /// What a template consists of: JSON with CloudFormation's intrinsic functions as nodes of their own.
@@ -113,64 +113,6 @@ impl Node {
             | Node::NoValue => {}
         }
     }
-
-    /// The node as JSON *text* that may contain expressions: what a property like `DefinitionString` holds.
-    ///
-    /// Expressions stand inside quotes, so they must yield text free of characters that JSON escapes; ARNs and
-    /// names are.
-    pub(crate) fn json_text(&self) -> Node {
-        let mut pieces = Vec::new();
-        self.write_json_text(0, &mut pieces);
-        Node::concat(pieces)
-    }
-
-    fn write_json_text(&self, depth: usize, out: &mut Vec<Node>) {
-        fn line(out: &mut Vec<Node>, depth: usize) {
-            out.push(Node::Text(format!("\n{}", "  ".repeat(depth))));
-        }
-        fn quoted(text: &str) -> Node {
-            Node::Text(serde_json::Value::from(text).to_string())
-        }
-        match self {
-            Node::Null => out.push(Node::text("null")),
-            Node::Bool(flag) => out.push(Node::Text(flag.to_string())),
-            Node::Number(number) => out.push(Node::Text(number.to_string())),
-            Node::Text(text) => out.push(quoted(text)),
-            Node::List(items) if items.is_empty() => out.push(Node::text("[]")),
-            Node::List(items) => {
-                out.push(Node::text("["));
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(Node::text(","));
-                    }
-                    line(out, depth + 1);
-                    item.write_json_text(depth + 1, out);
-                }
-                line(out, depth);
-                out.push(Node::text("]"));
-            }
-            Node::Map(members) if members.is_empty() => out.push(Node::text("{}")),
-            Node::Map(members) => {
-                out.push(Node::text("{"));
-                for (index, (name, member)) in members.iter().enumerate() {
-                    if index > 0 {
-                        out.push(Node::text(","));
-                    }
-                    line(out, depth + 1);
-                    out.push(quoted(name));
-                    out.push(Node::text(": "));
-                    member.write_json_text(depth + 1, out);
-                }
-                line(out, depth);
-                out.push(Node::text("}"));
-            }
-            expression => {
-                out.push(Node::text("\""));
-                out.push(expression.clone());
-                out.push(Node::text("\""));
-            }
-        }
-    }
 }
 
 /// The text of `Fn::Sub` for these pieces, or `None` if a piece needs another function.
@@ -186,10 +128,34 @@ fn substitution(pieces: &[Node]) -> Option<String> {
         .collect()
 }
 
-fn function<S: Serializer>(serializer: S, name: &str, argument: &impl Serialize) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(1))?;
-    map.serialize_entry(name, argument)?;
-    map.end()
+impl Node {
+    /// An expression as the object that CloudFormation reads; `None` for plain JSON.
+    pub(crate) fn intrinsic(&self) -> Option<Node> {
+        let text = |text: &String| Node::text(text.as_str());
+        let (function, argument) = match self {
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) | Node::Map(_) => {
+                return None;
+            }
+            Node::Ref(id) => ("Ref", text(id)),
+            Node::NoValue => ("Ref", Node::text("AWS::NoValue")),
+            Node::GetAtt(id, attribute) => ("Fn::GetAtt", Node::List(vec![text(id), text(attribute)])),
+            Node::Concat(pieces) => match substitution(pieces) {
+                Some(text) => ("Fn::Sub", Node::Text(text)),
+                None => ("Fn::Join", Node::List(vec![Node::text(""), Node::List(pieces.clone())])),
+            },
+            Node::Join(separator, list) => ("Fn::Join", Node::List(vec![text(separator), (**list).clone()])),
+            Node::Select(index, list) => {
+                ("Fn::Select", Node::List(vec![Node::Number((*index).into()), (**list).clone()]))
+            }
+            Node::Split(separator, whole) => {
+                ("Fn::Split", Node::List(vec![text(separator), (**whole).clone()]))
+            }
+            Node::If(condition, then, otherwise) => {
+                ("Fn::If", Node::List(vec![text(condition), (**then).clone(), (**otherwise).clone()]))
+            }
+        };
+        Some(Node::map([(function, argument)]))
+    }
 }
 
 impl Serialize for Node {
@@ -201,19 +167,7 @@ impl Serialize for Node {
             Node::Text(text) => serializer.serialize_str(text),
             Node::List(items) => items.serialize(serializer),
             Node::Map(members) => members.serialize(serializer),
-            Node::Ref(id) => function(serializer, "Ref", id),
-            Node::GetAtt(id, attribute) => function(serializer, "Fn::GetAtt", &[id, attribute]),
-            Node::Concat(pieces) => match substitution(pieces) {
-                Some(text) => function(serializer, "Fn::Sub", &text),
-                None => function(serializer, "Fn::Join", &("", pieces)),
-            },
-            Node::Join(separator, list) => function(serializer, "Fn::Join", &(separator, list)),
-            Node::Select(index, list) => function(serializer, "Fn::Select", &(index, list)),
-            Node::Split(separator, text) => function(serializer, "Fn::Split", &(separator, text)),
-            Node::If(condition, then, otherwise) => {
-                function(serializer, "Fn::If", &(condition, then, otherwise))
-            }
-            Node::NoValue => function(serializer, "Ref", &"AWS::NoValue"),
+            expression => expression.intrinsic().serialize(serializer),
         }
     }
 }

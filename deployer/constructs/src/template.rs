@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::asset::Asset;
 use crate::node::Node;
+use crate::print;
 
 /// A template that passed every check.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,13 +28,10 @@ pub struct ParameterInfo {
 }
 
 impl Template {
-    /// The template as JSON text, indented, with a line end after the last line.
+    /// The template as JSON text to be read, with a line end after the last line.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(&self.root).expect("a tree of text and numbers is always JSON");
-        text.push('\n');
-        text
+        print::template(&self.root) + "\n"
     }
 
     /// The template as JSON text without white space: what to send when size counts (CloudFormation takes up to

@@ -2,6 +2,7 @@
 
 use crate::flow::Flow;
 use crate::node::Node;
+use crate::print;
 use crate::resource::{Handle, Properties, Resource};
 use crate::value::{Arn, Val};
 
@@ -24,7 +25,7 @@ impl Resource for StateMachine {
             .set("StateMachineName", &self.name)
             .set_node("StateMachineType", Node::text("STANDARD"))
             .set("RoleArn", &self.role)
-            .set_node("DefinitionString", self.flow.definition().json_text())
+            .set_node("DefinitionString", print::embedded(&self.flow.definition()))
     }
 
     fn problems(&self) -> Vec<String> {
