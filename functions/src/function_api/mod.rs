@@ -1,0 +1,274 @@
+//! The tuned function through the Lambda API: its configuration, versions and aliases.
+//!
+//! Between the handlers and the SDK. Every call waits out the weather ([`weather`]) and can be repeated; the few
+//! that change something carry a revision id where Lambda accepts one, so that nothing somebody else did in the
+//! meantime is overwritten. Invoking is apart ([`invoke`]): that may not be repeated.
+
+pub mod configuration;
+pub mod invoke;
+pub mod weather;
+
+use aws_sdk_lambda::Client;
+
+pub use self::configuration::{Configuration, Readiness, Version};
+pub use self::weather::{Backoff, Refusal};
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+
+/// The unpublished version, which is what tuning changes and restores.
+pub const LATEST: &str = "$LATEST";
+
+/// One function, seen through the Lambda API.
+#[derive(Debug, Clone)]
+pub struct FunctionApi {
+    client: Client,
+    function: String,
+    deadline: Deadline,
+}
+
+/// An alias as Lambda describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// Its name.
+    pub name: String,
+    /// The version it points at, or [`LATEST`].
+    pub version: String,
+    /// Its description, empty when it has none.
+    pub description: String,
+    /// Changes with every change of the alias.
+    pub revision: String,
+    /// Further versions that get a share of its traffic.
+    pub also: Vec<String>,
+}
+
+impl Alias {
+    /// Whether any of the alias's traffic goes to this version.
+    pub fn serves(&self, version: &str) -> bool {
+        self.version == version || self.also.iter().any(|also| also == version)
+    }
+}
+
+macro_rules! alias {
+    ($output:expr) => {{
+        let output = $output;
+        let weights = output.routing_config.and_then(|routing| routing.additional_version_weights);
+        Alias {
+            name: output.name.unwrap_or_default(),
+            version: output.function_version.unwrap_or_default(),
+            description: output.description.unwrap_or_default(),
+            revision: output.revision_id.unwrap_or_default(),
+            also: weights.unwrap_or_default().into_keys().collect(),
+        }
+    }};
+}
+
+impl FunctionApi {
+    /// The function with this ARN (unqualified), to be talked to until the deadline.
+    pub fn new(client: Client, function: impl Into<String>, deadline: Deadline) -> Self {
+        Self { client, function: function.into(), deadline }
+    }
+
+    /// The function's ARN.
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// When to be done.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The configuration of `$LATEST`, or of a version or alias.
+    ///
+    /// # Errors
+    /// What AWS refuses, or weather that outlasts the deadline.
+    pub async fn configuration(&self, qualifier: Option<&str>) -> Result<Configuration, Refusal> {
+        weather::call("GetFunctionConfiguration", self.deadline, false, || {
+            let request = self.client.get_function_configuration().function_name(&self.function);
+            request.set_qualifier(qualifier.map(str::to_owned)).send()
+        })
+        .await
+        .map(Configuration::from)
+    }
+
+    /// Waits until the function is ready for a change or to be published.
+    ///
+    /// # Errors
+    /// When it is in a state it does not leave by itself, does not exist, or time is up.
+    pub async fn ready_configuration(&self, qualifier: Option<&str>) -> Result<Configuration, Error> {
+        let mut backoff = Backoff::polling();
+        loop {
+            let configuration = self.configuration(qualifier).await?;
+            let what = qualifier.map_or("the function".to_owned(), |q| format!("version or alias {q}"));
+            match configuration.readiness() {
+                Readiness::Ready => return Ok(configuration),
+                Readiness::Broken(reason) => {
+                    let message = format!("{what} of {} cannot be used: {reason}", self.function);
+                    return Err(Error::new(Kind::FunctionNotReady, message));
+                }
+                Readiness::NotYet(reason) => {
+                    if !backoff.wait(self.deadline).await {
+                        let message = format!(
+                            "{what} of {} was not ready in the time there was: {reason}",
+                            self.function
+                        );
+                        return Err(Error::new(Kind::OutOfTime, message));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sets the memory size of `$LATEST` (MB), provided its revision is still this one.
+    ///
+    /// # Errors
+    /// [`Refusal::is_outdated`] when it is not, or when a first answer was lost: read the configuration again.
+    pub async fn set_memory(&self, memory: u32, revision: &str) -> Result<Configuration, Refusal> {
+        // Sizes are at most 10,240.
+        let memory = i32::try_from(memory).unwrap_or(i32::MAX);
+        weather::call("UpdateFunctionConfiguration", self.deadline, true, || {
+            let request = self.client.update_function_configuration().function_name(&self.function);
+            request.memory_size(memory).revision_id(revision).send()
+        })
+        .await
+        .map(Configuration::from)
+    }
+
+    /// Publishes `$LATEST`, provided its code and revision are still these. Lambda makes no new version when nothing
+    /// has changed since the last one: it answers with that one, under its own description.
+    ///
+    /// # Errors
+    /// [`Refusal::is_outdated`] when the revision is another, `InvalidParameterValueException` when the code is.
+    pub async fn publish(&self, description: &str, code: &str, revision: &str) -> Result<Version, Refusal> {
+        weather::call("PublishVersion", self.deadline, true, || {
+            let request = self.client.publish_version().function_name(&self.function);
+            request.description(description).code_sha256(code).revision_id(revision).send()
+        })
+        .await
+        .map(Version::from)
+    }
+
+    /// All versions, `$LATEST` included.
+    ///
+    /// # Errors
+    /// What AWS refuses, or weather that outlasts the deadline.
+    pub async fn versions(&self) -> Result<Vec<Version>, Refusal> {
+        let mut versions = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = weather::call("ListVersionsByFunction", self.deadline, false, || {
+                let request = self.client.list_versions_by_function().function_name(&self.function);
+                request.set_marker(marker.clone()).send()
+            })
+            .await?;
+            versions.extend(page.versions.unwrap_or_default().into_iter().map(Version::from));
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(versions);
+            }
+        }
+    }
+
+    /// Deletes one published version; one that does not exist is deleted already. Takes a number, so that no
+    /// mistake can delete the function itself.
+    ///
+    /// # Errors
+    /// [`Refusal::is_conflict`] while an alias points at it.
+    pub async fn delete_version(&self, version: u64) -> Result<(), Refusal> {
+        let result = weather::call("DeleteFunction", self.deadline, false, || {
+            let request = self.client.delete_function().function_name(&self.function);
+            request.qualifier(version.to_string()).send()
+        })
+        .await;
+        missing_is_done(result.map(drop))
+    }
+
+    /// All aliases.
+    ///
+    /// # Errors
+    /// What AWS refuses, or weather that outlasts the deadline.
+    pub async fn aliases(&self) -> Result<Vec<Alias>, Refusal> {
+        let mut aliases = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = weather::call("ListAliases", self.deadline, false, || {
+                let request = self.client.list_aliases().function_name(&self.function);
+                request.set_marker(marker.clone()).send()
+            })
+            .await?;
+            aliases.extend(page.aliases.unwrap_or_default().into_iter().map(|alias| alias!(alias)));
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(aliases);
+            }
+        }
+    }
+
+    /// One alias, `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// What AWS refuses, or weather that outlasts the deadline.
+    pub async fn alias(&self, name: &str) -> Result<Option<Alias>, Refusal> {
+        let result = weather::call("GetAlias", self.deadline, false, || {
+            self.client.get_alias().function_name(&self.function).name(name).send()
+        })
+        .await;
+        match result {
+            Ok(alias) => Ok(Some(alias!(alias))),
+            Err(refusal) if refusal.is_not_found() => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Creates an alias: atomic, exactly one of several callers succeeds.
+    ///
+    /// # Errors
+    /// [`Refusal::is_conflict`] when there is one of that name, perhaps our own whose answer was lost.
+    pub async fn create_alias(&self, name: &str, version: &str, description: &str) -> Result<Alias, Refusal> {
+        weather::call("CreateAlias", self.deadline, false, || {
+            let request = self.client.create_alias().function_name(&self.function).name(name);
+            request.function_version(version).description(description).send()
+        })
+        .await
+        .map(|alias| alias!(alias))
+    }
+
+    /// Changes an alias; what is `None` stays. With a revision, only if it is still that one.
+    ///
+    /// # Errors
+    /// [`Refusal::is_outdated`] when it is not, or when a first answer was lost: read the alias again.
+    pub async fn update_alias(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        description: Option<&str>,
+        revision: &str,
+    ) -> Result<Alias, Refusal> {
+        weather::call("UpdateAlias", self.deadline, true, || {
+            let request = self.client.update_alias().function_name(&self.function).name(name);
+            let request = request.set_function_version(version.map(str::to_owned));
+            request.set_description(description.map(str::to_owned)).revision_id(revision).send()
+        })
+        .await
+        .map(|alias| alias!(alias))
+    }
+
+    /// Deletes an alias; one that does not exist is deleted already.
+    ///
+    /// # Errors
+    /// What AWS refuses, or weather that outlasts the deadline.
+    pub async fn delete_alias(&self, name: &str) -> Result<(), Refusal> {
+        let result = weather::call("DeleteAlias", self.deadline, true, || {
+            self.client.delete_alias().function_name(&self.function).name(name).send()
+        })
+        .await;
+        missing_is_done(result.map(drop))
+    }
+}
+
+fn missing_is_done(result: Result<(), Refusal>) -> Result<(), Refusal> {
+    match result {
+        Err(refusal) if refusal.is_not_found() => Ok(()),
+        result => result,
+    }
+}

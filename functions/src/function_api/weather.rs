@@ -1,0 +1,213 @@
+//! What may be tried again, and when.
+//!
+//! Throttling, conflicts and 5xx answers are weather: waited out with jittered back-off while there is time. Calls
+//! of the control plane may be repeated even when their first answer was lost, because every caller checks what it
+//! finds (revision ids, marks). Invocations may not; see [`super::invoke`].
+
+use std::time::Duration;
+
+use aws_sdk_lambda::config::http::HttpResponse;
+use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+
+/// A control-plane call that has not been answered by then is considered lost.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A call that AWS answered with an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The operation, such as `CreateAlias`.
+    pub operation: &'static str,
+    /// The error code, such as `ResourceConflictException`; empty when no answer came.
+    pub code: String,
+    /// The HTTP status; 0 when no answer came.
+    pub status: u16,
+    /// AWS's own message, or what happened on the way.
+    pub message: String,
+    /// Whether it was weather that outlasted the time there was.
+    pub out_of_time: bool,
+}
+
+impl Refusal {
+    fn of<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        let message = match error.message() {
+            Some(message) => message.to_owned(),
+            None => DisplayErrorContext(error).to_string(),
+        };
+        let code = error.code().unwrap_or_default().to_owned();
+        Self { operation, code, status, message, out_of_time: false }
+    }
+
+    /// The thing does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.status == 404 || self.code == "ResourceNotFoundException"
+    }
+
+    /// The thing exists already, is in use, or is being changed.
+    pub fn is_conflict(&self) -> bool {
+        self.status == 409 || self.code == "ResourceConflictException"
+    }
+
+    /// The thing is no longer what the caller had read.
+    pub fn is_outdated(&self) -> bool {
+        self.status == 412 || self.code == "PreconditionFailedException"
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.status == 429
+            || matches!(
+                self.code.as_str(),
+                "TooManyRequestsException"
+                    | "ThrottlingException"
+                    | "Throttling"
+                    | "RequestLimitExceeded"
+                    | "SlowDown"
+            )
+    }
+
+    /// The caller lacks a permission.
+    pub fn is_denied(&self) -> bool {
+        self.status == 403 || self.code.starts_with("AccessDenied")
+    }
+
+    fn is_weather(&self) -> bool {
+        self.is_throttled() || self.status >= 500 || self.status == 0
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { operation, code, message, .. } = &refusal;
+        let code = if code.is_empty() { "no answer" } else { code };
+        if refusal.out_of_time {
+            return Self::new(
+                Kind::OutOfTime,
+                format!(
+                    "{operation} did not succeed in the time there was; the last answer was {code}: {message}"
+                ),
+            );
+        }
+        if refusal.is_denied() {
+            return Self::new(
+                Kind::AccessDenied,
+                format!(
+                    "not allowed to call {operation}: {message}; does the stack's lambdaResource cover the function?"
+                ),
+            );
+        }
+        let kind = if refusal.is_not_found() { Kind::FunctionNotFound } else { Kind::Refused };
+        Self::new(kind, format!("{operation} failed with {code}: {message}"))
+    }
+}
+
+/// Delays that double, with full jitter, from `first` up to `longest`.
+#[derive(Debug)]
+pub struct Backoff {
+    ceiling: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// A back-off whose first delay is at most `first` and whose last are at most `longest`.
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { ceiling: first, longest }
+    }
+
+    /// For calls that were throttled or not answered.
+    pub fn weather() -> Self {
+        Self::new(Duration::from_millis(100), Duration::from_secs(5))
+    }
+
+    /// For looking whether a change has come into effect.
+    pub fn polling() -> Self {
+        Self::new(Duration::from_millis(20), Duration::from_secs(1))
+    }
+
+    /// The next delay.
+    pub fn delay(&mut self) -> Duration {
+        let ceiling = self.ceiling;
+        self.ceiling = (ceiling * 2).min(self.longest);
+        // Never less than a quarter, or many callers would come back at once after all.
+        ceiling.mul_f64(0.25 + 0.75 * fastrand::f64())
+    }
+
+    /// Waits for the next delay, unless the deadline comes first: then it returns false without waiting.
+    pub async fn wait(&mut self, deadline: Deadline) -> bool {
+        let delay = self.delay();
+        if delay >= deadline.remaining() {
+            return false;
+        }
+        tokio::time::sleep(delay).await;
+        true
+    }
+}
+
+/// Calls the control plane until it answers or time is up. With `conflicts_pass`, a conflict is weather too.
+pub async fn call<T, E, F>(
+    operation: &'static str,
+    deadline: Deadline,
+    conflicts_pass: bool,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Refusal>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let mut backoff = Backoff::weather();
+    loop {
+        let patience = CALL_TIMEOUT.min(deadline.remaining());
+        let refusal = match tokio::time::timeout(patience, attempt()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Refusal::of(operation, &error),
+            Err(_) => Refusal {
+                operation,
+                code: String::new(),
+                status: 0,
+                message: format!("no answer within {} ms", patience.as_millis()),
+                out_of_time: false,
+            },
+        };
+        let passes = refusal.is_weather() || (conflicts_pass && refusal.is_conflict());
+        if !passes {
+            return Err(refusal);
+        }
+        if !backoff.wait(deadline).await {
+            return Err(Refusal { out_of_time: true, ..refusal });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_the_longest_and_no_further() {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(400));
+        for ceiling in [100, 200, 400, 400] {
+            let delay = backoff.delay();
+            assert!(delay <= Duration::from_millis(ceiling), "{delay:?}");
+            assert!(delay >= Duration::from_millis(ceiling / 4), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn a_denied_call_says_which() {
+        let refusal = Refusal {
+            operation: "CreateAlias",
+            code: "AccessDeniedException".into(),
+            status: 403,
+            message: "User: x is not authorized".into(),
+            out_of_time: false,
+        };
+        let error = Error::from(refusal);
+        assert_eq!(error.kind, Kind::AccessDenied);
+        assert!(error.message.contains("CreateAlias"), "{error}");
+    }
+}

@@ -1,0 +1,49 @@
+//! Chooses the best power value and says what the run cost.
+//!
+//! Event: the flat document with `stats` (and, in an execution of the stack, `run`). Result: [`tuning::output::Analysis`],
+//! the output of the execution; `null` for a dry run. It calls no AWS API and needs no permission.
+
+use serde_json::Value;
+use tuning::output::{self, LinkDetail, Stat};
+use tuning::pricing::Architecture;
+
+use super::json;
+use crate::error::{Error, Kind};
+use crate::event;
+
+/// Where charts are shown when the stack does not say.
+const DEFAULT_PAGE: &str = "https://lambda-power-tuning.show/";
+
+/// Answers one event.
+///
+/// # Errors
+/// When no power value was measured, or the input is wrong.
+pub fn handle(document: &Value) -> Result<Value, Error> {
+    let run = event::run(document)?;
+    let stats: Vec<Stat> = match document.get("stats") {
+        Some(stats) => serde_json::from_value(stats.clone()).map_err(|e| {
+            Error::event("analyzer", format!("`stats`, the Executors' results, are not usable: {e}"))
+        })?,
+        None => return Err(Error::event("analyzer", "`stats`, the Executors' results, are missing")),
+    };
+    let sizes: Vec<u32> = stats.iter().map(Stat::value).collect();
+    let input = event::input(document, if sizes.is_empty() { &[tuning::input::SMALLEST] } else { &sizes })?;
+    let page = std::env::var("visualizationURL").ok().filter(|url| !url.is_empty());
+    let architecture = match &run {
+        Some(run) => run
+            .architecture
+            .parse()
+            .map_err(|e| Error::event("analyzer", format!("`run.architecture`: {e}")))?,
+        None => Architecture::default(),
+    };
+    let known = output::Run {
+        architecture,
+        baseline: run.as_ref().map(|run| run.baseline.memory_size),
+        publisher_passes: run.as_ref().map_or(1, |run| run.published.passes),
+        visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
+        link: LinkDetail::Full,
+    };
+    let analysis = output::analyze(&input, &stats, &known)
+        .map_err(|problem| Error::new(Kind::NothingMeasured, problem.to_string()))?;
+    json(&analysis)
+}

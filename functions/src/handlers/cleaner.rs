@@ -1,0 +1,232 @@
+//! Puts the function back as it was: after a good run, after a failed one, after one that was stopped, and by hand.
+//!
+//! | event | from | acts when |
+//! |---|---|---|
+//! | `{"input", "execution"}` | the state machine | that execution owns the lock |
+//! | `{"detail": {"executionArn"}}` | EventBridge, for a stopped or timed-out execution | it owns the lock and is not running |
+//! | `{"cleanup": {"lambdaARN", "stopped"?}}` | `deployer cleanup` | the owner, whoever it is, is not running; `stopped` names an owner of which the caller knows that |
+//!
+//! Result [`Cleaned`] (`$.cleaned`). Every step can be repeated; what is missing is done.
+//!
+//! | permission | on | when |
+//! |---|---|---|
+//! | `lambda:ListAliases`, `ListVersionsByFunction`, `GetFunctionConfiguration`, `UpdateAlias`, `DeleteAlias` | the function | every run |
+//! | `lambda:DeleteFunction` | its versions only | every run |
+//! | `lambda:UpdateFunctionConfiguration` | the function | a run that ended while versions were being published |
+//! | `states:DescribeExecution` | the machine's executions | stopped or timed-out executions, by hand |
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tuning::input::LambdaArn;
+
+use super::json;
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::event::{self, StateEvent};
+use crate::function_api::{Backoff, FunctionApi};
+use crate::mark::LOCK_ALIAS;
+use crate::run::Run;
+use crate::undo::execution::{self, Life};
+use crate::undo::sweep::{self, Job};
+use crate::undo::{Held, Lock};
+
+/// For this long Step Functions may still report a stopped execution as running.
+const STATUS_LAG: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What was cleaned up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cleaned {
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// The execution whose traces were removed; none when there was nothing to do.
+    pub owner: Option<String>,
+    /// The function's memory size now, in MB.
+    pub memory_size: Option<u32>,
+    /// Whether it had to be put back.
+    pub restored: bool,
+    /// The number of aliases deleted, the lock included.
+    pub aliases_deleted: usize,
+    /// The number of versions deleted.
+    pub versions_deleted: usize,
+}
+
+impl Cleaned {
+    fn nothing(note: impl Into<String>) -> Self {
+        Self { notes: vec![note.into()], ..Self::default() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Stopped {
+    detail: StoppedDetail,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoppedDetail {
+    execution_arn: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ByHand {
+    cleanup: ByHandDetail,
+}
+
+#[derive(Debug, Deserialize)]
+struct ByHandDetail {
+    #[serde(rename = "lambdaARN")]
+    lambda_arn: String,
+    stopped: Option<String>,
+}
+
+/// Answers one event.
+///
+/// # Errors
+/// When the execution is still running, when AWS refuses, or for lack of time: then it can be called again.
+pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
+    let cleaned = if event.get("cleanup").is_some() {
+        by_hand(event, deadline, clients).await?
+    } else if event.get("detail").is_some() {
+        after_stop(event, deadline, clients).await?
+    } else {
+        let event = StateEvent::parse("cleaner", event)?;
+        let run = event::run(&event.input)?;
+        let failed = event.input.get("error").is_some_and(|error| !error.is_null());
+        after_run(&event.input, run.as_ref(), &event.execution, failed, deadline, clients).await?
+    };
+    json(&cleaned)
+}
+
+/// In the state machine, or for a stopped execution with the input it had.
+async fn after_run(
+    document: &Value,
+    run: Option<&Run>,
+    execution: &str,
+    interrupted: bool,
+    deadline: Deadline,
+    clients: &Clients,
+) -> Result<Cleaned, Error> {
+    let function = match function_of(document) {
+        Ok(function) => function,
+        Err(problem) => return Ok(Cleaned::nothing(format!("nothing was changed: lambdaARN {problem}"))),
+    };
+    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline);
+    let lock = match held(&api).await? {
+        Some(Held::By(lock)) if lock.mark.owner == execution => lock,
+        Some(Held::By(lock)) => {
+            let owner = lock.mark.owner;
+            return Ok(Cleaned::nothing(format!("nothing to do: the function is being tuned by {owner}")));
+        }
+        Some(Held::Free | Held::Foreign(_)) => {
+            return Ok(Cleaned::nothing("nothing to do: this execution does not hold the function's lock"));
+        }
+        None => return Ok(Cleaned::nothing(format!("nothing to do: there is no function {function}"))),
+    };
+    let published = run.filter(|run| run.published.done);
+    let job = Job {
+        of: execution,
+        interrupted: interrupted || published.is_none(),
+        expected_aliases: published.map_or(0, |run| run.published.total as usize),
+        settings: run.map(|run| (run.code_sha256.as_str(), run.settings.as_str())),
+    };
+    clean(&api, lock, &job).await
+}
+
+/// For an execution of which EventBridge says that it was stopped or has timed out.
+async fn after_stop(event: Value, deadline: Deadline, clients: &Clients) -> Result<Cleaned, Error> {
+    let event: Stopped = serde_json::from_value(event).map_err(|e| Error::event("cleaner", e))?;
+    let execution = event.detail.execution_arn;
+    let started = tokio::time::Instant::now();
+    let mut backoff = Backoff::polling();
+    let input = loop {
+        match execution::look_up(clients, &execution, deadline).await? {
+            Life::Over { input, .. } => break input,
+            Life::Unknown => {
+                return Ok(Cleaned::nothing(format!("nothing to do: there is no execution {execution}")));
+            }
+            Life::Denied(message) => return Err(denied(&message)),
+            Life::Running if started.elapsed() >= STATUS_LAG || !backoff.wait(deadline).await => {
+                let message = format!("{execution} is still running: it will be cleaned up when it ends");
+                return Err(Error::new(Kind::AlreadyBeingTuned, message));
+            }
+            Life::Running => {}
+        }
+    };
+    let document: Value = serde_json::from_str(&input)
+        .map_err(|e| Error::event("cleaner", format!("the input of {execution} is not JSON: {e}")))?;
+    after_run(&document, None, &execution, true, deadline, clients).await
+}
+
+/// For whatever execution holds the lock, provided it is over.
+async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<Cleaned, Error> {
+    let ByHand { cleanup } = serde_json::from_value(event).map_err(|e| Error::event("cleaner", e))?;
+    let function = LambdaArn::parse(&cleanup.lambda_arn).map_err(|problem| {
+        Error::new(Kind::InvalidInput, format!("lambdaARN {:?} {problem}", cleanup.lambda_arn))
+    })?;
+    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline);
+    let lock = match held(&api).await? {
+        None => {
+            return Err(Error::new(Kind::FunctionNotFound, format!("there is no function {function}")));
+        }
+        Some(Held::Free) => return Ok(Cleaned::nothing("nothing to do: no run holds the function's lock")),
+        Some(Held::Foreign(_)) => {
+            let note =
+                format!("nothing to do: the alias {LOCK_ALIAS} was not made by a run and is left as it is");
+            return Ok(Cleaned::nothing(note));
+        }
+        Some(Held::By(lock)) => lock,
+    };
+    let owner = lock.mark.owner.clone();
+    if cleanup.stopped.as_deref() != Some(owner.as_str()) {
+        match execution::look_up(clients, &owner, deadline).await? {
+            Life::Over { .. } | Life::Unknown => {}
+            Life::Running => {
+                let message =
+                    format!("the function is being tuned by {owner}, which is running: stop it first");
+                return Err(Error::new(Kind::AlreadyBeingTuned, message));
+            }
+            Life::Denied(message) => return Err(denied(&message)),
+        }
+    }
+    let job = Job { of: &owner, interrupted: true, expected_aliases: 0, settings: None };
+    clean(&api, lock, &job).await
+}
+
+async fn clean(api: &FunctionApi, lock: Lock, job: &Job<'_>) -> Result<Cleaned, Error> {
+    let (swept, _) = sweep::sweep(api, lock, job).await?;
+    api.delete_alias(LOCK_ALIAS).await?;
+    Ok(Cleaned {
+        notes: swept.notes,
+        owner: Some(job.of.to_owned()),
+        memory_size: Some(swept.memory),
+        restored: swept.restored,
+        aliases_deleted: swept.aliases + 1,
+        versions_deleted: swept.versions,
+    })
+}
+
+/// What is found under the lock's name, `None` without a function.
+async fn held(api: &FunctionApi) -> Result<Option<Held>, Error> {
+    match api.aliases().await {
+        Ok(aliases) => Ok(Some(Held::among(&aliases))),
+        Err(refusal) if refusal.is_not_found() => Ok(None),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The function a document is about, however wrong the rest of it is.
+fn function_of(document: &Value) -> Result<LambdaArn, String> {
+    match document.get("lambdaARN") {
+        Some(Value::String(arn)) => LambdaArn::parse(arn),
+        _ => Err("is missing".to_owned()),
+    }
+}
+
+fn denied(message: &str) -> Error {
+    Error::new(
+        Kind::AccessDenied,
+        format!("whether the execution is over cannot be seen from here: {message}"),
+    )
+}

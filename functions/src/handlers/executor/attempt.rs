@@ -1,0 +1,263 @@
+//! One invocation with its processors, and what became of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tuning::failure::{self, Outcome};
+use tuning::input::Input;
+use tuning::payload::{self, Plan};
+use tuning::report::Report;
+use tuning::stats::Measurement;
+
+use super::payload as payloads;
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::function_api::invoke::{self, Answer, Reply, Target};
+use crate::mark;
+
+/// A payload in an error text is cut after this many characters, the whole text after [`LONGEST_TEXT`]: Step
+/// Functions cuts causes at 32 KiB.
+const LONGEST_PAYLOAD: usize = 1000;
+const LONGEST_TEXT: usize = 12_000;
+
+/// Everything invocations of one power value have in common.
+#[derive(Debug)]
+pub struct Bench {
+    /// The number of invocations to make.
+    pub num: u32,
+    /// All at once.
+    pub parallel: bool,
+    /// The pause between invocations in series.
+    pub pause: Duration,
+    /// When the pass has to be over.
+    pub deadline: Deadline,
+    client: aws_sdk_lambda::Client,
+    function: String,
+    power: u32,
+    cold: bool,
+    timeout: Duration,
+    plan: Plan,
+    pre: Option<Processor>,
+    post: Option<Processor>,
+    allowed: Vec<String>,
+    hide_payload: bool,
+}
+
+#[derive(Debug)]
+struct Processor {
+    what: &'static str,
+    arn: String,
+    client: aws_sdk_lambda::Client,
+}
+
+/// What became of an invocation.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It was measured; `allowed` when it ended in an exception the user allows.
+    Measured {
+        /// What it took.
+        measurement: Measurement,
+        /// Whether it raised an allowed exception.
+        allowed: bool,
+        /// How long it kept the pass busy, processors included, waiting for admission not.
+        took: Duration,
+    },
+    /// It may have run; its answer did not arrive.
+    Lost {
+        /// Why.
+        reason: String,
+        /// Whether because the pass was over.
+        out_of_time: bool,
+    },
+    /// The power value is too small, and why.
+    TooSmall(String),
+    /// It has not run: there was no time left, or AWS would not start it.
+    NotStarted {
+        /// What AWS said last.
+        refusal: Option<String>,
+    },
+}
+
+impl Bench {
+    /// Prepares a pass.
+    ///
+    /// # Errors
+    /// Payloads that are not usable, an environment without credentials.
+    pub async fn set_up(
+        input: &Input,
+        power: u32,
+        timeout: Duration,
+        deadline: Deadline,
+        clients: &Clients,
+    ) -> Result<Self, Error> {
+        let processor = |what, arn: &Option<String>| -> Result<_, Error> {
+            let Some(arn) = arn else { return Ok(None) };
+            let region = arn.split(':').nth(3).unwrap_or(&input.lambda_arn.region);
+            Ok(Some(Processor { what, arn: arn.clone(), client: clients.lambda(region)? }))
+        };
+        Ok(Self {
+            num: input.invocations(),
+            parallel: input.parallel_invocation,
+            pause: Duration::from_millis(input.sleep_between_runs_ms),
+            deadline,
+            client: clients.lambda(&input.lambda_arn.region)?,
+            function: input.lambda_arn.to_string(),
+            power,
+            cold: input.only_cold_starts,
+            timeout,
+            plan: payloads::plan(input, deadline, clients).await?,
+            pre: processor("preProcessor", &input.pre_processor_arn)?,
+            post: processor("postProcessor", &input.post_processor_arn)?,
+            allowed: input.allowed_exceptions.clone(),
+            hide_payload: input.disable_payload_logs,
+        })
+    }
+
+    /// The power value.
+    pub fn power(&self) -> u32 {
+        self.power
+    }
+
+    /// Until when an invocation may be started, given the longest so far: late enough to use the time there is,
+    /// early enough that even an unusually slow one is answered before the pass is over.
+    pub fn start_by(&self, longest: Duration) -> Instant {
+        let slow = longest * 3 + Duration::from_secs(1);
+        // The function's own time-out bounds the invocation, but not what processors take.
+        let bounded = self.pre.is_none() && self.post.is_none();
+        let needed = if bounded { slow.min(self.timeout + Duration::from_secs(1)) } else { slow };
+        self.deadline.instant().checked_sub(needed).unwrap_or_else(Instant::now)
+    }
+
+    /// Makes one invocation, unless it cannot be started in time.
+    ///
+    /// # Errors
+    /// A handler that raised, a processor that failed, an answer without a report, what AWS refuses.
+    pub async fn attempt(&self, index: u32, start_by: impl Fn() -> Instant) -> Result<Attempt, Error> {
+        let mut payload = self.plan.payload(index).to_owned();
+        let mut took = Duration::ZERO;
+        if let Some(pre) = &self.pre {
+            match self.process(pre, payload.as_bytes(), &start_by).await? {
+                Processed::Done(answer) => {
+                    took += answer.took;
+                    payload = payload::replacement(&answer.payload).unwrap_or(payload);
+                }
+                Processed::NotStarted(refusal) => return Ok(Attempt::NotStarted { refusal }),
+            }
+        }
+        let alias = mark::alias_name(self.power, self.cold.then_some(index));
+        let target = Target { client: &self.client, function: &self.function, qualifier: Some(&alias) };
+        let reply = invoke::invoke(&target, Some(payload.as_bytes()), self.deadline, &start_by)
+            .await
+            .map_err(|error| self.explain(error))?;
+        let answer = match &reply {
+            Reply::NotStarted { reason } => return Ok(Attempt::NotStarted { refusal: reason.clone() }),
+            Reply::Answered(answer) => answer.payload.as_slice(),
+            Reply::Lost { .. } => b"null".as_slice(),
+        };
+        // After every invocation, the failed and the lost ones too: it may have to tidy up after them.
+        if let Some(post) = &self.post
+            && !matches!(reply, Reply::Lost { out_of_time: true, .. })
+        {
+            match self.process(post, answer, || self.deadline.instant()).await? {
+                Processed::Done(answer) => took += answer.took,
+                Processed::NotStarted(refusal) => {
+                    let refusal = refusal.unwrap_or_else(|| "no time was left".to_owned());
+                    let message =
+                        format!("postProcessor {} could not be invoked in time: {refusal}", post.arn);
+                    return Err(self.explain(Error::new(Kind::ProcessorFailed, message)));
+                }
+            }
+        }
+        match reply {
+            Reply::Lost { reason, out_of_time } => Ok(Attempt::Lost { reason, out_of_time }),
+            Reply::Answered(answer) => self.judge(index, &payload, &answer, took + answer.took),
+            Reply::NotStarted { reason } => Ok(Attempt::NotStarted { refusal: reason }),
+        }
+    }
+
+    fn judge(&self, index: u32, payload: &str, answer: &Answer, took: Duration) -> Result<Attempt, Error> {
+        let report = Report::from_log_tail(&answer.log_tail);
+        let mut allowed = false;
+        if answer.failed {
+            match failure::classify(&answer.payload, report.as_ref().ok(), &self.allowed) {
+                Outcome::Allowed { .. } => allowed = true,
+                Outcome::TooSmall { reason } => return Ok(Attempt::TooSmall(self.hide(&reason, payload))),
+                Outcome::Handler(error) => {
+                    let how = if self.parallel { "in parallel" } else { "in series" };
+                    let with = if self.hide_payload {
+                        String::new()
+                    } else {
+                        format!(" with payload {}", cut(payload))
+                    };
+                    let message = format!(
+                        "invocation {} of {} failed (running {how}){with} - {}",
+                        index + 1,
+                        self.num,
+                        self.hide(&error.to_string(), payload)
+                    );
+                    return Err(self.explain(Error::new(Kind::InvocationFailed, message)));
+                }
+            }
+        }
+        let report = report.map_err(|problem| {
+            let message = format!("invocation {} of {}: {problem}", index + 1, self.num);
+            self.explain(Error::new(Kind::NoReport, message))
+        })?;
+        Ok(Attempt::Measured { measurement: Measurement::from(&report), allowed, took })
+    }
+
+    async fn process(
+        &self,
+        processor: &Processor,
+        payload: &[u8],
+        start_by: impl Fn() -> Instant,
+    ) -> Result<Processed, Error> {
+        let Processor { what, arn, client } = processor;
+        let failed = |problem: String| {
+            let text = String::from_utf8_lossy(payload);
+            let with = if self.hide_payload { String::new() } else { format!(" and payload {}", cut(&text)) };
+            let message = format!("{what} {arn} failed with {}{with}", self.hide(&problem, &text));
+            self.explain(Error::new(Kind::ProcessorFailed, message))
+        };
+        let target = Target { client, function: arn, qualifier: None };
+        match invoke::invoke(&target, Some(payload), self.deadline, start_by).await {
+            Ok(Reply::Answered(answer)) if answer.failed => {
+                Err(failed(String::from_utf8_lossy(&answer.payload).into_owned()))
+            }
+            Ok(Reply::Answered(answer)) => Ok(Processed::Done(answer)),
+            Ok(Reply::NotStarted { reason }) => Ok(Processed::NotStarted(reason)),
+            Ok(Reply::Lost { reason, .. }) => Err(failed(format!("a lost answer: {reason}"))),
+            Err(error) => Err(failed(error.message)),
+        }
+    }
+
+    /// Says at which power value something happened.
+    fn explain(&self, error: Error) -> Error {
+        let message: String =
+            format!("power value {}: {}", self.power, error.message).chars().take(LONGEST_TEXT).collect();
+        Error::new(error.kind, message)
+    }
+
+    /// A function may quote what it was sent; nobody is to read that when payloads are not to be logged.
+    fn hide(&self, text: &str, payload: &str) -> String {
+        if self.hide_payload && payload.len() > 2 && payload != "null" {
+            let escaped = format!("{payload:?}");
+            text.replace(payload, "[payload]").replace(escaped.trim_matches('"'), "[payload]")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+enum Processed {
+    Done(Answer),
+    NotStarted(Option<String>),
+}
+
+fn cut(payload: &str) -> String {
+    match payload.char_indices().nth(LONGEST_PAYLOAD) {
+        Some((end, _)) => format!("{}… ({} bytes)", &payload[..end], payload.len()),
+        None => payload.to_owned(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Inside the Map, a loop: measures one power value.
+//!
+//! Event `{"input", "value", "progress"?}`. Finished, it answers with a [`Stat`]: the figures, or the value with the
+//! reason why it was skipped. It works until shortly before its deadline; what is not finished by then is handed back
+//! as the event with `progress`, which the state machine sends in again. Without `$.run` (events recorded from the
+//! reference) it works too, reading the configuration itself.
+//!
+//! | permission | on | when |
+//! |---|---|---|
+//! | `lambda:InvokeFunction` | the function's aliases; pre- and post-processors | every run |
+//! | `s3:GetObject` | the object | `payloadS3` |
+//! | `lambda:GetFunctionConfiguration` | the alias | only without `$.run`, which no execution of the stack is |
+
+mod attempt;
+mod pass;
+mod payload;
+mod progress;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tuning::input::Input;
+use tuning::output::Stat;
+use tuning::pricing::{self, Architecture};
+
+use self::attempt::Bench;
+use self::pass::Ended;
+use self::progress::Progress;
+use super::json;
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::event;
+use crate::function_api::FunctionApi;
+use crate::mark;
+use crate::run::Run;
+
+/// For this long AWS may refuse to start any invocation, over all passes.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Event {
+    input: Value,
+    value: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
+}
+
+/// Answers one event.
+///
+/// # Errors
+/// A handler that raised, a processor that failed, an invocation without a report, an input that is wrong.
+pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
+    let mut event: Event = serde_json::from_value(event).map_err(|e| Error::event("executor", e))?;
+    let power = tuning::input::power_value(&event.value)
+        .map_err(|e| Error::event("executor", format!("value {e}")))?;
+    let run = event::run(&event.input)?;
+    let input = event::input(&event.input, &[power])?;
+    let mut progress = event.progress.take().unwrap_or_default();
+    progress.passes += 1;
+
+    let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
+    let bench = Arc::new(Bench::set_up(&input, power, facts.timeout, deadline, clients).await?);
+    let before = progress.clone();
+    let ended = pass::run(&bench, &mut progress).await?;
+
+    let price = pricing::lambda(&input.lambda_arn.region, facts.architecture);
+    match ended {
+        Ended::TooSmall(reason) => {
+            json(&Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes))
+        }
+        Ended::Complete => {
+            Stat::measured(power, &progress.measurements, input.discard_top_bottom, &price, progress.passes)
+                .map_or_else(|| Err(nothing_measured(&progress, power)), |stat| json(&stat))
+        }
+        Ended::TimeUp { refusal } => {
+            progress.note_stall(&before, deadline.elapsed());
+            if progress.stalled() >= PATIENCE {
+                return Err(not_accepted(power, refusal.as_deref()));
+            }
+            event.progress = Some(progress);
+            json(&event)
+        }
+    }
+}
+
+/// What has to be known of the function beside the input.
+struct Facts {
+    architecture: Architecture,
+    timeout: Duration,
+}
+
+impl Facts {
+    async fn learn(
+        run: Option<&Run>,
+        input: &Input,
+        power: u32,
+        deadline: Deadline,
+        clients: &Clients,
+    ) -> Result<Self, Error> {
+        let (architecture, timeout_s) = match run {
+            Some(run) => (run.architecture.clone(), run.timeout),
+            None => {
+                let client = clients.lambda(&input.lambda_arn.region)?;
+                let api = FunctionApi::new(client, input.lambda_arn.to_string(), deadline);
+                let alias = mark::alias_name(power, input.only_cold_starts.then_some(0));
+                let configuration = api.configuration(Some(&alias)).await?;
+                (configuration.architecture, configuration.timeout_s)
+            }
+        };
+        let architecture =
+            architecture.parse().map_err(|e| Error::new(Kind::FunctionNotReady, format!("{e}")))?;
+        Ok(Self { architecture, timeout: Duration::from_secs(timeout_s.into()) })
+    }
+}
+
+fn nothing_measured(progress: &Progress, power: u32) -> Error {
+    let reason = progress.lost_reason.as_deref().unwrap_or("no reason is known");
+    let lost = progress.measurements.lost;
+    let message =
+        format!("power value {power}: none of {lost} invocations was answered; the last one: {reason}");
+    Error::new(Kind::NothingMeasured, message)
+}
+
+fn not_accepted(power: u32, refusal: Option<&str>) -> Error {
+    let message = format!(
+        "power value {power}: AWS accepted no invocation for {} minutes; check the function's reserved concurrency; the last refusal: {}",
+        PATIENCE.as_secs() / 60,
+        refusal.unwrap_or("none")
+    );
+    Error::new(Kind::OutOfTime, message)
+}

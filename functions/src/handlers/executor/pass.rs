@@ -1,0 +1,172 @@
+//! One pass over the invocations that are still to be made, in series or all at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::attempt::{Attempt, Bench};
+use super::progress::Progress;
+use crate::error::{Error, Kind};
+
+/// Invocations under way at once: a sandbox may have 1,024 open files, and each needs a connection.
+const AT_ONCE: usize = 800;
+
+/// How a pass ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Every invocation was made.
+    Complete,
+    /// The power value is too small, and why.
+    TooSmall(String),
+    /// Some are left for another pass.
+    TimeUp {
+        /// What AWS said last when it would not start an invocation.
+        refusal: Option<String>,
+    },
+}
+
+/// Makes as many of the remaining invocations as there is time for.
+///
+/// # Errors
+/// Whatever makes the run fail.
+pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, Error> {
+    let clock = Arc::new(Clock::new(progress.longest_ms));
+    let ended = if bench.parallel {
+        at_once(bench, &clock, progress).await
+    } else {
+        in_series(bench, &clock, progress).await
+    };
+    progress.longest_ms = clock.longest_ms.load(Ordering::Relaxed);
+    ended
+}
+
+/// How long invocations take, to decide whether another one fits.
+#[derive(Debug)]
+struct Clock {
+    longest_ms: AtomicU64,
+    finished: AtomicU64,
+}
+
+impl Clock {
+    fn new(longest_ms: u64) -> Self {
+        Self { longest_ms: longest_ms.into(), finished: 0.into() }
+    }
+
+    fn finish(&self, took: Duration) {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.longest_ms.fetch_max(took, Ordering::Relaxed);
+        self.finished.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn nothing_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed) == 0
+    }
+
+    /// The first invocations of a pass always go, or there would be no end to passes.
+    fn start_by(&self, bench: &Bench) -> Instant {
+        if self.nothing_finished() {
+            return bench.deadline.instant();
+        }
+        bench.start_by(Duration::from_millis(self.longest_ms.load(Ordering::Relaxed)))
+    }
+}
+
+async fn attempt(bench: &Bench, clock: &Clock, index: u32) -> Result<Attempt, Error> {
+    let result = bench.attempt(index, || clock.start_by(bench)).await;
+    match &result {
+        Ok(Attempt::Measured { took, .. }) => clock.finish(*took),
+        Ok(Attempt::Lost { out_of_time: false, .. }) => clock.finish(Duration::ZERO),
+        _ => {}
+    }
+    result
+}
+
+async fn in_series(bench: &Bench, clock: &Clock, progress: &mut Progress) -> Result<Ended, Error> {
+    let remaining = progress.remaining(bench.num);
+    let last = remaining.last().copied();
+    for index in remaining {
+        if !pause(bench, progress).await {
+            return Ok(Ended::TimeUp { refusal: None });
+        }
+        match attempt(bench, clock, index).await? {
+            Attempt::TooSmall(reason) => return Ok(Ended::TooSmall(reason)),
+            Attempt::NotStarted { refusal } => return Ok(Ended::TimeUp { refusal }),
+            made => record(bench, clock, progress, index, made)?,
+        }
+        if Some(index) != last {
+            progress.pause_left_ms = u64::try_from(bench.pause.as_millis()).unwrap_or(u64::MAX);
+        }
+    }
+    Ok(Ended::Complete)
+}
+
+/// Waits between two invocations; false when the pass is over before that.
+async fn pause(bench: &Bench, progress: &mut Progress) -> bool {
+    let left = Duration::from_millis(progress.pause_left_ms);
+    if left.is_zero() {
+        return true;
+    }
+    let now = left.min(bench.deadline.remaining());
+    tokio::time::sleep(now).await;
+    progress.pause_left_ms = u64::try_from((left - now).as_millis()).unwrap_or(u64::MAX);
+    now == left
+}
+
+async fn at_once(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -> Result<Ended, Error> {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut under_way = JoinSet::new();
+    for index in progress.remaining(bench.num) {
+        let (bench, clock, places) = (Arc::clone(bench), Arc::clone(clock), Arc::clone(&places));
+        under_way.spawn(async move {
+            let Ok(_place) = places.acquire().await else {
+                return (index, Ok(Attempt::NotStarted { refusal: None }));
+            };
+            (index, attempt(&bench, &clock, index).await)
+        });
+    }
+    let mut ended = Ended::Complete;
+    // Dropping the set stops waiting for the others: the first verdict about the power value stands.
+    while let Some(joined) = under_way.join_next().await {
+        let (index, result) = joined
+            .map_err(|panic| Error::new(Kind::Refused, format!("an invocation's task failed: {panic}")))?;
+        match result? {
+            Attempt::TooSmall(reason) => return Ok(Ended::TooSmall(reason)),
+            Attempt::NotStarted { refusal } => ended = Ended::TimeUp { refusal },
+            made => record(bench, clock, progress, index, made)?,
+        }
+    }
+    Ok(ended)
+}
+
+/// Counts an invocation that was made.
+fn record(
+    bench: &Bench,
+    clock: &Clock,
+    progress: &mut Progress,
+    index: u32,
+    made: Attempt,
+) -> Result<(), Error> {
+    match made {
+        Attempt::Measured { measurement, allowed: false, .. } => progress.measurements.push(measurement),
+        Attempt::Measured { measurement, allowed: true, .. } => progress.measurements.push_error(measurement),
+        Attempt::Lost { out_of_time: true, .. } if clock.nothing_finished() => {
+            let message = format!(
+                "power value {}: an invocation took longer than the whole {} s the Executor has: deploy with a longer totalExecutionTimeout",
+                bench.power(),
+                bench.deadline.elapsed().as_secs()
+            );
+            return Err(Error::new(Kind::OutOfTime, message));
+        }
+        Attempt::Lost { reason, .. } => {
+            progress.measurements.push_lost();
+            progress.lost_reason = Some(reason.chars().take(300).collect());
+        }
+        Attempt::TooSmall(_) | Attempt::NotStarted { .. } => return Ok(()),
+    }
+    progress.finish(index);
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The payloads of a power value: from the input, or from S3.
+
+use tuning::input::Input;
+use tuning::payload::Plan;
+
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::function_api::weather;
+
+/// Which payload goes with which invocation.
+///
+/// # Errors
+/// Payloads that do not go with the number of invocations; an object that cannot be read.
+pub async fn plan(input: &Input, deadline: Deadline, clients: &Clients) -> Result<Plan, Error> {
+    let num = input.invocations();
+    let Some(location) = &input.payload_s3 else {
+        return Plan::new(input.payload.as_ref(), num)
+            .map_err(|e| Error::new(Kind::InvalidInput, format!("payload: {e}")));
+    };
+    let (bucket, key) = (&location.bucket, &location.key);
+    let wrong =
+        |problem: String| Error::new(Kind::InvalidInput, format!("payloadS3: s3://{bucket}/{key} {problem}"));
+    let client = clients.s3(&input.lambda_arn.region)?;
+    let object =
+        weather::call("GetObject", deadline, false, || client.get_object().bucket(bucket).key(key).send())
+            .await
+            .map_err(|refusal| {
+                if refusal.is_not_found() {
+                    wrong("does not exist".to_owned())
+                } else if refusal.is_denied() {
+                    wrong(format!(
+                        "may not be read ({}): deploy with payloadS3Bucket and payloadS3Key that cover it",
+                        refusal.message
+                    ))
+                } else if refusal.status == 301 {
+                    wrong(format!("is in another region than the function, {}", input.lambda_arn.region))
+                } else {
+                    refusal.into()
+                }
+            })?;
+    let content =
+        object.body.collect().await.map_err(|e| wrong(format!("could not be read to its end: {e}")))?;
+    let content = String::from_utf8(content.to_vec())
+        .map_err(|_| wrong("is not text: a payload is JSON".to_owned()))?;
+    Plan::from_object(&content, num).map_err(|e| wrong(format!("is not usable: {e}")))
+}

@@ -1,0 +1,363 @@
+//! First state: checks everything before anything is changed, then takes the lock and makes the undo record.
+//!
+//! Event `{"input", "execution"}`, result [`Run`] (`$.run`). Called again for the same execution (an answer was
+//! lost) it carries on where it was.
+//!
+//! | permission | on | when |
+//! |---|---|---|
+//! | `lambda:GetFunctionConfiguration`, `ListAliases`, `CreateAlias`, `PublishVersion`, `UpdateAlias` | the function | every run |
+//! | `lambda:ListVersionsByFunction`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | recovering what a dead execution left |
+//! | `lambda:DeleteFunction` | its versions only | recovering |
+//! | `states:DescribeExecution` | the machine's executions | every run |
+
+use serde_json::Value;
+use tuning::input::Input;
+
+use super::json;
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::event::{self, StateEvent};
+use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
+use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
+use crate::run::{Baseline, Plan, Published, Run};
+use crate::undo::execution::{self, Life};
+use crate::undo::sweep::{self, Job};
+use crate::undo::{Held, Lock, LockError};
+
+/// Step Functions' limit for what a state hands on.
+const STATE_LIMIT: usize = 256 * 1024;
+
+/// Answers one event.
+///
+/// # Errors
+/// Everything wrong with the input at once; a function that is not there, not ready or being tuned; an alias of
+/// somebody else's with a name of ours. Nothing has been changed then.
+pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
+    let mut event = StateEvent::parse("initializer", event)?;
+    let default_sizes = std::env::var("defaultPowerValues").unwrap_or_default();
+    apply_default(&mut event.input, &default_sizes);
+    let input = event::input(&event.input, &[])?;
+    check_state_size(&event.input, &input)?;
+
+    let api =
+        FunctionApi::new(clients.lambda(&input.lambda_arn.region)?, input.lambda_arn.to_string(), deadline);
+    let run = begin(&api, clients, &input, &event.execution).await?;
+    json(&run)
+}
+
+async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &str) -> Result<Run, Error> {
+    api.configuration(None).await.map_err(|refusal| {
+        let missing = refusal.is_not_found();
+        let error = Error::from(refusal);
+        if !missing {
+            return error;
+        }
+        let message = format!("there is no function {}: check lambdaARN", api.function());
+        Error::new(Kind::FunctionNotFound, message)
+    })?;
+    let aliases = api.aliases().await?;
+    refuse_clashes(input, &aliases)?;
+
+    let (lock, notes) = acquire(api, clients, execution, &aliases).await?;
+    let (snapshot, life) =
+        tokio::join!(snapshot(api, lock, execution), execution::look_up(clients, execution, api.deadline()));
+    let Snapshot { lock, configuration, version } = snapshot?;
+    match life? {
+        Life::Running | Life::Unknown => {}
+        Life::Denied(message) => {
+            return Err(Error::new(
+                Kind::AccessDenied,
+                format!("not allowed to call DescribeExecution: {message}"),
+            ));
+        }
+        // It was stopped, and its clean-up may have come and gone before the lock was there.
+        Life::Over { status, .. } => {
+            let job = Job { of: execution, interrupted: true, expected_aliases: 0, settings: None };
+            sweep::sweep(api, lock, &job).await?;
+            api.delete_alias(LOCK_ALIAS).await?;
+            let message = format!("{execution} is {status}, not running; the function is as it was");
+            return Err(Error::new(Kind::LockLost, message));
+        }
+    }
+    let plan = Plan::new(input, &input.power_values);
+    Ok(Run {
+        execution: execution.to_owned(),
+        function_name: input.lambda_arn.name.clone(),
+        function_arn: input.lambda_arn.to_string(),
+        region: input.lambda_arn.region.clone(),
+        architecture: configuration.architecture,
+        timeout: configuration.timeout_s,
+        power_values: input.power_values.clone(),
+        num: input.invocations(),
+        baseline: Baseline { memory_size: lock.mark.base },
+        snapshot_version: version.to_string(),
+        code_sha256: configuration.code,
+        settings: configuration.fingerprint,
+        published: Published { total: plan.total(), ..Published::default() },
+        notes,
+    })
+}
+
+/// Gives an input without `powerValues` those of the stack, in whatever form the parameter has.
+fn apply_default(input: &mut Value, sizes: &str) {
+    let Some(fields) = input.as_object_mut() else { return };
+    if sizes.is_empty() || fields.get("powerValues").is_some_and(|given| !given.is_null()) {
+        return;
+    }
+    let default = match sizes {
+        "ALL" => Value::from(sizes),
+        list => list.split(',').map(str::trim).map(Value::from).collect(),
+    };
+    fields.insert("powerValues".to_owned(), default);
+}
+
+/// What a run may come to must fit the state, or it would fail after all its work.
+fn check_state_size(document: &Value, input: &Input) -> Result<(), Error> {
+    // Measured on real runs, rounded up: $.run and $.cleaned; one result in $.stats, once more in the output when
+    // asked for, its share of the chart link; one power value in $.run; one measurement in an Executor's progress.
+    const FIXED: usize = 4096;
+    const RESULT: usize = 480;
+    const LINK: usize = 40;
+    const MEASUREMENT: usize = 12;
+    let given = document.to_string().len();
+    let sizes = input.power_values.len();
+    let results = RESULT * if input.include_output_results { 2 } else { 1 } + LINK;
+    let collected = given + FIXED + sizes * results;
+    if collected > STATE_LIMIT {
+        let fitting = STATE_LIMIT.saturating_sub(given + FIXED) / results;
+        return Err(Error::new(
+            Kind::InvalidInput,
+            format!(
+                "powerValues: the results of {sizes} sizes do not fit a state of 256 KiB beside an input of {given} \
+                 bytes: measure at most {fitting} at once, or put a large payload into payloadS3"
+            ),
+        ));
+    }
+    let progress = given + FIXED + 6 * sizes + MEASUREMENT * input.invocations() as usize;
+    if progress > STATE_LIMIT {
+        let fitting = STATE_LIMIT.saturating_sub(given + FIXED + 6 * sizes) / MEASUREMENT;
+        return Err(Error::new(
+            Kind::InvalidInput,
+            format!(
+                "num: {} measurements do not fit a state of 256 KiB beside an input of {given} bytes: use at most \
+                 {fitting}, or put a large payload into payloadS3",
+                input.invocations()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_clashes(input: &Input, aliases: &[Alias]) -> Result<(), Error> {
+    let names: std::collections::BTreeSet<String> =
+        Plan::new(input, &input.power_values).iter().map(|planned| planned.alias()).collect();
+    let foreign = |alias: &&Alias| {
+        if alias.name == LOCK_ALIAS {
+            LockMark::parse(&alias.description).is_none()
+        } else {
+            names.contains(&alias.name) && ThingMark::parse(&alias.description).is_none()
+        }
+    };
+    let clashes: Vec<&str> = aliases.iter().filter(foreign).map(|alias| alias.name.as_str()).collect();
+    if !clashes.is_empty() {
+        let message = format!(
+            "the function already has aliases that this run would use, made by somebody else: {}; rename or delete them",
+            clashes.join(", ")
+        );
+        return Err(Error::new(Kind::AliasClash, message));
+    }
+    if let Some(name) = input.auto_optimize_alias.as_ref().filter(|_| input.auto_optimize)
+        && let Some(alias) = aliases.iter().find(|alias| alias.name == *name)
+    {
+        super::optimizer::refuse_weights(alias)?;
+    }
+    Ok(())
+}
+
+/// Takes the lock, recovering first what a dead execution left. Also returns what the user should know.
+async fn acquire(
+    api: &FunctionApi,
+    clients: &Clients,
+    execution: &str,
+    aliases: &[Alias],
+) -> Result<(Lock, Vec<String>), Error> {
+    let mut aliases = aliases.to_vec();
+    let mut notes = Vec::new();
+    let mut backoff = Backoff::polling();
+    loop {
+        match Held::among(&aliases) {
+            Held::Foreign(_) => {
+                let message =
+                    format!("somebody has just made an alias {LOCK_ALIAS}, the name of the run's lock");
+                return Err(Error::new(Kind::AliasClash, message));
+            }
+            Held::Free => {
+                let memory = api.ready_configuration(None).await?.memory;
+                if let Some(lock) = Lock::take(api, LockMark::idle(execution, memory)).await? {
+                    let leftover = |alias: &Alias| ThingMark::parse(&alias.description).is_some();
+                    if aliases.iter().any(leftover) {
+                        let (lock, _) = recover(api, lock, execution, execution).await?;
+                        return Ok((lock, notes));
+                    }
+                    return Ok((lock, notes));
+                }
+            }
+            Held::By(lock) if lock.mark.owner == execution && !lock.mark.stopping => {
+                return Ok((lock, notes));
+            }
+            // This execution was interrupted while it recovered what another had left.
+            Held::By(lock) if lock.mark.owner == execution => {
+                let (lock, found) = recover(api, lock, execution, execution).await?;
+                notes.extend(found);
+                return Ok((lock, notes));
+            }
+            Held::By(lock) => {
+                let owner = lock.mark.owner.clone();
+                refuse_if_alive(clients, &owner, api.deadline()).await?;
+                // Several may have found it dead: whoever's write finds the lock as it was read goes on.
+                let mark = LockMark { owner: execution.to_owned(), stopping: true, ..lock.mark.clone() };
+                match lock.write(api, mark, None).await {
+                    Ok(lock) => {
+                        let (lock, found) = recover(api, lock, &owner, execution).await?;
+                        notes.push(format!("what {owner} had left on the function was cleaned up first"));
+                        notes.extend(found);
+                        return Ok((lock, notes));
+                    }
+                    Err(LockError::Moved) => {}
+                    Err(LockError::Refused(refusal)) => return Err(refusal.into()),
+                }
+            }
+        }
+        if !backoff.wait(api.deadline()).await {
+            return Err(Error::new(Kind::OutOfTime, "the lock on the function could not be taken in time"));
+        }
+        aliases = api.aliases().await?;
+    }
+}
+
+async fn refuse_if_alive(clients: &Clients, owner: &str, deadline: Deadline) -> Result<(), Error> {
+    let why = match execution::look_up(clients, owner, deadline).await? {
+        Life::Over { .. } | Life::Unknown => return Ok(()),
+        Life::Running => "wait for it to end, or stop it".to_owned(),
+        Life::Denied(message) => format!(
+            "whether that is still running cannot be seen from here ({message}); if it is over, run `deployer cleanup`"
+        ),
+    };
+    Err(Error::new(Kind::AlreadyBeingTuned, format!("the function is being tuned by {owner}: {why}")))
+}
+
+/// Cleans up after `of` and renews the lock for this execution.
+async fn recover(
+    api: &FunctionApi,
+    lock: Lock,
+    of: &str,
+    execution: &str,
+) -> Result<(Lock, Vec<String>), Error> {
+    let job = Job { of, interrupted: true, expected_aliases: 0, settings: None };
+    let (swept, lock) = sweep::sweep(api, lock, &job).await?;
+    let lock = lock.update(api, LockMark::idle(execution, swept.memory), None).await?;
+    Ok((lock, swept.notes))
+}
+
+struct Snapshot {
+    lock: Lock,
+    configuration: Configuration,
+    version: u64,
+}
+
+/// Publishes a copy of the function as it is and points the lock at it: from now on the lock is the undo record.
+async fn snapshot(api: &FunctionApi, lock: Lock, execution: &str) -> Result<Snapshot, Error> {
+    if let Some(version) = lock.snapshot {
+        let configuration = api.ready_configuration(None).await?;
+        return Ok(Snapshot { lock, configuration, version });
+    }
+    let mark = ThingMark::new(Purpose::Snapshot, execution).to_string();
+    let mut backoff = Backoff::polling();
+    loop {
+        let configuration = api.ready_configuration(None).await?;
+        match api.publish(&mark, &configuration.code, &configuration.revision).await {
+            Ok(published) => {
+                let Some(version) = published.number else {
+                    return Err(Error::new(
+                        Kind::Refused,
+                        "PublishVersion answered without a version number",
+                    ));
+                };
+                let idle = LockMark::idle(execution, published.memory);
+                let lock = lock.update(api, idle, Some(&version.to_string())).await?;
+                return Ok(Snapshot { lock, configuration, version });
+            }
+            // Somebody changed the function after it was read.
+            Err(refusal) if refusal.is_outdated() || refusal.code == "InvalidParameterValueException" => {
+                if !backoff.wait(api.deadline()).await {
+                    return Err(refusal.into());
+                }
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn input(document: &Value) -> Input {
+        event::input(document, &[128]).unwrap()
+    }
+
+    fn alias(name: &str, description: &str) -> Alias {
+        Alias {
+            name: name.to_owned(),
+            version: "1".to_owned(),
+            description: description.to_owned(),
+            revision: String::new(),
+            also: Vec::new(),
+        }
+    }
+
+    const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:target";
+
+    #[test]
+    fn the_stacks_sizes_are_used_when_none_are_given() {
+        let mut document = json!({"lambdaARN": ARN, "num": 5});
+        apply_default(&mut document, "128, 512");
+        assert_eq!(input(&document).power_values, [128, 512]);
+        let mut document = json!({"powerValues": null});
+        apply_default(&mut document, "ALL");
+        assert_eq!(document["powerValues"], "ALL");
+        let mut document = json!({"powerValues": [256]});
+        apply_default(&mut document, "128");
+        assert_eq!(document["powerValues"], json!([256]));
+    }
+
+    #[test]
+    fn a_run_that_would_outgrow_the_state_is_refused() {
+        let many = json!({"lambdaARN": ARN, "num": 5, "powerValues": {"from": 128, "to": 1000, "step": 1}});
+        let error = check_state_size(&many, &input(&many)).unwrap_err();
+        assert!(error.message.starts_with("powerValues: the results of 873 sizes"), "{error}");
+        let payload = json!({"lambdaARN": ARN, "num": 10_000, "payload": "x".repeat(200_000)});
+        let error = check_state_size(&payload, &input(&payload)).unwrap_err();
+        assert!(error.message.starts_with("num: 10000 measurements"), "{error}");
+        let usual = json!({"lambdaARN": ARN, "num": 100, "powerValues": "ALL", "includeOutputResults": true});
+        assert_eq!(check_state_size(&usual, &input(&usual)), Ok(()));
+    }
+
+    #[test]
+    fn aliases_of_our_names_but_not_our_making_stop_the_run() {
+        let input = input(&json!({"lambdaARN": ARN, "num": 5, "powerValues": [128, 512]}));
+        let aliases = [
+            alias("deployer-tuning", "mine"),
+            alias("deployer-tuning-512", ""),
+            alias("deployer-tuning-1024", "not of this run"),
+            alias("live", ""),
+        ];
+        let error = refuse_clashes(&input, &aliases).unwrap_err();
+        assert_eq!(error.kind, Kind::AliasClash);
+        assert!(error.message.contains("deployer-tuning, deployer-tuning-512;"), "{error}");
+        assert_eq!(refuse_clashes(&input, &aliases[2..]), Ok(()));
+    }
+}

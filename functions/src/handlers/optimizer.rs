@@ -1,0 +1,195 @@
+//! Last state: applies the choice when the input asks for it.
+//!
+//! Event `{"input", "execution"}`; result `null` or what was applied (the state machine drops it). Without an alias
+//! the function gets the winning memory size. With one, a version with that size is published, the alias points at it
+//! and the function gets its own size back. Both under the lock, which here records the function's size, so
+//! that the Cleaner undoes what was cut off half-way; a lock somebody else holds is respected.
+//!
+//! An alias that splits its traffic is refused, before the run as well as here: whether the new version should get all
+//! of it, or which share, is not ours to guess. Provisioned concurrency stays with the alias; Lambda moves it over.
+//!
+//! | permission | on | when |
+//! |---|---|---|
+//! | `lambda:ListAliases`, `GetFunctionConfiguration`, `CreateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
+//! | `lambda:PublishVersion`, `UpdateAlias` | the function | `autoOptimizeAlias` |
+
+use serde_json::{Value, json};
+
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::{Error, Kind};
+use crate::event::{self, StateEvent};
+use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
+use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
+use crate::run::Run;
+use crate::undo::{Held, Lock};
+
+/// Answers one event.
+///
+/// # Errors
+/// A function somebody else is tuning or has changed, an alias that splits its traffic, what AWS refuses.
+pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
+    let event = StateEvent::parse("optimizer", event)?;
+    if event.input["analysis"].is_null() {
+        return Ok(Value::Null);
+    }
+    let run = event.run("optimizer")?;
+    let input = event::input(&event.input, &run.power_values)?;
+    if !input.auto_optimize {
+        return Ok(Value::Null);
+    }
+    let power = event.input["analysis"]["power"]
+        .as_u64()
+        .and_then(|power| u32::try_from(power).ok())
+        .ok_or_else(|| Error::event("optimizer", "`analysis.power`, the Analyzer's choice, is missing"))?;
+    let api = FunctionApi::new(clients.lambda(&run.region)?, run.function_arn.clone(), deadline);
+    match &input.auto_optimize_alias {
+        None => apply_to_latest(&api, &run, power).await?,
+        Some(alias) => apply_to_alias(&api, &run, power, alias).await?,
+    }
+    Ok(json!({"memorySize": power, "alias": input.auto_optimize_alias}))
+}
+
+/// Refuses an alias whose traffic goes to more than one version.
+///
+/// # Errors
+/// [`Kind::InvalidInput`] naming the alias.
+pub fn refuse_weights(alias: &Alias) -> Result<(), Error> {
+    if alias.also.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "autoOptimizeAlias: the alias {} splits its traffic between versions {} and {}; send all of it to one version first, or leave autoOptimizeAlias out",
+        alias.name,
+        alias.version,
+        alias.also.join(", ")
+    );
+    Err(Error::new(Kind::InvalidInput, message))
+}
+
+async fn apply_to_latest(api: &FunctionApi, run: &Run, power: u32) -> Result<(), Error> {
+    let base = take_lock(api, run, power).await?.mark.base;
+    set(api, run, base, power).await?;
+    Ok(api.delete_alias(LOCK_ALIAS).await?)
+}
+
+async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) -> Result<(), Error> {
+    let base = take_lock(api, run, power).await?.mark.base;
+    let mark = ThingMark::new(Purpose::Result, &run.execution).to_string();
+    let mut backoff = Backoff::polling();
+    let version = loop {
+        let changed = set(api, run, base, power).await?;
+        match api.publish(&mark, &run.code_sha256, &changed.revision).await {
+            Ok(version) => break version,
+            Err(refusal) if refusal.is_outdated() || refusal.code == "InvalidParameterValueException" => {
+                if !backoff.wait(api.deadline()).await {
+                    return Err(refusal.into());
+                }
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+    };
+    let number = version
+        .number
+        .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
+    point(api, name, &number.to_string()).await?;
+    set(api, run, power, base).await?;
+    Ok(api.delete_alias(LOCK_ALIAS).await?)
+}
+
+/// The function as it is; somebody else's changes since the measurement make the choice worthless.
+async fn current(api: &FunctionApi, run: &Run) -> Result<Configuration, Error> {
+    let found = api.ready_configuration(None).await?;
+    if !found.has_same_settings(&run.code_sha256, &run.settings) {
+        let message =
+            "somebody changed the function's code or settings during the run: the choice was not applied";
+        return Err(Error::new(Kind::FunctionChanged, message));
+    }
+    Ok(found)
+}
+
+/// Takes the lock again; one left by a lost answer of this very state is ours, and knows the function's size.
+async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Error> {
+    let mut backoff = Backoff::polling();
+    loop {
+        match Held::among(&api.aliases().await?) {
+            Held::By(lock) if lock.mark.owner == run.execution && !lock.mark.stopping => return Ok(lock),
+            Held::By(lock) => {
+                let owner = lock.mark.owner;
+                let message =
+                    format!("the function is now being tuned by {owner}: the choice was not applied");
+                return Err(Error::new(Kind::AlreadyBeingTuned, message));
+            }
+            Held::Foreign(_) => {
+                let message = format!("somebody has made an alias {LOCK_ALIAS}: the choice was not applied");
+                return Err(Error::new(Kind::AliasClash, message));
+            }
+            Held::Free => {
+                let found = current(api, run).await?.memory;
+                let base = run.baseline.memory_size;
+                if found != base && found != power {
+                    let message = format!(
+                        "somebody set the function's memory size to {found} MB during the run: the choice of {power} MB was not applied"
+                    );
+                    return Err(Error::new(Kind::FunctionChanged, message));
+                }
+                let mark = LockMark::idle(&run.execution, found).going_to(power);
+                if let Some(lock) = Lock::take(api, mark).await? {
+                    return Ok(lock);
+                }
+            }
+        }
+        if !backoff.wait(api.deadline()).await {
+            return Err(Error::new(Kind::OutOfTime, "the lock on the function could not be taken in time"));
+        }
+    }
+}
+
+/// Sets the size of `$LATEST` from one value to another and waits until that has come into effect.
+async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configuration, Error> {
+    let mut backoff = Backoff::polling();
+    loop {
+        let found = current(api, run).await?;
+        if found.memory == to {
+            return Ok(found);
+        }
+        if found.memory == from {
+            match api.set_memory(to, &found.revision).await {
+                Ok(_) => {}
+                Err(refusal) if refusal.is_outdated() => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        // Anything else is somebody's change, or a reading that lags behind: the revision decides.
+        if !backoff.wait(api.deadline()).await {
+            let message =
+                format!("the function's memory size is {} MB and could not be set to {to} MB", found.memory);
+            return Err(Error::new(Kind::OutOfTime, message));
+        }
+    }
+}
+
+/// Points the user's alias at a version, making it if there is none.
+async fn point(api: &FunctionApi, name: &str, version: &str) -> Result<(), Error> {
+    let mut backoff = Backoff::weather();
+    loop {
+        let result = match api.aliases().await?.into_iter().find(|alias| alias.name == name) {
+            None => api.create_alias(name, version, "").await.map(drop),
+            Some(alias) => {
+                refuse_weights(&alias)?;
+                if alias.version == version {
+                    return Ok(());
+                }
+                api.update_alias(name, Some(version), None, &alias.revision).await.map(drop)
+            }
+        };
+        match result {
+            Ok(()) => return Ok(()),
+            Err(refusal) if refusal.is_outdated() || refusal.is_conflict() || refusal.is_not_found() => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        if !backoff.wait(api.deadline()).await {
+            return Err(Error::new(Kind::OutOfTime, format!("the alias {name} could not be set in time")));
+        }
+    }
+}

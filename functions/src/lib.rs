@@ -1,0 +1,20 @@
+//! The six Lambda functions of the power-tuning state machine.
+//!
+//! One binary, `bootstrap`, is all six: `_HANDLER` says which ([`handlers`]). They share the tuned function as the
+//! Lambda API shows it ([`function_api`]) and the lock that is also the undo record ([`undo`]). What tuning *is*
+//! (inputs, statistics, prices, strategies) is the crate `tuning`; here is what it takes to do that to a
+//! live function without harming it.
+//!
+//! ```text
+//! Initializer → Publisher ⟲ → Map(Executor ⟲) → Cleaner → Analyzer → Optimizer
+//! ```
+
+pub mod clients;
+pub mod deadline;
+pub mod error;
+pub mod event;
+pub mod function_api;
+pub mod handlers;
+pub mod mark;
+pub mod run;
+pub mod undo;

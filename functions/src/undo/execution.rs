@@ -1,0 +1,54 @@
+//! Whether an execution is still alive: what decides between waiting for its lock and recovering it.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+
+use crate::clients::Clients;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::function_api::weather;
+
+/// What Step Functions knows about an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Life {
+    /// It is running.
+    Running,
+    /// It is over; with its status and input.
+    Over {
+        /// `FAILED`, `ABORTED` and so on.
+        status: String,
+        /// Its input, as text.
+        input: String,
+    },
+    /// There is none of this name, or none any more.
+    Unknown,
+    /// This function may not ask.
+    Denied(String),
+}
+
+/// Asks Step Functions about an execution.
+///
+/// # Errors
+/// When there is no answer before the deadline, or AWS refuses for another reason than a lack of permission.
+pub async fn look_up(clients: &Clients, execution: &str, deadline: Deadline) -> Result<Life, Error> {
+    let region = execution.split(':').nth(3).unwrap_or_default();
+    let client = clients.states(region)?;
+    let found = weather::call("DescribeExecution", deadline, false, || {
+        client.describe_execution().execution_arn(execution).send()
+    })
+    .await;
+    match found {
+        // Waiting for a redrive that was asked for is as good as running.
+        Ok(found) if matches!(found.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive) => {
+            Ok(Life::Running)
+        }
+        Ok(found) => {
+            let input = found.input().unwrap_or_default().to_owned();
+            Ok(Life::Over { status: found.status().as_str().to_owned(), input })
+        }
+        Err(refusal) if matches!(refusal.code.as_str(), "ExecutionDoesNotExist" | "InvalidArn") => {
+            Ok(Life::Unknown)
+        }
+        Err(refusal) if refusal.is_denied() => Ok(Life::Denied(refusal.message)),
+        Err(refusal) => Err(refusal.into()),
+    }
+}

@@ -1,0 +1,162 @@
+//! The lock and the undo record: one alias of a fixed name on the tuned function.
+//!
+//! Creating an alias is atomic, so its existence is the lock; its description names the owner ([`LockMark`]) and it
+//! points at a copy of the function made before anything was changed. Every change of the lock carries the revision
+//! id it was read with, so that of two who want to change it one fails and looks again: that is how a Publisher
+//! learns that its run is being cleaned up, and how exactly one of several executions recovers a dead one's lock.
+//!
+//! [`sweep`] puts everything back and deletes what a run made.
+
+pub mod execution;
+pub mod sweep;
+
+use crate::error::{Error, Kind};
+use crate::function_api::{Alias, FunctionApi, LATEST, Refusal};
+use crate::mark::{LOCK_ALIAS, LockMark};
+
+/// The lock as it is on the function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// What its description says.
+    pub mark: LockMark,
+    /// The version it points at; `None` while that is `$LATEST`, when nothing has been changed yet.
+    pub snapshot: Option<u64>,
+    revision: String,
+}
+
+/// What is found under the lock's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing.
+    Free,
+    /// A lock of ours.
+    By(Lock),
+    /// An alias somebody else made.
+    Foreign(Alias),
+}
+
+impl Held {
+    /// What these aliases say.
+    pub fn among(aliases: &[Alias]) -> Self {
+        aliases
+            .iter()
+            .find(|alias| alias.name == LOCK_ALIAS)
+            .map_or(Self::Free, |alias| Self::read(alias.clone()))
+    }
+
+    fn read(alias: Alias) -> Self {
+        match LockMark::parse(&alias.description) {
+            None => Self::Foreign(alias),
+            Some(mark) => {
+                let snapshot = alias.version.parse().ok();
+                Self::By(Lock { mark, snapshot, revision: alias.revision })
+            }
+        }
+    }
+}
+
+/// Why the lock could not be changed.
+#[derive(Debug)]
+pub enum LockError {
+    /// Somebody else has changed or deleted it in the meantime: look again.
+    Moved,
+    /// AWS refused.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for LockError {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.is_outdated() || refusal.is_not_found() { Self::Moved } else { Self::Refused(refusal) }
+    }
+}
+
+impl Lock {
+    /// Creates the lock on `$LATEST`; `None` when there is an alias of its name already.
+    ///
+    /// # Errors
+    /// What AWS refuses.
+    pub async fn take(api: &FunctionApi, mark: LockMark) -> Result<Option<Self>, Error> {
+        match api.create_alias(LOCK_ALIAS, LATEST, &mark.to_string()).await {
+            Ok(alias) => Ok(Some(Self { mark, snapshot: None, revision: alias.revision })),
+            Err(refusal) if refusal.is_conflict() => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Reads the lock, which must be this execution's and not be stopping.
+    ///
+    /// # Errors
+    /// [`Kind::LockLost`] otherwise.
+    pub async fn owned(api: &FunctionApi, execution: &str) -> Result<Self, Error> {
+        let lock = Self::still_of(api, execution).await?;
+        if lock.mark.stopping {
+            return Err(lost("this run is being cleaned up"));
+        }
+        Ok(lock)
+    }
+
+    async fn still_of(api: &FunctionApi, execution: &str) -> Result<Self, Error> {
+        match api.alias(LOCK_ALIAS).await?.map_or(Held::Free, Held::read) {
+            Held::By(lock) if lock.mark.owner == execution => Ok(lock),
+            Held::By(lock) => Err(lost(&format!("the function is now being tuned by {}", lock.mark.owner))),
+            Held::Free => Err(lost(&format!("the alias {LOCK_ALIAS}, which locks the function, is gone"))),
+            Held::Foreign(_) => {
+                Err(lost(&format!("somebody has changed the alias {LOCK_ALIAS}, which locks the function")))
+            }
+        }
+    }
+
+    /// Writes another description and, where given, points the lock at another version.
+    ///
+    /// # Errors
+    /// [`LockError::Moved`] when it is no longer as it was read.
+    pub async fn write(
+        &self,
+        api: &FunctionApi,
+        mark: LockMark,
+        to: Option<&str>,
+    ) -> Result<Self, LockError> {
+        let snapshot = to.map_or(self.snapshot, |version| version.parse().ok());
+        match api.update_alias(LOCK_ALIAS, to, Some(&mark.to_string()), &self.revision).await {
+            Ok(alias) => Ok(Self { mark, snapshot, revision: alias.revision }),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// As [`Lock::write`], for the one who owns it: when the lock has moved it is read again, since that may be
+    /// this very change, whose answer was lost.
+    ///
+    /// # Errors
+    /// [`Kind::LockLost`] when it is no longer this execution's.
+    pub async fn update(&self, api: &FunctionApi, mark: LockMark, to: Option<&str>) -> Result<Self, Error> {
+        let mut lock = self.clone();
+        loop {
+            match lock.write(api, mark.clone(), to).await {
+                Ok(written) => return Ok(written),
+                Err(LockError::Refused(refusal)) => return Err(refusal.into()),
+                Err(LockError::Moved) => {
+                    let found = Self::still_of(api, &mark.owner).await?;
+                    if found.mark.stopping && !mark.stopping {
+                        return Err(lost("this run is being cleaned up"));
+                    }
+                    let wanted = to.map_or(self.snapshot, |version| version.parse().ok());
+                    if found.mark == mark && found.snapshot == wanted {
+                        return Ok(found);
+                    }
+                    if found == lock {
+                        // A stale read: the lock has moved, but this look did not see it yet.
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                        if api.deadline().remaining().is_zero() {
+                            return Err(Error::new(Kind::OutOfTime, "the lock could not be written in time"));
+                        }
+                    }
+                    lock = found;
+                }
+            }
+        }
+    }
+}
+
+fn lost(why: &str) -> Error {
+    Error::new(Kind::LockLost, format!("{why}; nothing more was changed for this run"))
+}

@@ -1,0 +1,294 @@
+//! Putting the function back as it was, and deleting what a run made.
+//!
+//! Used by the Cleaner, and by the Initializer for what a dead execution left. The order matters: first nobody may
+//! go on (the lock says *stopping*), then `$LATEST` gets its memory size back, then the lock lets go of the
+//! snapshot, then aliases and versions go. Whoever is interrupted can start again at the beginning: what is done is
+//! found to be done. Only what carries a mark of ours is deleted, only sizes the run set are undone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::Lock;
+use crate::error::{Error, Kind};
+use crate::function_api::{Alias, Backoff, Configuration, FunctionApi, LATEST, Readiness, Refusal, Version};
+use crate::mark::{LOCK_ALIAS, LockMark, MARK, Purpose, ThingMark};
+
+/// Deletions under way at once: Lambda allows 15 control-plane calls a second in an account.
+const AT_ONCE: usize = 4;
+
+/// How long to wait before looking once more whether a Publisher that was stopped has left something after all.
+const SECOND_LOOK: Duration = Duration::from_millis(300);
+
+/// How long aliases that must exist may take to show up in a list.
+const LIST_LAG: Duration = Duration::from_secs(10);
+
+/// What to sweep.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The execution whose result versions may go; their aliases are the user's.
+    pub of: &'a str,
+    /// Somebody may still be working for the run: it did not come to its regular end.
+    pub interrupted: bool,
+    /// The number of aliases known to have been made, 0 when that is not known.
+    pub expected_aliases: usize,
+    /// Code and settings as they were, where known: to report that somebody changed them.
+    pub settings: Option<(&'a str, &'a str)>,
+}
+
+/// What a sweep did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// The function's memory size now, in MB.
+    pub memory: u32,
+    /// Whether it had to be put back.
+    pub restored: bool,
+    /// The number of aliases deleted.
+    pub aliases: usize,
+    /// The number of versions deleted.
+    pub versions: usize,
+}
+
+/// Puts back and deletes; the lock stays, on `$LATEST` and stopping, for the caller to delete or to renew.
+///
+/// # Errors
+/// What AWS refuses, a lock that now belongs to somebody else, or a lack of time. It can be called again.
+pub async fn sweep(api: &FunctionApi, mut lock: Lock, job: &Job<'_>) -> Result<(Swept, Lock), Error> {
+    let mut swept = Swept::default();
+    let idle = (lock.mark.from, lock.mark.to) == (lock.mark.base, lock.mark.base);
+    let interrupted = job.interrupted || !idle;
+    if interrupted && !lock.mark.stopping {
+        let stopping = LockMark { stopping: true, ..lock.mark.clone() };
+        lock = lock.update(api, stopping, None).await?;
+    }
+    let configuration = restore(api, &lock.mark, !idle, &mut swept).await?;
+    swept.memory = configuration.memory;
+    if job.settings.is_some_and(|(code, fingerprint)| !configuration.has_same_settings(code, fingerprint)) {
+        let note = "somebody changed the function's code or settings during the run: that was left as it is";
+        swept.notes.push(note.to_owned());
+    }
+    let done = LockMark { stopping: true, ..LockMark::idle(&lock.mark.owner, lock.mark.base) };
+    lock = lock.update(api, done, Some(LATEST)).await?;
+    clear(api, job, interrupted, &mut swept).await?;
+    Ok((swept, lock))
+}
+
+/// Sets `$LATEST` back to the size it had, if the size it has is one the run set.
+///
+/// With `fence`, it is updated in any case, if only to the size it has: that changes its revision, so that an
+/// update or publication somebody sent before the lock said *stopping* fails instead of arriving late.
+async fn restore(
+    api: &FunctionApi,
+    mark: &LockMark,
+    mut fence: bool,
+    swept: &mut Swept,
+) -> Result<Configuration, Error> {
+    let mut backoff = Backoff::polling();
+    loop {
+        let found = api.configuration(None).await?;
+        if !matches!(found.readiness(), Readiness::NotYet(_)) {
+            let ours = mark.set_by_run(found.memory);
+            if !ours && !fence {
+                if found.memory != mark.base {
+                    swept.notes.push(format!(
+                        "somebody set the function's memory size to {} MB during the run: that was left as it is (it was {} MB before)",
+                        found.memory, mark.base
+                    ));
+                }
+                return Ok(found);
+            }
+            let target = if ours { mark.base } else { found.memory };
+            match api.set_memory(target, &found.revision).await {
+                Ok(_) => {
+                    fence = false;
+                    swept.restored |= ours;
+                }
+                // Changed since it was read, or our own change whose answer was lost: look again.
+                Err(refusal) if refusal.is_outdated() => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        if !backoff.wait(api.deadline()).await {
+            return Err(Error::new(
+                Kind::OutOfTime,
+                "the function could not be put back in the time there was",
+            ));
+        }
+    }
+}
+
+/// Deletes every alias and version of ours until none is found any more.
+async fn clear(api: &FunctionApi, job: &Job<'_>, interrupted: bool, swept: &mut Swept) -> Result<(), Error> {
+    let started = tokio::time::Instant::now();
+    let mut backoff = Backoff::polling();
+    let mut awaited = BTreeSet::new();
+    let mut quiet = false;
+    loop {
+        let (aliases, versions) = tokio::try_join!(api.aliases(), api.versions())?;
+        let found = Found::sort(&aliases, &versions, job.of);
+        awaited.extend(found.targets);
+        awaited.retain(|number| !versions.iter().any(|version| version.number == Some(*number)));
+
+        let nothing = found.aliases.is_empty() && found.versions.is_empty();
+        let delete_alias = |api: FunctionApi, name: String| async move { api.delete_alias(&name).await };
+        let delete_version = |api: FunctionApi, version| async move { api.delete_version(version).await };
+        let (aliases, _) = delete_all(api, found.aliases, delete_alias).await?;
+        let (versions, in_use) = delete_all(api, found.versions, delete_version).await?;
+        swept.aliases += aliases;
+        swept.versions += versions;
+
+        // Lists may lag behind: what is known to exist must have been seen before this is over.
+        let lagging = swept.aliases < job.expected_aliases || !awaited.is_empty();
+        if in_use == 0 && !(lagging && started.elapsed() < LIST_LAG) && (!interrupted || quiet) {
+            swept.notes.extend(found.notes);
+            return Ok(());
+        }
+        quiet = nothing;
+        let pause = if interrupted && nothing { SECOND_LOOK } else { backoff.delay() };
+        if pause >= api.deadline().remaining() {
+            return Err(Error::new(Kind::OutOfTime, "not everything could be deleted in the time there was"));
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+struct Found {
+    aliases: Vec<String>,
+    /// The published versions these aliases point at.
+    targets: Vec<u64>,
+    versions: Vec<u64>,
+    notes: Vec<String>,
+}
+
+impl Found {
+    /// What of all this is ours to delete. While the lock is held no other run is alive, so temporary things of any
+    /// execution are; a result only of this one, since those of earlier ones belong to the user.
+    fn sort(aliases: &[Alias], versions: &[Version], of: &str) -> Self {
+        let temporary = |alias: &Alias| {
+            alias.name.strip_prefix(MARK).is_some_and(|rest| rest.starts_with('-'))
+                && ThingMark::parse(&alias.description)
+                    .is_some_and(|m| matches!(m.purpose, Purpose::Measure { .. }))
+        };
+        let (ours, foreign): (Vec<&Alias>, Vec<&Alias>) =
+            aliases.iter().filter(|alias| alias.name != LOCK_ALIAS).partition(|alias| temporary(alias));
+        let mut found = Self {
+            targets: ours.iter().filter_map(|alias| alias.version.parse().ok()).collect(),
+            aliases: ours.into_iter().map(|alias| alias.name.clone()).collect(),
+            versions: Vec::new(),
+            notes: Vec::new(),
+        };
+        for version in versions {
+            let (Some(number), Some(mark)) = (version.number, ThingMark::parse(&version.description)) else {
+                continue;
+            };
+            let user = foreign.iter().find(|alias| alias.serves(&number.to_string()));
+            match (mark.purpose, user) {
+                (Purpose::Result, None) if mark.owner == of => found.versions.push(number),
+                (Purpose::Result, _) => {}
+                (_, None) => found.versions.push(number),
+                (_, Some(alias)) => found.notes.push(format!(
+                    "version {number} was made for the run, but the alias {} points at it: it was left",
+                    alias.name
+                )),
+            }
+        }
+        found
+    }
+}
+
+/// Deletes a few at a time; the numbers of what was deleted and of what is still in use.
+async fn delete_all<T, F>(
+    api: &FunctionApi,
+    things: Vec<T>,
+    delete: impl Fn(FunctionApi, T) -> F,
+) -> Result<(usize, usize), Error>
+where
+    F: Future<Output = Result<(), Refusal>> + Send + 'static,
+{
+    let mut waiting = things.into_iter();
+    let mut under_way = JoinSet::new();
+    let (mut deleted, mut in_use) = (0, 0);
+    loop {
+        while under_way.len() < AT_ONCE
+            && let Some(thing) = waiting.next()
+        {
+            under_way.spawn(delete(api.clone(), thing));
+        }
+        match under_way.join_next().await {
+            None => return Ok((deleted, in_use)),
+            Some(Ok(Ok(()))) => deleted += 1,
+            Some(Ok(Err(refusal))) if refusal.is_conflict() => in_use += 1,
+            Some(Ok(Err(refusal))) => return Err(refusal.into()),
+            Some(Err(panic)) => return Err(Error::new(Kind::Refused, format!("a deletion failed: {panic}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "arn:aws:states:us-east-1:123456789012:execution:machine:run-1";
+    const EARLIER: &str = "arn:aws:states:us-east-1:123456789012:execution:machine:run-0";
+
+    fn alias(name: &str, version: &str, description: &str) -> Alias {
+        Alias {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            description: description.to_owned(),
+            revision: String::new(),
+            also: Vec::new(),
+        }
+    }
+
+    fn version(number: u64, description: &str) -> Version {
+        Version { number: Some(number), memory: 128, description: description.to_owned(), pending: false }
+    }
+
+    fn mark(purpose: Purpose, owner: &str) -> String {
+        ThingMark::new(purpose, owner).to_string()
+    }
+
+    #[test]
+    fn only_marked_things_are_ours() {
+        let measure = mark(Purpose::Measure { power: 512, copy: None }, RUN);
+        let aliases = [
+            alias("deployer-tuning", "7", &LockMark::idle(RUN, 256).to_string()),
+            alias("deployer-tuning-512", "8", &measure),
+            alias("deployer-tuning-1024", "3", "my own alias"),
+            alias("live", "3", &measure),
+        ];
+        let versions = [
+            version(3, ""),
+            version(7, &mark(Purpose::Snapshot, RUN)),
+            version(8, &measure),
+            version(9, "deployer-tuning of the engine"),
+        ];
+        let found = Found::sort(&aliases, &versions, RUN);
+        assert_eq!(found.aliases, ["deployer-tuning-512"]);
+        assert_eq!(found.versions, [7, 8]);
+        assert!(found.notes.is_empty());
+    }
+
+    #[test]
+    fn a_version_the_user_points_at_stays() {
+        let mut live = alias("live", "3", "");
+        live.also = vec!["8".to_owned()];
+        let found = Found::sort(&[live], &[version(8, &mark(Purpose::Spacer, RUN))], RUN);
+        assert!(found.versions.is_empty());
+        assert!(found.notes[0].contains("version 8") && found.notes[0].contains("live"), "{:?}", found.notes);
+    }
+
+    #[test]
+    fn results_of_earlier_runs_belong_to_the_user() {
+        let versions = [
+            version(8, &mark(Purpose::Result, EARLIER)),
+            version(9, &mark(Purpose::Result, RUN)),
+            version(10, &mark(Purpose::Measure { power: 128, copy: Some(1) }, EARLIER)),
+        ];
+        assert_eq!(Found::sort(&[], &versions, RUN).versions, [9, 10]);
+    }
+}
