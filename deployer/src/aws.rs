@@ -48,7 +48,8 @@ impl Aws {
                 (local_configuration(endpoint.url(), region), Some(endpoint), Some(state.clone()))
             }
         };
-        let Some(region) = config.region().map(ToString::to_string) else {
+        let Some(region) = config.region().map(ToString::to_string).filter(|region| !region.is_empty())
+        else {
             return Err(anyhow::anyhow!("no region is set")).hint(
                 "say --region eu-west-1, set AWS_REGION, or write it into the profile with `aws configure`",
             );

@@ -15,7 +15,7 @@ use crate::settings::{Output, Verbosity};
 #[must_use]
 pub fn listener(output: &Output) -> Events {
     if output.json {
-        return Events::new(Json { verbose: output.verbosity == Verbosity::Verbose });
+        return Events::new(Json { verbosity: output.verbosity });
     }
     let lines = Lines { paint: Paint(output.color), verbose: output.verbosity == Verbosity::Verbose };
     if output.verbosity == Verbosity::Quiet {
@@ -175,12 +175,17 @@ impl Drop for Terminal {
 
 /// One JSON object per event, for programs that follow along.
 struct Json {
-    verbose: bool,
+    verbosity: Verbosity,
 }
 
 impl Listener for Json {
     fn event(&self, event: &Event) {
-        if matches!(event, Event::Detail { .. }) && !self.verbose {
+        let wanted = match event {
+            Event::Warning { .. } => true,
+            Event::Detail { .. } | Event::Progress { .. } => self.verbosity == Verbosity::Verbose,
+            _ => self.verbosity != Verbosity::Quiet,
+        };
+        if !wanted {
             return;
         }
         if let Ok(line) = serde_json::to_string(event) {
