@@ -101,7 +101,7 @@ pub struct Globals {
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) no_color: bool,
     /// Print help
-    #[arg(long, short, global = true, hide_short_help = true, hide_long_help = true, action = clap::ArgAction::HelpShort)]
+    #[arg(long, short, global = true, hide_short_help = true, hide_long_help = true, action = clap::ArgAction::Help)]
     #[serde(skip)]
     help: Option<bool>,
     /// Print version

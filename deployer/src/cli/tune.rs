@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{EVERYWHERE, is_false};
 
-/// `tune`
+/// `tune`: `-h` shows what is used most, `--help` all of it.
 #[derive(Debug, Clone, Default, Args, Serialize)]
 #[command(after_help = EVERYWHERE)]
 #[serde(rename_all = "kebab-case")]
@@ -46,17 +46,17 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "JSON", conflicts_with = "payload_file")]
     pub(crate) payload: Option<String>,
     /// The same from a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) payload_file: Option<String>,
     /// The same from S3, for large payloads
-    #[arg(long, value_name = "S3_URI")]
+    #[arg(long, value_name = "S3_URI", hide_short_help = true)]
     pub(crate) payload_s3: Option<String>,
     /// All invocations of a memory size at once
     #[arg(long)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) parallel_invocation: bool,
     /// Every invocation a cold start
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) only_cold_starts: bool,
     /// One invocation per memory size and no analysis
@@ -64,22 +64,22 @@ pub struct MeasureArgs {
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) dry_run: bool,
     /// Pause between invocations in series, in milliseconds
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", hide_short_help = true)]
     pub(crate) sleep_between_runs_ms: Option<String>,
     /// Share trimmed from each end before averaging, 0 to 0.4 [default: 0.2]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", hide_short_help = true)]
     pub(crate) discard_top_bottom: Option<String>,
     /// Function invoked before each invocation; its answer replaces the payload
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", hide_short_help = true)]
     pub(crate) pre_processor_arn: Option<String>,
     /// Function invoked after each invocation
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", hide_short_help = true)]
     pub(crate) post_processor_arn: Option<String>,
     /// Error types that count as a normal result
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", hide_short_help = true)]
     pub(crate) allowed_exceptions: Option<String>,
     /// No payload in any log or error text
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) disable_payload_logs: bool,
 }
@@ -93,20 +93,20 @@ pub struct ApplyArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) strategy: Option<String>,
     /// For balanced: 0 is speed, 1 is cost [default: 0.5]
-    #[arg(long, value_name = "0-1")]
+    #[arg(long, value_name = "0-1", hide_short_help = true)]
     pub(crate) balanced_weight: Option<String>,
     /// Give the function the chosen memory size
     #[arg(long)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) auto_optimize: bool,
     /// With --auto-optimize: publish it and point this alias at it instead
-    #[arg(long, value_name = "ALIAS")]
+    #[arg(long, value_name = "ALIAS", hide_short_help = true)]
     pub(crate) auto_optimize_alias: Option<String>,
     /// End with status 3 when the chosen size takes longer on average
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", hide_short_help = true)]
     pub(crate) max_duration_ms: Option<String>,
     /// End with status 3 when an invocation at the chosen size costs more, in USD
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", hide_short_help = true)]
     pub(crate) max_cost: Option<String>,
 }
 
@@ -128,7 +128,7 @@ pub struct CodeArgs {
     #[serde(skip)]
     pub(crate) env: Vec<String>,
     /// Its time-out in seconds, 1 to 900 [default: 60]
-    #[arg(long, value_name = "SECONDS", requires = "code")]
+    #[arg(long, value_name = "SECONDS", requires = "code", hide_short_help = true)]
     #[serde(skip)]
     pub(crate) timeout: Option<String>,
 }
@@ -143,7 +143,7 @@ pub struct ReportArgs {
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) markdown: bool,
     /// With --json: the figures of every memory size as well
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) include_output_results: bool,
 }
