@@ -1,32 +1,67 @@
-//! Stacks and change sets.
+//! Stacks and change sets: AWS CloudFormation over the other services of the endpoint.
+//!
+//! [`api`] reads requests and answers from the [`records`]; [`template`] is the language; [`diff`] tells what a change
+//! set would change; [`operation`] carries changes out in the background, through the [`resources`]. Every step is in the
+//! records before the next begins, so that [`CloudFormation::start`] takes up whatever a kill left unfinished.
 
+mod api;
+mod diff;
 mod error;
+mod ledger;
+mod operation;
 mod records;
 mod resources;
 mod template;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
+use resources::Registry;
 
 /// Stacks and change sets.
-pub struct CloudFormation {}
+pub struct CloudFormation {
+    types: Registry,
+    running: Mutex<HashMap<String, JoinHandle<()>>>,
+}
 
 impl CloudFormation {
     /// The service over its records.
     #[must_use]
     pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self {}
+        Self::with(Registry::standard())
+    }
+
+    fn with(types: Registry) -> Self {
+        Self { types, running: Mutex::default() }
     }
 
     /// Takes up what an earlier process left unfinished.
-    pub async fn start(&self, _aws: &Arc<Aws>) {}
+    pub async fn start(&self, aws: &Arc<Aws>) {
+        for stack in ledger::all(&aws.store).into_iter().filter(|stack| stack.operation.is_some()) {
+            self.drive(aws, &stack.uuid);
+        }
+    }
 
-    /// Lets what runs come to its end, and ends what would not.
-    pub async fn stop(&self, _aws: &Arc<Aws>) {}
+    /// Lets what runs come to its end.
+    pub async fn stop(&self, _aws: &Arc<Aws>) {
+        loop {
+            let running: Vec<_> = self.handles().drain().collect();
+            if running.is_empty() {
+                return;
+            }
+            for (_, handle) in running {
+                // A panic was the operation's own: its stack is taken up at the next start.
+                let _ = handle.await;
+            }
+        }
+    }
 
     /// Performs an operation.
     ///
@@ -34,15 +69,36 @@ impl CloudFormation {
     /// What AWS would answer.
     pub async fn call(
         &self,
-        _aws: &Arc<Aws>,
-        _caller: &Caller,
+        aws: &Arc<Aws>,
+        caller: &Caller,
         operation: &str,
-        _input: Value,
+        input: Value,
     ) -> Result<Value, ApiError> {
-        Err(ApiError::new(
-            400,
-            "UnknownOperationException",
-            format!("the local endpoint does not know {operation}"),
-        ))
+        api::call(aws, caller, operation, &input).await
+    }
+
+    /// The resource types.
+    fn types(&self) -> &Registry {
+        &self.types
+    }
+
+    /// Carries on a stack's operation in the background.
+    fn drive(&self, aws: &Arc<Aws>, uuid: &str) {
+        let mut running = self.handles();
+        running.retain(|_, handle| !handle.is_finished());
+        let former = running.remove(uuid);
+        let (aws, of) = (aws.clone(), uuid.to_owned());
+        let task = async move {
+            // The former operation has ended in the records; its task may still be on its way out.
+            if let Some(former) = former {
+                let _ = former.await;
+            }
+            operation::run(aws, of).await;
+        };
+        running.insert(uuid.to_owned(), tokio::spawn(task));
+    }
+
+    fn handles(&self) -> std::sync::MutexGuard<'_, HashMap<String, JoinHandle<()>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

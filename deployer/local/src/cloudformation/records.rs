@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::template::eval::Pseudo;
 use crate::{Caller, ids};
 
 /// A moment as AWS writes it, `2026-11-04T10:11:12.345Z`.
@@ -71,6 +72,8 @@ pub struct Stack {
     pub wanted: Wanted,
     /// The outputs of the last finished operation.
     pub outputs: Vec<Output>,
+    /// Names of other stacks' exports that its template imports.
+    pub imports: BTreeSet<String>,
     /// The change set executed last.
     pub change_set: Option<String>,
     /// Whether a failed operation is left as it is.
@@ -160,6 +163,21 @@ pub struct Operation {
     pub caller: Option<(String, String)>,
 }
 
+impl Stack {
+    /// The pseudo parameters of its template.
+    #[must_use]
+    pub fn pseudo(&self, wanted: &Wanted) -> Pseudo {
+        let mut arn = self.id.split(':').skip(3);
+        Pseudo {
+            region: arn.next().unwrap_or_default().to_owned(),
+            account: arn.next().unwrap_or_default().to_owned(),
+            stack_id: self.id.clone(),
+            stack_name: self.name.clone(),
+            notification_arns: wanted.notification_arns.clone(),
+        }
+    }
+}
+
 impl Operation {
     /// A new operation.
     #[must_use]
@@ -220,6 +238,8 @@ pub struct Resource {
     pub status_reason: Option<String>,
     /// When the status changed.
     pub updated: Time,
+    /// The physical id that is shown: the current one, or the last there was.
+    pub physical_id: Option<String>,
     /// What the logical id stands for.
     pub current: Option<Incarnation>,
     /// During an update what the logical id stood for before; during the clean-up after a rollback the replacement to

@@ -8,7 +8,6 @@ use crate::Service::S3;
 
 static BUCKET: Schema = Schema {
     kind: "AWS::S3::Bucket",
-    service: "S3",
     properties: &[
         Property::new("BucketEncryption", Shape::Any),
         Property::new("BucketName", Shape::Text).replaces(),
@@ -263,7 +262,6 @@ impl Handler for Bucket {
 
 static POLICY: Schema = Schema {
     kind: "AWS::S3::BucketPolicy",
-    service: "S3",
     properties: &[
         Property::new("Bucket", Shape::Text).required().replaces(),
         Property::new("PolicyDocument", Shape::Document).required(),

@@ -18,7 +18,6 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 static SCHEMA: Schema = Schema {
     kind: "AWS::Lambda::Function",
-    service: "Lambda",
     properties: &[
         Property::new("Architectures", Shape::List(&Shape::Text)),
         Property::new(

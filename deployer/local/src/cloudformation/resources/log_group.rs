@@ -8,7 +8,6 @@ use crate::Service::Logs;
 
 static SCHEMA: Schema = Schema {
     kind: "AWS::Logs::LogGroup",
-    service: "CloudWatchLogs",
     properties: &[
         Property::new("LogGroupName", Shape::Text).replaces(),
         Property::new("RetentionInDays", Shape::Integer),

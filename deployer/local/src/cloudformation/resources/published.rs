@@ -9,7 +9,6 @@ use crate::Service::Lambda;
 
 static VERSION: Schema = Schema {
     kind: "AWS::Lambda::Version",
-    service: "Lambda",
     properties: &[
         Property::new("CodeSha256", Shape::Text).replaces(),
         Property::new("Description", Shape::Text).replaces(),
@@ -79,7 +78,6 @@ impl Handler for Version {
 
 static ALIAS: Schema = Schema {
     kind: "AWS::Lambda::Alias",
-    service: "Lambda",
     properties: &[
         Property::new("Description", Shape::Text),
         Property::new("FunctionName", Shape::Text).required().replaces(),
@@ -174,7 +172,6 @@ impl Handler for Alias {
 
 static PERMISSION: Schema = Schema {
     kind: "AWS::Lambda::Permission",
-    service: "Lambda",
     properties: &[
         Property::new("Action", Shape::Text).required().replaces(),
         Property::new("EventSourceToken", Shape::Text).replaces(),

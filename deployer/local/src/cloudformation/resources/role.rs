@@ -16,7 +16,6 @@ const POLICY: Shape = Shape::Object(&[
 
 static ROLE: Schema = Schema {
     kind: "AWS::IAM::Role",
-    service: "Iam",
     properties: &[
         Property::new("AssumeRolePolicyDocument", Shape::Document).required(),
         Property::new("Description", Shape::Text),
@@ -164,7 +163,6 @@ impl Handler for Role {
 
 static INLINE: Schema = Schema {
     kind: "AWS::IAM::Policy",
-    service: "Iam",
     properties: &[
         Property::new("Groups", Shape::List(&Shape::Text)),
         Property::new("PolicyDocument", Shape::Document).required(),

@@ -9,7 +9,6 @@ use crate::Service::Events;
 
 static SCHEMA: Schema = Schema {
     kind: "AWS::Events::Rule",
-    service: "EventBridge",
     properties: &[
         Property::new("Description", Shape::Text),
         Property::new("EventBusName", Shape::Text).replaces(),

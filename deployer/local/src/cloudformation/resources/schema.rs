@@ -13,8 +13,6 @@ use super::Site;
 pub struct Schema {
     /// `AWS::SERVICE::THING`.
     pub kind: &'static str,
-    /// The service as failures name it.
-    pub service: &'static str,
     /// The properties.
     pub properties: &'static [Property],
     /// What `Fn::GetAtt` knows.

@@ -9,7 +9,6 @@ use crate::Service::States;
 
 static SCHEMA: Schema = Schema {
     kind: "AWS::StepFunctions::StateMachine",
-    service: "Sfn",
     properties: &[
         Property::new("Definition", Shape::Document),
         Property::new(

@@ -1,0 +1,240 @@
+//! What requests about stacks have in common: names, templates, parameters, tags, capabilities.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+
+use crate::cloudformation::error::{invalid, no_stack};
+use crate::cloudformation::ledger;
+use crate::cloudformation::records::{Stack, Wanted};
+use crate::cloudformation::template::parameters::{Given, resolve};
+use crate::cloudformation::template::{Template, parse};
+use crate::params::Params;
+use crate::{ApiError, Aws, Caller};
+
+/// AWS's limits on a template's size, in bytes: in the request, and in S3.
+const INLINE: usize = 51_200;
+const IN_S3: usize = 1_000_000;
+
+/// The stack that a request names.
+///
+/// # Errors
+/// `ValidationError` when there is none.
+pub fn stack(aws: &Aws, params: Params<'_>) -> Result<Stack, ApiError> {
+    let name = params.text("StackName")?;
+    ledger::find(&aws.store, name).ok_or_else(|| no_stack(name))
+}
+
+/// A name for a new stack or change set.
+///
+/// # Errors
+/// `ValidationError` when it is not a name.
+pub fn name(params: Params<'_>, member: &str) -> Result<String, ApiError> {
+    let name = params.text(member)?;
+    let fits = name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if fits {
+        return Ok(name.to_owned());
+    }
+    let mut small = member.to_owned();
+    if let Some(first) = small.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    Err(invalid(format!(
+        "1 validation error detected: Value '{name}' at '{small}' failed to satisfy constraint: Member must satisfy \
+         regular expression pattern: [a-zA-Z][-a-zA-Z0-9]* and have at most 128 characters"
+    )))
+}
+
+/// The template given in the request, if any.
+///
+/// # Errors
+/// `ValidationError` when it is too long or cannot be read from S3.
+pub async fn template(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    params: Params<'_>,
+) -> Result<Option<String>, ApiError> {
+    match (params.optional_text("TemplateBody")?, params.optional_text("TemplateURL")?) {
+        (Some(_), Some(_)) => {
+            Err(invalid("Either Template URL or Template Body must be specified, but not both."))
+        }
+        (None, None) => Ok(None),
+        (Some(body), None) if body.len() > INLINE => Err(invalid(format!(
+            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length \
+             less than or equal to {INLINE}; it has {}",
+            body.len()
+        ))),
+        (Some(body), None) => Ok(Some(body.to_owned())),
+        (None, Some(url)) => {
+            let (bucket, key) = location(url).ok_or_else(|| {
+                invalid(format!(
+                    "TemplateURL must reference a valid S3 object to which you have access, not '{url}'."
+                ))
+            })?;
+            let object = aws.s3.get_object(aws, caller, &bucket, &key).await.map_err(|e| {
+                invalid(format!(
+                    "S3 error: {} (bucket {bucket}, key {key})\nFor more information check \
+                     http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+                    e.message
+                ))
+            })?;
+            if object.body.len() > IN_S3 {
+                return Err(invalid(format!("Template may not exceed {IN_S3} bytes in size.")));
+            }
+            String::from_utf8(object.body.to_vec())
+                .map(Some)
+                .map_err(|_| invalid("Template format error: the template is not UTF-8."))
+        }
+    }
+}
+
+/// Bucket and key of an S3 URL, AWS's or the local endpoint's, path-style or virtual-host-style.
+fn location(url: &str) -> Option<(String, String)> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let (host, path) = rest.split('?').next()?.split_once('/')?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    let path_style = host.starts_with("s3.")
+        || host.starts_with("s3-")
+        || host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok()
+        || host.starts_with('[');
+    let (bucket, key) = if path_style {
+        let (bucket, key) = path.split_once('/')?;
+        (bucket.to_owned(), key.to_owned())
+    } else {
+        let end = [".s3.", ".s3-", ".localhost"].iter().filter_map(|mark| host.find(mark)).min()?;
+        (host[..end].to_owned(), path.into_owned())
+    };
+    (!bucket.is_empty() && !key.is_empty()).then_some((bucket, key))
+}
+
+/// What the request wants a stack to be, checked: template, parameters, capabilities, role.
+///
+/// # Errors
+/// What AWS would answer.
+pub async fn wanted(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    params: Params<'_>,
+    former: Option<&Wanted>,
+) -> Result<(Wanted, Template), ApiError> {
+    let body = match (template(aws, caller, params).await?, params.flag("UsePreviousTemplate")?, former) {
+        (Some(_), true, _) => {
+            return Err(invalid(
+                "You cannot specify both usePreviousTemplate and Template Body/Template URL.",
+            ));
+        }
+        (Some(body), ..) => body,
+        (None, true, Some(former)) => former.template.clone(),
+        _ => return Err(invalid("Either Template URL or Template Body must be specified.")),
+    };
+    let template = parse::parse(&body, aws.cloudformation.types()).map_err(invalid)?;
+    let none = BTreeMap::new();
+    let previous = former.map_or(&none, |f| &f.parameters);
+    let parameters = resolve(&template.parameters, &given(params)?, previous).map_err(invalid)?;
+
+    let capabilities: Vec<String> = params.texts("Capabilities")?.into_iter().map(str::to_owned).collect();
+    for capability in &capabilities {
+        if !["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+            .contains(&capability.as_str())
+        {
+            return Err(invalid(format!(
+                "1 validation error detected: Value '[{capability}]' at 'capabilities' failed to satisfy constraint: \
+                 Member must satisfy constraint: [Member must satisfy enum value set: [CAPABILITY_IAM, \
+                 CAPABILITY_NAMED_IAM, CAPABILITY_AUTO_EXPAND]]"
+            )));
+        }
+    }
+    let (needed, _) = template.capabilities(aws.cloudformation.types());
+    let has = |capability: &str| capabilities.iter().any(|c| c == capability);
+    if let Some(needed) = needed.filter(|n| !has(n) && !has("CAPABILITY_NAMED_IAM")) {
+        return Err(ApiError::new(
+            400,
+            "InsufficientCapabilitiesException",
+            format!("Requires capabilities : [{needed}]"),
+        ));
+    }
+
+    let role_arn = params.optional_text("RoleARN")?.filter(|r| !r.is_empty()).map(str::to_owned);
+    if let Some(role) = &role_arn {
+        assumable(aws, role)?;
+    }
+    let keep = |member: &str| params.get(member).is_none();
+    let tags = match former {
+        Some(former) if keep("Tags") => former.tags.clone(),
+        _ => params.tags("Tags")?.into_iter().collect(),
+    };
+    if let Some(tag) = tags.keys().find(|key| key.starts_with("aws:")) {
+        return Err(invalid(format!(
+            "aws: prefixed tag key names are not allowed for external use, found '{tag}'."
+        )));
+    }
+    let notification_arns = match former {
+        Some(former) if keep("NotificationARNs") => former.notification_arns.clone(),
+        _ => params.texts("NotificationARNs")?.into_iter().map(str::to_owned).collect(),
+    };
+    let role_arn = role_arn.or_else(|| former.and_then(|f| f.role_arn.clone()));
+    let wanted = Wanted { template: body, parameters, tags, capabilities, notification_arns, role_arn };
+    Ok((wanted, template))
+}
+
+/// Checks that CloudFormation may act as a role.
+///
+/// # Errors
+/// `ValidationError` when it may not.
+pub fn assumable(aws: &Aws, role: &str) -> Result<(), ApiError> {
+    if aws.iam.assumable(aws, role, "cloudformation.amazonaws.com") {
+        return Ok(());
+    }
+    Err(invalid(format!("Role {role} is invalid or cannot be assumed")))
+}
+
+fn given(params: Params<'_>) -> Result<BTreeMap<String, Given>, ApiError> {
+    let mut given = BTreeMap::new();
+    for member in params.list("Parameters")? {
+        let member = Params::new(member, crate::cloudformation::error::VALIDATION);
+        let key = member.text("ParameterKey")?;
+        let value = match (member.get("ParameterValue"), member.flag("UsePreviousValue")?) {
+            (Some(_), true) => {
+                return Err(invalid(format!(
+                    "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true and non empty value \
+                     for a parameter"
+                )));
+            }
+            (_, true) => Given::Previous,
+            (value, false) => match value {
+                Some(serde_json::Value::String(text)) => Given::Value(text.clone()),
+                Some(other @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
+                    Given::Value(other.to_string())
+                }
+                Some(other) => {
+                    return Err(invalid(format!(
+                        "the value of the parameter {key} must be a string, not {other}"
+                    )));
+                }
+                None => {
+                    return Err(invalid(format!(
+                        "Invalid input for parameter key {key}. Need to specify either \
+                                                usePreviousValue as true or a value for a parameter"
+                    )));
+                }
+            },
+        };
+        if given.insert(key.to_owned(), value).is_some() {
+            return Err(invalid(format!("Parameter key {key} is given more than once")));
+        }
+    }
+    Ok(given)
+}
+
+/// The client's token for the events of an operation.
+///
+/// # Errors
+/// `ValidationError` when it is not a text.
+pub fn token(params: Params<'_>) -> Result<Option<String>, ApiError> {
+    Ok(params.optional_text("ClientRequestToken")?.map(str::to_owned))
+}

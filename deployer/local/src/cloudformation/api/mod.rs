@@ -1,0 +1,106 @@
+//! The operations of the API: authorization, then the room that answers it.
+
+mod answers;
+mod change_sets;
+mod describe;
+mod input;
+mod stacks;
+mod templates;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::error::VALIDATION;
+use super::ledger;
+use crate::params::Params;
+use crate::{ApiError, Aws, Caller};
+
+/// Performs an operation.
+///
+/// # Errors
+/// What AWS would answer.
+pub async fn call(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    operation: &str,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let params = Params::new(input, VALIDATION);
+    let known = [
+        "CancelUpdateStack",
+        "ContinueUpdateRollback",
+        "CreateChangeSet",
+        "CreateStack",
+        "DeleteChangeSet",
+        "DeleteStack",
+        "DescribeChangeSet",
+        "DescribeStackEvents",
+        "DescribeStackResource",
+        "DescribeStackResources",
+        "DescribeStacks",
+        "ExecuteChangeSet",
+        "GetStackPolicy",
+        "GetTemplate",
+        "GetTemplateSummary",
+        "ListChangeSets",
+        "ListExports",
+        "ListImports",
+        "ListStackResources",
+        "ListStacks",
+        "RollbackStack",
+        "SetStackPolicy",
+        "UpdateStack",
+        "UpdateTerminationProtection",
+        "ValidateTemplate",
+    ];
+    if !known.contains(&operation) {
+        return Err(ApiError::new(
+            400,
+            "InvalidAction",
+            format!("Could not find operation {operation} for version 2010-05-15"),
+        ));
+    }
+    let action = format!("cloudformation:{operation}");
+    aws.iam.authorize(aws, caller, &action, &subject(aws, params))?;
+    match operation {
+        "CancelUpdateStack" => stacks::cancel(aws, params),
+        "ContinueUpdateRollback" => stacks::continue_rollback(aws, caller, params),
+        "CreateChangeSet" => change_sets::create(aws, caller, params).await,
+        "CreateStack" => stacks::create(aws, caller, params).await,
+        "DeleteChangeSet" => change_sets::delete(aws, params),
+        "DeleteStack" => stacks::delete(aws, caller, params),
+        "DescribeChangeSet" => change_sets::describe(aws, params),
+        "DescribeStackEvents" => describe::events(aws, params),
+        "DescribeStackResource" => describe::resource(aws, params),
+        "DescribeStackResources" => describe::resources(aws, params),
+        "DescribeStacks" => describe::stacks(aws, params),
+        "ExecuteChangeSet" => change_sets::execute(aws, caller, params),
+        "GetStackPolicy" => stacks::policy(aws, params),
+        "GetTemplate" => templates::get(aws, params),
+        "GetTemplateSummary" => templates::summary(aws, caller, params).await,
+        "ListChangeSets" => change_sets::list(aws, params),
+        "ListExports" => Ok(describe::exports(aws, params)),
+        "ListImports" => describe::imports(aws, params),
+        "ListStackResources" => describe::list_resources(aws, params),
+        "ListStacks" => describe::list(aws, params),
+        "RollbackStack" => stacks::roll_back(aws, params),
+        "SetStackPolicy" => stacks::set_policy(aws, params),
+        "UpdateStack" => stacks::update(aws, caller, params).await,
+        "UpdateTerminationProtection" => stacks::protect(aws, params),
+        _ => templates::validate(aws, caller, params).await,
+    }
+}
+
+/// What the caller must be allowed to act on.
+fn subject(aws: &Aws, params: Params<'_>) -> String {
+    let named = params.optional_text("StackName").ok().flatten();
+    match named {
+        None => "*".to_owned(),
+        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+        Some(name) => match ledger::find(&aws.store, name) {
+            Some(stack) => stack.id,
+            None => aws.arn("cloudformation", &format!("stack/{name}/*")),
+        },
+    }
+}

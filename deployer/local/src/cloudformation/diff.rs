@@ -1,0 +1,319 @@
+//! What an update would do: the changes that a change set shows, and whether there are any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::error::invalid;
+use super::ledger;
+use super::operation::{Live, Plan};
+use super::records::{Resource, Stack, Wanted};
+use super::resources::{Handler, Schema};
+use super::template::eval::{LATER, Lookup, holds_later};
+use super::template::graph::Graph;
+use super::template::references::{Reference, references};
+use crate::{ApiError, Aws};
+
+/// What an update would do.
+pub struct Changes {
+    /// The resources' changes, as `ResourceChange` of the API.
+    pub resources: Vec<Value>,
+    /// Whether anything would change at all; outputs and tags count, and are not among the resources.
+    pub any: bool,
+}
+
+/// Compares what a stack is with what it is wanted to be.
+///
+/// # Errors
+/// `ValidationError` when the template does not work with these parameters, or changes a resource's type.
+pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes, ApiError> {
+    let types = aws.cloudformation.types();
+    let after = Plan::new(types, stack, wanted).map_err(invalid)?;
+    let resources = ledger::resources(&aws.store, &stack.uuid);
+    let existing: BTreeMap<String, Resource> =
+        resources.into_iter().filter(|(_, r)| r.current.is_some()).collect();
+    let before = if existing.is_empty() { None } else { Plan::new(types, stack, &stack.wanted).ok() };
+
+    let retyped: Vec<&str> = after
+        .graph
+        .keys()
+        .filter(|name| existing.get(*name).is_some_and(|r| r.kind != after.template.resources[*name].kind))
+        .map(String::as_str)
+        .collect();
+    if !retyped.is_empty() {
+        return Err(invalid(format!(
+            "Update of resource type is not permitted. The new template modifies resource type of the following \
+             resources: [{}]",
+            retyped.join(", ")
+        )));
+    }
+
+    let mut proposed = Proposed {
+        live: Live::new(&aws.store, existing.clone()),
+        existing: existing.keys().cloned().collect(),
+        uncertain: BTreeSet::new(),
+    };
+    let mut found = BTreeMap::new();
+    for name in in_order(&after.graph) {
+        let Some(handler) = types.get(&after.template.resources[&name].kind) else { continue };
+        let comparison =
+            Comparison { name: &name, handler: &**handler, before: before.as_ref(), after: &after };
+        let change = match existing.get(&name) {
+            None => Some(comparison.addition(&proposed)?),
+            Some(resource) => comparison.modification(resource, stack, wanted, &proposed)?,
+        };
+        if let Some(change) = change {
+            if change["Action"] == "Add" || change["Replacement"] != "False" {
+                proposed.uncertain.insert(name.clone());
+            }
+            found.insert(name, change);
+        }
+    }
+    for (name, resource) in existing.iter().filter(|(name, _)| !after.graph.contains_key(*name)) {
+        found.insert(name.clone(), removal(resource));
+    }
+
+    let outputs = after.outputs(&proposed).map_err(invalid)?;
+    let any =
+        !found.is_empty() || before.is_none() || outputs != stack.outputs || wanted.tags != stack.wanted.tags;
+    Ok(Changes { resources: found.into_values().collect(), any })
+}
+
+/// Takes out of a `ResourceChange` what is shown with `IncludePropertyValues` only.
+pub fn without_values(change: &mut Value) {
+    let Some(members) = change.as_object_mut() else { return };
+    members.remove("BeforeContext");
+    members.remove("AfterContext");
+    for detail in members.get_mut("Details").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(target) = detail.get_mut("Target").and_then(Value::as_object_mut) {
+            for member in ["Path", "BeforeValue", "AfterValue", "AttributeChangeType"] {
+                target.remove(member);
+            }
+        }
+    }
+}
+
+fn in_order(graph: &Graph) -> Vec<String> {
+    let mut open = graph.clone();
+    let mut order = Vec::new();
+    while let Some(name) = open.iter().find(|(_, after)| after.is_empty()).map(|(name, _)| name.clone()) {
+        open.remove(&name);
+        for after in open.values_mut() {
+            after.remove(&name);
+        }
+        order.push(name);
+    }
+    order
+}
+
+/// Evaluation ahead of time: what will only be known afterwards is [`LATER`].
+struct Proposed<'a> {
+    live: Live<'a>,
+    existing: BTreeSet<String>,
+    uncertain: BTreeSet<String>,
+}
+
+impl Proposed<'_> {
+    fn known(&self, resource: &str) -> bool {
+        self.existing.contains(resource) && !self.uncertain.contains(resource)
+    }
+}
+
+impl Lookup for Proposed<'_> {
+    fn reference(&self, resource: &str) -> Result<Value, String> {
+        if self.known(resource) { self.live.reference(resource) } else { Ok(LATER.into()) }
+    }
+
+    fn attribute(&self, resource: &str, attribute: &str) -> Result<Value, String> {
+        if self.known(resource) { self.live.attribute(resource, attribute) } else { Ok(LATER.into()) }
+    }
+
+    fn import(&self, name: &str) -> Result<Value, String> {
+        self.live.import(name)
+    }
+}
+
+struct Comparison<'a> {
+    name: &'a str,
+    handler: &'a dyn Handler,
+    before: Option<&'a Plan>,
+    after: &'a Plan,
+}
+
+impl Comparison<'_> {
+    /// The properties as they will be, in their own types where they can be told already.
+    fn properties(&self, proposed: &Proposed<'_>) -> Result<Value, ApiError> {
+        let properties = self.after.properties(self.name, proposed).map_err(invalid)?;
+        Ok(self.handler.schema().check(self.name, &properties).unwrap_or(properties))
+    }
+
+    fn addition(&self, proposed: &Proposed<'_>) -> Result<Value, ApiError> {
+        let properties = self.properties(proposed)?;
+        Ok(json!({
+            "Action": "Add",
+            "LogicalResourceId": self.name,
+            "ResourceType": self.handler.schema().kind,
+            "Scope": [],
+            "Details": [],
+            "AfterContext": json!({"Properties": properties}).to_string(),
+        }))
+    }
+
+    fn modification(
+        &self,
+        resource: &Resource,
+        stack: &Stack,
+        wanted: &Wanted,
+        proposed: &Proposed<'_>,
+    ) -> Result<Option<Value>, ApiError> {
+        let Some(current) = &resource.current else { return Ok(None) };
+        let schema = self.handler.schema();
+        let properties = self.properties(proposed)?;
+        let mut details = Vec::new();
+        let mut scope = BTreeSet::new();
+        let mut replacement = "False";
+        for name in Schema::differing(&current.properties, &properties) {
+            let (old, new) = (current.properties.get(&name), properties.get(&name));
+            let dynamic = new.is_some_and(holds_later);
+            let replaces = schema.property(&name).is_some_and(|p| p.replaces);
+            if replaces && !dynamic {
+                replacement = "True";
+            } else if replaces && replacement == "False" {
+                replacement = "Conditional";
+            }
+            let attribute = if name == "Tags" { "Tags" } else { "Properties" };
+            scope.insert(attribute);
+            let mut target = change(old, new, &format!("/Properties/{name}"));
+            target.insert("Attribute".into(), attribute.into());
+            target.insert("RequiresRecreation".into(), if replaces { "Always" } else { "Never" }.into());
+            if attribute == "Properties" {
+                target.insert("Name".into(), name.clone().into());
+            }
+            let mut detail =
+                json!({"Target": target, "Evaluation": if dynamic { "Dynamic" } else { "Static" }});
+            let (source, cause) = self.cause(&name, &stack.wanted, wanted, proposed);
+            detail["ChangeSource"] = source.into();
+            if let Some(cause) = cause {
+                detail["CausingEntity"] = cause.into();
+            }
+            details.push(detail);
+        }
+        let metadata = self.after.metadata(self.name, proposed).map_err(invalid)?;
+        let declared = &self.after.template.resources[self.name];
+        let text = |policy: &Option<String>| policy.clone().map(Value::from);
+        let mut facts = vec![
+            ("DeletionPolicy", text(&resource.deletion_policy), text(&declared.deletion_policy)),
+            ("Metadata", resource.metadata.clone(), metadata),
+            ("UpdateReplacePolicy", text(&resource.replace_policy), text(&declared.replace_policy)),
+        ];
+        if schema.taggable && !scope.contains("Tags") {
+            facts.push(("Tags", Some(json!(current.tags)), Some(json!(wanted.tags))));
+        }
+        for (attribute, old, new) in facts {
+            if old != new {
+                scope.insert(attribute);
+                let mut target = change(old.as_ref(), new.as_ref(), &format!("/{attribute}"));
+                target.insert("Attribute".into(), attribute.into());
+                target.insert("RequiresRecreation".into(), "Never".into());
+                details.push(json!({
+                    "Target": target,
+                    "Evaluation": "Static",
+                    "ChangeSource": "DirectModification",
+                }));
+            }
+        }
+        if details.is_empty() {
+            return Ok(None);
+        }
+        let mut change = json!({
+            "Action": "Modify",
+            "LogicalResourceId": self.name,
+            "PhysicalResourceId": current.id,
+            "ResourceType": schema.kind,
+            "Replacement": replacement,
+            "Scope": scope,
+            "Details": details,
+            "BeforeContext": json!({"Properties": current.properties}).to_string(),
+            "AfterContext": json!({"Properties": properties}).to_string(),
+        });
+        if replacement == "True" {
+            let kept = declared.replace_policy.as_deref() == Some("Retain");
+            change["PolicyAction"] = if kept { "ReplaceAndRetain" } else { "ReplaceAndDelete" }.into();
+        }
+        Ok(Some(change))
+    }
+
+    /// Where a property's change comes from.
+    fn cause(
+        &self,
+        property: &str,
+        former: &Wanted,
+        wanted: &Wanted,
+        proposed: &Proposed<'_>,
+    ) -> (&'static str, Option<String>) {
+        let expression =
+            |plan: &Plan| plan.template.resources.get(self.name)?.properties.get(property).cloned();
+        let after = expression(self.after);
+        if self.before.and_then(expression) != after {
+            return ("DirectModification", None);
+        }
+        let after = after.unwrap_or(Value::Null);
+        let found = references(&after, Some(&self.after.conditions)).unwrap_or_default();
+        for reference in &found {
+            if let Reference::Name(name) = reference
+                && former.parameters.get(*name) != wanted.parameters.get(*name)
+            {
+                return ("ParameterReference", Some((*name).to_owned()));
+            }
+        }
+        for reference in &found {
+            match reference {
+                Reference::Name(name)
+                    if self.after.template.resources.contains_key(*name) && !proposed.known(name) =>
+                {
+                    return ("ResourceReference", Some((*name).to_owned()));
+                }
+                Reference::Attribute(name, attribute) if !proposed.known(name) => {
+                    return ("ResourceAttribute", Some(format!("{name}.{attribute}")));
+                }
+                _ => {}
+            }
+        }
+        ("DirectModification", None)
+    }
+}
+
+/// The part of a detail's target that shows values.
+fn change(old: Option<&Value>, new: Option<&Value>, path: &str) -> Map<String, Value> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut target = Map::new();
+    target.insert("Path".into(), path.into());
+    let kind = match (old, new) {
+        (None, _) => "Add",
+        (_, None) => "Remove",
+        _ => "Modify",
+    };
+    target.insert("AttributeChangeType".into(), kind.into());
+    if let Some(old) = old {
+        target.insert("BeforeValue".into(), text(old).into());
+    }
+    if let Some(new) = new {
+        target.insert("AfterValue".into(), text(new).into());
+    }
+    target
+}
+
+fn removal(resource: &Resource) -> Value {
+    let current = resource.current.as_ref();
+    let kept = resource.deletion_policy.as_deref().is_some_and(|p| p != "Delete");
+    json!({
+        "Action": "Remove",
+        "PolicyAction": if kept { "Retain" } else { "Delete" },
+        "LogicalResourceId": resource.logical_id,
+        "PhysicalResourceId": current.map(|c| c.id.as_str()).unwrap_or_default(),
+        "ResourceType": resource.kind,
+        "Scope": [],
+        "Details": [],
+        "BeforeContext": json!({"Properties": current.map(|c| &c.properties)}).to_string(),
+    })
+}
