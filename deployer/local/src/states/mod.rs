@@ -1,27 +1,78 @@
-//! State machines and executions.
+//! State machines and executions: AWS Step Functions' standard workflows.
+//!
+//! [`machines`] and [`executions`] are the API; [`run`] watches over an execution, which [`engine`] interprets as
+//! [`parse`] has read it from its definition. [`records`] outlive the process.
 
-use std::sync::Arc;
+pub mod choice;
+pub mod definition;
+pub mod engine;
+pub mod executions;
+pub mod failure;
+pub mod fan;
+pub mod functions;
+pub mod graph;
+pub mod history;
+pub mod intrinsic;
+pub mod machines;
+pub mod names;
+pub mod parse;
+pub mod path;
+pub mod records;
+pub mod retry;
+pub mod run;
+pub mod task;
+pub mod template;
+pub mod world;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
+use run::{Ending, Running};
 
 /// State machines and executions.
-pub struct States {}
+pub struct States {
+    running: Mutex<HashMap<String, Arc<Running>>>,
+}
 
 impl States {
     /// The service over its records.
     #[must_use]
     pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self {}
+        Self { running: Mutex::default() }
     }
 
-    /// Takes up what an earlier process left unfinished.
-    pub async fn start(&self, _aws: &Arc<Aws>) {}
+    /// Takes up what an earlier process left unfinished: executions that ran then are aborted now, and announced so.
+    pub async fn start(&self, aws: &Arc<Aws>) {
+        run::recover(aws);
+    }
 
-    /// Lets what runs come to its end, and ends what would not.
-    pub async fn stop(&self, _aws: &Arc<Aws>) {}
+    /// Aborts the executions that run and waits until that is recorded and announced.
+    pub async fn stop(&self, _aws: &Arc<Aws>) {
+        let running: Vec<_> = self.running().values().cloned().collect();
+        for execution in &running {
+            execution.ask(Ending { error: None, cause: Some("The local endpoint was stopped.".to_owned()) });
+        }
+        for execution in &running {
+            execution.ended().await;
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks all executions of a machine to stop.
+    fn end_all(&self, machine: &str, cause: &str) {
+        let prefix = records::id(machine, "");
+        for (_, execution) in self.running().iter().filter(|(id, _)| id.starts_with(&prefix)) {
+            execution.ask(Ending { error: None, cause: Some(cause.to_owned()) });
+        }
+    }
 
     /// Performs an operation.
     ///
@@ -29,15 +80,38 @@ impl States {
     /// What AWS would answer.
     pub async fn call(
         &self,
-        _aws: &Arc<Aws>,
-        _caller: &Caller,
+        aws: &Arc<Aws>,
+        caller: &Caller,
         operation: &str,
-        _input: Value,
+        input: Value,
     ) -> Result<Value, ApiError> {
-        Err(ApiError::new(
-            400,
-            "UnknownOperationException",
-            format!("the local endpoint does not know {operation}"),
-        ))
+        let input = &input;
+        match operation {
+            "CreateStateMachine" => machines::create(aws, caller, input),
+            "DeleteStateMachine" => machines::delete(aws, caller, input),
+            "DescribeExecution" => executions::describe(aws, caller, input),
+            "DescribeStateMachine" => machines::describe(aws, caller, input),
+            "DescribeStateMachineForExecution" => executions::describe_machine(aws, caller, input),
+            "GetExecutionHistory" => executions::history(aws, caller, input),
+            "ListExecutions" => executions::list(aws, caller, input),
+            "ListStateMachines" => machines::list(aws, caller, input),
+            "ListTagsForResource" => machines::list_tags(aws, caller, input),
+            "StartExecution" => executions::start(aws, caller, input),
+            "StopExecution" => executions::stop(aws, caller, input).await,
+            "TagResource" => machines::tag(aws, caller, input),
+            "UntagResource" => machines::untag(aws, caller, input),
+            "UpdateStateMachine" => machines::update(aws, caller, input),
+            "ValidateStateMachineDefinition" => machines::validate(aws, caller, input),
+            _ => Err(ApiError::new(
+                400,
+                "UnknownOperationException",
+                format!("the local endpoint does not know {operation}"),
+            )),
+        }
     }
+}
+
+/// Milliseconds since the epoch as the API carries times.
+fn millis(time: i64) -> Value {
+    history::seconds(Timestamp::from_millisecond(time).unwrap_or_default())
 }

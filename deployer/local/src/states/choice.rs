@@ -1,0 +1,505 @@
+//! The rules of Choice states.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::definition::Problems;
+use super::failure::Trouble;
+use super::path::{Context, Path};
+
+/// A rule, read once.
+#[derive(Debug)]
+pub enum Rule {
+    /// All hold.
+    And(Vec<Rule>),
+    /// Any holds.
+    Or(Vec<Rule>),
+    /// It does not hold.
+    Not(Box<Rule>),
+    /// A comparison of a variable.
+    Test(Path, Test),
+}
+
+/// A comparison.
+#[derive(Debug)]
+pub enum Test {
+    /// `IsPresent`, `IsNull`, …: whether it is of that kind, or is not.
+    Is(Nature, bool),
+    /// `StringMatches`.
+    Matches(Vec<Glyph>),
+    /// `StringEquals`, `NumericLessThanPath`, …
+    Compare(Domain, Relation, Against),
+}
+
+/// What `Is…` asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "named as in the language")]
+pub enum Nature {
+    Present,
+    Null,
+    Numeric,
+    String,
+    Boolean,
+    Timestamp,
+}
+
+/// What kind of values a comparison compares; others never compare.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "named as in the language")]
+pub enum Domain {
+    String,
+    Numeric,
+    Boolean,
+    Timestamp,
+}
+
+/// How a comparison compares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "named as in the language")]
+pub enum Relation {
+    Equals,
+    LessThan,
+    LessThanEquals,
+    GreaterThan,
+    GreaterThanEquals,
+}
+
+/// What a variable is compared with.
+#[derive(Debug)]
+pub enum Against {
+    /// A value as written.
+    Value(Value),
+    /// The value of another path.
+    Path(Path),
+}
+
+/// A character of a `StringMatches` pattern.
+#[derive(Debug, PartialEq)]
+pub enum Glyph {
+    /// Itself.
+    Plain(char),
+    /// Any number of characters.
+    Star,
+}
+
+const NATURES: [(&str, Nature); 6] = [
+    ("IsPresent", Nature::Present),
+    ("IsNull", Nature::Null),
+    ("IsNumeric", Nature::Numeric),
+    ("IsString", Nature::String),
+    ("IsBoolean", Nature::Boolean),
+    ("IsTimestamp", Nature::Timestamp),
+];
+
+const DOMAINS: [(&str, Domain); 4] = [
+    ("String", Domain::String),
+    ("Numeric", Domain::Numeric),
+    ("Boolean", Domain::Boolean),
+    ("Timestamp", Domain::Timestamp),
+];
+
+const RELATIONS: [(&str, Relation); 5] = [
+    ("Equals", Relation::Equals),
+    ("LessThan", Relation::LessThan),
+    ("LessThanEquals", Relation::LessThanEquals),
+    ("GreaterThan", Relation::GreaterThan),
+    ("GreaterThanEquals", Relation::GreaterThanEquals),
+];
+
+impl Rule {
+    /// Reads a rule; `Next` is the caller's, and allowed at the top only.
+    pub fn parse(value: &Value, at: &str, top: bool, problems: &mut Problems) -> Option<Self> {
+        let Some(map) = value.as_object() else {
+            problems.schema(at, "A choice rule must be an object");
+            return None;
+        };
+        let own = |name: &str| !(name == "Comment" || top && name == "Next");
+        let (tests, rest): (Vec<_>, Vec<_>) =
+            map.iter().filter(|(name, _)| own(name)).partition(|(name, _)| name.as_str() != "Variable");
+        let [(operator, operand)] = tests.as_slice() else {
+            let mut names: Vec<_> = tests.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            problems.schema(
+                at,
+                format!("A choice rule has exactly one comparison operator, not [{}]", names.join(", ")),
+            );
+            return None;
+        };
+        let place = format!("{at}/{operator}");
+        let nested = |problems: &mut Problems| {
+            if !rest.is_empty() {
+                problems.schema(at, "Field 'Variable' is not supported");
+            }
+            let list = operand.as_array().filter(|list| !list.is_empty());
+            if list.is_none() {
+                problems.schema(&place, "The value must be a non-empty array of choice rules");
+            }
+            let rules = list?.iter().enumerate();
+            rules
+                .map(|(i, rule)| Self::parse(rule, &format!("{place}[{i}]"), false, problems))
+                .collect::<Option<Vec<_>>>()
+        };
+        match operator.as_str() {
+            "And" => nested(problems).map(Self::And),
+            "Or" => nested(problems).map(Self::Or),
+            "Not" => Self::parse(operand, &place, false, problems).map(|rule| Self::Not(Box::new(rule))),
+            _ => {
+                let variable = variable(map, at, problems);
+                let test = Test::parse(operator, operand, at, problems);
+                Some(Self::Test(variable?, test?))
+            }
+        }
+    }
+
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// A variable that is not there, unless that is what is asked.
+    pub fn holds(&self, input: &Value, context: &Context) -> Result<bool, Trouble> {
+        match self {
+            Self::And(rules) => {
+                for rule in rules {
+                    if !rule.holds(input, context)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Or(rules) => {
+                for rule in rules {
+                    if rule.holds(input, context)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Not(rule) => Ok(!rule.holds(input, context)?),
+            Self::Test(path, Test::Is(Nature::Present, expected)) => {
+                Ok(path.find(input, context).is_ok() == *expected)
+            }
+            Self::Test(path, test) => {
+                let find = |path: &Path| {
+                    path.find(input, context).map(std::borrow::Cow::into_owned).map_err(|_| invalid(path))
+                };
+                let value = find(path)?;
+                Ok(match test {
+                    Test::Is(nature, expected) => nature.fits(&value) == *expected,
+                    Test::Matches(pattern) => value.as_str().is_some_and(|text| matches(text, pattern)),
+                    Test::Compare(domain, relation, Against::Value(other)) => {
+                        relation.holds(*domain, &value, other)
+                    }
+                    Test::Compare(domain, relation, Against::Path(other)) => {
+                        relation.holds(*domain, &value, &find(other)?)
+                    }
+                })
+            }
+        }
+    }
+}
+
+fn invalid(path: &Path) -> Trouble {
+    Trouble::runtime(format!(
+        "Invalid path '{}': The choice state's condition path references an invalid value.",
+        path.text()
+    ))
+}
+
+fn variable(map: &Map<String, Value>, at: &str, problems: &mut Problems) -> Option<Path> {
+    let Some(value) = map.get("Variable") else {
+        problems.schema(at, "These fields are required: [Variable]");
+        return None;
+    };
+    let path = value.as_str().ok_or_else(|| "not a string".to_owned()).and_then(Path::parse);
+    path.map_err(|why| {
+        problems.schema(&format!("{at}/Variable"), format!("Value is not a valid JSONPath ({why})"))
+    })
+    .ok()
+}
+
+impl Test {
+    fn parse(operator: &str, operand: &Value, at: &str, problems: &mut Problems) -> Option<Self> {
+        let place = format!("{at}/{operator}");
+        if let Some((_, nature)) = NATURES.iter().find(|(name, _)| *name == operator) {
+            let expected = operand.as_bool();
+            if expected.is_none() {
+                problems.schema(&place, "Expected value of type Boolean");
+            }
+            return Some(Self::Is(*nature, expected?));
+        }
+        if operator == "StringMatches" {
+            let text = operand.as_str();
+            if text.is_none() {
+                problems.schema(&place, "Expected value of type String");
+            }
+            return Some(Self::Matches(glyphs(text?)));
+        }
+        let (name, by_path) = operator.strip_suffix("Path").map_or((operator, false), |name| (name, true));
+        let known = DOMAINS.iter().find_map(|(prefix, domain)| {
+            let relation = name.strip_prefix(prefix)?;
+            let (_, relation) = RELATIONS.iter().find(|(name, _)| *name == relation)?;
+            (*domain != Domain::Boolean || *relation == Relation::Equals).then_some((*domain, *relation))
+        });
+        let Some((domain, relation)) = known else {
+            problems.schema(at, format!("Field '{operator}' is not supported"));
+            return None;
+        };
+        if by_path {
+            let path = operand.as_str().ok_or_else(|| "not a string".to_owned()).and_then(Path::parse);
+            return match path {
+                Ok(path) => Some(Self::Compare(domain, relation, Against::Path(path))),
+                Err(why) => {
+                    problems.schema(&place, format!("Value is not a valid JSONPath ({why})"));
+                    None
+                }
+            };
+        }
+        let expected = match domain {
+            Domain::String => operand.is_string().then_some("").or(Some("String")),
+            Domain::Numeric => operand.is_number().then_some("").or(Some("Number")),
+            Domain::Boolean => operand.is_boolean().then_some("").or(Some("Boolean")),
+            Domain::Timestamp => timestamp(operand).map(|_| "").or(Some("Timestamp")),
+        };
+        if let Some(kind) = expected.filter(|kind| !kind.is_empty()) {
+            problems.schema(&place, format!("Expected value of type {kind}"));
+            return None;
+        }
+        Some(Self::Compare(domain, relation, Against::Value(operand.clone())))
+    }
+}
+
+impl Nature {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Present => true,
+            Self::Null => value.is_null(),
+            Self::Numeric => value.is_number(),
+            Self::String => value.is_string(),
+            Self::Boolean => value.is_boolean(),
+            Self::Timestamp => timestamp(value).is_some(),
+        }
+    }
+}
+
+impl Relation {
+    fn holds(self, domain: Domain, a: &Value, b: &Value) -> bool {
+        let ordering = match domain {
+            Domain::String => a.as_str().zip(b.as_str()).map(|(a, b)| a.cmp(b)),
+            Domain::Boolean => a.as_bool().zip(b.as_bool()).map(|(a, b)| a.cmp(&b)),
+            Domain::Timestamp => timestamp(a).zip(timestamp(b)).map(|(a, b)| a.cmp(&b)),
+            Domain::Numeric => match a.as_i64().zip(b.as_i64()) {
+                Some((a, b)) => Some(a.cmp(&b)),
+                None => a.as_f64().zip(b.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)),
+            },
+        };
+        ordering.is_some_and(|ordering| match self {
+            Self::Equals => ordering.is_eq(),
+            Self::LessThan => ordering.is_lt(),
+            Self::LessThanEquals => ordering.is_le(),
+            Self::GreaterThan => ordering.is_gt(),
+            Self::GreaterThanEquals => ordering.is_ge(),
+        })
+    }
+}
+
+/// A timestamp of the profile of ISO 8601 that the language names: with `T` and a zone.
+#[must_use]
+pub fn timestamp(value: &Value) -> Option<Timestamp> {
+    let text = value.as_str()?;
+    let date = text.as_bytes().get(10) == Some(&b'T') && !text.ends_with('z') && !text.contains('[');
+    if date { text.parse().ok() } else { None }
+}
+
+fn glyphs(pattern: &str) -> Vec<Glyph> {
+    let mut glyphs = Vec::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => glyphs.push(Glyph::Star),
+            '\\' => glyphs.push(Glyph::Plain(chars.next().unwrap_or('\\'))),
+            c => glyphs.push(Glyph::Plain(c)),
+        }
+    }
+    glyphs
+}
+
+/// Greedy matching that goes back to the last star only, so it is at worst quadratic.
+fn matches(text: &str, pattern: &[Glyph]) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    let (mut at, mut glyph, mut star) = (0, 0, None);
+    while at < text.len() {
+        match pattern.get(glyph) {
+            Some(Glyph::Star) => {
+                star = Some((glyph, at));
+                glyph += 1;
+            }
+            Some(Glyph::Plain(c)) if *c == text[at] => {
+                at += 1;
+                glyph += 1;
+            }
+            _ => match star {
+                Some((after, from)) => {
+                    at = from + 1;
+                    glyph = after + 1;
+                    star = Some((after, at));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[glyph..].iter().all(|glyph| *glyph == Glyph::Star)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::path::tests::context;
+    use super::*;
+
+    fn holds(rule: Value, input: &Value) -> Result<bool, Trouble> {
+        let mut problems = Problems::default();
+        let rule = Rule::parse(&rule, "/r", false, &mut problems);
+        assert!(problems.is_empty(), "{problems}");
+        rule.unwrap().holds(input, &context())
+    }
+
+    #[test]
+    fn every_operator_compares_as_the_language_says() {
+        let input = json!({
+            "s": "m", "n": 5, "f": 5.0, "b": true, "z": null, "t": "2024-06-01T00:00:00Z",
+            "t2": "2024-06-01T02:00:00+02:00", "s2": "m", "b2": false, "log": "zebra-*.log"
+        });
+        let rows = [
+            ("$.s", "StringEquals", json!("m"), true),
+            ("$.s", "StringEquals", json!("n"), false),
+            ("$.n", "StringEquals", json!("5"), false),
+            ("$.s", "StringLessThan", json!("n"), true),
+            ("$.s", "StringLessThan", json!("m"), false),
+            ("$.s", "StringLessThanEquals", json!("m"), true),
+            ("$.s", "StringGreaterThan", json!("l"), true),
+            ("$.s", "StringGreaterThanEquals", json!("n"), false),
+            ("$.s", "StringEqualsPath", json!("$.s2"), true),
+            ("$.s", "StringLessThanPath", json!("$.t"), false),
+            ("$.s", "StringLessThanEqualsPath", json!("$.s2"), true),
+            ("$.s", "StringGreaterThanPath", json!("$.t"), true),
+            ("$.s", "StringGreaterThanEqualsPath", json!("$.s2"), true),
+            ("$.log", "StringMatches", json!("zebra-*.log"), true),
+            ("$.log", "StringMatches", json!("*.log"), true),
+            ("$.log", "StringMatches", json!("zebra-\\*.log"), true),
+            ("$.log", "StringMatches", json!("*-\\*"), false),
+            ("$.n", "StringMatches", json!("*"), false),
+            ("$.n", "NumericEquals", json!(5), true),
+            ("$.n", "NumericEquals", json!(5.0), true),
+            ("$.s", "NumericEquals", json!(5), false),
+            ("$.n", "NumericLessThan", json!(5.5), true),
+            ("$.n", "NumericLessThanEquals", json!(5), true),
+            ("$.n", "NumericGreaterThan", json!(5), false),
+            ("$.n", "NumericGreaterThanEquals", json!(5), true),
+            ("$.n", "NumericEqualsPath", json!("$.f"), true),
+            ("$.n", "NumericLessThanPath", json!("$.f"), false),
+            ("$.n", "NumericLessThanEqualsPath", json!("$.f"), true),
+            ("$.n", "NumericGreaterThanPath", json!("$.f"), false),
+            ("$.n", "NumericGreaterThanEqualsPath", json!("$.f"), true),
+            ("$.b", "BooleanEquals", json!(true), true),
+            ("$.b", "BooleanEquals", json!(false), false),
+            ("$.s", "BooleanEquals", json!(true), false),
+            ("$.b", "BooleanEqualsPath", json!("$.b2"), false),
+            ("$.t", "TimestampEquals", json!("2024-06-01T00:00:00Z"), true),
+            ("$.t", "TimestampEqualsPath", json!("$.t2"), true),
+            ("$.t", "TimestampLessThan", json!("2024-06-01T00:00:00.5Z"), true),
+            ("$.t", "TimestampLessThanEquals", json!("2024-05-31T00:00:00Z"), false),
+            ("$.t", "TimestampGreaterThan", json!("2024-05-31T00:00:00Z"), true),
+            ("$.t", "TimestampGreaterThanEquals", json!("2024-06-01T00:00:00Z"), true),
+            ("$.t", "TimestampLessThanPath", json!("$.t2"), false),
+            ("$.t", "TimestampLessThanEqualsPath", json!("$.t2"), true),
+            ("$.t", "TimestampGreaterThanPath", json!("$.t2"), false),
+            ("$.t", "TimestampGreaterThanEqualsPath", json!("$.t2"), true),
+            ("$.s", "TimestampEquals", json!("2024-06-01T00:00:00Z"), false),
+            ("$.s", "IsPresent", json!(true), true),
+            ("$.none", "IsPresent", json!(true), false),
+            ("$.none", "IsPresent", json!(false), true),
+            ("$.z", "IsPresent", json!(true), true),
+            ("$.z", "IsNull", json!(true), true),
+            ("$.s", "IsNull", json!(true), false),
+            ("$.n", "IsNumeric", json!(true), true),
+            ("$.s", "IsNumeric", json!(false), true),
+            ("$.s", "IsString", json!(true), true),
+            ("$.b", "IsBoolean", json!(true), true),
+            ("$.t", "IsTimestamp", json!(true), true),
+            ("$.s", "IsTimestamp", json!(true), false),
+            ("$$.State.Name", "StringEquals", json!("S"), true),
+        ];
+        for (variable, operator, operand, expected) in rows {
+            let rule = json!({"Variable": variable, operator: operand});
+            assert_eq!(holds(rule.clone(), &input), Ok(expected), "{rule}");
+        }
+    }
+
+    #[test]
+    fn combinations_stop_at_what_decides() {
+        let is = |n: i64| json!({"Variable": "$.n", "NumericEquals": n});
+        let missing = json!({"Variable": "$.none", "NumericEquals": 1});
+        let input = json!({"n": 1});
+        assert_eq!(holds(json!({"And": [is(1), is(1)]}), &input), Ok(true));
+        assert_eq!(holds(json!({"And": [is(2), missing]}), &input), Ok(false));
+        assert_eq!(holds(json!({"Or": [is(1), missing]}), &input), Ok(true));
+        assert_eq!(holds(json!({"Or": [is(2), is(3)]}), &input), Ok(false));
+        assert_eq!(holds(json!({"Not": {"And": [is(1), {"Not": is(2)}]}}), &input), Ok(false));
+    }
+
+    #[test]
+    fn a_variable_that_is_not_there_fails_as_on_aws() {
+        for rule in [
+            json!({"Variable": "$.none", "IsNull": true}),
+            json!({"Variable": "$.n", "NumericEqualsPath": "$.none"}),
+        ] {
+            assert_eq!(
+                holds(rule, &json!({"n": 1})),
+                Err(Trouble::runtime(
+                    "Invalid path '$.none': The choice state's condition path references an invalid value."
+                ))
+            );
+        }
+    }
+
+    #[test]
+    fn malformed_rules_are_reported_where_they_are() {
+        for (rule, words) in [
+            (json!(3), "must be an object"),
+            (json!({"Variable": "$.a"}), "exactly one comparison operator, not []"),
+            (json!({"Variable": "$.a", "IsNull": true, "IsString": true}), "[IsNull, IsString]"),
+            (json!({"IsNull": true}), "[Variable]"),
+            (json!({"Variable": "a", "IsNull": true}), "not a valid JSONPath"),
+            (json!({"Variable": "$.a", "IsNull": 1}), "Boolean at /r/IsNull"),
+            (json!({"Variable": "$.a", "Equals": 1}), "Field 'Equals' is not supported"),
+            (json!({"Variable": "$.a", "BooleanLessThan": true}), "'BooleanLessThan'"),
+            (json!({"Variable": "$.a", "StringEquals": 1}), "type String"),
+            (json!({"Variable": "$.a", "NumericEquals": "1"}), "type Number"),
+            (json!({"Variable": "$.a", "TimestampEquals": "2024-06-01"}), "type Timestamp"),
+            (json!({"Variable": "$.a", "StringEqualsPath": "x"}), "at /r/StringEqualsPath"),
+            (json!({"And": []}), "non-empty array"),
+            (json!({"And": [{"Variable": "$.a", "Next": "B", "IsNull": true}]}), "[IsNull, Next]"),
+            (json!({"Variable": "$.a", "Not": {"Variable": "$.a"}}), "at /r/Not"),
+        ] {
+            let mut problems = Problems::default();
+            Rule::parse(&rule, "/r", false, &mut problems);
+            let text = problems.to_string();
+            assert!(text.contains(words), "{rule}: {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn patterns_match_as_a_regular_expression_would(text in "[ab]{0,8}", pattern in "[ab*]{0,6}") {
+            fn slow(text: &[u8], pattern: &[u8]) -> bool {
+                match pattern.split_first() {
+                    None => text.is_empty(),
+                    Some((b'*', rest)) => (0..=text.len()).any(|at| slow(&text[at..], rest)),
+                    Some((c, rest)) => text.first() == Some(c) && slow(&text[1..], rest),
+                }
+            }
+            prop_assert_eq!(matches(&text, &glyphs(&pattern)), slow(text.as_bytes(), pattern.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The operations on executions.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::history::{seconds, without_data};
+use super::machines::{described, existing, one_of, page_size};
+use super::names::{self, error};
+use super::records::{self, EXECUTION, Execution, LATEST, MACHINE, Machine, Status};
+use super::run::{Ending, Running};
+use super::{engine, millis};
+use crate::params::Params;
+use crate::{ApiError, Aws, Caller, ids};
+
+fn found(aws: &Aws, arn: &str) -> Result<Execution, ApiError> {
+    let (machine, name) = names::execution(aws, arn)?;
+    aws.store.get(EXECUTION, &records::id(machine, name)).ok_or_else(|| names::no_execution(arn))
+}
+
+/// Starts an execution; the same one again while it runs is the one there is.
+pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    names::only(input, &["stateMachineArn", "name", "input", "traceHeader"])?;
+    let machine_arn = params.text("stateMachineArn")?;
+    aws.iam.authorize(aws, caller, "states:StartExecution", machine_arn)?;
+    let name = match params.optional_text("name")? {
+        Some(name) => names::checked(name)?.to_owned(),
+        None => ids::uuid(),
+    };
+    let text = params.optional_text("input")?.unwrap_or("{}");
+    if text.len() > engine::LARGEST {
+        let message = format!(
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than \
+             or equal to {}",
+            engine::LARGEST
+        );
+        return Err(error("ValidationException", message));
+    }
+    let document: Value = serde_json::from_str(text).map_err(|e| {
+        error("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{e}'"))
+    })?;
+    let machine = existing(aws, machine_arn)?;
+    let arn = names::execution_arn(aws, &machine.name, &name);
+
+    let execution = Execution {
+        machine: machine.name.clone(),
+        name,
+        revision: machine.revision.clone(),
+        status: Status::Running,
+        started: Timestamp::now().as_millisecond(),
+        stopped: None,
+        input: text.to_owned(),
+        output: None,
+        error: None,
+        cause: None,
+    };
+    // Held over both, so that whoever finds the record finds the running execution too.
+    let mut running = aws.states.running();
+    let begun = aws.store.transaction(|records| {
+        let machine: Machine =
+            records.get(MACHINE, &machine.name).ok_or_else(|| names::no_machine(machine_arn))?;
+        if machine.deleting {
+            return Err(error(
+                "StateMachineDeleting",
+                format!("State Machine is being deleted: '{machine_arn}'"),
+            ));
+        }
+        match records.get::<Execution>(EXECUTION, &execution.id()) {
+            Some(there) if there.status == Status::Running && there.input == execution.input => {
+                Ok(Some(there.started))
+            }
+            Some(_) => Err(error("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))),
+            None => {
+                execution.begin(records);
+                Ok(None)
+            }
+        }
+    })?;
+    let started = match begun {
+        Some(started) => started,
+        None => {
+            let started = execution.started;
+            running.insert(execution.id(), Running::launch(aws, execution, document));
+            started
+        }
+    };
+    Ok(json!({"executionArn": arn, "startDate": millis(started)}))
+}
+
+/// Stops an execution and waits until it has ended.
+pub async fn stop(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    names::only(input, &["executionArn", "error", "cause"])?;
+    let arn = params.text("executionArn")?;
+    aws.iam.authorize(aws, caller, "states:StopExecution", arn)?;
+    let text = |name| params.optional_text(name).map(|text| text.map(str::to_owned));
+    let ending = Ending { error: text("error")?, cause: text("cause")? };
+    let execution = found(aws, arn)?;
+    let running = aws.states.running().get(&execution.id()).cloned();
+    if let Some(running) = running {
+        running.stop(ending).await;
+    }
+    let stopped = found(aws, arn)?.stopped.unwrap_or_default();
+    Ok(json!({"stopDate": millis(stopped)}))
+}
+
+/// Describes an execution.
+pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    names::only(input, &["executionArn", "includedData"])?;
+    let arn = params.text("executionArn")?;
+    aws.iam.authorize(aws, caller, "states:DescribeExecution", arn)?;
+    let execution = found(aws, arn)?;
+    let data = match params.optional_text("includedData")?.unwrap_or("ALL_DATA") {
+        "ALL_DATA" => true,
+        "METADATA_ONLY" => false,
+        other => return Err(one_of("includedData", other, "ALL_DATA, METADATA_ONLY")),
+    };
+    let mut answer = summary(aws, &execution);
+    if data {
+        answer["input"] = json!(execution.input);
+        answer["inputDetails"] = json!({"included": true});
+        if let Some(output) = &execution.output {
+            answer["output"] = json!(output);
+            answer["outputDetails"] = json!({"included": true});
+        }
+        for (member, text) in [("error", &execution.error), ("cause", &execution.cause)] {
+            if let Some(text) = text {
+                answer[member] = json!(text);
+            }
+        }
+    }
+    answer["redriveStatus"] = json!("NOT_REDRIVABLE");
+    answer["redriveStatusReason"] = json!("the local endpoint does not redrive executions");
+    Ok(answer)
+}
+
+fn summary(aws: &Aws, execution: &Execution) -> Value {
+    let mut summary = json!({
+        "executionArn": names::execution_arn(aws, &execution.machine, &execution.name),
+        "stateMachineArn": names::machine_arn(aws, &execution.machine),
+        "name": execution.name,
+        "status": execution.status.name(),
+        "startDate": millis(execution.started),
+        "redriveCount": 0,
+    });
+    if let Some(stopped) = execution.stopped {
+        summary["stopDate"] = millis(stopped);
+    }
+    summary
+}
+
+/// Lists a machine's executions, the latest first.
+pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    names::only(input, &["stateMachineArn", "statusFilter", "maxResults", "nextToken"])?;
+    let arn = params.text("stateMachineArn")?;
+    aws.iam.authorize(aws, caller, "states:ListExecutions", arn)?;
+    let machine = existing(aws, arn)?;
+    let filter = params.optional_text("statusFilter")?;
+    let allowed = "RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, PENDING_REDRIVE";
+    if let Some(filter) = filter.filter(|filter| !allowed.split(", ").any(|status| status == *filter)) {
+        return Err(one_of("statusFilter", filter, allowed));
+    }
+    let count = page_size(&params)?;
+    let mut after = params.optional_text("nextToken")?.map(names::key).transpose()?;
+    let mut executions = Vec::new();
+    let mut more = false;
+    'pages: loop {
+        let page = aws.store.range::<String>(LATEST, &format!("{}/", machine.name), after.as_deref(), 100);
+        if page.is_empty() {
+            break;
+        }
+        for (key, id) in page {
+            let execution = aws.store.get::<Execution>(EXECUTION, &id);
+            let wanted = |e: &Execution| filter.is_none_or(|filter| e.status.name() == filter);
+            if let Some(execution) = execution.filter(wanted) {
+                if executions.len() == count {
+                    more = true;
+                    break 'pages;
+                }
+                executions.push(summary(aws, &execution));
+            }
+            after = Some(key);
+        }
+    }
+    let mut answer = json!({"executions": executions});
+    if let (true, Some(key)) = (more, after) {
+        answer["nextToken"] = json!(names::token(&key));
+    }
+    Ok(answer)
+}
+
+/// Lists an execution's events.
+pub fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    names::only(input, &["executionArn", "maxResults", "reverseOrder", "nextToken", "includeExecutionData"])?;
+    let arn = params.text("executionArn")?;
+    aws.iam.authorize(aws, caller, "states:GetExecutionHistory", arn)?;
+    let id = found(aws, arn)?.id();
+    let (count, reverse) = (page_size(&params)?, params.flag("reverseOrder")?);
+    let data = params.get("includeExecutionData").is_none() || params.flag("includeExecutionData")?;
+    let running = aws.states.running().get(&id).cloned();
+    let total = match &running {
+        Some(running) => running.log.count(),
+        None => records::count(&aws.store, &id),
+    };
+    // The token is the id of the page's first event in the order asked for.
+    let from = match params.optional_text("nextToken")? {
+        None if reverse => total,
+        None => 1,
+        Some(token) => {
+            let key = names::key(token)?;
+            let event = key.parse().ok().filter(|event| (1..=engine_limit()).contains(event));
+            event.ok_or_else(|| error("InvalidToken", format!("Invalid Token: '{token}'")))?
+        }
+    };
+    let first = if reverse { (from + 1).saturating_sub(count).max(1) } else { from };
+    let wanted = if reverse { (from + 1).saturating_sub(first) } else { count };
+    let mut events: Vec<Value> = match &running {
+        Some(running) => running.log.page(first, wanted).iter().map(|event| Value::clone(event)).collect(),
+        None => records::events(&aws.store, &id, first, wanted),
+    };
+    let next =
+        if reverse { first.checked_sub(1).filter(|next| *next > 0) } else { Some(first + events.len()) };
+    if reverse {
+        events.reverse();
+    }
+    if !data {
+        events = events.iter().map(without_data).collect();
+    }
+    let mut answer = json!({"events": events});
+    if let Some(next) = next.filter(|next| *next <= total) {
+        answer["nextToken"] = json!(names::token(&next.to_string()));
+    }
+    Ok(answer)
+}
+
+fn engine_limit() -> usize {
+    super::history::MOST_EVENTS + 1
+}
+
+/// Describes the machine as it was when an execution of it started.
+pub fn describe_machine(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    names::only(input, &["executionArn", "includedData"])?;
+    let arn = params.text("executionArn")?;
+    aws.iam.authorize(aws, caller, "states:DescribeStateMachineForExecution", arn)?;
+    let execution = found(aws, arn)?;
+    let definition = records::definition(&aws.store, &execution.machine, &execution.revision);
+    let mut answer = described(aws, &execution.machine, &definition, &params)?;
+    answer["updateDate"] = seconds(Timestamp::from_millisecond(definition.since).unwrap_or_default());
+    Ok(answer)
+}

@@ -1,0 +1,352 @@
+//! Running executions: launches the interpreter, watches it for a stop or a time-out, keeps its history and announces
+//! every change of status.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::definition::Flow;
+use super::engine::{Cursor, Engine, Scope, iso};
+use super::failure::{Failure, TIMEOUT};
+use super::functions::bits;
+use super::history::{self, Log};
+use super::records::{self, Execution, RUNNING, Status, UNANNOUNCED};
+use super::world::{Soon, World};
+use super::{machines, names, parse};
+use crate::lambda::{Invocation, Invoked};
+use crate::{ApiError, Aws, Caller, ids};
+
+/// How often events of a running execution are written down.
+const SAVED_EVERY: Duration = Duration::from_secs(1);
+/// An event carries input and output only up to this size together.
+const LARGEST_EVENT: usize = 248 * 1024;
+
+/// Why an execution is stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// The error it is given.
+    pub error: Option<String>,
+    /// The explanation it is given.
+    pub cause: Option<String>,
+}
+
+/// An execution that runs.
+pub struct Running {
+    /// Its events.
+    pub log: Arc<Log>,
+    stop: watch::Sender<Option<Ending>>,
+    ended: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Starts an execution whose record has been written.
+    pub fn launch(aws: &Arc<Aws>, execution: Execution, input: Value) -> Arc<Self> {
+        let running = Arc::new(Self {
+            log: Arc::new(Log::default()),
+            stop: watch::Sender::new(None),
+            ended: watch::Sender::new(false),
+        });
+        announce(aws, &execution);
+        tokio::spawn(supervise(Arc::clone(aws), Arc::clone(&running), execution, input));
+        running
+    }
+
+    /// Asks it to stop; the first who asks says why.
+    pub fn ask(&self, ending: Ending) {
+        self.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            stop.get_or_insert(ending);
+            first
+        });
+    }
+
+    /// Stops it and waits until it has ended.
+    pub async fn stop(&self, ending: Ending) {
+        self.ask(ending);
+        self.ended().await;
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        let mut ended = self.ended.subscribe();
+        // The sender lives in `self`.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+}
+
+/// The world of the local account, in which functions are invoked as a machine's role.
+struct Account {
+    aws: Arc<Aws>,
+    role: String,
+    session: String,
+    ended: AtomicBool,
+}
+
+impl World for Account {
+    fn invoke(&self, invocation: Invocation) -> Soon<'_, Result<Invoked, ApiError>> {
+        Box::pin(async move {
+            if self.ended.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            let (aws, caller) = (
+                Arc::clone(&self.aws),
+                Caller::Role { arn: self.role.clone(), session: self.session.clone() },
+            );
+            // On its own, so that a function goes on to its end when the execution that called it has been stopped.
+            let invoked = tokio::spawn(async move { aws.lambda.invoke(&aws, &caller, invocation).await });
+            invoked.await.unwrap_or_else(|_| {
+                Err(ApiError::new(500, "ServiceException", "The invocation ended without an answer."))
+            })
+        })
+    }
+
+    fn permitted(&self) -> Result<(), String> {
+        if self.aws.iam.assumable(&self.aws, &self.role, machines::PRINCIPAL) {
+            return Ok(());
+        }
+        Err(format!("The role {} is not authorized to be assumed by {}.", self.role, machines::PRINCIPAL))
+    }
+
+    fn sleep(&self, time: Duration) -> Soon<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn chance(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+        let chance = (bits() >> 11) as f64 / (1_u64 << 53) as f64;
+        chance
+    }
+}
+
+/// How the watch over an execution ended.
+enum Outcome {
+    Done(Result<Value, Failure>),
+    Stopped(Ending),
+    TimedOut,
+}
+
+async fn supervise(aws: Arc<Aws>, running: Arc<Running>, mut execution: Execution, input: Value) {
+    let definition = records::definition(&aws.store, &execution.machine, &execution.revision);
+    let world = Arc::new(Account {
+        aws: Arc::clone(&aws),
+        role: definition.role.clone(),
+        session: ids::upper(32),
+        ended: AtomicBool::new(false),
+    });
+    let started = Timestamp::from_millisecond(execution.started).unwrap_or_default();
+    let details =
+        json!({"input": execution.input, "inputDetails": {"truncated": false}, "roleArn": definition.role});
+    let begun =
+        running.log.add(started, 0, "ExecutionStarted", Some(("executionStartedEventDetails", details)));
+    let cursor = Cursor::at(begun.unwrap_or(1));
+
+    let outcome = match parse::machine(&definition.text) {
+        Ok(flow) => {
+            let engine = Arc::new(Engine {
+                world: Arc::clone(&world) as Arc<dyn World>,
+                log: Arc::clone(&running.log),
+                run: Arc::new(about(&aws, &execution, &definition.role, input.clone())),
+                region: aws.settings.region.clone(),
+            });
+            watch_over(&aws, &running, &execution, engine, Arc::new(flow), input, &cursor).await
+        }
+        Err(problems) => Outcome::Done(Err(Failure::runtime(problems.to_string()))),
+    };
+    world.ended.store(true, Ordering::SeqCst);
+
+    let now = Timestamp::now();
+    execution.stopped = Some(now.as_millisecond());
+    let last = cursor.event();
+    match outcome {
+        Outcome::Done(Ok(output)) => {
+            let output = output.to_string();
+            let details = json!({"output": output, "outputDetails": {"truncated": false}});
+            running.log.close(
+                now,
+                last,
+                "ExecutionSucceeded",
+                Some(("executionSucceededEventDetails", details)),
+            );
+            (execution.status, execution.output) = (Status::Succeeded, Some(output));
+        }
+        Outcome::Done(Err(failure)) => {
+            let details = Some(("executionFailedEventDetails", failure.details()));
+            running.log.close(now, last, "ExecutionFailed", details);
+            execution.status = Status::Failed;
+            (execution.error, execution.cause) = (failure.error, failure.cause);
+        }
+        // What comes from outside follows no event.
+        Outcome::Stopped(Ending { error, cause }) => {
+            let failure = Failure { error, cause };
+            let details = Some(("executionAbortedEventDetails", failure.details()));
+            running.log.close(now, 0, "ExecutionAborted", details);
+            execution.status = Status::Aborted;
+            (execution.error, execution.cause) = (failure.error, failure.cause);
+        }
+        Outcome::TimedOut => {
+            let details = Some(("executionTimedOutEventDetails", Failure::bare(TIMEOUT).details()));
+            running.log.close(now, 0, "ExecutionTimedOut", details);
+            execution.status = Status::TimedOut;
+        }
+    }
+    let id = execution.id();
+    let events = running.log.unsaved();
+    aws.store.transaction(|records| {
+        records::put_events(records, &id, events.iter().map(|(number, event)| (*number, event.as_ref())));
+        execution.end(records);
+    });
+    aws.states.running().remove(&id);
+    announce(&aws, &execution);
+    machines::gone(&aws, &execution.machine);
+    running.ended.send_replace(true);
+}
+
+async fn watch_over(
+    aws: &Arc<Aws>,
+    running: &Running,
+    execution: &Execution,
+    engine: Arc<Engine>,
+    flow: Arc<Flow>,
+    input: Value,
+    cursor: &Arc<Cursor>,
+) -> Outcome {
+    let timeout = flow.timeout;
+    let scope = Scope { cursor: Arc::clone(cursor), map: None, nested: false };
+    let mut work: JoinHandle<_> = tokio::spawn(engine.flow(flow, input, scope));
+    let mut stop = running.stop.subscribe();
+    let expired = async {
+        match timeout {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(expired);
+    let mut saving = tokio::time::interval(SAVED_EVERY);
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            stopped = stop.wait_for(Option::is_some) => {
+                break Outcome::Stopped(stopped.map(|ending| ending.clone().unwrap_or_default()).unwrap_or_default());
+            }
+            () = &mut expired => break Outcome::TimedOut,
+            done = &mut work => {
+                return Outcome::Done(done.unwrap_or_else(|_| {
+                    Err(Failure::runtime("The local endpoint failed to execute the state machine: this is its defect."))
+                }));
+            }
+            _ = saving.tick() => save(aws, execution, &running.log),
+        }
+    };
+    work.abort();
+    // Until it has really ended it might still record something.
+    let _ = work.await;
+    outcome
+}
+
+fn save(aws: &Aws, execution: &Execution, log: &Log) {
+    let events = log.unsaved();
+    if !events.is_empty() {
+        aws.store.transaction_soon(|records| {
+            let events = events.iter().map(|(number, event)| (*number, event.as_ref()));
+            records::put_events(records, &execution.id(), events);
+        });
+    }
+}
+
+/// `Execution` and `StateMachine` of the context object.
+fn about(aws: &Aws, execution: &Execution, role: &str, input: Value) -> Value {
+    json!({
+        "Execution": {
+            "Id": names::execution_arn(aws, &execution.machine, &execution.name),
+            "Input": input,
+            "Name": execution.name,
+            "RoleArn": role,
+            "StartTime": iso(Timestamp::from_millisecond(execution.started).unwrap_or_default()),
+            "RedriveCount": 0,
+        },
+        "StateMachine": {"Id": names::machine_arn(aws, &execution.machine), "Name": execution.machine},
+    })
+}
+
+/// Emits an execution's status as the event that EventBridge rules wait for.
+pub fn announce(aws: &Arc<Aws>, execution: &Execution) {
+    let arn = names::execution_arn(aws, &execution.machine, &execution.name);
+    let input_size = execution.input.len();
+    let output_size = execution.output.as_ref().map_or(0, String::len);
+    let (with_output, with_input) = (output_size <= LARGEST_EVENT, input_size + output_size <= LARGEST_EVENT);
+    let output = execution.output.as_ref();
+    aws.events.emit(
+        aws,
+        json!({
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "resources": [arn],
+            "detail": {
+                "executionArn": arn,
+                "stateMachineArn": names::machine_arn(aws, &execution.machine),
+                "name": execution.name,
+                "status": execution.status.name(),
+                "startDate": execution.started,
+                "stopDate": execution.stopped,
+                "input": with_input.then_some(&execution.input),
+                "inputDetails": {"included": with_input},
+                "output": output.filter(|_| with_output),
+                "outputDetails": output.map(|_| json!({"included": with_output})),
+                "error": execution.error,
+                "cause": execution.cause,
+                "stateMachineVersionArn": null,
+                "stateMachineAliasArn": null,
+                "redriveCount": 0,
+                "redriveDate": null,
+                "redriveStatus": "NOT_REDRIVABLE",
+                "redriveStatusReason": null,
+            },
+        }),
+    );
+    aws.store.transaction_soon(|records| records.delete(UNANNOUNCED, &execution.id()));
+}
+
+/// Takes up what an earlier process left: executions that ran with it were aborted by its end.
+pub fn recover(aws: &Arc<Aws>) {
+    let now = Timestamp::now();
+    for (id, ()) in aws.store.list::<()>(RUNNING) {
+        let count = records::count(&aws.store, &id);
+        let failure = Failure {
+            error: None,
+            cause: Some("The local endpoint ended while the execution was running.".to_owned()),
+        };
+        let details = Some(("executionAbortedEventDetails", failure.details()));
+        let event = history::event(now, count as u64 + 1, 0, "ExecutionAborted", details);
+        let machine = aws.store.transaction(|records| {
+            let Some(mut execution) = records.get::<Execution>(records::EXECUTION, &id) else {
+                records.delete(RUNNING, &id);
+                return None;
+            };
+            execution.status = Status::Aborted;
+            execution.stopped = Some(now.as_millisecond());
+            execution.cause = failure.cause;
+            records::put_events(records, &id, [(count + 1, &event)]);
+            execution.end(records);
+            Some(execution.machine)
+        });
+        if let Some(machine) = machine {
+            machines::gone(aws, &machine);
+        }
+    }
+    for (id, ()) in aws.store.list::<()>(UNANNOUNCED) {
+        match aws.store.get::<Execution>(records::EXECUTION, &id) {
+            Some(execution) => announce(aws, &execution),
+            None => aws.store.transaction_soon(|records| records.delete(UNANNOUNCED, &id)),
+        }
+    }
+    records::prune(&aws.store, now);
+}
