@@ -161,7 +161,7 @@ impl Input {
             && read.is_fine("dryRun")
             && let Err(error) = self.payload_plan()
         {
-            read.problem("payload", error.to_string());
+            read.problem("payload", format!("does not fit: {error}"));
         }
 
         let alias_without_effect = self.auto_optimize_alias.is_some() && !self.auto_optimize;

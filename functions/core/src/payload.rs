@@ -15,8 +15,8 @@ pub struct Plan {
 pub enum PlanError {
     /// More payloads than invocations.
     #[error(
-        "{payloads} weighted payloads need at least as many invocations, but there are only {num}: increase \"num\" or give fewer \
-         payloads (a dry run makes a single invocation, so it takes one payload)"
+        "there are {payloads} payloads and only \"num\"={num} invocations: increase \"num\" or give fewer payloads (a dry run makes a \
+         single invocation, so it takes one payload)"
     )]
     TooFew {
         /// How many payloads there are.

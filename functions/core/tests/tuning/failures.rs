@@ -1,0 +1,112 @@
+//! What a failed invocation means.
+
+use tuning::failure::{Outcome, classify};
+use tuning::report::{Report, Status};
+
+fn report(status: Status, used: u32, size: u32) -> Report {
+    Report { status, max_memory_used: Some(used), memory_size: Some(size), ..Report::default() }
+}
+
+fn reason(answer: &str, report: Option<&Report>) -> String {
+    match classify(answer.as_bytes(), report, &[]) {
+        Outcome::TooSmall { reason } => reason,
+        other => panic!("{answer} is {other:?}"),
+    }
+}
+
+#[test]
+fn a_killed_runtime_with_full_memory_ran_out_of_it() {
+    let answer = r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1-2 Error: Runtime exited with error: signal: killed"}"#;
+    let full = report(Status::Error, 128, 128);
+    assert_eq!(
+        reason(answer, Some(&full)),
+        "out of memory: Runtime exited with error: signal: killed (128 of 128 MB used)"
+    );
+    let half_empty = report(Status::Error, 60, 128);
+    assert!(reason(answer, Some(&half_empty)).starts_with("runtime killed: "));
+    assert!(reason(answer, None).starts_with("runtime killed: "));
+}
+
+#[test]
+fn a_runtime_that_exits_is_a_size_too_small() {
+    let answer = r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 1"}"#;
+    assert_eq!(reason(answer, None), "runtime exited: Runtime exited with error: exit status 1");
+    let untyped = r#"{"errorMessage":"RequestId: 1 Process exited before completing request"}"#;
+    assert!(reason(untyped, None).starts_with("runtime exited: "));
+}
+
+#[test]
+fn a_time_out_is_one_in_either_form() {
+    let old = r#"{"errorMessage":"2026-11-24T00:00:00.000Z 1-2 Task timed out after 3.00 seconds"}"#;
+    assert!(reason(old, None).starts_with("timed out after 3.00 seconds"));
+    let new = r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 1 Error: Task timed out after 3.00 seconds"}"#;
+    assert!(reason(new, None).starts_with("timed out after 3.00 seconds"));
+    assert!(reason("{}", Some(&report(Status::Timeout, 10, 128))).starts_with("timed out"));
+}
+
+#[test]
+fn languages_have_their_own_words_for_memory() {
+    for kind in [
+        "java.lang.OutOfMemoryError",
+        "MemoryError",
+        "NoMemoryError",
+        "System.OutOfMemoryException",
+        "Runtime.OutOfMemory",
+    ] {
+        let answer = format!(r#"{{"errorType":"{kind}","errorMessage":"heap"}}"#);
+        assert!(reason(&answer, None).starts_with("out of memory: "), "{kind}");
+    }
+}
+
+#[test]
+fn a_handler_that_raises_is_a_bug() {
+    let answer = br#"{"errorType":"TypeError","errorMessage":"x is undefined","trace":["TypeError: x","  at handler (/var/task/index.js:1:1)"]}"#;
+    let Outcome::Handler(error) = classify(answer, None, &["OtherError".to_owned()]) else { panic!() };
+    assert_eq!((error.error_type.as_str(), error.message.as_str()), ("TypeError", "x is undefined"));
+    assert_eq!(error.trace, ["TypeError: x", "at handler (/var/task/index.js:1:1)"]);
+    let text = error.to_string();
+    assert!(
+        text.contains("\"TypeError\"") && text.contains("x is undefined") && text.contains("index.js:1:1")
+    );
+}
+
+#[test]
+fn a_handler_that_mentions_a_time_out_in_its_own_error_is_still_a_bug() {
+    let answer = br#"{"errorType":"DatabaseError","errorMessage":"Task timed out after 3 seconds"}"#;
+    assert!(matches!(classify(answer, None, &[]), Outcome::Handler(_)));
+    let import =
+        br#"{"errorType":"Runtime.ImportModuleError","errorMessage":"Error: Cannot find module 'index'"}"#;
+    assert!(matches!(classify(import, None, &[]), Outcome::Handler(_)));
+}
+
+#[test]
+fn allowed_exceptions_are_normal_results_whatever_they_are() {
+    let allowed = ["ValidationError".to_owned(), "Sandbox.Timedout".to_owned()];
+    for kind in &allowed {
+        let answer =
+            format!(r#"{{"errorType":"{kind}","errorMessage":"Task timed out after 3.00 seconds"}}"#);
+        assert_eq!(
+            classify(answer.as_bytes(), None, &allowed),
+            Outcome::Allowed { error_type: kind.clone() }
+        );
+    }
+}
+
+#[test]
+fn answers_that_are_no_error_objects_are_told_as_they_are() {
+    for (answer, message) in [("\"plain text\"", "plain text"), ("not json", "not json"), ("", "")] {
+        let Outcome::Handler(error) = classify(answer.as_bytes(), None, &[]) else { panic!("{answer}") };
+        assert_eq!((error.error_type.as_str(), error.message.as_str()), ("Unknown", message));
+    }
+    let exited = Report { error_type: Some("Runtime.ExitError".to_owned()), ..Report::default() };
+    assert!(matches!(classify(b"", Some(&exited), &[]), Outcome::TooSmall { .. }));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_answer_is_judged(answer in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in ".{0,200}") {
+        classify(&answer, None, &[]);
+        classify(text.as_bytes(), Some(&Report::default()), std::slice::from_ref(&text));
+        classify(format!("{{\"errorMessage\":{text:?},\"stackTrace\":{text:?}}}").as_bytes(), None, &[]);
+    }
+}

@@ -1,0 +1,454 @@
+//! The execution input: what is accepted, and what is said about the rest.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tuning::input::{
+    Defaults, Input, LambdaArn, MAX_POWER_VALUES, Problems, power_value, power_values_flag, unknown_fields,
+};
+use tuning::strategy::Strategy as Strategies;
+
+const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:my-function";
+
+fn with(fields: Value) -> Value {
+    let mut input = json!({"lambdaARN": ARN, "num": 10});
+    input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    input
+}
+
+fn parse(fields: Value) -> Result<Input, Problems> {
+    Input::parse(&with(fields), &Defaults::default())
+}
+
+/// The message about the only problem, which must be about `field`.
+fn problem(field: &str, value: Value) -> String {
+    let problems = parse(json!({field: value})).expect_err(&format!("{field}: {value}"));
+    assert_eq!(problems.0.len(), 1, "{problems}");
+    assert_eq!(problems.0[0].field, field);
+    problems.0[0].message.clone()
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let input = parse(json!({})).unwrap();
+    assert_eq!(input.lambda_arn.to_string(), ARN);
+    assert_eq!(input.power_values, [128, 256, 512, 1024, 1536, 3008]);
+    assert_eq!((input.num, input.invocations()), (10, 10));
+    assert_eq!((input.payload, input.payload_s3), (None, None));
+    assert_eq!((input.strategy, input.balanced_weight), (Strategies::Cost, 0.5));
+    assert_eq!((input.discard_top_bottom, input.sleep_between_runs_ms), (0.2, 0));
+    let flags = [
+        input.parallel_invocation,
+        input.auto_optimize,
+        input.dry_run,
+        input.disable_payload_logs,
+        input.include_output_results,
+        input.only_cold_starts,
+    ];
+    assert_eq!(flags, [false; 6]);
+    assert!(input.allowed_exceptions.is_empty() && input.warnings.is_empty());
+    assert_eq!(
+        (input.auto_optimize_alias, input.pre_processor_arn, input.post_processor_arn),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn every_field_is_read() {
+    let input = parse(json!({
+        "powerValues": ["512", 128, 512.0, 10240], "num": "25", "payload": {"a": 1}, "parallelInvocation": true,
+        "strategy": "balanced", "balancedWeight": 0.25, "autoOptimize": true, "autoOptimizeAlias": "prod", "dryRun": false,
+        "preProcessorARN": format!("{ARN}:live"), "postProcessorARN": ARN, "discardTopBottom": 0.1, "sleepBetweenRunsMs": 0,
+        "disablePayloadLogs": true, "includeOutputResults": true, "onlyColdStarts": false, "allowedExceptions": ["A", "B"],
+    }))
+    .unwrap();
+    assert_eq!(input.power_values, [128, 512, 10240]);
+    assert_eq!(input.num, 25);
+    assert_eq!(input.payload, Some(json!({"a": 1})));
+    assert!(
+        input.parallel_invocation
+            && input.auto_optimize
+            && input.disable_payload_logs
+            && input.include_output_results
+    );
+    assert_eq!((input.strategy, input.balanced_weight), (Strategies::Balanced, 0.25));
+    assert_eq!(input.auto_optimize_alias.as_deref(), Some("prod"));
+    assert_eq!(input.pre_processor_arn, Some(format!("{ARN}:live")));
+    assert_eq!(input.post_processor_arn.as_deref(), Some(ARN));
+    assert_eq!(input.discard_top_bottom, 0.1);
+    assert_eq!(input.allowed_exceptions, ["A", "B"]);
+    assert_eq!(input.warnings, []);
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let wrong = json!({
+        "lambdaARN": "my-function", "powerValues": [64, "big", 512], "num": 2, "payloadS3": "bucket/key", "parallelInvocation": "yes",
+        "strategy": "fast", "balancedWeight": "much", "autoOptimize": 1, "autoOptimizeAlias": "deployer-tuning-512", "dryRun": "false",
+        "preProcessorARN": "nobody", "postProcessorARN": 7, "discardTopBottom": [], "sleepBetweenRunsMs": -5,
+        "disablePayloadLogs": {}, "includeOutputResults": "", "onlyColdStarts": [], "allowedExceptions": "ValidationError",
+    });
+    let problems = Input::parse(&wrong, &Defaults::default()).unwrap_err();
+    let fields: Vec<&str> = problems.0.iter().map(|problem| problem.field.as_str()).collect();
+    let written: Vec<&String> = wrong.as_object().unwrap().keys().collect();
+    assert_eq!(fields, written);
+    let text = problems.to_string();
+    assert!(text.starts_with("the input has 18 problems:\n  - lambdaARN \"my-function\" is not"), "{text}");
+    for (field, value) in wrong.as_object().unwrap() {
+        let shown = if let Value::Array(list) = value
+            && let Some(first) = list.first()
+        {
+            first.to_string()
+        } else {
+            value.to_string()
+        };
+        let problem = problems.0.iter().find(|problem| problem.field == *field).unwrap();
+        assert!(problem.message.contains(&shown), "{problem} names {shown}");
+        assert!(problem.message.contains("use "), "{problem} says what would be right");
+    }
+}
+
+#[test]
+fn what_is_required_is_asked_for() {
+    for input in [json!({}), json!({"lambdaARN": null, "num": null})] {
+        let text = Input::parse(&input, &Defaults::default()).unwrap_err().to_string();
+        assert!(text.contains("lambdaARN is missing") && text.contains("num is missing"), "{text}");
+    }
+    for input in [json!(null), json!([]), json!("x"), json!(3)] {
+        let text = Input::parse(&input, &Defaults::default()).unwrap_err().to_string();
+        assert!(text.contains("must be a JSON object"), "{text}");
+    }
+}
+
+#[test]
+fn null_is_as_good_as_nothing() {
+    let nothing: serde_json::Map<String, Value> = tuning::input::FIELDS
+        .iter()
+        .filter(|field| !["lambdaARN", "num"].contains(field))
+        .map(|field| ((*field).to_owned(), Value::Null))
+        .collect();
+    assert_eq!(parse(Value::Object(nothing)).unwrap(), parse(json!({})).unwrap());
+}
+
+#[test]
+fn a_version_or_alias_is_refused_with_the_reason() {
+    assert_eq!(parse(json!({"lambdaARN": format!("{ARN}:$LATEST")})).unwrap().lambda_arn.to_string(), ARN);
+    let alias = problem("lambdaARN", json!(format!("{ARN}:prod")));
+    assert!(alias.contains("names the alias 'prod': tuning changes the memory size of $LATEST"), "{alias}");
+    let version = problem("lambdaARN", json!(format!("{ARN}:7")));
+    assert!(version.contains("names the version '7'"), "{version}");
+}
+
+#[test]
+fn arns_that_are_none_say_why() {
+    for (arn, said) in [
+        ("my-function", "has 7 or 8 parts"),
+        ("arn:aws:lambda:eu-west-1:123456789012:layer:x:1", "'layer'"),
+        ("arn:aws:s3:eu-west-1:123456789012:function:x", "'s3'"),
+        ("arn:aws:lambda::123456789012:function:x", "'' is not a region"),
+        ("arn:aws:lambda:eu-west-1:1234:function:x", "'1234' is not an account id"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:a b", "'a b' is not a function's name"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:", "'' is not a function's name"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:x:", "'' is neither"),
+        ("nra:aws:lambda:eu-west-1:123456789012:function:x", "does not start"),
+    ] {
+        let message = problem("lambdaARN", json!(arn));
+        assert!(
+            message.contains(said)
+                && message.contains("arn:aws:lambda:eu-west-1:123456789012:function:my-function"),
+            "{message}"
+        );
+    }
+    for arn in [
+        "arn:aws-cn:lambda:cn-north-1:123456789012:function:x",
+        "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:x",
+    ] {
+        assert_eq!(LambdaArn::parse(arn).unwrap().to_string(), arn);
+    }
+    assert_eq!(
+        LambdaArn::of_input(&json!({"lambdaARN": format!("{ARN}:prod"), "num": "x"})).unwrap().name,
+        "my-function"
+    );
+    assert_eq!(LambdaArn::of_input(&json!({"lambdaARN": 3})), None);
+}
+
+#[test]
+fn power_values_may_be_a_list_a_range_or_all() {
+    let values = |value: Value| parse(json!({"powerValues": value})).unwrap().power_values;
+    let all = values(json!("ALL"));
+    assert_eq!((all.len(), all[0], all[1], all[45]), (46, 128, 192, 3008));
+    assert_eq!(values(json!([1024, 128, "256", 128])), [128, 256, 1024]);
+    assert_eq!(values(json!([129, 10_239])), [129, 10_239]);
+    assert_eq!(values(json!({"from": 128, "to": 300, "step": 64})), [128, 192, 256]);
+    assert_eq!(values(json!({"from": "128", "to": 256})), [128, 192, 256]);
+    assert_eq!(values(json!({"from": 512, "to": 512, "step": 1})), [512]);
+    let whole = values(json!({"from": 128, "to": 10240, "step": 64}));
+    assert_eq!((whole.len(), whole[158]), (159, 10_240));
+}
+
+#[test]
+fn power_values_that_are_none_say_why() {
+    for (value, said) in [
+        (json!([]), "empty list"),
+        (json!("all of them"), "\"ALL\""),
+        (json!("128,256"), "a list of memory sizes"),
+        (json!(512), "a list of memory sizes"),
+        (json!([127]), "127: use whole numbers of MB from 128 to 10240"),
+        (json!([10_241, 128]), "has 10241:"),
+        (json!([128.5]), "128.5"),
+        (json!([null]), "null"),
+        (json!([1, 2, 3, 4, 5, 6, 7]), "2 more"),
+        (json!({"from": 128, "step": 64}), "without 'to'"),
+        (json!({"from": 1024, "to": 128, "step": 64}), "from 1024 down to 128"),
+        (json!({"from": 128, "to": 256, "step": 0}), "'step' is 0"),
+        (json!({"from": 64, "to": 256, "step": 64}), "'from' is 64"),
+        (json!({"from": 128, "to": 256, "by": 64}), "'by'"),
+        (json!({"from": 128, "to": 10240, "step": 1}), "has 10113 sizes"),
+    ] {
+        let message = problem("powerValues", value.clone());
+        assert!(message.contains(said), "{value}: {message}");
+    }
+    assert_eq!(
+        parse(json!({"powerValues": {"from": 128, "to": 1127, "step": 1}})).unwrap().power_values.len(),
+        MAX_POWER_VALUES
+    );
+}
+
+#[test]
+fn the_stacks_parameter_is_read_by_the_same_rules() {
+    assert_eq!(Defaults::parse("512, 128,256").unwrap().power_values, [128, 256, 512]);
+    assert_eq!(Defaults::parse("ALL").unwrap().power_values.len(), 46);
+    assert!(Defaults::parse("").is_err());
+    assert!(Defaults::parse("128,64").unwrap_err().to_string().contains("\"64\""));
+    let defaults = Defaults { power_values: vec![777] };
+    assert_eq!(Input::parse(&with(json!({})), &defaults).unwrap().power_values, [777]);
+    assert_eq!(power_values_flag("all"), json!("ALL"));
+    assert_eq!(power_values_flag("128:1024:64"), json!({"from": "128", "to": "1024", "step": "64"}));
+    assert_eq!(power_values_flag("128, 512"), json!(["128", "512"]));
+    for flag in ["128:256:64", "128,512", "ALL"] {
+        assert!(parse(json!({"powerValues": power_values_flag(flag)})).is_ok(), "{flag}");
+    }
+    assert_eq!(power_value(&json!("10240")), Ok(10_240));
+    assert!(power_value(&json!(64)).unwrap_err().to_string().starts_with("value is 64"));
+}
+
+#[test]
+fn num_is_a_whole_number_of_five_or_more() {
+    for num in [json!(5), json!("5"), json!(5.0), json!(" 10000 ")] {
+        assert!(parse(json!({"num": num})).is_ok(), "{num}");
+    }
+    for (num, said) in [
+        (json!(4), "too small: use a whole number from 5"),
+        (json!(-1), "too small"),
+        (json!("0"), "too small"),
+        (json!(5.5), "is 5.5: use"),
+        (json!("ten"), "is \"ten\": use"),
+        (json!(1e12), "too large"),
+        (json!(true), "is true"),
+        (json!([10]), "is [10]"),
+    ] {
+        let message = problem("num", num.clone());
+        assert!(message.contains(said), "{num}: {message}");
+    }
+}
+
+#[test]
+fn shares_are_clamped_and_that_is_told() {
+    for (field, given, taken) in [
+        ("discardTopBottom", json!(0.9), 0.4),
+        ("discardTopBottom", json!(-1), 0.0),
+        ("discardTopBottom", json!("0.3"), 0.3),
+        ("balancedWeight", json!(7), 1.0),
+        ("balancedWeight", json!(-0.1), 0.0),
+    ] {
+        let input = parse(json!({field: given, "strategy": "balanced"})).unwrap();
+        let value = if field == "balancedWeight" { input.balanced_weight } else { input.discard_top_bottom };
+        assert_eq!(value, taken, "{field}: {given}");
+        assert_eq!(input.warnings.len(), usize::from(given != json!("0.3")), "{:?}", input.warnings);
+    }
+    for value in [json!("NaN"), json!("inf"), json!("a"), json!(true)] {
+        problem("balancedWeight", value);
+    }
+}
+
+#[test]
+fn cold_starts_are_not_trimmed() {
+    let input = parse(json!({"onlyColdStarts": true, "discardTopBottom": 0.3})).unwrap();
+    assert_eq!(input.discard_top_bottom, 0.0);
+    assert_eq!(input.warnings[0].field, "discardTopBottom");
+    assert_eq!(parse(json!({"onlyColdStarts": true})).unwrap().warnings, []);
+}
+
+#[test]
+fn fields_without_effect_are_warned_about_and_harmless() {
+    for (fields, field) in [
+        (json!({"autoOptimizeAlias": "prod"}), "autoOptimizeAlias"),
+        (json!({"autoOptimizeAlias": "prod", "autoOptimize": false}), "autoOptimizeAlias"),
+        (json!({"balancedWeight": 0.3}), "balancedWeight"),
+        (json!({"sleepBetweenRunsMs": 10, "parallelInvocation": true}), "sleepBetweenRunsMs"),
+        (json!({"payload": 1, "payloadS3": "s3://bucket/key"}), "payload"),
+        (json!({"dryRun": true, "autoOptimize": true}), "autoOptimize"),
+    ] {
+        let warnings = parse(fields.clone()).unwrap().warnings;
+        assert_eq!(
+            warnings.iter().map(|warning| warning.field.as_str()).collect::<Vec<_>>(),
+            [field],
+            "{fields}"
+        );
+    }
+}
+
+#[test]
+fn our_own_alias_names_are_refused() {
+    for name in ["deployer-tuning", "deployer-tuning-128", "deployer-tuning-128-3"] {
+        assert!(problem("autoOptimizeAlias", json!(name)).contains("temporary aliases"), "{name}");
+    }
+    for name in ["deployer-tuningfork", "prod", "my_alias-2", "RAM512"] {
+        assert!(parse(json!({"autoOptimizeAlias": name})).is_ok(), "{name}");
+    }
+    for name in [json!("$LATEST"), json!("12"), json!(""), json!("a b"), json!("x".repeat(129)), json!(7)] {
+        assert!(problem("autoOptimizeAlias", name.clone()).contains("use an alias name"), "{name}");
+    }
+}
+
+#[test]
+fn payloads_in_s3_are_named_by_bucket_and_key() {
+    let input = parse(json!({"payloadS3": "s3://my.bucket-1/a/b c.json", "payload": 1})).unwrap();
+    let object = input.payload_s3.unwrap();
+    assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my.bucket-1", "a/b c.json"));
+    assert_eq!(object.to_string(), "s3://my.bucket-1/a/b c.json");
+    assert_eq!(input.payload, None);
+    for wrong in [
+        "s3://bucket",
+        "s3://bucket/",
+        "s3:///key",
+        "https://bucket/key",
+        "s3://B_ucket/key",
+        "s3://ab/key",
+        "",
+    ] {
+        assert!(problem("payloadS3", json!(wrong)).contains("use s3://bucket/key"), "{wrong}");
+    }
+}
+
+#[test]
+fn weights_that_cannot_be_met_are_a_problem_of_the_input() {
+    let weighted = json!([{"payload": 1, "weight": 1}, {"payload": 2, "weight": 99}]);
+    assert!(problem("payload", weighted.clone()).contains("\"num\" to 100"));
+    assert!(parse(json!({"payload": weighted, "num": 100})).is_ok());
+    assert!(parse(json!({"payload": weighted, "payloadS3": "s3://bucket/key"})).is_ok());
+    let dry = parse(json!({"payload": weighted, "num": 100, "dryRun": true})).unwrap_err();
+    assert!(dry.to_string().contains("a dry run makes a single invocation"), "{dry}");
+    assert_eq!(parse(json!({"dryRun": true})).unwrap().invocations(), 1);
+}
+
+#[test]
+fn no_payload_is_in_any_message() {
+    let secret = json!([{"payload": "hunter2", "weight": 0}, {"payload": "hunter2", "weight": 1}]);
+    let problems = parse(json!({"payload": secret, "num": 3, "disablePayloadLogs": true})).unwrap_err();
+    assert!(!problems.to_string().contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn long_values_are_cut() {
+    let message = problem("strategy", json!("x".repeat(5000)));
+    assert!(message.len() < 200, "{message}");
+}
+
+#[test]
+fn unknown_fields_are_found_with_what_was_meant() {
+    let suggestions = |field: &str| {
+        let unknown = unknown_fields(&with(json!({field: 1})));
+        assert_eq!(unknown.len(), 1);
+        assert_eq!(unknown[0].field, field);
+        unknown[0].suggestion.clone()
+    };
+    for (written, meant) in [
+        ("enableParallel", "parallelInvocation"),
+        ("lambdaArn", "lambdaARN"),
+        ("lambda_arn", "lambdaARN"),
+        ("powervalues", "powerValues"),
+        ("powerValue", "powerValues"),
+        ("PayloadS3", "payloadS3"),
+        ("onlyColdStart", "onlyColdStarts"),
+        ("stategy", "strategy"),
+        ("sleepBetweenRuns", "sleepBetweenRunsMs"),
+        ("autoOptimise", "autoOptimize"),
+    ] {
+        assert_eq!(suggestions(written).as_deref(), Some(meant), "{written}");
+    }
+    assert_eq!(suggestions("colour"), None);
+    assert_eq!(unknown_fields(&with(json!({}))), []);
+    assert_eq!(unknown_fields(&json!(3)), []);
+    let text = unknown_fields(&json!({"enableParallel": true}))[0].to_string();
+    assert_eq!(
+        text,
+        "enableParallel is not a field of the input and has no effect: did you mean parallelInvocation?"
+    );
+}
+
+#[test]
+fn an_input_written_as_json_is_the_same_input() {
+    for fields in [
+        json!({}),
+        json!({"payload": {"z": 1, "a": [1, 2]}, "strategy": "speed", "powerValues": "ALL", "num": "7"}),
+        json!({"payloadS3": "s3://bucket/key", "autoOptimize": true, "autoOptimizeAlias": "prod", "onlyColdStarts": true}),
+        json!({"preProcessorARN": ARN, "allowedExceptions": ["A"], "sleepBetweenRunsMs": "20", "discardTopBottom": 3, "dryRun": true}),
+    ] {
+        let mut input = parse(fields).unwrap();
+        let written = input.to_json();
+        assert_eq!(unknown_fields(&written), []);
+        let mut again = Input::parse(&written, &Defaults::default()).unwrap();
+        input.warnings.clear();
+        again.warnings.clear();
+        assert_eq!(again, input);
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (-3i32..20_000).prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        prop::sample::select(vec!["ALL", "5", "128", "cost", "s3://abc/d", ARN, "from", "-0", "1e400"])
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec(
+                (prop::sample::select(vec!["from", "to", "step", "payload", "weight", "x"]), inner),
+                0..4
+            )
+            .prop_map(|fields| fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_input_is_read_or_refused(values in prop::collection::vec((prop::sample::select(tuning::input::FIELDS.to_vec()), any_json()), 0..19)) {
+        let fields: Value = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        for input in [fields.clone(), with(fields)] {
+            match Input::parse(&input, &Defaults::default()) {
+                Ok(parsed) => {
+                    prop_assert!(parsed.num >= 5);
+                    prop_assert!(!parsed.power_values.is_empty() && parsed.power_values.is_sorted());
+                    prop_assert!(parsed.power_values.iter().all(|size| (128..=10_240).contains(size)));
+                    prop_assert!((0.0..=0.4).contains(&parsed.discard_top_bottom));
+                    prop_assert!((0.0..=1.0).contains(&parsed.balanced_weight));
+                    prop_assert!(parsed.payload_plan().is_ok() || parsed.payload_s3.is_some());
+                }
+                Err(problems) => prop_assert!(!problems.0.is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn any_value_at_all_is_read_or_refused(input in any_json()) {
+        let _ = Input::parse(&input, &Defaults::default());
+        let _ = unknown_fields(&input);
+    }
+}

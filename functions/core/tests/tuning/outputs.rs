@@ -1,0 +1,206 @@
+//! What users' programs read.
+
+use serde_json::{Value, json};
+use tuning::input::{Defaults, Input};
+use tuning::output::{AnalyzeError, LinkDetail, Run, Stat, analyze};
+use tuning::pricing::{self, Architecture};
+use tuning::stats::{Measurement, Measurements};
+use tuning::url;
+
+fn input(more: Value) -> Input {
+    let mut input = json!({"lambdaARN": "arn:aws:lambda:eu-west-1:123456789012:function:f", "num": 5});
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Input::parse(&input, &Defaults::default()).unwrap()
+}
+
+fn stat(value: u32, durations: &[f64]) -> Stat {
+    let mut measurements = Measurements::new();
+    for &duration_ms in durations {
+        measurements.push(Measurement {
+            duration_ms,
+            billed_ms: duration_ms.ceil() as u64,
+            cold_start_ms: None,
+        });
+    }
+    Stat::measured(value, &measurements, 0.2, &pricing::lambda("eu-west-1", Architecture::X86_64), 1).unwrap()
+}
+
+fn run(baseline: Option<u32>) -> Run<'static> {
+    Run {
+        architecture: Architecture::X86_64,
+        baseline,
+        publisher_passes: 1,
+        visualization_url: "https://charts.example/",
+        link: LinkDetail::Full,
+    }
+}
+
+#[test]
+fn an_executors_answer_has_the_old_names_first_and_ours_after_them() {
+    let mut measurements = Measurements::new();
+    measurements.push(Measurement { duration_ms: 134.36, billed_ms: 135, cold_start_ms: Some(100.0) });
+    for _ in 0..4 {
+        measurements.push(Measurement { duration_ms: 30.0, billed_ms: 30, cold_start_ms: None });
+    }
+    let price = pricing::lambda("eu-west-1", Architecture::X86_64);
+    let stat = Stat::measured(1024, &measurements, 0.2, &price, 1).unwrap();
+    let value = serde_json::to_value(&stat).unwrap();
+    assert_eq!(
+        value,
+        json!({
+            "value": 1024, "averagePrice": 0.03 * 1.66667e-5, "averageDuration": 30.0, "totalCost": 0.255 * 1.66667e-5,
+            "min": 30.0, "max": 134.36, "p50": 30.0, "p90": 134.36, "p95": 134.36, "p99": 134.36, "stddev": 46.671,
+            "invocations": 5, "coldStarts": 1, "initDuration": 100.0, "errors": 0
+        })
+    );
+    assert_eq!(serde_json::from_value::<Stat>(value).unwrap(), stat);
+}
+
+#[test]
+fn a_skipped_size_says_why_and_what_it_cost() {
+    let price = pricing::lambda("eu-west-1", Architecture::X86_64);
+    let stat = Stat::skipped(128, "out of memory: killed", &Measurements::new(), &price, 1);
+    let value = serde_json::to_value(&stat).unwrap();
+    assert_eq!(value, json!({"value": 128, "skipped": "out of memory: killed"}));
+    assert_eq!(serde_json::from_value::<Stat>(value).unwrap(), stat);
+
+    let mut measurements = Measurements::new();
+    measurements.push(Measurement { duration_ms: 1000.0, billed_ms: 1000, cold_start_ms: None });
+    let costly = Stat::skipped(1024, "killed", &measurements, &price, 2);
+    assert_eq!((costly.total_cost(), costly.passes(), costly.value()), (1.66667e-5, 2, 1024));
+}
+
+#[test]
+fn answers_of_other_programs_are_read() {
+    let stat: Stat =
+        serde_json::from_value(json!({"value": "512", "averagePrice": 1e-7, "averageDuration": 3})).unwrap();
+    assert_eq!((stat.value(), stat.passes(), stat.total_cost()), (512, 1, 0.0));
+    assert!(
+        serde_json::from_value::<Stat>(json!({"value": 64, "averagePrice": 1e-7, "averageDuration": 3}))
+            .is_err()
+    );
+}
+
+#[test]
+fn an_answer_is_small_enough_for_a_thousand_of_them() {
+    let mut measurements = Measurements::new();
+    for n in 0..7 {
+        let duration_ms = 123_456.0 + f64::from(n) / 7.0;
+        measurements.push(Measurement {
+            duration_ms,
+            billed_ms: 123_457 + n as u64,
+            cold_start_ms: Some(1234.567),
+        });
+    }
+    let price = pricing::lambda("eu-west-1", Architecture::Arm64);
+    let stat = Stat::measured(10_240, &measurements, 0.2, &price, 12).unwrap();
+    let size = serde_json::to_string(&stat).unwrap().len();
+    assert!(size <= 400, "{size}");
+}
+
+#[test]
+fn the_output_names_the_winner_and_what_the_run_cost() {
+    let stats = [stat(256, &[100.0; 5]), stat(512, &[49.0; 5]), stat(1024, &[48.0; 5])];
+    let analysis = analyze(&input(json!({})), &stats, &run(Some(256))).unwrap().unwrap();
+    assert_eq!((analysis.power, analysis.duration), (512, 49.0));
+    let value = serde_json::to_value(&analysis).unwrap();
+    assert_eq!(value["stateMachine"]["executionCost"], json!(16.0 * 2.5e-5));
+    assert_eq!(value["prices"]["currency"], "USD");
+    assert_eq!(value["prices"]["perRequest"], json!(0.2 / 1e6));
+    assert_eq!(value["prices"].get("note"), None);
+    assert_eq!(value.get("stats"), None);
+    assert_eq!(value.get("skipped"), None);
+    let lambda: f64 = stats.iter().map(Stat::total_cost).sum();
+    assert_eq!(value["stateMachine"]["lambdaCost"], json!(lambda));
+    assert_eq!(serde_json::from_value::<tuning::output::Analysis>(value).unwrap(), analysis);
+}
+
+#[test]
+fn passes_are_in_the_cost_of_the_execution() {
+    let price = pricing::lambda("eu-west-1", Architecture::X86_64);
+    let mut measurements = Measurements::new();
+    measurements.push(Measurement { duration_ms: 1.0, billed_ms: 1, cold_start_ms: None });
+    let stats = [
+        Stat::measured(128, &measurements, 0.2, &price, 3).unwrap(),
+        Stat::skipped(256, "x", &measurements, &price, 1),
+    ];
+    let analysis =
+        analyze(&input(json!({})), &stats, &Run { publisher_passes: 2, ..run(None) }).unwrap().unwrap();
+    let transitions = 7 + 2 + 2 * 3 + 2 * 2;
+    assert!((analysis.state_machine.execution_cost - f64::from(transitions) * 2.5e-5).abs() < 1e-12);
+}
+
+#[test]
+fn the_baseline_says_what_the_winner_changes() {
+    let stats = [stat(256, &[100.0; 5]), stat(512, &[49.0; 5])];
+    let against = |strategy: &str, before: u32| {
+        let analysis =
+            analyze(&input(json!({"strategy": strategy})), &stats, &run(Some(before))).unwrap().unwrap();
+        analysis.baseline.unwrap()
+    };
+    let baseline = against("speed", 256);
+    assert_eq!((baseline.cheaper_percent, baseline.faster_percent), (Some(2.0), Some(51.0)));
+    assert_eq!(baseline.summary, "2 % cheaper, 51 % faster");
+    assert_eq!(against("cost", 512).summary, "512 MB is what the function has already");
+    let unknown = against("cost", 300);
+    assert_eq!((unknown.cost, unknown.power), (None, 300));
+    assert!(unknown.summary.contains("add it to powerValues"));
+
+    let dearer = [stat(256, &[100.0; 5]), stat(1024, &[50.0; 5])];
+    let analysis = analyze(&input(json!({"strategy": "speed"})), &dearer, &run(Some(256))).unwrap().unwrap();
+    assert_eq!(analysis.baseline.unwrap().summary, "100 % more expensive, 50 % faster");
+}
+
+#[test]
+fn stats_are_in_the_output_when_asked_for_and_skipped_sizes_always() {
+    let price = pricing::lambda("eu-west-1", Architecture::X86_64);
+    let stats = [Stat::skipped(128, "timed out", &Measurements::new(), &price, 1), stat(256, &[100.0; 5])];
+    let analysis =
+        analyze(&input(json!({"includeOutputResults": true})), &stats, &run(None)).unwrap().unwrap();
+    let value = serde_json::to_value(analysis).unwrap();
+    assert_eq!(value["skipped"], json!([{"value": 128, "reason": "timed out"}]));
+    assert_eq!(value["stats"][0]["value"], 256);
+    assert_eq!(value["stats"][0]["averageDuration"], 100.0);
+    assert_eq!(value["stats"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn no_result_is_an_error_that_says_why() {
+    assert_eq!(analyze(&input(json!({})), &[], &run(None)), Err(AnalyzeError::NoResults));
+    let price = pricing::lambda("eu-west-1", Architecture::X86_64);
+    let skipped = [Stat::skipped(128, "out of memory", &Measurements::new(), &price, 1)];
+    let error = analyze(&input(json!({})), &skipped, &run(None)).unwrap_err();
+    assert!(error.to_string().contains("128 MB: out of memory"), "{error}");
+    assert_eq!(analyze(&input(json!({"dryRun": true})), &[], &run(None)), Ok(None));
+}
+
+#[test]
+fn the_link_carries_the_spread_unless_the_page_cannot_read_it() {
+    let stats = [stat(256, &[90.0, 95.0, 100.0, 105.0, 110.0]), stat(512, &[49.0; 5])];
+    let link =
+        |run: &Run<'_>| analyze(&input(json!({})), &stats, run).unwrap().unwrap().state_machine.visualization;
+    let full = link(&run(Some(256)));
+    let decoded = url::decode(full.split_once('#').unwrap().1).unwrap();
+    assert_eq!(decoded[0].extras.current, Some(256));
+    assert_eq!(decoded[0].extras.p50, [100.0, 49.0]);
+    assert_eq!(decoded[0].extras.p95, [110.0, 49.0]);
+
+    let canonical = link(&Run { link: LinkDetail::Canonical, ..run(Some(256)) });
+    assert_eq!(canonical.matches(';').count(), 2);
+    assert!(full.starts_with(&canonical));
+    let old = link(&Run { visualization_url: "https://lambda-power-tuning.show/", ..run(Some(256)) });
+    assert_eq!(old.matches(';').count(), 2);
+}
+
+#[test]
+fn china_pays_in_yuan_and_an_unknown_region_is_told() {
+    let mut input = input(json!({}));
+    input.lambda_arn.region = "cn-north-1".to_owned();
+    let stats = [stat(256, &[100.0; 5])];
+    let analysis = analyze(&input, &stats, &run(None)).unwrap().unwrap();
+    assert!(analysis.state_machine.visualization.starts_with("https://charts.example/?currency=CNY#"));
+    assert_eq!(analysis.prices.unwrap().currency, "CNY");
+    input.lambda_arn.region = "moon-south-1".to_owned();
+    let analysis = analyze(&input, &stats, &run(None)).unwrap().unwrap();
+    assert!(analysis.prices.unwrap().note.unwrap().contains("moon-south-1"));
+}
