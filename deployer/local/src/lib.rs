@@ -90,6 +90,7 @@ impl Aws {
         self.lambda.start(self).await;
         self.states.start(self).await;
         self.cloudformation.start(self).await;
+        self.events.start(self).await;
     }
 
     /// Lets asynchronous work end: stack operations, executions, the events they emitted, then the functions.

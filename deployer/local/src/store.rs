@@ -225,6 +225,15 @@ impl Records<'_> {
         range(&self.table, kind, prefix, after, limit)
     }
 
+    /// The id of the first record of a kind whose id starts with `prefix`.
+    #[must_use]
+    pub fn first_id(&self, kind: &str, prefix: &str) -> Option<String> {
+        let start = format!("{kind}/{prefix}");
+        let (key, _) = self.table.range(start.as_str()..).expect(READABLE).next()?.expect(READABLE);
+        let id = key.value().strip_prefix(kind)?.strip_prefix('/')?;
+        id.starts_with(prefix).then(|| id.to_owned())
+    }
+
     /// Writes a record.
     pub fn put<T: Serialize>(&mut self, kind: &str, id: &str, record: &T) {
         let bytes = serde_json::to_vec(record).expect(PLAIN);
@@ -324,6 +333,8 @@ mod tests {
         assert_eq!(ids(store.list_prefix("object", "a/")), ["a/1", "a/2", "a/3"]);
         assert_eq!(ids(store.range("object", "a/", Some("a/1"), 1)), ["a/2"]);
         assert_eq!(ids(store.range("object", "b/", Some("a/1"), 9)), ["b/1"]);
+        assert_eq!(store.transaction(|r| r.first_id("object", "b")).as_deref(), Some("b/1"));
+        assert_eq!(store.transaction(|r| r.first_id("object", "c")), None);
         store.transaction(|r| r.delete_prefix("object", "a/"));
         assert_eq!(ids(store.list("object")), ["b/1"]);
     }

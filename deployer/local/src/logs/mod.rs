@@ -196,16 +196,19 @@ fn write(
 
     let oldest = group.retention.map_or(i64::MIN, |days| created - days * DAY);
     let within = format!("{id}:");
-    loop {
-        let batches: Vec<(String, Batch)> = records.range(BATCHES, &within, None, 1);
-        let Some((key, batch)) = batches.first() else { break };
+    while let Some(key) = records.first_id(BATCHES, &within) {
+        let starts: i64 = key[within.len()..].get(..15).and_then(|time| time.parse().ok()).unwrap_or(0);
+        if starts >= oldest && stream.bytes <= MOST_STREAM_BYTES {
+            break;
+        }
+        let Some(batch) = records.get::<Batch>(BATCHES, &key) else { break };
         let outlived = batch.events.iter().all(|(time, _)| *time < oldest);
         if !outlived && stream.bytes <= MOST_STREAM_BYTES {
             break;
         }
         stream.bytes = stream.bytes.saturating_sub(batch.bytes());
         group.bytes = group.bytes.saturating_sub(batch.bytes());
-        records.delete(BATCHES, key);
+        records.delete(BATCHES, &key);
     }
     records.put(STREAMS, &id, &stream);
     if group.bytes > MOST_GROUP_BYTES {

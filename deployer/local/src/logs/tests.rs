@@ -147,8 +147,9 @@ async fn a_search_goes_over_streams_in_time_order() {
 #[tokio::test]
 async fn streams_are_ordered_by_name_or_by_their_last_event() {
     let aws = Local::new();
+    let time = now();
     for (stream, at) in [("a", 3), ("b", 1), ("c", 2)] {
-        aws.logs.append(&aws, &Caller::Owner, "/g", stream, &[(now() + at, "x".to_owned())]).unwrap();
+        aws.logs.append(&aws, &Caller::Owner, "/g", stream, &[(time + at, "x".to_owned())]).unwrap();
     }
     let names = async |more: Value| {
         let mut input = json!({"logGroupName": "/g"});

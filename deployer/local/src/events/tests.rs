@@ -1,0 +1,97 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::testing::Local;
+use crate::{ApiError, Aws, Caller, Service};
+
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
+async fn events(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value, ApiError> {
+    aws.call(&Caller::Owner, Service::Events, operation, input).await
+}
+
+async fn rule(aws: &Arc<Aws>) {
+    let input =
+        json!({"Name": "r", "EventPattern": "{\"source\":[\"mine\"]}", "Tags": [{"Key": "a", "Value": "b"}]});
+    events(aws, "PutRule", input).await.unwrap();
+}
+
+#[tokio::test]
+async fn rules_come_back_as_they_were_put() {
+    let aws = Local::new();
+    rule(&aws).await;
+    let described = events(&aws, "DescribeRule", json!({"Name": "r"})).await.unwrap();
+    assert_eq!(described["Arn"], "arn:aws:events:us-east-1:000000000000:rule/r");
+    assert_eq!(described["EventPattern"], "{\"source\":[\"mine\"]}");
+    assert_eq!(described["State"], "ENABLED");
+    events(&aws, "DisableRule", json!({"Name": "r"})).await.unwrap();
+    let listed = events(&aws, "ListRules", json!({"NamePrefix": "r"})).await.unwrap();
+    assert_eq!(listed["Rules"][0]["State"], "DISABLED");
+    events(&aws, "EnableRule", json!({"Name": "r"})).await.unwrap();
+    let tags = events(&aws, "ListTagsForResource", json!({"ResourceARN": described["Arn"]})).await.unwrap();
+    assert_eq!(tags["Tags"], json!([{"Key": "a", "Value": "b"}]));
+    let error = events(&aws, "DescribeRule", json!({"Name": "none"})).await.unwrap_err();
+    assert_eq!(error.code, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_rule_with_targets_is_not_deleted() {
+    let aws = Local::new();
+    rule(&aws).await;
+    let input = json!({"Rule": "r", "Targets": [{"Id": "1", "Arn": FUNCTION}, {"Id": "2", "Arn": "arn:aws:sqs:::q"}]});
+    let put = events(&aws, "PutTargets", input).await.unwrap();
+    assert_eq!((&put["FailedEntryCount"], &put["FailedEntries"][0]["TargetId"]), (&json!(1), &json!("2")));
+    let listed = events(&aws, "ListTargetsByRule", json!({"Rule": "r"})).await.unwrap();
+    assert_eq!(listed["Targets"], json!([{"Id": "1", "Arn": FUNCTION}]));
+    let error = events(&aws, "DeleteRule", json!({"Name": "r"})).await.unwrap_err();
+    assert_eq!(error.message, "Rule can't be deleted since it has targets.");
+    let removed = events(&aws, "RemoveTargets", json!({"Rule": "r", "Ids": ["1", "3"]})).await.unwrap();
+    assert_eq!(removed["FailedEntryCount"], 1);
+    events(&aws, "DeleteRule", json!({"Name": "r"})).await.unwrap();
+    events(&aws, "DeleteRule", json!({"Name": "r"})).await.unwrap();
+    let error =
+        events(&aws, "PutTargets", json!({"Rule": "r", "Targets": [{"Id": "1", "Arn": FUNCTION}]})).await;
+    assert_eq!(error.unwrap_err().code, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn what_is_no_rule_is_refused() {
+    let aws = Local::new();
+    let code = async |input: Value| events(&aws, "PutRule", input).await.unwrap_err().code;
+    assert_eq!(
+        code(json!({"Name": "r", "EventPattern": "{\"source\":\"x\"}"})).await,
+        "InvalidEventPatternException"
+    );
+    assert_eq!(code(json!({"Name": "r", "EventPattern": "{"})).await, "InvalidEventPatternException");
+    assert_eq!(code(json!({"Name": "a b", "EventPattern": "{\"a\":[1]}"})).await, "ValidationException");
+    assert_eq!(code(json!({"Name": "r", "ScheduleExpression": "rate(1 day)"})).await, "ValidationException");
+    let bus = json!({"Name": "r", "EventPattern": "{\"a\":[1]}", "EventBusName": "other"});
+    assert_eq!(code(bus).await, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn put_events_answers_each_entry() {
+    let aws = Local::new();
+    let entry = |source: &str, detail: &str| json!({"Source": source, "DetailType": "t", "Detail": detail});
+    let entries =
+        json!([entry("mine", "{}"), entry("mine", "[]"), entry("aws.states", "{}"), {"Source": "x"}]);
+    let answer = events(&aws, "PutEvents", json!({"Entries": entries})).await.unwrap();
+    assert_eq!(answer["FailedEntryCount"], 3);
+    assert!(answer["Entries"][0]["EventId"].is_string());
+    assert_eq!(answer["Entries"][1]["ErrorCode"], "MalformedDetail");
+    assert_eq!(answer["Entries"][2]["ErrorCode"], "NotAuthorizedForSourceException");
+    assert_eq!(answer["Entries"][3]["ErrorCode"], "InvalidArgument");
+}
+
+#[tokio::test]
+async fn an_event_whose_function_is_gone_is_given_up() {
+    let aws = Local::new();
+    rule(&aws).await;
+    let input = json!({"Rule": "r", "Targets": [{"Id": "1", "Arn": FUNCTION}]});
+    events(&aws, "PutTargets", input).await.unwrap();
+    aws.events.emit(&aws, json!({"source": "mine", "detail-type": "t", "detail": {}}));
+    assert_eq!(aws.store.list::<Value>(super::PENDING).len(), 1, "it is a record until it is delivered");
+    aws.events.stop(&aws).await;
+    assert_eq!(aws.store.list::<Value>(super::PENDING).len(), 0);
+}
