@@ -406,6 +406,9 @@ impl Lambda {
             }
             Ok(())
         })?;
+        if number.is_none() {
+            self.engine.forget(&target.name);
+        }
         self.engine.retire(&target.name, number.map(|n| n.to_string()).as_deref());
         Ok(json!({}))
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ACCOUNT, ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller};
 
 use super::Lambda;
 use super::errors::{conflict, invalid, no_function, not_found, stale_revision};
@@ -125,15 +125,7 @@ pub fn authorize_invoke(
     function: Option<&Function>,
 ) -> Result<(), ApiError> {
     let policy = function.and_then(|f| document(f, target.qualifier.as_deref()));
-    let mut context = Vec::new();
-    if let Caller::Service { source_arn, .. } = caller {
-        context.push(("aws:SourceArn", source_arn.as_str()));
-        context.push((
-            "aws:SourceAccount",
-            source_arn.split(':').nth(4).filter(|a| !a.is_empty()).unwrap_or(ACCOUNT),
-        ));
-    }
-    aws.iam.authorize_with(aws, caller, "lambda:InvokeFunction", &target.arn(aws), &context, policy.as_ref())
+    aws.iam.authorize_with(aws, caller, "lambda:InvokeFunction", &target.arn(aws), &[], policy.as_ref())
 }
 
 impl Lambda {

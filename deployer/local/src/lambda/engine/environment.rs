@@ -2,11 +2,11 @@
 //!
 //! It is owned by the invocation it runs, and by the pool in between, frozen. Dropping it ends everything it started.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +15,8 @@ use nix::unistd::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::Aws;
 
 use super::cpu_share::Limiter;
 use super::journal::{Journal, Stream};
@@ -42,6 +44,24 @@ pub struct Start {
     pub stream: Stream,
     /// When its credentials are too old for another invocation.
     pub expires: Instant,
+    /// The session its credentials belong to.
+    pub session: Session,
+}
+
+/// A role's session, ended with the environment that acts in it.
+pub struct Session {
+    /// Whose session it is.
+    pub aws: Weak<Aws>,
+    /// Its access key.
+    pub access_key_id: String,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(aws) = self.aws.upgrade() {
+            aws.iam.end_session(&self.access_key_id);
+        }
+    }
 }
 
 /// The machinery that environments share.
@@ -116,6 +136,7 @@ pub struct Environment {
     output_closed: bool,
     look_at_memory: Instant,
     _api: RuntimeApi,
+    _session: Session,
     _scratch: tempfile::TempDir,
 }
 
@@ -141,6 +162,12 @@ impl Environment {
                 "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
             ));
         }
+        if !executable_here(&bootstrap).map_err(unable)? {
+            return Err(Failure::new(
+                "Runtime.InvalidEntrypoint",
+                "Error: fork/exec /var/task/bootstrap: exec format error",
+            ));
+        }
         let (sender, calls) = mpsc::channel(8);
         let api = RuntimeApi::listen(sender).await.map_err(unable)?;
         let (reader, writer) = std::io::pipe().map_err(unable)?;
@@ -159,7 +186,6 @@ impl Environment {
             let reason = match e.kind() {
                 ErrorKind::PermissionDenied => "permission denied".to_owned(),
                 ErrorKind::NotFound => "no such file or directory".to_owned(),
-                _ if e.raw_os_error() == Some(nix::libc::ENOEXEC) => "exec format error".to_owned(),
                 _ => e.to_string(),
             };
             Failure::new(
@@ -188,6 +214,7 @@ impl Environment {
             output_closed: false,
             look_at_memory: now,
             _api: api,
+            _session: start.session,
             _scratch: start.scratch,
         })
     }
@@ -417,6 +444,25 @@ impl Drop for Environment {
             self.kill();
         }
     }
+}
+
+/// Whether the kernel would run the file. The C library gives what it would not to a shell, which Lambda does not do: a
+/// binary of another architecture would end in the shell's complaints.
+fn executable_here(path: &Path) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    std::fs::File::open(path)?.take(20).read_to_end(&mut head)?;
+    if head.starts_with(b"#!") {
+        return Ok(true);
+    }
+    let (Some(b"\x7fELF\x02\x01"), Some(machine)) = (head.get(..6), head.get(18..20)) else {
+        return Ok(false);
+    };
+    let (own, emulator) = match u16::from_le_bytes([machine[0], machine[1]]) {
+        62 => (cfg!(target_arch = "x86_64"), "qemu-x86_64"),
+        183 => (cfg!(target_arch = "aarch64"), "qemu-aarch64"),
+        _ => return Ok(false),
+    };
+    Ok(own || Path::new("/proc/sys/fs/binfmt_misc").join(emulator).exists())
 }
 
 /// Reads what is there, waiting for something; `None` at the end.

@@ -32,7 +32,7 @@ use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
 pub use cpu_share::{CpuShares, Description, share_of};
-use environment::{Answer, Environment, Failure, Machinery, Outcome, Start};
+use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
 use journal::{Delivery, Journal, Report, Stream, iso_time};
 use process::Groups;
 use runtime_api::Event;
@@ -258,6 +258,12 @@ impl Engine {
         drop(state);
     }
 
+    /// Drops what is reserved and provisioned for a function that is no more.
+    pub fn forget(&self, function: &str) {
+        self.concurrency.reserve(function, None);
+        self.lock().kept.retain(|key, _| key.function != function);
+    }
+
     /// Ends idle environments of a function, all or those of one version, in whatever state.
     pub fn retire(&self, function: &str, version: Option<&str>) {
         self.retire_where(|key| key.function == function && version.is_none_or(|v| key.version == v));
@@ -391,8 +397,8 @@ impl Engine {
             .map_err(|e| service(e.to_string()))??;
         let scratch =
             self.scratch().map_err(|e| service(format!("cannot make a folder for a function: {e}")))?;
-        let now = now_ms();
-        let lasts = u64::try_from(credentials.expiration - now / 1000).unwrap_or_default();
+        let session = Session { aws: Arc::downgrade(aws), access_key_id: credentials.access_key_id.clone() };
+        let lasts = u64::try_from(credentials.expiration - now_ms() / 1000).unwrap_or_default();
         let own = [
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
@@ -430,6 +436,7 @@ impl Engine {
             variables,
             memory_mb: content.memory_size,
             stream,
+            session,
             expires: Instant::now()
                 + Duration::from_secs(lasts.saturating_sub(u64::from(content.timeout) + 60)),
         };

@@ -31,8 +31,11 @@ pub fn resident(pid: i32) -> Option<Resident> {
 /// The members of all process groups, read at most every [`FRESH`] for everybody.
 #[derive(Default)]
 pub struct Groups {
-    read: Mutex<Option<(Instant, HashMap<i32, Vec<i32>>)>>,
+    read: Mutex<Option<(Instant, Members)>>,
 }
+
+/// Processes by group.
+type Members = HashMap<i32, Vec<i32>>;
 
 impl Groups {
     /// The processes of a group besides its leader.
@@ -46,8 +49,8 @@ impl Groups {
     }
 }
 
-fn groups() -> HashMap<i32, Vec<i32>> {
-    let mut groups: HashMap<i32, Vec<i32>> = HashMap::new();
+fn groups() -> Members {
+    let mut groups = Members::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };

@@ -1,0 +1,24 @@
+//! Lambda as a client of the endpoint sees it, with real processes: SPEC.md, section Lambda.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod support;
+
+#[path = "lambda/aliases.rs"]
+mod aliases;
+#[path = "lambda/asynchronous.rs"]
+mod asynchronous;
+#[path = "lambda/concurrency.rs"]
+mod concurrency;
+#[path = "lambda/cpu_share.rs"]
+mod cpu_share;
+#[path = "lambda/failures.rs"]
+mod failures;
+#[path = "lambda/functions.rs"]
+mod functions;
+#[path = "lambda/invocations.rs"]
+mod invocations;
+#[path = "lambda/permissions.rs"]
+mod permissions;
+#[path = "lambda/versions.rs"]
+mod versions;
