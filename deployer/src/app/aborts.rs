@@ -1,5 +1,6 @@
-//! Cleaning up after executions that were stopped or ran out of time: no state of theirs runs any more, so a rule
-//! on EventBridge calls the Cleaner.
+//! Cleaning up after executions that ended without a chance to: stopped, out of time, or failed in a way that no state
+//! can catch (a state too large, an execution history that is full). A rule on EventBridge calls the Cleaner, which does
+//! nothing where the execution has cleaned up after itself.
 
 use constructs::events::{EventPattern, Rule};
 use constructs::lambda::{Function, Permission};
@@ -17,7 +18,7 @@ pub(super) fn add(stack: &mut Stack, machine: &Handle<StateMachine>, cleaner: &H
                 source: "aws.states".to_owned(),
                 detail_type: "Step Functions Execution Status Change".to_owned(),
                 detail: vec![
-                    ("status".to_owned(), vec!["ABORTED".into(), "TIMED_OUT".into()]),
+                    ("status".to_owned(), vec!["ABORTED".into(), "FAILED".into(), "TIMED_OUT".into()]),
                     ("stateMachineArn".to_owned(), vec![machine.arn().as_text()]),
                 ],
             },

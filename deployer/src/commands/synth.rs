@@ -51,14 +51,18 @@ impl fmt::Display for Written {
     }
 }
 
-/// Writes the template. It names its assets as files beside it, so that `aws cloudformation package` and `deploy` take the
-/// folder as it is.
+/// Writes the template. In a folder it names its assets as files beside it, so that `aws cloudformation package` and
+/// `deploy` take the folder as it is; alone it names them as they lie in our bucket.
 ///
 /// # Errors
 /// What stands in the way of building the functions; a folder that cannot be written to.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
     let asset = build::asset(Program::Functions, options.flavour, &context.events).await?;
-    let stack = app::Stack::new(architecture(asset.architecture), &asset.sha256, constructs::Location::Local);
+    let place = match options.out {
+        Some(_) => constructs::Location::Local,
+        None => constructs::Location::Bucket(app::asset_bucket()),
+    };
+    let stack = app::Stack::new(architecture(asset.architecture), &asset.sha256, place);
     let template = stack.synth()?;
     let text = template.to_json();
     let Some(out) = options.out else {

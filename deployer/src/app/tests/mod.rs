@@ -184,7 +184,7 @@ fn aborted_executions_are_cleaned_up_after() {
             "source": ["aws.states"],
             "detail-type": ["Step Functions Execution Status Change"],
             "detail": {
-                "status": ["ABORTED", "TIMED_OUT"],
+                "status": ["ABORTED", "FAILED", "TIMED_OUT"],
                 "stateMachineArn": [deployed.outputs["StateMachineARN"]],
             },
         })
