@@ -22,15 +22,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The clients of one sandbox.
 #[derive(Debug, Default)]
 pub struct Clients {
+    given: Option<(String, Credentials)>,
     lambda: PerRegion<aws_sdk_lambda::Client>,
     s3: PerRegion<aws_sdk_s3::Client>,
     states: PerRegion<aws_sdk_sfn::Client>,
 }
 
 impl Clients {
-    /// No client yet: they are built on first use.
+    /// Clients set up from the environment, each on first use.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Clients of one endpoint, whatever the environment says.
+    pub fn of_endpoint(url: impl Into<String>, credentials: Credentials) -> Self {
+        Self { given: Some((url.into(), credentials)), ..Self::default() }
     }
 
     /// The Lambda client of a region.
@@ -38,7 +44,7 @@ impl Clients {
     /// # Errors
     /// When the environment lacks credentials or names an unreadable CA bundle.
     pub fn lambda(&self, region: &str) -> Result<aws_sdk_lambda::Client, Error> {
-        self.lambda.get(region, || Ok(aws_sdk_lambda::Client::new(&config(region, "LAMBDA")?)))
+        self.lambda.get(region, || Ok(aws_sdk_lambda::Client::new(&self.config(region, "LAMBDA")?)))
     }
 
     /// The S3 client of a region.
@@ -47,7 +53,7 @@ impl Clients {
     /// As for [`Clients::lambda`].
     pub fn s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Error> {
         self.s3.get(region, || {
-            let config = config(region, "S3")?;
+            let config = self.config(region, "S3")?;
             // An endpoint named by an address has no host for every bucket.
             let builder =
                 aws_sdk_s3::config::Builder::from(&config).force_path_style(config.endpoint_url().is_some());
@@ -60,7 +66,24 @@ impl Clients {
     /// # Errors
     /// As for [`Clients::lambda`].
     pub fn states(&self, region: &str) -> Result<aws_sdk_sfn::Client, Error> {
-        self.states.get(region, || Ok(aws_sdk_sfn::Client::new(&config(region, "SFN")?)))
+        self.states.get(region, || Ok(aws_sdk_sfn::Client::new(&self.config(region, "SFN")?)))
+    }
+
+    fn config(&self, region: &str, service: &str) -> Result<SdkConfig, Error> {
+        let (endpoint, credentials) = match &self.given {
+            Some((url, credentials)) => (Some(url.clone()), credentials.clone()),
+            None => (endpoint(service), credentials()?),
+        };
+        let mut builder = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .http_client(http_client(endpoint.as_deref())?);
+        builder.set_endpoint_url(endpoint);
+        Ok(builder.build())
     }
 }
 
@@ -84,20 +107,6 @@ impl<T: Clone> PerRegion<T> {
         clients.insert(region.to_owned(), client.clone());
         Ok(client)
     }
-}
-
-fn config(region: &str, service: &str) -> Result<SdkConfig, Error> {
-    let endpoint = endpoint(service);
-    let mut builder = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials()?))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(http_client(endpoint.as_deref())?);
-    builder.set_endpoint_url(endpoint);
-    Ok(builder.build())
 }
 
 /// The endpoint the environment names for a service, if it is not to be AWS's own.
