@@ -17,9 +17,9 @@ pub enum Step {
     Task(Pin<Box<dyn Future<Output = bool> + Send>>),
 }
 
-/// Starts every node after those it depends on have succeeded; gives those that failed, in order. Before each start
-/// `halted` is asked, given those that failed so far: once it says so nothing more is started, and what runs is
-/// waited for.
+/// Starts every node after those it depends on have succeeded; gives those that failed, in order. Before each start and
+/// after each failure `halted` is asked, given those that failed so far: once it says so nothing more is started, and
+/// what runs is waited for.
 pub async fn walk(
     mut graph: Graph,
     mut halted: impl FnMut(&BTreeSet<String>) -> bool,
@@ -61,6 +61,10 @@ pub async fn walk(
                 release(&mut graph, &name);
             } else {
                 failed.insert(name);
+                // What runs learns of it at once, not only when something else could be started.
+                if halted(&failed) {
+                    graph.clear();
+                }
             }
         }
     }

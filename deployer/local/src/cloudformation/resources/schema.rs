@@ -108,6 +108,7 @@ impl Schema {
     pub fn check(&self, logical_id: &str, properties: &Value) -> Result<Value, String> {
         let mut wrong = Vec::new();
         let checked = object("", self.properties, properties, &mut wrong);
+        wrong.sort();
         let list = match wrong.as_slice() {
             [] => return Ok(checked),
             [one] => one.clone(),

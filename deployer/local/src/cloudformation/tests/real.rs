@@ -1,0 +1,1 @@
+//! The real resource types over the real services.
