@@ -180,6 +180,10 @@ impl Lambda {
             "GetFunctionConcurrency" => self.get_concurrency(aws, caller, input),
             "DeleteFunctionConcurrency" => self.delete_concurrency(aws, caller, input),
             "PutProvisionedConcurrencyConfig" => self.put_provisioned(aws, caller, input),
+            // One path and method serve both; the query tells them apart.
+            "GetProvisionedConcurrencyConfig" if input["List"] == "ALL" => {
+                self.list_provisioned(aws, caller, input)
+            }
             "GetProvisionedConcurrencyConfig" => self.get_provisioned(aws, caller, input),
             "DeleteProvisionedConcurrencyConfig" => self.delete_provisioned(aws, caller, input),
             "ListProvisionedConcurrencyConfigs" => self.list_provisioned(aws, caller, input),
@@ -188,6 +192,9 @@ impl Lambda {
             "GetFunctionEventInvokeConfig" => self.get_event_invoke(aws, caller, input),
             "DeleteFunctionEventInvokeConfig" => self.delete_event_invoke(aws, caller, input),
             "ListFunctionEventInvokeConfigs" => self.list_event_invoke(aws, caller, input),
+            "GetFunctionCodeSigningConfig" | "GetFunctionRecursionConfig" | "GetRuntimeManagementConfig" => {
+                self.get_untouched(aws, caller, operation, input)
+            }
             "GetAccountSettings" => self.account_settings(aws, caller),
             "TagResource" => self.tag_resource(aws, caller, input),
             "UntagResource" => self.untag_resource(aws, caller, input),

@@ -1,25 +1,32 @@
 //! The CPU share of a memory size. A noisy machine makes things slower, never faster, so what is asserted closely is that
 //! nothing runs faster than its share; how close it comes is a benchmark's matter.
 
+use std::time::{Duration, Instant};
+
+use local_aws::Caller;
+use local_aws::lambda::Invocation;
 use serde_json::json;
 
-use crate::support::{Local, variables};
+use crate::support::{Local, ROLE, variables};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burn_takes_as_long_as_its_share_makes_it() {
     let local = Local::new().await;
-    let mut before = f64::INFINITY;
-    for (memory, cpu_ms) in [(128, 40_u32), (512, 40), (1769, 40)] {
+    let mut least = Vec::new();
+    for memory in [128_u32, 512, 1769] {
         let name = format!("f{memory}");
         local.function(&name, json!({"MemorySize": memory, "Tags": {}})).await;
         local.invoke(&name, json!({})).await;
-        let run = local.invoke(&name, json!({"mode": "burn", "ms": cpu_ms})).await;
-        let theory = f64::from(cpu_ms * 1769) / f64::from(memory);
-        let measured = run.duration();
-        assert!(measured > theory * 0.85 - 20.0, "{memory} MB: {measured} ms, not {theory}");
-        assert!(measured < before, "{memory} MB: {measured} ms, {before} ms with less");
-        before = measured;
+        let theory = 40.0 * 1769.0 / f64::from(memory);
+        let mut shortest = f64::INFINITY;
+        for _ in 0..3 {
+            let measured = local.invoke(&name, json!({"mode": "burn", "ms": 40})).await.duration();
+            assert!(measured > theory * 0.85 - 20.0, "{memory} MB: {measured} ms, not {theory}");
+            shortest = shortest.min(measured);
+        }
+        least.push(shortest);
     }
+    assert!(least[0] > 2.0 * least[1] && least[0] > 3.0 * least[2], "{least:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,12 +64,32 @@ async fn waiting_for_a_core_is_no_part_of_the_duration() {
     local.function("f", json!({"MemorySize": 10_240, "Tags": {}})).await;
     assert!(f64::from(local.aws.lambda.cpu_share().largest_memory) <= cores * 1769.0);
     let event = json!({"mode": "sleep", "ms": 300});
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let (a, b) = tokio::join!(local.invoke("f", event.clone()), local.invoke("f", event));
     if cores < 11.0 {
         assert!(began.elapsed().as_millis() >= 600, "{:?}", began.elapsed());
     }
     assert!(a.duration() < 550.0 && b.duration() < 550.0, "{} {}", a.duration(), b.duration());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_may_wait_for_one_it_invokes() {
+    let local = Local::new().await;
+    local.grant(&["lambda:InvokeFunction"], "*").await;
+    // Whoever holds all cores would wait for ever for one that waits for a core.
+    local.function("outer", json!({"MemorySize": 10_240, "Tags": {}})).await;
+    local.function("inner", json!({"Tags": {}})).await;
+    let inner = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let session = Caller::Role { arn: ROLE.to_owned(), session: "outer".to_owned() };
+        let invocation = Invocation { function: "inner".to_owned(), ..Invocation::default() };
+        let began = Instant::now();
+        local.aws.lambda.invoke(&local.aws, &session, invocation).await.unwrap();
+        began.elapsed()
+    };
+    let (outer, waited) = tokio::join!(local.invoke("outer", json!({"mode": "sleep", "ms": 3000})), inner);
+    assert_eq!(outer.function_error, None);
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -252,6 +252,44 @@ async fn nothing_a_function_started_outlives_the_endpoint() {
     assert_eq!(local.try_invoke("f", json!({})).await.unwrap_err().code, "ServiceException");
 }
 
+/// Not a test by itself: the endpoint that the next one kills, in a process of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoint_to_be_killed() {
+    let Some(report) = std::env::var_os("REPORT_PIDS_TO") else { return };
+    let local = Local::new().await;
+    local.function("f", json!({})).await;
+    let idle = local.invoke("f", json!({"mode": "who"})).await.result["pid"].clone();
+    let (busy, told) = tokio::join!(local.invoke("f", json!({"mode": "sleep", "ms": 9000})), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        std::fs::write(&report, idle.to_string())
+    });
+    told.unwrap();
+    panic!("nobody killed this process: {busy:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_die_with_an_endpoint_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("pid");
+    let mut endpoint = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "invocations::endpoint_to_be_killed"])
+        .env("REPORT_PIDS_TO", &report)
+        .env("TMPDIR", folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut pid = json!(null);
+    eventually("the function runs", || {
+        pid = std::fs::read(&report).ok().and_then(|p| serde_json::from_slice(&p).ok()).unwrap_or_default();
+        !pid.is_null()
+    })
+    .await;
+    assert!(runs(&pid));
+    endpoint.kill().unwrap();
+    endpoint.wait().unwrap();
+    eventually("the function is gone", || !runs(&pid)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invocation_goes_on_when_nobody_waits_for_it() {
     let local = Local::new().await;

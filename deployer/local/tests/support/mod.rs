@@ -70,7 +70,16 @@ impl Local {
             region: "us-east-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),
         };
-        let aws = Aws::open(settings).unwrap();
+        // A process that another test is starting holds every lock of this one until it runs its own program.
+        let mut opened = Aws::open(settings.clone());
+        for _ in 0..200 {
+            if !matches!(opened, Err(local_aws::store::StoreError::InUse(_))) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            opened = Aws::open(settings.clone());
+        }
+        let aws = opened.unwrap();
         aws.lambda.behave(behaviour);
         aws.start().await;
         let local = Self { aws, folder };

@@ -1,0 +1,15 @@
+//! The endpoint over HTTP, byte by byte: what clients nobody here wrote depend on.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(missing_docs)]
+
+#[path = "front/client.rs"]
+mod client;
+#[path = "front/hostile.rs"]
+mod hostile;
+#[path = "front/lifecycle.rs"]
+mod lifecycle;
+#[path = "front/protocols.rs"]
+mod protocols;
+#[path = "front/s3.rs"]
+mod s3;
