@@ -1,0 +1,83 @@
+//! What a control does: the reader's step, answered with the fragment to go to. The page never changes any other way, so
+//! back, forward and a copied link always show what was seen.
+
+use super::View;
+use super::state::Column;
+
+impl View {
+    /// Carries out `action` on the run numbered `which` with a control's `value`, and gives the new fragment. Actions nobody defined
+    /// change nothing.
+    ///
+    /// # Errors
+    /// What the reader did wrong, in a sentence.
+    pub fn act(&self, action: &str, which: usize, value: &str) -> Result<String, String> {
+        let mut next = self.clone();
+        let count = self.runs.len();
+        let state = &mut next.state;
+        match action {
+            "hide" => state.toggle(value, count),
+            "x" => state.log_x = !state.log_x,
+            "y" => state.log_y = !state.log_y,
+            "weight" => {
+                if let Some(weight) = value.parse().ok().filter(|weight: &f64| (0.0..=1.0).contains(weight)) {
+                    state.weight = weight;
+                }
+            }
+            "sort" => {
+                if let Some(column) = Column::of(value) {
+                    state.descending = state.sort == column && !state.descending;
+                    state.sort = column;
+                }
+            }
+            "run" => state.run = value.parse().ok().filter(|run| *run < count).unwrap_or(0),
+            "rename" if which < count => next.runs[which].name = value.trim().to_owned(),
+            "earlier" if (1..count).contains(&which) => next.swap(which - 1, which),
+            "later" if which + 1 < count => next.swap(which, which + 1),
+            "remove" if which < count && count > 1 => {
+                state.renumber(count, |run| match run {
+                    _ if run == which => None,
+                    _ if run > which => Some(run - 1),
+                    _ => Some(run),
+                });
+                next.runs.remove(which);
+            }
+            "add" => next.add(value)?,
+            _ => {}
+        }
+        next.hash().map_err(|error| error.to_string())
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.state.renumber(self.runs.len(), |run| {
+            Some(if run == a {
+                b
+            } else if run == b {
+                a
+            } else {
+                run
+            })
+        });
+        self.runs.swap(a, b);
+    }
+
+    /// The runs of every link in a pasted text.
+    fn add(&mut self, pasted: &str) -> Result<(), String> {
+        let mut found = false;
+        for (index, word) in pasted.split_whitespace().enumerate() {
+            let (base, hash) = word.split_once('#').unwrap_or(("", word));
+            let query = base.split_once('?').map_or("", |(_, query)| query);
+            let other = View::open(hash, query).map_err(|error| format!("Link {}: {error}", index + 1))?;
+            if !base.is_empty() && other.currency != self.currency {
+                return Err(format!(
+                    "Link {} is in {}, this chart in {}: they cannot share an axis",
+                    index + 1,
+                    other.currency,
+                    self.currency
+                ));
+            }
+            self.runs.extend(other.runs);
+            found = true;
+        }
+        if found { Ok(()) } else { Err("Paste one or more chart links first".to_owned()) }
+    }
+}

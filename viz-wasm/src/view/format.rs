@@ -1,0 +1,68 @@
+//! Numbers as people read them. Exact values are in the CSV and in the table's `data` elements.
+
+use tuning::Currency;
+
+/// A number with four significant digits, at most twelve of them before the point.
+pub fn number(value: f64) -> String {
+    significant(value, 4)
+}
+
+fn significant(value: f64, digits: i32) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-12..1e12).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let exponent = size.log10().floor() as i32;
+    let decimals = (digits - 1 - exponent).clamp(0, 16) as usize;
+    let text = format!("{value:.decimals$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    grouped(text)
+}
+
+/// Thousands apart: 13,683.
+fn grouped(text: &str) -> String {
+    let whole = text.find('.').unwrap_or(text.len());
+    let digits = whole - usize::from(text.starts_with('-'));
+    let mut out = String::with_capacity(text.len() + 4);
+    for (index, c) in text.char_indices() {
+        let left = whole.saturating_sub(index);
+        if index < whole && c.is_ascii_digit() && left % 3 == 0 && left != digits {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Milliseconds, as seconds from one second on.
+pub fn duration(ms: f32) -> String {
+    let ms = f64::from(ms);
+    if ms < 1000.0 { format!("{} ms", number(ms)) } else { format!("{} s", number(ms / 1000.0)) }
+}
+
+/// The cost of one invocation.
+pub fn cost(amount: f32, currency: Currency) -> String {
+    format!("{}{}", currency.symbol(), number(amount.into()))
+}
+
+/// `+31 %`, `−0.4 %`, `±0 %`; a dash for what cannot be said.
+pub fn percent(more: Option<f64>) -> String {
+    match more {
+        None => "–".to_owned(),
+        Some(more) => {
+            let digits = if more.abs() < 10.0 { 2 } else { 3 };
+            let text = significant(more.abs(), digits);
+            let sign = if text == "0" {
+                "±"
+            } else if more < 0.0 {
+                "−"
+            } else {
+                "+"
+            };
+            format!("{sign}{text} %")
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What is to be shown, before any pixel: the runs of a link and the reader's choices about them.
+
+pub mod action;
+pub mod axis;
+pub mod csv;
+pub mod format;
+pub mod html;
+pub mod marks;
+pub mod readout;
+pub mod state;
+
+use crate::view::marks::Marks;
+use crate::view::state::State;
+use std::borrow::Cow;
+use tuning::Currency;
+use tuning::url::{Link, Run, UrlError, decode_link, encode_hash};
+
+/// A fragment that works, for readers who come with an empty or a broken one.
+pub const EXAMPLE: &str = "gAAAAQACAAQABgAIAAwAEA==;AACUQwAAGEMzM5lCAAAcQgAACEIAAAVCAAAEQgAABEI=;o1IkNaNSJDW3iyU1G4cvNY9PQDVuaGE1b9+nNZX64DU=;\
+                          current:128";
+
+/// One link, opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// The runs, each sorted by size and of at least one point.
+    pub runs: Vec<Run>,
+    /// What the reader chose.
+    pub state: State,
+    /// What costs are in.
+    pub currency: Currency,
+    /// Parts of the fragment that mean nothing here; they stay in the link.
+    others: Vec<(String, String)>,
+}
+
+impl View {
+    /// Opens a fragment (with or without `#`) and the query of the page's address (with or without `?`).
+    ///
+    /// # Errors
+    /// [`UrlError`] says which part of which run is wrong.
+    pub fn open(hash: &str, query: &str) -> Result<Self, UrlError> {
+        let link = decode_link(hash)?;
+        let (state, others) = State::read(link.others, link.runs.len());
+        Ok(Self { runs: link.runs, state, currency: currency(query), others })
+    }
+
+    /// The fragment that shows exactly this, without `#`.
+    ///
+    /// # Errors
+    /// None for a view that was opened; an edit can make runs too many.
+    pub fn hash(&self) -> Result<String, UrlError> {
+        let mut others = self.state.parts();
+        others.extend(self.others.iter().cloned());
+        encode_hash(&Link { runs: self.runs.clone(), others })
+    }
+
+    /// What a run is called; `Run 2` when it has no name.
+    pub fn name(&self, run: usize) -> Cow<'_, str> {
+        match self.runs.get(run) {
+            Some(run) if !run.name.trim().is_empty() => Cow::Borrowed(&run.name),
+            _ => Cow::Owned(format!("Run {}", run + 1)),
+        }
+    }
+
+    /// The noted points of a run.
+    pub fn marks(&self, run: usize) -> Marks {
+        Marks::of(&self.runs[run], self.state.weight)
+    }
+
+    /// The run that cards and flags are about.
+    pub fn chosen(&self) -> usize {
+        self.state.run.min(self.runs.len() - 1)
+    }
+
+    /// The runs that are not hidden, with their numbers.
+    pub fn shown(&self) -> impl Iterator<Item = (usize, &Run)> {
+        self.runs.iter().enumerate().filter(|(index, _)| !self.state.run_hidden(*index))
+    }
+
+    /// Every size of the runs shown, ascending, once: where the cross-line can stand.
+    pub fn stops(&self) -> Vec<u32> {
+        let mut sizes: Vec<u32> = self.shown().flat_map(|(_, run)| run.sizes.iter().copied()).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+}
+
+/// The currency in a query; dollars when it says nothing we know.
+fn currency(query: &str) -> Currency {
+    let wanted = query
+        .trim_start_matches('?')
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("currency="))
+        .unwrap_or_default();
+    if wanted.eq_ignore_ascii_case(Currency::Cny.code()) { Currency::Cny } else { Currency::Usd }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

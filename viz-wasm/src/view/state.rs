@@ -1,0 +1,172 @@
+//! The reader's choices, and how they travel in the link: as optional parts, only where they differ from the default.
+
+use std::collections::BTreeSet;
+
+/// What can be taken off the chart besides runs.
+pub const LAYERS: [(&str, &str); 4] =
+    [("time", "Duration"), ("cost", "Cost"), ("spread", "Spread"), ("marks", "Markers")];
+
+/// What the table is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Column {
+    /// As in the link: run by run, by size.
+    #[default]
+    Link,
+    /// By memory size.
+    Size,
+    /// By duration.
+    Time,
+    /// By cost.
+    Cost,
+}
+
+impl Column {
+    const ALL: [Self; 4] = [Self::Link, Self::Size, Self::Time, Self::Cost];
+
+    /// Its word in the link.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Link => "run",
+            Self::Size => "size",
+            Self::Time => "time",
+            Self::Cost => "cost",
+        }
+    }
+
+    /// The column of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|column| column.word() == word)
+    }
+}
+
+/// Choices with their defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Memory on a logarithmic axis.
+    pub log_x: bool,
+    /// Durations and costs on logarithmic axes.
+    pub log_y: bool,
+    /// What the balanced point leans to: 0 is speed, 1 is cost.
+    pub weight: f64,
+    /// Layers and runs (`r0`, `r1`…) that are hidden.
+    pub hidden: BTreeSet<String>,
+    /// What the table is sorted by.
+    pub sort: Column,
+    /// Largest first.
+    pub descending: bool,
+    /// The run that cards and flags are about.
+    pub run: usize,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            log_x: true,
+            log_y: false,
+            weight: 0.5,
+            hidden: BTreeSet::new(),
+            sort: Column::Link,
+            descending: false,
+            run: 0,
+        }
+    }
+}
+
+impl State {
+    /// Takes its parts out of a link's others. Values that make no sense are dropped: a wrong choice is no reason not to draw.
+    pub fn read(parts: Vec<(String, String)>, runs: usize) -> (Self, Vec<(String, String)>) {
+        let mut state = Self::default();
+        let mut others = Vec::new();
+        for (name, value) in parts {
+            match name.as_str() {
+                "x" => state.log_x = value != "linear",
+                "y" => state.log_y = value == "log",
+                "weight" => {
+                    state.weight = value
+                        .parse()
+                        .ok()
+                        .filter(|weight: &f64| (0.0..=1.0).contains(weight))
+                        .unwrap_or(state.weight);
+                }
+                "hide" => {
+                    state.hidden =
+                        value.split(',').filter(|word| known(word, runs)).map(str::to_owned).collect()
+                }
+                "sort" => {
+                    let (word, descending) =
+                        value.strip_prefix('-').map_or((value.as_str(), false), |word| (word, true));
+                    if let Some(column) = Column::of(word) {
+                        (state.sort, state.descending) = (column, descending);
+                    }
+                }
+                "run" => state.run = value.parse().ok().filter(|run| *run < runs).unwrap_or(0),
+                _ => others.push((name, value)),
+            }
+        }
+        (state, others)
+    }
+
+    /// The parts that say what differs from the default.
+    pub fn parts(&self) -> Vec<(String, String)> {
+        let default = Self::default();
+        let mut parts = Vec::new();
+        let mut part = |name: &str, value: String| parts.push((name.to_owned(), value));
+        if self.log_x != default.log_x {
+            part("x", "linear".to_owned());
+        }
+        if self.log_y != default.log_y {
+            part("y", "log".to_owned());
+        }
+        if self.weight != default.weight {
+            part("weight", self.weight.to_string());
+        }
+        if !self.hidden.is_empty() {
+            part("hide", self.hidden.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+        }
+        if (self.sort, self.descending) != (default.sort, default.descending) {
+            part("sort", format!("{}{}", if self.descending { "-" } else { "" }, self.sort.word()));
+        }
+        if self.run != 0 {
+            part("run", self.run.to_string());
+        }
+        parts
+    }
+
+    /// Whether a layer is drawn.
+    pub fn shows(&self, layer: &str) -> bool {
+        !self.hidden.contains(layer)
+    }
+
+    /// Whether a run is hidden.
+    pub fn run_hidden(&self, run: usize) -> bool {
+        !self.hidden.is_empty() && self.hidden.contains(&run_word(run))
+    }
+
+    /// Hides what is shown and shows what is hidden.
+    pub fn toggle(&mut self, word: &str, runs: usize) {
+        if !self.hidden.remove(word) && known(word, runs) {
+            self.hidden.insert(word.to_owned());
+        }
+    }
+
+    /// Follows an edit of the list of runs: `moved(old)` is a run's new number, `None` when it is gone.
+    pub fn renumber(&mut self, runs: usize, moved: impl Fn(usize) -> Option<usize>) {
+        let hidden: Vec<usize> = (0..runs).filter(|&run| self.run_hidden(run)).collect();
+        self.hidden.retain(|word| LAYERS.iter().any(|(layer, _)| layer == word));
+        self.hidden.extend(hidden.into_iter().filter_map(&moved).map(run_word));
+        self.run = moved(self.run).unwrap_or(0);
+    }
+}
+
+/// A run's word in the list of what is hidden.
+pub fn run_word(run: usize) -> String {
+    format!("r{run}")
+}
+
+fn known(word: &str, runs: usize) -> bool {
+    LAYERS.iter().any(|(layer, _)| *layer == word)
+        || word
+            .strip_prefix('r')
+            .and_then(|run| run.parse::<usize>().ok())
+            .is_some_and(|run| run < runs && run_word(run) == word)
+}

@@ -1,0 +1,162 @@
+// The wires between the document and viz.js. What a link means, what is shown and what a control does is decided in
+// Rust: controls carry data-act, and an action's answer is the fragment to go to.
+import init, { Page } from './viz.js';
+
+const root = document.documentElement;
+const $ = id => document.getElementById(id);
+const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
+const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
+let page, stops = [], at = 0, ratio = 1;
+
+const dark = () => !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
+
+function show() {
+  const focused = document.activeElement?.id;
+  page?.free();
+  page = new Page(location.hash, location.search);
+  const ok = page.ok();
+  $('problem').hidden = ok;
+  $('view').hidden = !ok;
+  for (const id of ['problem', 'summary', 'chooser', 'cards', 'table', 'runs']) $(id).innerHTML = page.html(id);
+  $('legend').lastElementChild.innerHTML = page.html('legend');
+  $('weight').value = page.weight();
+  $('balance').textContent = page.balance();
+  // What was focused has been written anew.
+  if (focused && focused !== document.activeElement?.id) $(focused)?.focus({ preventScroll: true });
+  stops = page.stops();
+  stage.ariaValueMin = stops[0] ?? 0;
+  stage.ariaValueMax = stops[stops.length - 1] ?? 0;
+  resize();
+  point(stops.includes(at) ? at : 0);
+}
+
+function resize() {
+  ratio = devicePixelRatio || 1;
+  const { left, top, right, bottom } = stage.getBoundingClientRect();
+  // Edges fall on device pixels, so the canvas has exactly as many as the screen shows of it.
+  const width = Math.round(right * ratio) - Math.round(left * ratio);
+  const height = Math.round(bottom * ratio) - Math.round(top * ratio);
+  for (const canvas of [chart, cursor]) Object.assign(canvas, { width, height });
+  draw();
+}
+
+function draw() {
+  root.dataset.drawn = '';
+  page.draw(chart, ratio, dark());
+  page.cursor(cursor, ratio, dark(), at);
+  root.dataset.drawn = page.ok() ? 'chart' : 'problem';
+}
+
+function point(size) {
+  at = size;
+  page.cursor(cursor, ratio, dark(), at);
+  $('readout').innerHTML = at ? page.readout(at) : '';
+  stage.ariaValueNow = at || stops[0] || 0;
+  stage.ariaValueText = at ? page.spoken(at) : 'no size chosen';
+}
+
+function act(control, push = true) {
+  const { act, run } = control.dataset;
+  let hash;
+  try {
+    hash = '#' + page.act(act, +(run ?? 0), control.value);
+  } catch (reason) {
+    $('refused').textContent = reason;
+    return false;
+  }
+  $('refused').textContent = '';
+  if (hash !== location.hash) {
+    history[push ? 'pushState' : 'replaceState'](null, '', hash);
+    show();
+  }
+  return true;
+}
+
+function save(name, blob) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function listen() {
+  addEventListener('hashchange', show);
+  addEventListener('popstate', show);
+  new ResizeObserver(resize).observe(stage);
+  addEventListener('resize', resize);
+  printing.addEventListener('change', draw);
+  prefersDark.addEventListener('change', draw);
+
+  stage.addEventListener('pointermove', event => point(near(event)));
+  stage.addEventListener('pointerdown', event => point(near(event)));
+  stage.addEventListener('pointerleave', event => event.pointerType === 'mouse' && point(0));
+  stage.addEventListener('keydown', event => {
+    const index = stops.indexOf(at), last = stops.length - 1;
+    const to = { ArrowRight: index + 1, ArrowUp: index + 1, ArrowLeft: index < 0 ? last : index - 1, ArrowDown: index < 0 ? last : index - 1, Home: 0, End: last }[event.key];
+    if (event.key === 'Escape') point(0);
+    if (to === undefined || last < 0) return;
+    event.preventDefault();
+    point(stops[Math.min(last, Math.max(0, to))]);
+  });
+
+  document.addEventListener('click', ({ target }) => {
+    const button = target.closest('button[data-act]');
+    if (button) act(button);
+  });
+  // The slider writes the history once, when it is let go of; on its way it only replaces.
+  let sliding = false;
+  document.addEventListener('input', ({ target }) => {
+    if (target.id === 'weight') sliding = act(target, !sliding);
+  });
+  document.addEventListener('change', ({ target }) => {
+    if (target.id === 'weight') sliding = false;
+    else if (target.dataset.act) act(target);
+  });
+  $('add').addEventListener('submit', event => {
+    event.preventDefault();
+    const links = $('links');
+    if (act({ dataset: { act: 'add' }, value: links.value })) links.value = '';
+  });
+
+  $('theme').addEventListener('click', () => {
+    root.dataset.theme = dark() ? 'light' : 'dark';
+    theme();
+    try { localStorage.theme = root.dataset.theme; } catch { /* storage is switched off: the choice lasts until the page is left */ }
+    draw();
+  });
+  $('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.csv()], { type: 'text/csv' })));
+  $('png').addEventListener('click', () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 2400, height: 1200 });
+    page.draw(canvas, 2, dark());
+    canvas.toBlob(blob => save('power-tuning.png', blob));
+  });
+  $('print').addEventListener('click', () => print());
+  $('copy').addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      $('said').textContent = 'Copied';
+    } catch {
+      $('said').textContent = 'The browser does not allow copying here: copy the address instead';
+    }
+  });
+}
+
+const near = event => page.nearest(chart, ratio, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
+
+function theme() {
+  $('theme').ariaPressed = String(dark());
+}
+
+try { root.dataset.theme = localStorage.theme ?? ''; } catch { /* storage is switched off: the system's preference holds */ }
+if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
+try {
+  await init();
+  theme();
+  show();
+  listen();
+} catch (error) {
+  $('problem').hidden = false;
+  $('problem').textContent = `The page could not start (${error}). It needs a browser with WebAssembly; if it has, reload.`;
+  root.dataset.drawn = 'problem';
+}
