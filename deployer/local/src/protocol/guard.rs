@@ -11,8 +11,16 @@ use http::uri::{Authority, Uri};
 
 use crate::ApiError;
 
-/// Refuses requests for other hosts and from other origins.
+/// The most bytes of all headers together; the server's own limit is about twice that.
+const MOST_HEADER_BYTES: usize = 64 << 10;
+
+/// Refuses requests for other hosts and from other origins, and those with too much in their headers.
 pub fn check(parts: &Parts) -> Result<(), ApiError> {
+    let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > MOST_HEADER_BYTES {
+        let message = format!("the request's headers are larger than {MOST_HEADER_BYTES} bytes");
+        return Err(ApiError::new(431, "RequestHeaderSectionTooLarge", message));
+    }
     let host = host(&parts.headers);
     if !host.as_deref().is_some_and(is_loopback) {
         return Err(refused(

@@ -40,6 +40,8 @@ async fn no_path_leads_out_of_the_state_folder() {
         assert_eq!(local.s3("GET", &path, "").await.error().1, "NoSuchKey", "{key}");
         local.s3("PUT", &path, "mine").await.ok();
         assert_eq!(local.s3("GET", &path, "").await.ok().text(), "mine", "{key}");
+        local.s3("DELETE", &path, "").await.ok();
+        local.s3("PUT", "/bucket/last", "x").await.ok();
     }
     for bucket in ["..", "%2e%2e", "..%2f..", "a%00b"] {
         let reply = local.s3("PUT", &format!("/{bucket}"), "").await;
