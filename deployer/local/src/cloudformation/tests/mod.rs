@@ -44,7 +44,8 @@ impl Cfn {
 
     /// Ends the process as a kill would, at whatever it waits for, and starts another on the same folder.
     pub async fn killed(self) -> Self {
-        for (_, handle) in std::mem::take(&mut *self.aws.cloudformation.handles()) {
+        let running = std::mem::take(&mut *self.aws.cloudformation.handles());
+        for handle in running.into_values() {
             handle.abort();
             let _ = handle.await;
         }
