@@ -22,6 +22,8 @@ pub mod retry;
 pub mod run;
 pub mod task;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod world;
 
 use std::collections::HashMap;

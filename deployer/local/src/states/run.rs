@@ -277,42 +277,45 @@ fn about(aws: &Aws, execution: &Execution, role: &str, input: Value) -> Value {
     })
 }
 
-/// Emits an execution's status as the event that EventBridge rules wait for.
+/// Emits an execution's status for the rules that wait for it.
 pub fn announce(aws: &Arc<Aws>, execution: &Execution) {
-    let arn = names::execution_arn(aws, &execution.machine, &execution.name);
-    let input_size = execution.input.len();
-    let output_size = execution.output.as_ref().map_or(0, String::len);
-    let (with_output, with_input) = (output_size <= LARGEST_EVENT, input_size + output_size <= LARGEST_EVENT);
-    let output = execution.output.as_ref();
-    aws.events.emit(
-        aws,
-        json!({
-            "source": "aws.states",
-            "detail-type": "Step Functions Execution Status Change",
-            "resources": [arn],
-            "detail": {
-                "executionArn": arn,
-                "stateMachineArn": names::machine_arn(aws, &execution.machine),
-                "name": execution.name,
-                "status": execution.status.name(),
-                "startDate": execution.started,
-                "stopDate": execution.stopped,
-                "input": with_input.then_some(&execution.input),
-                "inputDetails": {"included": with_input},
-                "output": output.filter(|_| with_output),
-                "outputDetails": output.map(|_| json!({"included": with_output})),
-                "error": execution.error,
-                "cause": execution.cause,
-                "stateMachineVersionArn": null,
-                "stateMachineAliasArn": null,
-                "redriveCount": 0,
-                "redriveDate": null,
-                "redriveStatus": "NOT_REDRIVABLE",
-                "redriveStatusReason": null,
-            },
-        }),
-    );
+    aws.events.emit(aws, status_change(aws, execution));
     aws.store.transaction_soon(|records| records.delete(UNANNOUNCED, &execution.id()));
+}
+
+/// An execution's status as EventBridge carries it. Times are milliseconds here; too much data is left out.
+#[must_use]
+pub fn status_change(aws: &Aws, execution: &Execution) -> Value {
+    let arn = names::execution_arn(aws, &execution.machine, &execution.name);
+    let output = execution.output.as_ref();
+    let output_size = output.map_or(0, String::len);
+    let with_output = output_size <= LARGEST_EVENT;
+    let with_input = execution.input.len() + output_size <= LARGEST_EVENT;
+    json!({
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "resources": [arn],
+        "detail": {
+            "executionArn": arn,
+            "stateMachineArn": names::machine_arn(aws, &execution.machine),
+            "name": execution.name,
+            "status": execution.status.name(),
+            "startDate": execution.started,
+            "stopDate": execution.stopped,
+            "input": with_input.then_some(&execution.input),
+            "inputDetails": {"included": with_input},
+            "output": output.filter(|_| with_output),
+            "outputDetails": output.map(|_| json!({"included": with_output})),
+            "error": execution.error,
+            "cause": execution.cause,
+            "stateMachineVersionArn": null,
+            "stateMachineAliasArn": null,
+            "redriveCount": 0,
+            "redriveDate": null,
+            "redriveStatus": "NOT_REDRIVABLE",
+            "redriveStatusReason": null,
+        },
+    })
 }
 
 /// Takes up what an earlier process left: executions that ran with it were aborted by its end.
