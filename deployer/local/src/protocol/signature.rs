@@ -1,6 +1,7 @@
 //! Who signs a request, and for which service: both are in the credential scope of Signature Version 4, in the
-//! `Authorization` header or, for presigned requests, in the query. Signatures themselves are not verified: the owner may
-//! use any key, and a session's key is a secret of its own.
+//! `Authorization` header or, for presigned requests, in the query. Version 2, which has no scope, is S3's: boto3 still
+//! presigns so. Signatures themselves are not verified: the owner may use any key, and a session's key is a secret of its
+//! own. That a presigned request ends is.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
@@ -23,13 +24,18 @@ pub fn read(parts: &Parts) -> Result<Signer, ApiError> {
         let field = |f: &str| f.trim().strip_prefix("Credential=").map(str::to_owned);
         fields.split(',').find_map(field).filter(|_| scheme.starts_with("AWS4-"))
     });
-    let in_query = || {
-        let mut query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        query
-            .find(|(name, _)| name.eq_ignore_ascii_case("x-amz-credential"))
-            .map(|(_, value)| value.into_owned())
+    let query: Vec<(String, String)> =
+        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let in_query = |wanted: &str| {
+        query.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, v)| v.as_str())
     };
-    let Some(credential) = in_header.or_else(in_query) else {
+    if is_over(in_query) {
+        return Err(ApiError::new(403, "AccessDenied", "Request has expired"));
+    }
+    if let (None, Some(key)) = (header, in_query("AWSAccessKeyId")) {
+        return Ok(Signer { service: Service::S3, access_key_id: Some(key.to_owned()) });
+    }
+    let Some(credential) = in_header.or_else(|| in_query("x-amz-credential").map(str::to_owned)) else {
         if header.is_some_and(|h| h.starts_with("AWS4-")) {
             return Err(incomplete(header.unwrap_or_default()));
         }
@@ -43,6 +49,19 @@ pub fn read(parts: &Parts) -> Result<Signer, ApiError> {
         return Err(incomplete(&credential));
     };
     Ok(Signer { service: by_name(service)?, access_key_id: Some((*key).to_owned()) })
+}
+
+/// Whether the time of a presigned request has passed.
+fn is_over<'q>(query: impl Fn(&str) -> Option<&'q str>) -> bool {
+    let end = match (query("x-amz-date"), query("x-amz-expires")) {
+        (Some(start), Some(seconds)) => {
+            let start = format!("{}+0000", start.trim_end_matches('Z'));
+            let start = jiff::Timestamp::strptime("%Y%m%dT%H%M%S%z", start).ok();
+            start.and_then(|start| start.as_second().checked_add(seconds.parse().ok()?))
+        }
+        _ => query("AWSAccessKeyId").and_then(|_| query("Expires")).and_then(|end| end.parse().ok()),
+    };
+    end.is_some_and(|end| end < jiff::Timestamp::now().as_second())
 }
 
 fn by_name(name: &str) -> Result<Service, ApiError> {
@@ -123,9 +142,24 @@ mod tests {
                       Signature=abc";
         let expected = Signer { service: Service::States, access_key_id: Some("AKID".to_owned()) };
         assert_eq!(signer("/", &[("authorization", header)]), Ok(expected));
-        let presigned = "/b/k?X-Amz-Credential=AKID%2F20260101%2Fus-east-1%2Fs3%2Faws4_request";
-        let expected = Signer { service: Service::S3, access_key_id: Some("AKID".to_owned()) };
-        assert_eq!(signer(presigned, &[]), Ok(expected));
+        for presigned in [
+            "/b/k?X-Amz-Credential=AKID%2F20260101%2Fus-east-1%2Fs3%2Faws4_request",
+            "/b/k?X-Amz-Credential=AKID/20260101/us-east-1/s3/aws4_request&X-Amz-Date=29990101T000000Z&X-Amz-Expires=9",
+            "/b/k?AWSAccessKeyId=AKID&Signature=x&Expires=99999999999",
+        ] {
+            let expected = Signer { service: Service::S3, access_key_id: Some("AKID".to_owned()) };
+            assert_eq!(signer(presigned, &[]), Ok(expected), "{presigned}");
+        }
+    }
+
+    #[test]
+    fn a_presigned_request_ends() {
+        for presigned in [
+            "/b/k?X-Amz-Credential=AKID/20260101/us-east-1/s3/aws4_request&X-Amz-Date=20200101T000000Z&X-Amz-Expires=9",
+            "/b/k?AWSAccessKeyId=AKID&Signature=x&Expires=1577836800",
+        ] {
+            assert_eq!(signer(presigned, &[]).unwrap_err().message, "Request has expired", "{presigned}");
+        }
     }
 
     #[test]
