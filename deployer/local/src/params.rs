@@ -154,6 +154,8 @@ impl<'a> Params<'a> {
         let pair = |key: &Value, value: &Value| Some((key.as_str()?.to_owned(), value.as_str()?.to_owned()));
         match self.get(name) {
             None => Ok(Vec::new()),
+            // The query protocol's way to send an empty list.
+            Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
             Some(Value::Array(list)) => {
                 let tag = |tag: &Value| {
                     let member = |upper: &str, lower: &str| tag.get(upper).or_else(|| tag.get(lower));
@@ -185,6 +187,7 @@ mod tests {
         assert_eq!(params.flag("yes"), Ok(true));
         assert_eq!(params.flag("no"), Ok(false));
         assert_eq!(params.list("none"), Ok(&[] as &[Value]));
+        assert_eq!(params.tags("none"), Ok(Vec::new()));
     }
 
     #[test]
