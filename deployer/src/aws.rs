@@ -15,6 +15,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use local_aws::{Caller, Service};
+use serde_json::json;
 
 mod error;
 
@@ -138,6 +140,30 @@ impl Aws {
             .force_path_style(self.place.endpoint.is_some())
             .build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// The role of functions that are created on this machine from their code: it may write logs. Made when first needed.
+    ///
+    /// # Errors
+    /// Without the embedded endpoint: on AWS, functions and their roles are the user's own.
+    pub async fn local_function_role(&self) -> anyhow::Result<String> {
+        const NAME: &str = "deployer-local-function";
+        let endpoint = self.endpoint.as_ref().context("only the embedded endpoint has such a role")?.aws();
+        let call = |operation, input| endpoint.call(&Caller::Owner, Service::Iam, operation, input);
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        }]});
+        let role = json!({ "RoleName": NAME, "AssumeRolePolicyDocument": trust.to_string() });
+        match call("CreateRole", role).await {
+            Err(error) if error.code != "EntityAlreadyExists" => {
+                return Err(error).context("creating the function's role");
+            }
+            _ => {}
+        }
+        let policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+        let attached = call("AttachRolePolicy", json!({ "RoleName": NAME, "PolicyArn": policy })).await;
+        attached.context("giving the function's role leave to write logs")?;
+        Ok(format!("arn:aws:iam::{}:role/{NAME}", self.place.account))
     }
 
     /// Ends the embedded endpoint, if there is one: what it was asked to do asynchronously is done first.

@@ -205,7 +205,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
             .handler(handler)
             .timeout(timeout)
             .environment(environment)
-            .role(format!("arn:aws:iam::{}:role/deployer-local-function", aws.place().account))
+            .role(aws.local_function_role().await?)
             .code(FunctionCode::builder().zip_file(zip).build())
             .send()
             .await

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The region of every test.
 pub const REGION: &str = "us-east-1";
@@ -162,7 +162,7 @@ impl World {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
-        Self {
+        let world = Self {
             folder,
             endpoint: Some(endpoint),
             url,
@@ -172,7 +172,29 @@ impl World {
             s3: aws_sdk_s3::Client::from_conf(
                 aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
             ),
+        };
+        world.role().await;
+        world
+    }
+
+    /// The role of the sample functions, which may do nothing.
+    async fn role(&self) {
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        }]});
+        let properties = json!({ "RoleName": "sample", "AssumeRolePolicyDocument": trust });
+        let template = json!({ "Resources": { "role": { "Type": "AWS::IAM::Role", "Properties": properties } } });
+        let create = self.cloudformation.create_stack().stack_name("samples").template_body(template.to_string());
+        create.capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam).send().await.unwrap();
+        for _ in 0..200 {
+            let stacks = self.cloudformation.describe_stacks().stack_name("samples").send().await.unwrap();
+            match stacks.stacks()[0].stack_status().unwrap().as_str() {
+                "CREATE_COMPLETE" => return,
+                "CREATE_IN_PROGRESS" => tokio::time::sleep(std::time::Duration::from_millis(25)).await,
+                other => panic!("the samples' role is in {other}"),
+            }
         }
+        panic!("the samples' role is not there after 5 s");
     }
 
     /// The state folder.
@@ -190,6 +212,33 @@ impl World {
         let mut command = deployer(arguments);
         command.env("AWS_ENDPOINT_URL", &self.url).current_dir(self.folder.path());
         command
+    }
+
+    /// Runs an execution input as it is, past all checks of `tune`, and hands back how the execution ended.
+    pub async fn execute(&self, input: &Value) -> Ended {
+        let machines = self.states.list_state_machines().send().await.unwrap();
+        let machine = machines.state_machines()[0].state_machine_arn().to_owned();
+        let started =
+            self.states.start_execution().state_machine_arn(machine).input(input.to_string()).send().await.unwrap();
+        self.ended(started.execution_arn()).await
+    }
+
+    /// How an execution ended, once it has.
+    pub async fn ended(&self, arn: &str) -> Ended {
+        for _ in 0..1200 {
+            let over = self.states.describe_execution().execution_arn(arn).send().await.unwrap();
+            if over.status().as_str() != "RUNNING" {
+                return Ended {
+                    arn: arn.to_owned(),
+                    status: over.status().as_str().to_owned(),
+                    output: over.output().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default(),
+                    error: over.error().unwrap_or_default().to_owned(),
+                    cause: over.cause().unwrap_or_default().to_owned(),
+                };
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{arn} is still running after two minutes");
     }
 
     /// Runs the program against this world's endpoint.
@@ -279,6 +328,21 @@ pub fn serve(state: &Path) -> (Child, String) {
     let stderr = child.stderr.take().expect("piped");
     std::thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
     (child, line.trim().to_owned())
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its ARN.
+    pub arn: String,
+    /// `SUCCEEDED`, `FAILED`, `ABORTED` or `TIMED_OUT`.
+    pub status: String,
+    /// Its output, when it succeeded.
+    pub output: Value,
+    /// Its error's name, when it failed.
+    pub error: String,
+    /// Its error's cause, when it failed.
+    pub cause: String,
 }
 
 /// A function under test.

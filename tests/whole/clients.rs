@@ -1,0 +1,57 @@
+//! Clients nobody here wrote: the AWS command line and boto3 drive the embedded endpoint.
+
+use serde_json::Value;
+
+use crate::harness::{Said, World, isolated, tool};
+
+#[tokio::test]
+async fn the_aws_command_line_sees_what_was_deployed() {
+    let world = World::new().await;
+    let stacks = world.aws(&["cloudformation", "describe-stacks"]).success().json();
+    let names: Vec<&str> = stacks["Stacks"].as_array().unwrap().iter().map(|s| s["StackName"].as_str().unwrap()).collect();
+    assert!(names.contains(&"deployer-power-tuning"), "{names:?}");
+    assert_eq!(world.aws(&["sts", "get-caller-identity"]).success().json()["Account"], "000000000000");
+    let functions = world.aws(&["lambda", "list-functions"]).success().json();
+    assert_eq!(functions["Functions"].as_array().unwrap().len(), 6, "{functions}");
+    let machines = world.aws(&["stepfunctions", "list-state-machines"]).success().json();
+    assert_eq!(machines["stateMachines"].as_array().unwrap().len(), 1, "{machines}");
+}
+
+const SCRIPT: &str = r#"
+import boto3, json, sys, time
+name = sys.argv[1]
+states, functions = boto3.client("stepfunctions"), boto3.client("lambda")
+machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+execution = states.start_execution(
+    stateMachineArn=machine, input=json.dumps({"lambdaARN": arn, "num": 5, "powerValues": [128, 512]})
+)["executionArn"]
+for _ in range(600):
+    over = states.describe_execution(executionArn=execution)
+    if over["status"] != "RUNNING":
+        break
+    time.sleep(0.1)
+history = states.get_paginator("get_execution_history").paginate(executionArn=execution)
+events = sum(len(page["events"]) for page in history)
+answer = functions.invoke(FunctionName=name, Payload=b'{"hello":1}', LogType="Tail")
+print(json.dumps({
+    "status": over["status"], "output": json.loads(over.get("output", "null")), "events": events,
+    "answer": json.loads(answer["Payload"].read()), "log": answer["LogResult"],
+    "groups": [g["logGroupName"] for g in boto3.client("logs").describe_log_groups()["logGroups"]],
+}))
+"#;
+
+#[tokio::test]
+async fn boto3_starts_an_execution_and_reads_its_output() {
+    let world = World::new().await;
+    world.sample("echo", "echo").await;
+    let mut python = isolated(tool("python"));
+    let said = Said::by(python.env("AWS_ENDPOINT_URL", &world.url).args(["-c", SCRIPT, "echo"])).success();
+    let seen: Value = said.json();
+    assert_eq!(seen["status"], "SUCCEEDED", "{seen}");
+    assert!(seen["output"]["power"].is_number(), "{seen}");
+    assert_eq!(seen["answer"]["hello"], 1, "{seen}");
+    assert!(seen["events"].as_u64().unwrap() > 20 && !seen["log"].as_str().unwrap().is_empty(), "{seen}");
+    let groups = seen["groups"].as_array().unwrap();
+    assert!(groups.iter().any(|group| group.as_str().unwrap().ends_with("-initializer")), "{seen}");
+}

@@ -1,0 +1,64 @@
+//! Deploying on this machine: created, unchanged, updated, gone.
+
+use crate::harness::{Said, World, deployer, tool, up_local};
+
+#[test]
+fn up_is_done_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = up_local(folder.path(), &["--power-values", "128,512,3008"]).success();
+    assert!(first.stdout.contains("was created") && first.stdout.contains("StateMachineARN"), "{}", first.stdout);
+    let second = up_local(folder.path(), &[]).success();
+    assert!(second.stdout.contains("unchanged") || second.stdout.contains("up to date"), "{}", second.stdout);
+}
+
+#[test]
+fn preview_says_whether_something_would_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let preview = |flags: &[&str]| {
+        let mut command = deployer(&["preview", "--local", "--detailed-exitcode", "--state"]);
+        Said::by(command.arg(&state).args(flags).current_dir(folder.path()))
+    };
+    preview(&[]).status(2);
+    up_local(folder.path(), &[]).success();
+    preview(&[]).status(0);
+    preview(&["--log-retention-days", "30"]).status(2);
+    preview(&[]).status(0);
+}
+
+#[tokio::test]
+async fn destroy_leaves_nothing() {
+    let world = World::with(&[]).await;
+    world.deployer(&["destroy", "--yes"]).success();
+    let functions = world.lambda.list_functions().send().await.unwrap();
+    assert!(functions.functions().is_empty(), "{functions:?}");
+    let machines = world.states.list_state_machines().send().await.unwrap();
+    assert!(machines.state_machines().is_empty(), "{machines:?}");
+    let mut objects = 0;
+    for bucket in world.s3.list_buckets().send().await.unwrap().buckets() {
+        objects += world.s3.list_objects_v2().bucket(bucket.name().unwrap()).send().await.unwrap().contents().len();
+    }
+    assert_eq!(objects, 0, "assets that are left");
+    world.deployer(&["destroy", "--yes"]).success();
+}
+
+#[test]
+fn outputs_are_the_stack_s() {
+    let folder = tempfile::tempdir().unwrap();
+    up_local(folder.path(), &["--state-machine-name-prefix", "mine"]).success();
+    let mut command = deployer(&["outputs", "--local", "--json", "--state"]);
+    let outputs = Said::by(command.arg(folder.path().join("state")).current_dir(folder.path())).success();
+    assert!(outputs.stdout.contains("stateMachine:mine-"), "{}", outputs.stdout);
+}
+
+#[test]
+fn cfn_lint_has_nothing_to_say_about_the_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = Said::by(deployer(&["synth", "--local"]).current_dir(folder.path())).success();
+    let again = Said::by(deployer(&["synth", "--local"]).current_dir(folder.path())).success();
+    assert_eq!(template.stdout, again.stdout, "deterministic to the byte");
+    let path = folder.path().join("template.json");
+    std::fs::write(&path, &template.stdout).unwrap();
+    let linted = Said::by(crate::harness::isolated(tool("cfn-lint")).arg(&path)).success();
+    assert_eq!(linted.stdout.trim(), "");
+}
