@@ -151,7 +151,7 @@ function theme() {
 try { root.dataset.theme = localStorage.theme ?? ''; } catch { /* storage is switched off: the system's preference holds */ }
 if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
 try {
-  await init();
+  await init({ module_or_path: 'viz_bg.wasm' });
   theme();
   show();
   listen();

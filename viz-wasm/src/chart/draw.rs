@@ -127,7 +127,7 @@ impl Scene<'_> {
         let plot = self.plot();
         for flag in self.flags() {
             let x = self.column(flag.size);
-            let top = plot.top - self.px(2.0) - flag.row * self.px(16.0);
+            let top = plot.top - self.px(8.0) - flag.row * self.px(16.0);
             let pole = theme.ink.mix(0.45).stroke_width(self.hair());
             area.draw(&PathElement::new([(x, top), (x, plot.bottom)], pole))?;
             let style = self.text(theme.ink, HPos::Center, VPos::Bottom);

@@ -123,7 +123,7 @@ impl<'a> Scene<'a> {
         let (left, right) = self.sides();
         self.flags = flags::flags(self);
         let rows = self.flags.iter().map(|flag| flag.row + 1).max().unwrap_or(0);
-        let top = self.px(30.0) + rows * self.px(16.0);
+        let top = self.px(36.0) + rows * self.px(16.0);
         let bottom = (self.height as i32 - self.px(46.0)).max(top + 1);
         self.plot = Plot { left, top, right, bottom };
     }
@@ -162,4 +162,4 @@ impl<'a> Scene<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,9 +6,13 @@ use super::marks::more;
 use super::readout::COLOURS;
 use super::state::{Column, LAYERS, run_word};
 use super::{EXAMPLE, View};
+use tuning::url::{Extras, Run};
 
 /// Most rows of the table; a browser takes seconds to lay out more. The CSV has all.
 pub const MAX_ROWS: usize = 2_000;
+
+/// One of a run's optional lists.
+type List = fn(&Extras) -> &Vec<f32>;
 
 /// Text as HTML text or as a quoted attribute's value.
 pub fn escape(text: &str) -> String {
@@ -159,8 +163,8 @@ impl View {
     /// The table's head and body.
     pub fn table(&self) -> String {
         let several = self.runs.len() > 1;
-        let extras: Vec<(&str, fn(&tuning::url::Extras) -> &Vec<f32>)> =
-            vec![("Std. dev.", |e| &e.stddev), ("p50", |e| &e.p50), ("p95", |e| &e.p95)];
+        let extras: [(&str, List); 3] =
+            [("Std. dev.", |e| &e.stddev), ("p50", |e| &e.p50), ("p95", |e| &e.p95)];
         let extras: Vec<_> = extras
             .into_iter()
             .filter(|(_, list)| self.runs.iter().any(|run| !list(&run.extras).is_empty()))
@@ -242,8 +246,7 @@ impl View {
 
     /// `(run, point)` of every row, as sorted.
     pub fn rows(&self) -> Vec<(usize, usize)> {
-        let points =
-            |(index, run): (usize, &tuning::url::Run)| (0..run.sizes.len()).map(move |point| (index, point));
+        let points = |(index, run): (usize, &Run)| (0..run.sizes.len()).map(move |point| (index, point));
         let mut rows: Vec<(usize, usize)> = self.shown().flat_map(points).collect();
         let value = |&(run, point): &(usize, usize)| {
             let run = &self.runs[run];

@@ -16,7 +16,12 @@ use tuning::Currency;
 use tuning::url::{Link, Run, UrlError, decode_link, encode_hash};
 
 /// A fragment that works, for readers who come with an empty or a broken one.
-pub const EXAMPLE: &str = "gAAAAQACAAQABgAIAAwAEA==;AACUQwAAGEMzM5lCAAAcQgAACEIAAAVCAAAEQgAABEI=;o1IkNaNSJDW3iyU1G4cvNY9PQDVuaGE1b9+nNZX64DU=;\
+pub const EXAMPLE: &str = "gAAAAQACAAQABgAIAAwAEA==;\
+                          AAAUQzMzmUKamRtCMzObQZqZiUHNzIRBAACEQQAAhEE=;\
+                          GImlNAVaqzQ3Ca40r5atNN7a5jTaiBQ1r3VdNcqjkzU=;\
+                          sd:pHA9QZMYxEACK0dA8KfGP8UgsD/n+6k/w/WoP8P1qD8=;\
+                          p50:XI8PQ6CalEKY7hZCRIuWQdV4hUHl0IBBPQqAQT0KgEE=;\
+                          p95:mpkxQwrXt0JSuDpCcT26QbgepUEpXJ9BZmaeQWZmnkE=;\
                           current:128";
 
 /// One link, opened.

@@ -1,1 +1,333 @@
+use super::axis::Axis;
+use super::marks::more;
+use super::state::{Column, State};
+use super::{EXAMPLE, View, format, html};
+use proptest::prelude::*;
+use tuning::Currency;
+use tuning::url::{Extras, Link, Run, encode_hash};
 
+const TWO: &str = "gAEAAgAEAAYACA==;Go9qRqDLVUbymEpGgC0jRn/iMkY=;41bGOHAK8Th8bWQ5mvyJObyvyTk=;gAEAAgAEAAYACA==;0+hrRh7TR0YDoxBG/mQCRjclCkY=;\
+                   sX2hOBZhtji8AgQ5ZIcyOV8vfDk=;JS%20x86;JS%20ARM64";
+
+pub(crate) fn run(name: &str, points: &[(u32, f32, f32)]) -> Run {
+    Run {
+        name: name.to_owned(),
+        sizes: points.iter().map(|p| p.0).collect(),
+        times: points.iter().map(|p| p.1).collect(),
+        costs: points.iter().map(|p| p.2).collect(),
+        extras: Extras::default(),
+    }
+}
+
+pub(crate) fn view(runs: Vec<Run>) -> View {
+    let hash = encode_hash(&Link { runs, others: Vec::new() }).unwrap();
+    View::open(&hash, "").unwrap()
+}
+
+fn two() -> View {
+    View::open(TWO, "").unwrap()
+}
+
+/// The view after an action that must be accepted.
+fn after(view: &View, action: &str, which: usize, value: &str) -> View {
+    View::open(&view.act(action, which, value).unwrap(), "").unwrap()
+}
+
+#[test]
+fn the_example_opens_and_shows_what_a_link_can_hold() {
+    let view = View::open(EXAMPLE, "").unwrap();
+    let extras = &view.runs[0].extras;
+    assert_eq!(extras.current, Some(128));
+    assert!(!extras.stddev.is_empty() && !extras.p50.is_empty() && !extras.p95.is_empty());
+    assert_eq!(view.hash().unwrap(), EXAMPLE);
+}
+
+#[test]
+fn marks_are_the_strategies_choices() {
+    let view = two();
+    let marks = view.marks(1);
+    let sizes = &view.runs[1].sizes;
+    assert_eq!((sizes[marks.cheapest], sizes[marks.fastest], sizes[marks.balanced]), (384, 1536, 1024));
+    assert_eq!((sizes[marks.dearest], sizes[marks.slowest]), (2048, 384));
+    assert_eq!(sizes[after(&view, "weight", 0, "0").marks(1).balanced], 1536);
+    assert_eq!(sizes[after(&view, "weight", 0, "1").marks(1).balanced], 384);
+}
+
+#[test]
+fn differences_are_in_per_cent_of_the_better() {
+    assert_eq!(more(150.0, 100.0), Some(50.0));
+    assert_eq!(more(0.0, 0.0), Some(0.0));
+    assert_eq!(more(1.0, 0.0), None);
+    assert_eq!(format::percent(Some(50.0)), "+50 %");
+    assert_eq!(format::percent(Some(-18.57)), "−18.6 %");
+    assert_eq!(format::percent(Some(0.0)), "±0 %");
+    assert_eq!(format::percent(None), "–");
+}
+
+#[test]
+fn numbers_keep_four_digits() {
+    let cases = [
+        (0.0, "0"),
+        (2.90671, "2.907"),
+        (13_682.9, "13,683"),
+        (1_000_000.0, "1,000,000"),
+        (100.0, "100"),
+        (0.000_000_208_3, "0.0000002083"),
+        (3.4e38, "3.400e38"),
+        (1e-30, "1.000e-30"),
+    ];
+    for (value, text) in cases {
+        assert_eq!(format::number(value), text);
+    }
+    assert_eq!(format::duration(999.0), "999 ms");
+    assert_eq!(format::duration(13_682.906), "13.68 s");
+    assert_eq!(format::cost(0.000_094_575_6, Currency::Cny), "¥0.00009458");
+}
+
+#[test]
+fn choices_travel_in_the_link_and_back() {
+    let mut view = two();
+    for (action, value) in [
+        ("x", ""),
+        ("y", ""),
+        ("weight", "0.25"),
+        ("hide", "cost"),
+        ("hide", "r1"),
+        ("sort", "time"),
+        ("sort", "time"),
+        ("run", "1"),
+    ] {
+        view = after(&view, action, 0, value);
+    }
+    let state = &view.state;
+    assert!(
+        !state.log_x && state.log_y && !state.shows("cost") && state.run_hidden(1) && !state.run_hidden(0)
+    );
+    assert_eq!((state.weight, state.sort, state.descending, state.run), (0.25, Column::Time, true, 1));
+    assert_eq!(view.stops(), view.runs[0].sizes);
+
+    for (action, value) in [
+        ("x", ""),
+        ("y", ""),
+        ("weight", "0.5"),
+        ("hide", "cost"),
+        ("hide", "r1"),
+        ("sort", "run"),
+        ("run", "0"),
+    ] {
+        view = after(&view, action, 0, value);
+    }
+    assert_eq!(view.hash().unwrap(), TWO, "defaults leave nothing behind");
+}
+
+#[test]
+fn senseless_choices_are_dropped_and_strange_parts_kept() {
+    let view =
+        View::open(&format!("{TWO};weight:7;hide:r9,moon,r01;sort:colour;run:12;future:a%3Bb"), "").unwrap();
+    assert_eq!(view.state, State::default());
+    assert!(view.hash().unwrap().ends_with(";future:a%3Bb"));
+    assert_eq!(after(&view, "explode", 99, "x"), view);
+}
+
+#[test]
+fn runs_are_added_renamed_moved_and_removed() {
+    let base = View::open(EXAMPLE, "").unwrap();
+    let view = after(&base, "add", 0, &format!("https://example.com/page/?x=1#{TWO}\n {TWO}"));
+    assert_eq!(view.runs.len(), 5);
+    let view = after(&view, "hide", 0, "r4");
+    let view = after(&view, "run", 0, "4");
+    let view = after(&view, "rename", 4, " last ");
+    let view = after(&view, "earlier", 4, "");
+    assert_eq!((view.name(3).as_ref(), view.chosen()), ("last", 3));
+    assert!(view.state.run_hidden(3) && !view.state.run_hidden(4));
+    let view = after(&view, "remove", 0, "");
+    assert_eq!((view.name(2).as_ref(), view.runs.len(), view.chosen()), ("last", 4, 2));
+    assert!(view.state.run_hidden(2));
+    let view = after(&view, "later", 2, "");
+    assert_eq!(view.name(3), "last");
+    assert_eq!(view.name(0), "JS x86");
+    assert_eq!(base.name(0), "Run 1");
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_in_words() {
+    let view = two();
+    assert!(view.act("add", 0, "  ").unwrap_err().contains("Paste"));
+    assert!(view.act("add", 0, &format!("{TWO} https://e.com/#AAA")).unwrap_err().starts_with("Link 2: "));
+    let yuan = view.act("add", 0, &format!("https://e.com/?currency=CNY#{TWO}")).unwrap_err();
+    assert!(yuan.contains("CNY") && yuan.contains("USD"), "{yuan}");
+    let many = vec![TWO; 60].join(" ");
+    assert!(view.act("add", 0, &many).unwrap_err().contains("at most 100"));
+}
+
+#[test]
+fn the_query_says_the_currency() {
+    for (query, currency) in [
+        ("", Currency::Usd),
+        ("?currency=CNY", Currency::Cny),
+        ("a=b&currency=cny", Currency::Cny),
+        ("?currency=XXX", Currency::Usd),
+    ] {
+        assert_eq!(View::open(TWO, query).unwrap().currency, currency, "{query}");
+    }
+    assert!(View::open(TWO, "?currency=CNY").unwrap().cards().contains('¥'));
+}
+
+#[test]
+fn names_stay_text() {
+    let evil = "<img src=x onerror=\"alert('1')\">&\u{202e}";
+    let view = view(vec![run(evil, &[(128, 1.0, 1.0)]), run("", &[(128, 2.0, 1.0)])]);
+    for html in [
+        view.legend(),
+        view.cards(),
+        view.table(),
+        view.list(),
+        view.chooser(),
+        view.summary(),
+        view.readout(128),
+    ] {
+        assert!(!html.contains("<img") && !html.contains("\"alert") && !html.contains("('1')"), "{html}");
+    }
+    assert!(
+        view.table()
+            .contains("<bdi>&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;\u{202e}</bdi>")
+    );
+    assert!(html::problem("<b>").contains("&lt;b&gt;"));
+}
+
+#[test]
+fn the_csv_has_every_value_and_no_formulas() {
+    let mut first = run("=HYPERLINK(\"x\")", &[(128, 2.0, 0.5), (256, 1.0, 0.25)]);
+    first.extras.p95 = vec![3.5, 1.5];
+    let csv = view(vec![first]).csv();
+    let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+    assert_eq!(
+        lines,
+        [
+            "run,memory_mb,duration_ms,cost_usd,slower_than_fastest_percent,dearer_than_cheapest_percent,stddev_ms,p50_ms,p95_ms",
+            "\"'=HYPERLINK(\"\"x\"\")\",128,2,0.5,100.000,100.000,,,3.5",
+            "\"'=HYPERLINK(\"\"x\"\")\",256,1,0.25,0.000,0.000,,,1.5",
+        ]
+    );
+}
+
+#[test]
+fn the_table_is_sorted_and_bounded() {
+    let view = two();
+    let by_cost = after(&view, "sort", 0, "cost");
+    let costs: Vec<f32> = by_cost.rows().iter().map(|&(run, point)| by_cost.runs[run].costs[point]).collect();
+    assert!(costs.is_sorted());
+    let rows: Vec<_> = after(&by_cost, "sort", 0, "cost").rows();
+    assert_eq!(rows[0], (0, 4));
+    assert!(by_cost.table().contains("aria-sort=\"ascending\"><button id=\"sort-cost\""));
+
+    let long: Vec<_> = (1..=10_000).map(|size| (size, 1.0, 1.0)).collect();
+    let table = super::tests::view(vec![run("", &long)]).table();
+    assert_eq!(table.matches("<tr>").count(), html::MAX_ROWS + 1);
+    assert!(table.contains("of 10000 rows"));
+}
+
+#[test]
+fn a_readout_gives_values_differences_and_notes() {
+    let view = View::open(EXAMPLE, "").unwrap();
+    let html = view.readout(128);
+    assert!(html.contains("<data value=\"148\">148 ms</data> <small>(+797 % to fastest)"), "{html}");
+    assert!(html.contains("σ <data") && html.contains("p95 <data"));
+    assert_eq!(view.spoken(128), "128 megabytes, 148 ms, $0.0000003083 (cheapest, current)");
+    assert!(two().readout(384).contains("JS ARM64"));
+    assert_eq!(view.points_at(100), []);
+}
+
+#[test]
+fn a_linear_axis_of_amounts_starts_at_zero_and_holds_all() {
+    let axis = Axis::amounts(&[148.0, 17.0], false);
+    assert_eq!((axis.low, axis.high), (0.0, 150.0));
+    assert_eq!(axis.ticks, [0.0, 50.0, 100.0, 150.0]);
+    assert_eq!(axis.fraction(75.0), 0.5);
+    assert_eq!(axis.pixel(150.0, (400, 100)), 100);
+}
+
+#[test]
+fn a_logarithmic_axis_has_equal_ratios() {
+    let axis = Axis::amounts(&[3.0, 700.0], true);
+    assert_eq!((axis.low, axis.high), (2.0, 1000.0));
+    assert!(
+        (axis.fraction(20.0) - axis.fraction(2.0) - (axis.fraction(200.0) - axis.fraction(20.0))).abs()
+            < 1e-9
+    );
+    let memory = Axis::sizes(&[128, 256, 512], true);
+    assert!((memory.fraction(256.0) - 0.5).abs() < 1e-9);
+    assert_eq!(memory.ticks, [128.0, 256.0, 512.0]);
+}
+
+fn amounts(len: usize) -> impl Strategy<Value = Vec<f32>> {
+    prop::collection::vec(prop_oneof![0f32..1e6, Just(0.0), Just(f32::MAX), Just(f32::MIN_POSITIVE)], len)
+}
+
+prop_compose! {
+    pub(crate) fn any_run()(len in 1usize..12)
+        (sizes in prop::collection::vec(1u32..=10_240, len), times in amounts(len), costs in amounts(len),
+         stddev in prop::option::of(amounts(len)), p95 in prop::option::of(amounts(len)),
+         current in prop::option::of(1u32..=10_240), name in ".{0,12}") -> Run {
+        let (stddev, p95) = (stddev.unwrap_or_default(), p95.unwrap_or_default());
+        Run { name, sizes, times, costs, extras: Extras { stddev, p50: p95.clone(), p95, current } }
+    }
+}
+
+/// Fragments that get past the first checks: parts of real links, cut, repeated and mixed.
+fn hash() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        3 => "[A-Za-z0-9+/=]{0,24}",
+        2 => prop::sample::select(TWO.split(';').collect::<Vec<_>>()).prop_map(str::to_owned),
+        1 => ".{0,8}",
+        1 => "(x|y|weight|hide|sort|run|sd|p50|p95|current)(\\.[0-9])?:.{0,12}",
+    ];
+    prop_oneof![".*", prop::collection::vec(word, 0..14).prop_map(|words| words.join(";"))]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_fragment_panics(hash in hash(), query in ".{0,20}") {
+        match View::open(&hash, &query) {
+            Ok(view) => everything(&view),
+            Err(error) => prop_assert!(html::problem(&error.to_string()).contains("id=\"example\"")),
+        }
+    }
+
+    #[test]
+    fn every_valid_link_is_shown_and_comes_back(runs in prop::collection::vec(any_run(), 1..5), choice in "(x|y|hide|sort|weight):[a-z0-9.,-]{0,9}") {
+        let hash = encode_hash(&Link { runs, others: Vec::new() }).unwrap();
+        let view = View::open(&hash, "").unwrap();
+        prop_assert_eq!(view.hash().unwrap(), hash.as_str());
+        everything(&view);
+        everything(&View::open(&format!("{hash};{choice}"), "").unwrap());
+    }
+
+    #[test]
+    fn axes_keep_every_value_in_order_and_inside(values in amounts(8), log: bool) {
+        let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+        let axis = Axis::amounts(&values, log);
+        prop_assert!(axis.high > axis.low && axis.ticks.is_sorted() && axis.ticks.len() <= 45, "{:?}", axis);
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let places: Vec<f64> = sorted.iter().map(|&value| axis.fraction(value)).collect();
+        prop_assert!(places.is_sorted() && places.iter().all(|place| (0.0..=1.0).contains(place)));
+        if let (false, Some(&most)) = (log, sorted.last()) {
+            prop_assert!(most <= axis.high * (1.0 + 1e-9));
+        }
+    }
+}
+
+/// Calls everything the page calls.
+fn everything(view: &View) {
+    let _ =
+        (view.legend(), view.cards(), view.table(), view.list(), view.chooser(), view.summary(), view.csv());
+    for size in view.stops() {
+        assert!(!view.spoken(size).is_empty() && view.readout(size).contains("<data"));
+    }
+    for ratio in [1.0, 1.5] {
+        crate::chart::tests::draw(view, 320, 240, ratio);
+    }
+}
