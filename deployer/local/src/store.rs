@@ -340,6 +340,24 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.put("record", "a", &1);
+        let half = std::panic::AssertUnwindSafe(|| {
+            store.transaction(|records| {
+                records.put("record", "a", &2);
+                records.put("record", "b", &2);
+                assert!(records.get::<u32>("record", "b").is_none(), "the change fails half-way");
+            });
+        });
+        std::panic::catch_unwind(half).unwrap_err();
+        assert_eq!(store.list::<u32>("record"), [("a".to_owned(), 1)]);
+        store.put("record", "a", &3);
+        assert_eq!(store.get::<u32>("record", "a"), Some(3));
+    }
+
+    #[test]
     fn a_second_opener_is_told_that_it_is_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let _first = Store::open(folder.path()).unwrap();

@@ -292,3 +292,31 @@ async fn assume_role_needs_the_trust_of_the_role() {
     assert_eq!(assume(&caller, "target", 7200).await.unwrap_err().code, "ValidationError");
     assert_eq!(assume(&caller, "target", 1).await.unwrap_err().code, "ValidationError");
 }
+
+#[tokio::test]
+async fn a_managed_policy_has_versions() {
+    let aws = Local::new();
+    let caller = role(&aws, "r", json!([{"Effect": "Allow", "Action": "a:b", "Resource": "*"}])).await;
+    let document = |action: &str| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]});
+    let create =
+        || iam(&aws, "CreatePolicy", json!({"PolicyName": "m", "PolicyDocument": document("s3:GetObject")}));
+    let arn = create().await.unwrap()["Policy"]["Arn"].clone();
+    assert_eq!(create().await.unwrap_err().code, "EntityAlreadyExists");
+    iam(&aws, "AttachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn})).await.unwrap();
+    aws.iam.authorize(&aws, &caller, "s3:GetObject", "arn:aws:s3:::b/k").unwrap();
+    let input = json!({"PolicyArn": arn, "PolicyDocument": document("s3:PutObject"), "SetAsDefault": true});
+    let version = iam(&aws, "CreatePolicyVersion", input).await.unwrap();
+    assert_eq!(version["PolicyVersion"]["VersionId"], "v2");
+    aws.iam.authorize(&aws, &caller, "s3:PutObject", "arn:aws:s3:::b/k").unwrap();
+    aws.iam.authorize(&aws, &caller, "s3:GetObject", "arn:aws:s3:::b/k").unwrap_err();
+    let delete =
+        |version: &str| iam(&aws, "DeletePolicyVersion", json!({"PolicyArn": arn, "VersionId": version}));
+    assert_eq!(delete("v2").await.unwrap_err().code, "DeleteConflict");
+    assert_eq!(delete("2").await.unwrap_err().code, "ValidationError");
+    delete("v1").await.unwrap();
+    let policy = || json!({"PolicyArn": arn});
+    assert_eq!(iam(&aws, "DeletePolicy", policy()).await.unwrap_err().code, "DeleteConflict");
+    iam(&aws, "DetachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn})).await.unwrap();
+    iam(&aws, "DeletePolicy", policy()).await.unwrap();
+    assert_eq!(iam(&aws, "GetPolicy", policy()).await.unwrap_err().code, "NoSuchEntity");
+}

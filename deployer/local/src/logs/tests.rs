@@ -242,3 +242,26 @@ async fn retention_removes_older_events() {
     logs(&aws, "DeleteRetentionPolicy", json!({"logGroupName": "/g"})).await.unwrap();
     assert_eq!(texts().await, json!(["new", "newer"]), "the old one is gone for good");
 }
+
+#[tokio::test]
+async fn a_deleted_stream_is_gone_with_its_events() {
+    let aws = Local::new();
+    aws.logs.append(&aws, &Caller::Owner, "/g", "s", &lines(&["one"])).unwrap();
+    aws.logs.append(&aws, &Caller::Owner, "/g", "s2", &lines(&["two"])).unwrap();
+    let input = json!({"logGroupName": "/g", "logStreamName": "s"});
+    assert_eq!(
+        logs(&aws, "CreateLogStream", input.clone()).await.unwrap_err().code,
+        "ResourceAlreadyExistsException"
+    );
+    logs(&aws, "DeleteLogStream", input.clone()).await.unwrap();
+    assert_eq!(
+        logs(&aws, "GetLogEvents", input.clone()).await.unwrap_err().code,
+        "ResourceNotFoundException"
+    );
+    logs(&aws, "CreateLogStream", input.clone()).await.unwrap();
+    assert_eq!(logs(&aws, "GetLogEvents", input).await.unwrap()["events"], json!([]));
+    let all = logs(&aws, "FilterLogEvents", json!({"logGroupName": "/g"})).await.unwrap();
+    assert_eq!(all["events"][0]["message"], "two");
+    let wrong = json!({"logGroupName": "/g", "logStreamName": "a:b"});
+    assert_eq!(logs(&aws, "CreateLogStream", wrong).await.unwrap_err().code, "InvalidParameterException");
+}

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use sha2::Digest as _;
 
 use crate::{ApiError, Service};
@@ -40,7 +40,7 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: Service) -> Resu
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let bytes = collect(body, limit, announced.unwrap_or(0)).await?.ok_or_else(too_large)?;
+    let bytes = collect(body, limit, announced.unwrap_or(0), PATIENCE).await?.ok_or_else(too_large)?;
     let is_chunked = text("x-amz-content-sha256").is_some_and(|v| v.starts_with("STREAMING-"))
         || text("content-encoding").is_some_and(|v| v.split(',').any(|e| e.trim() == "aws-chunked"));
     if service != Service::S3 {
@@ -63,12 +63,23 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: Service) -> Resu
     Ok(content)
 }
 
-async fn collect(mut body: Incoming, limit: usize, announced: usize) -> Result<Option<Bytes>, ApiError> {
+/// All of a body; `None` when it is larger than the limit.
+async fn collect<B>(
+    body: B,
+    limit: usize,
+    announced: usize,
+    patience: Duration,
+) -> Result<Option<Bytes>, ApiError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: std::fmt::Display,
+{
     let broken = |message: String| ApiError::new(400, "RequestTimeout", message);
+    let mut body = std::pin::pin!(body);
     let mut bytes = BytesMut::with_capacity(announced.min(1 << 20));
     loop {
-        let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
-        match frame.map_err(|_| broken(format!("no more of the body came in {} s", PATIENCE.as_secs())))? {
+        let frame = tokio::time::timeout(patience, body.frame()).await;
+        match frame.map_err(|_| broken(format!("no more of the body came in {} s", patience.as_secs())))? {
             None => return Ok(Some(bytes.freeze())),
             Some(Err(e)) => return Err(broken(format!("the body broke off: {e}"))),
             Some(Ok(frame)) => {
@@ -145,9 +156,36 @@ pub fn checksum(algorithm: &str, content: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Sends one piece and then nothing, without an end.
+    struct Stalled(Option<Bytes>);
+
+    impl Body for Stalled {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            self.0.take().map_or(Poll::Pending, |piece| Poll::Ready(Some(Ok(Frame::data(piece)))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let patience = Duration::from_millis(5);
+        let error = collect(Stalled(Some("some".into())), 10, 0, patience).await.unwrap_err();
+        assert_eq!((error.status, error.code.as_str()), (400, "RequestTimeout"));
+        assert_eq!(collect(Stalled(Some("too much".into())), 3, 0, patience).await, Ok(None));
+    }
 
     #[test]
     fn chunks_and_trailers_are_taken_apart() {
