@@ -6,7 +6,7 @@ use super::marks::more;
 impl View {
     /// Comma-separated values with a header (RFC 4180), all runs, hidden ones too.
     pub fn csv(&self) -> String {
-        let code = self.currency.code().to_lowercase();
+        let code = self.currency.code().to_ascii_lowercase();
         let mut text = format!(
             "run,memory_mb,duration_ms,cost_{code},slower_than_fastest_percent,dearer_than_cheapest_percent,stddev_ms,p50_ms,p95_ms\r\n"
         );

@@ -1,0 +1,282 @@
+// What the page shows and does, through the page itself.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { axeSource, drawn, host, launch, visit } from './browser.js';
+import { contract, encode, full, made } from './links.js';
+
+let browser, site;
+before(async () => {
+  site = await host(process.env.PAGE_DIR);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+const at = (hash, options, run) => visit(browser, site.url, hash, options, run);
+const [one, two] = contract.links.map(link => link.hash);
+const shot = (page, name) => page.screenshot({ path: join(process.env.PAGE_SHOTS, `${name}.png`), fullPage: true });
+
+// The pixels of the canvas as the browser has them; through a copy, since reading the canvas itself would make it a slower one.
+const pixels = (page, x, y, width, height) => page.evaluate(([x, y, width, height]) => {
+  const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(document.getElementById('chart'), -x, -y);
+  const data = copy.getImageData(0, 0, width, height).data;
+  return Array.from({ length: width * height }, (_, i) => '#' + [...data.slice(4 * i, 4 * i + 3)].map(c => c.toString(16).padStart(2, '0')).join(''));
+}, [x, y, width, height]);
+
+// Where the page's layout says a point is, computed here from the description in chart/mod.rs: sides of 64 CSS pixels, the plot ends 46 above
+// the bottom, memory is logarithmic with 4 % of air on either side.
+function column(sizes, size, width, ratio) {
+  const side = Math.round((width < 500 * ratio ? 48 : 64) * ratio);
+  const [first, last] = [sizes[0], sizes.at(-1)];
+  const air = (last / first) ** 0.04;
+  const fraction = Math.log(size / (first / air)) / Math.log(last * air / (first / air));
+  return side + Math.round(fraction * (width - 2 * side));
+}
+const canvasSize = page => page.evaluate(() => { const { width, height } = document.getElementById('chart'); return { width, height }; });
+const values = (page, selector) => page.$$eval(`${selector} data`, all => all.map(one => Number(one.value)));
+const single = f => Math.fround(f);
+const flat = runs => runs.flatMap(run => run.sizes.map((size, i) => [size, single(run.times[i]), single(run.costs[i])]));
+
+for (const [index, link] of contract.links.entries()) {
+  test(`link ${index + 1} of the contract: table, CSV and read-outs hold the decoded values`, () => at(link.hash, {}, async page => {
+    assert.equal(await page.getAttribute('html', 'data-drawn'), 'chart');
+    const table = await page.$$eval('#table tbody tr', rows => rows.map(row => [...row.querySelectorAll('data')].map(one => Number(one.value))));
+    assert.deepEqual(table.map(([size, time, cost]) => [size, single(time), single(cost)]), flat(link.runs));
+
+    const download = page.waitForEvent('download');
+    await page.click('#csv');
+    const csv = await readFile(await (await download).path(), 'utf8');
+    const rows = csv.trim().split('\r\n').slice(1).map(line => line.split(','));
+    assert.deepEqual(rows.map(([, size, time, cost]) => [Number(size), single(time), single(cost)]), flat(link.runs));
+    if (link.runs[0].name) assert.deepEqual([...new Set(rows.map(row => row[0]))], link.runs.map(run => `"${run.name}"`));
+
+    const sizes = link.runs[0].sizes;
+    const { width } = await canvasSize(page);
+    await page.locator('#stage').scrollIntoViewIfNeeded();
+    const box = await page.locator('#stage').boundingBox();
+    for (const [i, size] of sizes.entries()) {
+      await page.mouse.move(box.x + column(sizes, size, width, 1) + 2, box.y + 150);
+      assert.equal(await page.textContent('#readout strong'), `${size} MB`);
+      assert.deepEqual((await values(page, '#readout')).map(single), link.runs.flatMap(run => [single(run.times[i]), single(run.costs[i])]));
+    }
+    await page.focus('#stage');
+    await page.keyboard.press('Home');
+    assert.equal(await page.textContent('#readout strong'), `${sizes[0]} MB`);
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.textContent('#readout strong'), `${sizes[1]} MB`);
+    assert.match(await page.getAttribute('#stage', 'aria-valuetext'), new RegExp(`^${sizes[1]} megabytes`));
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getAttribute('#stage', 'aria-valuenow'), String(sizes.at(-1)));
+  }));
+
+  for (const ratio of [1, 1.5, 2, 3]) {
+    test(`link ${index + 1} of the contract draws its points where they belong at ratio ${ratio}`, () => at(link.hash, { deviceScaleFactor: ratio }, async page => {
+      const { width, height } = await canvasSize(page);
+      const box = await page.locator('#stage').boundingBox();
+      assert.ok(Math.abs(width - box.width * ratio) <= 1 && Math.abs(height - box.height * ratio) <= 1, 'one canvas pixel for one of the screen');
+      const colours = ['#1d5fd1', '#b4410e'];
+      for (const [number, run] of link.runs.entries()) {
+        for (const size of run.sizes) {
+          const x = column(run.sizes, size, width, ratio);
+          // Down the size's column: the run's dots are on it, and nothing else is of their colour.
+          const found = await pixels(page, x, 0, 1, height);
+          const count = colour => found.filter(p => p === colour).length;
+          const wanted = link.runs.length === 1 ? colours : [colours[number]];
+          for (const colour of wanted) assert.ok(count(colour) >= 5 * ratio, `${colour} at ${size} MB: ${count(colour)}`);
+        }
+      }
+      // Thin lines are sharp: the memory axis is so many rows of pure ink, with none blended beside it.
+      const middle = Math.round(width / 2) + 7, base = height - Math.round(46 * ratio);
+      const rows = await pixels(page, middle, base - 4, 1, 9);
+      assert.equal(rows.filter(row => row === '#1f2933').length, Math.round(ratio), rows.join(' '));
+      assert.equal(rows.filter(row => row !== '#1f2933' && row !== '#ffffff').length, 0, rows.join(' '));
+    }));
+  }
+}
+
+for (const hash of [...contract.malformed, 'AAA=;AAAAAA==;AAAAAA==', '//8=;AADIQg==;AADIQg==', 'gAA=;AADAfw==;AADIQg==', 'gAA=;AACAfw==;AADIQg==', ';;;;;;;;;;;;', '<img src=x onerror=alert(1)>', '%', '%FF%FE;%;%'])
+  test(`'${hash}' is explained`, () => at(hash, {}, async page => {
+    assert.equal(await page.getAttribute('html', 'data-drawn'), 'problem');
+    const text = await page.textContent('#problem');
+    assert.match(text, /no chart to show/);
+    assert.match(text, hash === '' ? /no data after/ : /(part|run|link|base64)/);
+    assert.equal(await page.locator('img').count(), 0);
+    await page.click('#example');
+    await page.waitForSelector('#view:not([hidden])');
+    assert.equal(await page.getAttribute('html', 'data-drawn'), 'chart');
+    assert.equal(await page.locator('#table tbody tr').count(), 8);
+    await page.goBack();
+    await page.waitForSelector('#problem:not([hidden])');
+  }));
+
+test('hostile names stay text, everywhere', () => at(encode([made(5, '<img src=x onerror=alert(1)>'), made(5, '"><script>alert(2)</script>'), made(5, 'שלום \u202Eevil')]), {}, async page => {
+  assert.equal(await page.locator('img, main script').count(), 0);
+  assert.equal(await page.textContent('#legend label:nth-child(4) bdi'), '<img src=x onerror=alert(1)>');
+  assert.equal(await page.inputValue('#rename-1'), '"><script>alert(2)</script>');
+  assert.equal(await page.textContent('#legend label:nth-child(6) bdi'), 'שלום \u202Eevil');
+}));
+
+test('10,000 points and 50 runs are drawn', async () => {
+  await at(encode([made(10_000)]), {}, async page => {
+    assert.equal(await page.getAttribute('html', 'data-drawn'), 'chart');
+    assert.equal(await page.locator('#table tbody tr').count(), 2_000);
+    assert.match(await page.textContent('caption'), /10000/);
+  });
+  await at(encode(Array.from({ length: 50 }, (_, i) => made(6, `run ${i}`))), {}, async page => {
+    assert.equal(await page.locator('#runs li').count(), 50);
+    assert.equal(await page.locator('#table tbody tr').count(), 300);
+  });
+});
+
+test('controls write the link, and back and forward undo and redo', () => at(two, {}, async page => {
+  const hash = () => page.evaluate(() => location.hash.slice(1));
+  const press = async selector => { await page.click(selector); };
+  await press('#log-x');
+  assert.equal(await hash(), `${two};x:linear`);
+  await press('#hide-cost');
+  assert.equal(await hash(), `${two};x:linear;hide:cost`);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'hide-cost', 'the focus stays');
+  await press('#sort-time');
+  await press('#sort-time');
+  assert.equal(await page.locator('#table thead th[aria-sort=descending]').textContent(), 'Duration ▼');
+  const times = (await page.$$eval('#table tbody td:nth-of-type(2) data', all => all.map(one => Number(one.value))));
+  assert.deepEqual(times, times.toSorted((a, b) => b - a));
+  await page.selectOption('#run', '1');
+  assert.match(await page.textContent('#summary'), /^JS ARM64/);
+  for (const wanted of [/sort:-time$/, /sort:time$/, /hide:cost$/, /x:linear$/]) {
+    await page.goBack();
+    assert.match(await hash(), wanted);
+  }
+  assert.equal(await page.isChecked('#log-x'), false);
+  await page.goBack();
+  assert.equal(await page.isChecked('#log-x'), true);
+  await page.goForward();
+  assert.equal(await page.isChecked('#log-x'), false);
+  await page.evaluate(hash => { location.hash = hash; }, one);
+  await page.waitForFunction(() => document.querySelectorAll('#table tbody tr').length === 5);
+}));
+
+test('hidden layers leave the drawing', () => at(one, {}, async page => {
+  const { width, height } = await canvasSize(page);
+  const count = async colour => (await pixels(page, 64, 60, width - 128, height - 110)).filter(p => p === colour).length;
+  const [blue, rust] = ['#1d5fd1', '#b4410e'];
+  assert.ok(await count(blue) > 500 && await count(rust) > 500);
+  await page.click('#hide-time');
+  assert.equal(await count(blue), 0);
+  await page.click('#hide-cost');
+  assert.equal(await count(rust), 0);
+}));
+
+test('the balance slider moves the balanced size', () => at(two, {}, async page => {
+  const balanced = () => page.textContent('.card:nth-child(3) strong');
+  assert.equal(await balanced(), '512 MB');
+  await page.focus('#weight');
+  await page.keyboard.press('Home');
+  assert.equal(await balanced(), '1536 MB');
+  assert.equal(await page.textContent('#balance'), '0 % cost, 100 % speed');
+  await page.keyboard.press('End');
+  assert.equal(await balanced(), '384 MB');
+}));
+
+test('runs are added by pasting links, renamed, moved and removed', () => at(one, {}, async page => {
+  await page.fill('#links', 'nonsense');
+  await page.click('#add button');
+  assert.match(await page.textContent('#refused'), /^Link 1: /);
+  await page.fill('#links', `https://example.com/elsewhere/#${two}\n${one}`);
+  await page.click('#add button');
+  assert.equal(await page.locator('#runs li').count(), 4);
+  assert.equal(await page.inputValue('#links'), '');
+  await page.fill('#rename-3', 'מהיר');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.textContent('#legend label:nth-child(7) bdi'), 'מהיר');
+  await page.click('#earlier-3');
+  assert.equal(await page.inputValue('#rename-2'), 'מהיר');
+  await page.click('#remove-0');
+  assert.deepEqual(await page.$$eval('#runs input', all => all.map(one => one.value)), ['JS x86', 'מהיר', 'JS ARM64']);
+  assert.match(await page.textContent('#runs li:nth-child(3) div'), /−20.1 % to the first/);
+}));
+
+test('the currency comes from the query', () => at(one, { query: '?currency=CNY' }, async page => {
+  assert.match(await page.textContent('#cards'), /¥0.00009458/);
+}));
+
+test('PNG, link and print', () => at(full, { permissions: ['clipboard-read', 'clipboard-write'] }, async page => {
+  const download = page.waitForEvent('download');
+  await page.click('#png');
+  const png = await readFile(await (await download).path());
+  assert.equal(png.toString('latin1', 1, 4), 'PNG');
+  assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [2400, 1200]);
+  await page.click('#copy');
+  await page.waitForFunction(() => document.getElementById('said').textContent);
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), page.url());
+  await page.evaluate(() => { globalThis.print = () => { globalThis.printed = true; }; });
+  await page.click('#print');
+  assert.equal(await page.evaluate(() => printed), true);
+}));
+
+test('touch reads out', () => at(full, { hasTouch: true, viewport: { width: 360, height: 740 } }, async page => {
+  const box = await page.locator('#stage').boundingBox();
+  await page.touchscreen.tap(box.x + 60, box.y + 100);
+  assert.equal(await page.textContent('#readout strong'), '128 MB');
+  assert.match(await page.textContent('#readout'), /σ 5 ms · p50 50 ms · p95 900 ms/);
+}));
+
+test('light and dark follow the system until the toggle says otherwise', () => at(one, { colorScheme: 'dark' }, async page => {
+  const paper = async () => (await pixels(page, 2, 2, 1, 1))[0];
+  assert.equal(await paper(), '#14181f');
+  await page.emulateMedia({ colorScheme: 'light' });
+  assert.equal(await paper(), '#ffffff');
+  await page.click('#theme');
+  assert.equal(await paper(), '#14181f');
+  assert.equal(await page.getAttribute('#theme', 'aria-pressed'), 'true');
+  await page.reload();
+  await drawn(page);
+  assert.equal(await paper(), '#14181f');
+  await page.emulateMedia({ media: 'print' });
+  assert.equal(await paper(), '#ffffff', 'paper is white');
+}));
+
+test('the window may change its size', () => at(two, {}, async page => {
+  await page.setViewportSize({ width: 700, height: 900 });
+  await page.waitForFunction(() => document.getElementById('chart').width === document.getElementById('stage').clientWidth);
+}));
+
+const scenes = {
+  light: [full, {}], dark: [two, { colorScheme: 'dark' }], narrow: [two, { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 }],
+  'narrow-dark': [full, { viewport: { width: 360, height: 740 }, colorScheme: 'dark' }], problem: ['x', {}], 'problem-dark': ['x', { colorScheme: 'dark' }],
+  print: [two, { print: true }], many: [encode(Array.from({ length: 12 }, (_, i) => made(20, `run ${i}`))), {}],
+};
+for (const [name, [hash, { print, ...options }]] of Object.entries(scenes))
+  test(`nothing to object to in the state '${name}', which fits its width`, () => at(hash, { bypassCSP: false, ...options }, async page => {
+    if (print) await page.emulateMedia({ media: 'print' });
+    if (!name.startsWith('problem') && !print) {
+      await page.focus('#stage');
+      await page.keyboard.press('Home');
+    }
+    await shot(page, name);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(wide <= 0, `${wide} pixels too wide`);
+    const { violations } = await page.evaluate(`${axeSource}; axe.run(document, { resultTypes: ['violations'] })`);
+    assert.deepEqual(violations.map(v => `${v.id}: ${v.nodes.map(n => n.target).join(' ')} ${v.nodes[0].failureSummary}`), []);
+  }));
+
+test('redrawing under the pointer stays under 16 ms at 1,000 points', () => at(encode([made(1_000)]), {}, async page => {
+  const times = await page.evaluate(async () => {
+    const stage = document.getElementById('stage'), box = stage.getBoundingClientRect(), times = [];
+    for (let x = 70; x < box.width - 70; x += 20) {
+      const start = performance.now();
+      stage.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + x, clientY: box.top + 100 }));
+      times.push(performance.now() - start);
+      await new Promise(requestAnimationFrame);
+    }
+    return times.sort((a, b) => a - b);
+  });
+  console.log(`redraw on hover, 1,000 points: median ${times[times.length >> 1].toFixed(2)} ms`);
+  assert.ok(times[times.length >> 1] < 16);
+}));
