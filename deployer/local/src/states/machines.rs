@@ -232,9 +232,13 @@ pub fn delete(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, A
 /// Removes a machine that is being deleted, once nothing of it runs. Its executions can still be described, as those that
 /// clean up after an abort need it, until a machine of this name is created again.
 pub fn gone(aws: &Aws, name: &str) {
+    let deleting = |machine: Machine| machine.deleting;
+    if !aws.store.get::<Machine>(MACHINE, name).is_some_and(deleting) {
+        return;
+    }
     aws.store.transaction(|records| {
-        let deleting = records.get::<Machine>(MACHINE, name).is_some_and(|machine| machine.deleting);
-        if deleting && records.range::<()>(RUNNING, &format!("{name}/"), None, 1).is_empty() {
+        let still = records.get::<Machine>(MACHINE, name).is_some_and(deleting);
+        if still && records.range::<()>(RUNNING, &format!("{name}/"), None, 1).is_empty() {
             records.delete(MACHINE, name);
         }
     });

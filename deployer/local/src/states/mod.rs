@@ -9,6 +9,7 @@ pub mod engine;
 pub mod executions;
 pub mod failure;
 pub mod fan;
+pub mod fields;
 pub mod functions;
 pub mod graph;
 pub mod history;

@@ -4,15 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::choice::{self, Rule};
-use super::definition::{Amount, Delay, Flow, Kind, Problems, ResultPath, Selection, State, Task, Text};
+use super::definition::{Amount, Delay, Flow, Kind, Problems, State, Task};
+use super::fields::{Fields, Reader};
 use super::graph;
-use super::intrinsic::Expression;
-use super::path::{Path, Reference};
-use super::retry::{Catcher, LONGEST_SECONDS, Retrier};
-use super::template::Template;
+use super::path::Path;
+use super::retry::{Catcher, Retrier};
 
 /// State names are at most this long on AWS.
 const LONGEST_NAME: usize = 80;
@@ -44,145 +43,7 @@ pub fn machine(text: &str) -> Result<Flow, Problems> {
     flow.filter(|_| reader.problems.is_empty()).ok_or(reader.problems)
 }
 
-#[derive(Default)]
-struct Reader {
-    problems: Problems,
-}
-
-/// An object of the definition and where it stands.
-struct Fields<'v> {
-    map: &'v Map<String, Value>,
-    at: String,
-}
-
-impl<'v> Fields<'v> {
-    fn get(&self, name: &str) -> Option<&'v Value> {
-        self.map.get(name)
-    }
-
-    fn place(&self, name: &str) -> String {
-        format!("{}/{name}", self.at)
-    }
-}
-
 impl Reader {
-    fn object<'v>(&mut self, value: &'v Value, at: &str, allowed: &[&str]) -> Option<Fields<'v>> {
-        let Some(map) = value.as_object() else {
-            self.problems.schema(at, "Expected value of type Object");
-            return None;
-        };
-        for name in map.keys().filter(|name| !allowed.contains(&name.as_str())) {
-            self.problems.schema(at, format!("Field '{name}' is not supported"));
-        }
-        let fields = Fields { map, at: at.to_owned() };
-        if let Some(language) = fields.get("QueryLanguage")
-            && language != "JSONPath"
-        {
-            let message =
-                format!("the local endpoint reads the QueryLanguage 'JSONPath' only, not {language}");
-            self.problems.schema(&fields.place("QueryLanguage"), message);
-        }
-        Some(fields)
-    }
-
-    fn required(&mut self, fields: &Fields<'_>, name: &str) {
-        self.problems.schema(&fields.at, format!("These fields are required: [{name}]"));
-    }
-
-    fn exclusive(&mut self, fields: &Fields<'_>, names: &[&str]) {
-        let given: Vec<_> = names.iter().copied().filter(|name| fields.get(name).is_some()).collect();
-        if given.len() > 1 {
-            self.problems
-                .schema(&fields.at, format!("Only one of these fields is allowed: [{}]", given.join(", ")));
-        }
-    }
-
-    fn text(&mut self, fields: &Fields<'_>, name: &str) -> Option<String> {
-        let value = fields.get(name)?;
-        let text = value.as_str().map(str::to_owned);
-        if text.is_none() {
-            self.problems.schema(&fields.place(name), "Expected value of type String");
-        }
-        text
-    }
-
-    fn integer(&mut self, fields: &Fields<'_>, name: &str, least: u64) -> Option<u64> {
-        let value = fields.get(name)?;
-        match value.as_u64() {
-            Some(number) if (least..=LONGEST_SECONDS).contains(&number) => Some(number),
-            Some(_) => {
-                let message = format!("Value must be from {least} to {LONGEST_SECONDS}, not {value}");
-                self.problems.schema(&fields.place(name), message);
-                None
-            }
-            None => {
-                self.problems.schema(&fields.place(name), "Expected value of type Integer");
-                None
-            }
-        }
-    }
-
-    fn read<T>(
-        &mut self,
-        fields: &Fields<'_>,
-        name: &str,
-        what: &str,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let text = self.text(fields, name)?;
-        match parse(&text) {
-            Ok(read) => Some(read),
-            Err(why) => {
-                self.problems.schema(&fields.place(name), format!("Value is not a valid {what} ({why})"));
-                None
-            }
-        }
-    }
-
-    fn path(&mut self, fields: &Fields<'_>, name: &str) -> Option<Path> {
-        self.read(fields, name, "JSONPath", Path::parse)
-    }
-
-    /// A number by its name, or by its name and `Path`.
-    fn amount(&mut self, fields: &Fields<'_>, name: &str, least: u64) -> Option<Amount> {
-        let by_path = format!("{name}Path");
-        self.exclusive(fields, &[name, &by_path]);
-        let fixed = self.integer(fields, name, least).map(Amount::Fixed);
-        fixed.or_else(|| self.path(fields, &by_path).map(Amount::From))
-    }
-
-    fn words(&mut self, fields: &Fields<'_>, name: &str) -> Option<Text> {
-        let by_path = format!("{name}Path");
-        self.exclusive(fields, &[name, &by_path]);
-        let fixed = self.text(fields, name).map(Text::Fixed);
-        fixed.or_else(|| {
-            self.read(fields, &by_path, "JSONPath or intrinsic function", Expression::parse).map(Text::From)
-        })
-    }
-
-    fn selection(&mut self, fields: &Fields<'_>, name: &str) -> Selection {
-        match fields.get(name) {
-            None => Selection::All,
-            Some(Value::Null) => Selection::Nothing,
-            Some(_) => self.path(fields, name).map_or(Selection::All, Selection::Part),
-        }
-    }
-
-    fn result_path(&mut self, fields: &Fields<'_>) -> ResultPath {
-        match fields.get("ResultPath") {
-            None => ResultPath::Replace,
-            Some(Value::Null) => ResultPath::Discard,
-            Some(_) => self
-                .read(fields, "ResultPath", "Reference Path", Reference::parse)
-                .map_or(ResultPath::Replace, ResultPath::Into),
-        }
-    }
-
-    fn template(&mut self, fields: &Fields<'_>, name: &str) -> Option<Template> {
-        let value = fields.get(name)?;
-        Some(Template::parse(value, &fields.place(name), &mut self.problems))
-    }
-
     fn flow(&mut self, value: &Value, at: &str, allowed: &[&str]) -> Option<Flow> {
         let fields = self.object(value, at, allowed)?;
         let start = self.text(&fields, "StartAt");

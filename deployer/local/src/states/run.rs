@@ -21,7 +21,7 @@ use super::{machines, names, parse};
 use crate::lambda::{Invocation, Invoked};
 use crate::{ApiError, Aws, Caller, ids};
 
-/// How often events of a running execution are written down.
+/// How often events of a running execution are written down, so that a kill leaves the history up to then.
 const SAVED_EVERY: Duration = Duration::from_secs(1);
 /// An event carries input and output only up to this size together.
 const LARGEST_EVENT: usize = 248 * 1024;
@@ -255,7 +255,7 @@ async fn watch_over(
 fn save(aws: &Aws, execution: &Execution, log: &Log) {
     let events = log.unsaved();
     if !events.is_empty() {
-        aws.store.transaction_soon(|records| {
+        aws.store.transaction(|records| {
             let events = events.iter().map(|(number, event)| (*number, event.as_ref()));
             records::put_events(records, &execution.id(), events);
         });

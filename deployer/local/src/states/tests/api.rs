@@ -685,6 +685,19 @@ async fn executions_of_a_killed_process_are_aborted_and_announced_at_the_next_st
 }
 
 #[tokio::test]
+async fn a_running_executions_history_is_written_down_as_it_grows() {
+    let aws = waiting().await;
+    start(&aws, "e", "{}").await;
+    for _ in 0..1000 {
+        if records::count(&aws.store, "m/e") == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("only {} events are written", records::count(&aws.store, "m/e"));
+}
+
+#[tokio::test]
 async fn old_executions_are_forgotten() {
     let aws = passing().await;
     start(&aws, "e", "{}").await;

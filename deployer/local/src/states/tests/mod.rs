@@ -2,6 +2,7 @@
 
 mod api;
 mod arbitrary;
+mod choices;
 mod data;
 mod definitions;
 mod events;
