@@ -6,9 +6,9 @@ const root = document.documentElement;
 const $ = id => document.getElementById(id);
 const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
 const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
-let page, stops = [], at = 0, ratio = 1;
+let page, stops = [], at = 0, ratio = 1, onPaper = false;
 
-const dark = () => !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
+const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
 function show() {
   const focused = document.activeElement?.id;
@@ -86,6 +86,8 @@ function listen() {
   new ResizeObserver(resize).observe(stage);
   addEventListener('resize', resize);
   printing.addEventListener('change', draw);
+  addEventListener('beforeprint', () => { onPaper = true; draw(); });
+  addEventListener('afterprint', () => { onPaper = false; draw(); });
   prefersDark.addEventListener('change', draw);
 
   stage.addEventListener('pointermove', event => point(near(event)));

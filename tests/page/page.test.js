@@ -239,7 +239,18 @@ test('light and dark follow the system until the toggle says otherwise', () => a
   await drawn(page);
   assert.equal(await paper(), '#14181f');
   await page.emulateMedia({ media: 'print' });
-  assert.equal(await paper(), '#ffffff', 'paper is white');
+  const deadline = Date.now() + 5_000;
+  while (await paper() !== '#ffffff') assert.ok(Date.now() < deadline, 'paper is not white');
+  await page.emulateMedia({ media: 'screen' });
+  while (await paper() !== '#14181f') assert.ok(Date.now() < deadline, 'the screen is not dark again');
+}));
+
+test('what is printed is light, whatever the screen is', () => at(two, { colorScheme: 'dark' }, async page => {
+  const paper = async () => (await pixels(page, 2, 2, 1, 1))[0];
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  assert.equal(await paper(), '#ffffff');
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  assert.equal(await paper(), '#14181f');
 }));
 
 test('the window may change its size', () => at(two, {}, async page => {

@@ -199,7 +199,11 @@ impl View {
             let (time, price) = (run.times[point], run.costs[point]);
             html += "<tr>";
             if several {
-                html += &format!("<td class=\"c{}\">{}</td>", index % COLOURS, bdi(&self.name(index)));
+                html += &format!(
+                    "<td class=\"c{}\"><span class=\"key\" aria-hidden=\"true\">●</span> {}</td>",
+                    index % COLOURS,
+                    bdi(&self.name(index))
+                );
             }
             html += &format!(
                 "<th scope=\"row\"><data value=\"{0}\">{0} MB</data></th><td>{1}</td><td>{2}</td><td>{3}</td><td>{4}</td>",
