@@ -44,17 +44,52 @@ fn out_dir(mut arguments: impl Iterator<Item = String>) -> Result<PathBuf> {
 
 /// The page's code as WebAssembly.
 fn compile(workspace: &Path) -> Result<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .current_dir(workspace)
-        .args(["build", "-p", "viz-wasm", "--lib", "--profile", PROFILE, "--target", TARGET])
-        .status()
-        .context("starting cargo")?;
-    if !status.success() {
-        bail!(
-            "cargo could not build viz-wasm for {TARGET}; if the target is missing: rustup target add {TARGET}"
-        );
+    add_target()?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace);
+    // What `cargo run` set for this tool means other things to the build scripts below, some of which compile again
+    // when it differs.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo.args(["build", "-p", "viz-wasm", "--lib", "--profile", PROFILE, "--target", TARGET]);
+    // Panic messages name source files: without this, the place of the build would be part of the page.
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let flags: Vec<String> = [Some((workspace, "/src")), home.as_deref().map(|home| (home, "/cargo"))]
+        .into_iter()
+        .flatten()
+        .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()))
+        .collect();
+    cargo.arg("--config").arg(format!("target.{TARGET}.rustflags={flags:?}"));
+    if !cargo.status().context("starting cargo")?.success() {
+        bail!("cargo could not build viz-wasm for {TARGET}");
     }
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     Ok(workspace.join(target).join(TARGET).join(PROFILE).join("viz_wasm.wasm"))
+}
+
+/// Gets Rust's standard library for WebAssembly, when it is not there.
+fn add_target() -> Result<()> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let answer = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("starting rustc")?;
+    if Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_dir() {
+        return Ok(());
+    }
+    match Command::new("rustup").args(["target", "add", TARGET]).status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => {
+            bail!("Rust's standard library for {TARGET} is missing; get it with: rustup target add {TARGET}")
+        }
+    }
 }
