@@ -98,7 +98,7 @@ async fn restore(work: Arc<Work>, mut resource: Resource) -> bool {
     else {
         return false;
     };
-    work.tell(&mut resource, "UPDATE_IN_PROGRESS", None);
+    work.announce(&mut resource, "UPDATE_IN_PROGRESS", None);
     if let Err(failure) = handler.update(&site, &before.id, &current.properties, &before.properties).await {
         work.tell(&mut resource, "UPDATE_FAILED", Some(failure.reason(&site.token)));
         return false;

@@ -214,14 +214,14 @@ impl Task {
         self.resource.progress = Progress::Begun;
         let verb = if creating { "CREATE" } else { "UPDATE" };
         if creating && !self.resumed {
-            self.work.tell(&mut self.resource, "CREATE_IN_PROGRESS", None);
+            self.work.announce(&mut self.resource, "CREATE_IN_PROGRESS", None);
         }
         let checked = properties.and_then(|p| handler.schema().check(&self.resource.logical_id, &p));
         let properties = match checked {
             Ok(properties) => properties,
             Err(message) => {
                 if !creating {
-                    self.work.tell(&mut self.resource, "UPDATE_IN_PROGRESS", None);
+                    self.work.announce(&mut self.resource, "UPDATE_IN_PROGRESS", None);
                 }
                 return self.fail(verb, message);
             }
@@ -252,7 +252,7 @@ impl Task {
             if after.is_none() {
                 let reason =
                     "Requested update requires the creation of a new physical resource; hence creating one.";
-                self.work.tell(&mut self.resource, "UPDATE_IN_PROGRESS", Some(reason.to_owned()));
+                self.work.announce(&mut self.resource, "UPDATE_IN_PROGRESS", Some(reason.to_owned()));
             }
             if schema.named.is_some() && handler.candidate(site, &properties) == before.id {
                 let name = schema.named.and_then(|n| properties.get(n)).and_then(Value::as_str);
@@ -268,7 +268,7 @@ impl Task {
             return self.create(handler, site, properties, Some(before), "UPDATE").await;
         }
         if after.is_none() {
-            self.work.tell(&mut self.resource, "UPDATE_IN_PROGRESS", None);
+            self.work.announce(&mut self.resource, "UPDATE_IN_PROGRESS", None);
         }
         let current =
             Incarnation { properties: properties.clone(), tags: site.tags.clone(), ..before.clone() };

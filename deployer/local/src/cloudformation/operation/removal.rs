@@ -86,7 +86,7 @@ async fn remove(work: Arc<Work>, mut resource: Resource, kept: bool) -> bool {
     let current = resource.current.clone();
     let leftover = resource.before.clone().filter(|b| current.as_ref().is_none_or(|c| c.id != b.id));
     if current.is_some() || leftover.is_some() {
-        work.tell(&mut resource, "DELETE_IN_PROGRESS", None);
+        work.announce(&mut resource, "DELETE_IN_PROGRESS", None);
     }
     for Incarnation { id, properties, .. } in leftover.iter().chain(&current) {
         if let Err(failure) = handler.delete(&site, id, properties).await {

@@ -12,7 +12,7 @@ use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Operation, Resource, Stack, kind, now};
 use crate::cloudformation::resources::{Handler, Site};
 use crate::cloudformation::template::eval::Lookup;
-use crate::store::Store;
+use crate::store::{Records, Store};
 use crate::{Aws, Caller};
 
 /// An operation at work.
@@ -62,25 +62,23 @@ impl Work {
 
     /// Keeps a resource without telling of it.
     pub fn keep(&self, resource: &Resource) {
-        self.store(resource, false);
+        self.aws.store.transaction(|records| self.write(records, resource, false));
     }
 
     /// Gives a resource a status, keeps it and tells of it.
     pub fn tell(&self, resource: &mut Resource, status: &str, reason: Option<String>) {
-        status.clone_into(&mut resource.status);
-        resource.status_reason = reason;
-        resource.updated = now();
-        if let Some(current) = &resource.current {
-            resource.physical_id = Some(current.id.clone());
-        }
-        self.store(resource, true);
+        set_status(resource, status, reason);
+        self.aws.store.transaction(|records| self.write(records, resource, true));
     }
 
-    fn store(&self, resource: &Resource, tell: bool) {
-        let token = self.operation.token.as_deref();
-        self.aws
-            .store
-            .transaction(|records| ledger::resource(records, &self.stack.uuid, resource, token, tell));
+    /// The same for what is told before anything is done: a kill may lose it, then it is told again.
+    pub fn announce(&self, resource: &mut Resource, status: &str, reason: Option<String>) {
+        set_status(resource, status, reason);
+        self.aws.store.transaction_soon(|records| self.write(records, resource, true));
+    }
+
+    fn write(&self, records: &mut Records<'_>, resource: &Resource, tell: bool) {
+        ledger::resource(records, &self.stack.uuid, resource, self.operation.token.as_deref(), tell);
         let mut resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
         resources.insert(resource.logical_id.clone(), resource.clone());
     }
@@ -125,6 +123,15 @@ impl Work {
     /// Whether what is being made is not wanted any more.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+fn set_status(resource: &mut Resource, status: &str, reason: Option<String>) {
+    status.clone_into(&mut resource.status);
+    resource.status_reason = reason;
+    resource.updated = now();
+    if let Some(current) = &resource.current {
+        resource.physical_id = Some(current.id.clone());
     }
 }
 

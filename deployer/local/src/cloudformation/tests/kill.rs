@@ -53,7 +53,7 @@ async fn sweep(begin: impl AsyncFn(&Cfn), input: Value, operation: &str) {
             begin(&cfn).await;
             cfn.world.hang_at(call, after);
             cfn.call(operation, input.clone()).await.unwrap();
-            for _ in 0..2000 {
+            for _ in 0..30_000 {
                 if cfn.world.hung() {
                     break;
                 }

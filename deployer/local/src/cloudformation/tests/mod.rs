@@ -50,7 +50,7 @@ impl Cfn {
             let _ = handle.await;
         }
         let Self { mut aws, world, folder } = self;
-        for _ in 0..1000 {
+        for _ in 0..30_000 {
             match Arc::try_unwrap(aws) {
                 Ok(aws) => {
                     drop(aws);
@@ -81,7 +81,7 @@ impl Cfn {
 
     /// Waits until the stack is at rest; gives its status.
     pub async fn settled(&self, name: &str) -> String {
-        for _ in 0..2000 {
+        for _ in 0..30_000 {
             match self.call("DescribeStacks", json!({"StackName": name})).await {
                 Ok(answer) => {
                     let status = answer["Stacks"][0]["StackStatus"].as_str().unwrap().to_owned();

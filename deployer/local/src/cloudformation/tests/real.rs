@@ -16,7 +16,7 @@ async fn call(local: &Local, service: Service, operation: &str, input: Value) ->
 }
 
 async fn settled(local: &Local, stack: &str) -> Value {
-    for _ in 0..4000 {
+    for _ in 0..30_000 {
         let answer =
             call(local, Service::CloudFormation, "DescribeStacks", json!({"StackName": stack})).await;
         let stack = answer.unwrap()["Stacks"][0].clone();
@@ -381,13 +381,37 @@ async fn a_bucket_with_objects_fails_its_stack_s_deletion() {
     call(&local, Service::CloudFormation, "DeleteStack", json!({"StackName": "real"})).await.unwrap();
     let gone =
         async || call(&local, Service::CloudFormation, "DescribeStacks", json!({"StackName": "real"})).await;
-    for _ in 0..1000 {
+    for _ in 0..30_000 {
         if gone().await.is_err() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     panic!("{:?}", gone().await);
+}
+
+#[tokio::test]
+async fn what_was_deleted_by_hand_cannot_be_updated_but_skipped() {
+    let local = with_code("one").await;
+    let mut template = template();
+    let resources = template["Resources"].as_object_mut().unwrap();
+    resources.retain(|name, _| ["Role", "Policy", "Data", "Function", "Log"].contains(&name.as_str()));
+    template["Outputs"] = json!({"Function": {"Value": {"Ref": "Function"}}});
+    let stack = deployed(&local, "CreateStack", &template, json!([])).await;
+    let function = json!({"FunctionName": output(&stack, "Function")});
+    call(&local, Service::Lambda, "DeleteFunction", function).await.unwrap();
+    let changed = values(&[("Memory", "256"), ("Retention", "14")]);
+    let stack = carry_out(&local, "UpdateStack", &template, changed).await;
+    let failed = failures(&local, "real").await;
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_FAILED", "{failed:#?}");
+    assert!(failed[0].contains("Function not found: ") && failed[0].contains("NotFound"), "{failed:#?}");
+    let input = json!({"StackName": "real", "ResourcesToSkip": ["Function"]});
+    call(&local, Service::CloudFormation, "ContinueUpdateRollback", input).await.unwrap();
+    let id = stack["StackId"].as_str().unwrap();
+    assert_eq!(settled(&local, id).await["StackStatus"], "UPDATE_ROLLBACK_COMPLETE");
+    call(&local, Service::CloudFormation, "DeleteStack", json!({"StackName": "real"})).await.unwrap();
+    assert_eq!(settled(&local, id).await["StackStatus"], "DELETE_COMPLETE");
+    nothing_left(&local).await;
 }
 
 #[tokio::test]

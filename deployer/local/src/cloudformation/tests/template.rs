@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::world::{self, World};
 use crate::cloudformation::resources::Registry;
 use crate::cloudformation::template::eval::{Lookup, Pseudo, Scope, conditions};
+use crate::cloudformation::template::graph::graph;
 use crate::cloudformation::template::parameters::{Given, resolve};
 use crate::cloudformation::template::{Template, parse};
 
@@ -449,10 +450,15 @@ proptest! {
             "Resources": {"A": {"Type": "Test::Plain::Thing", "Properties": {"Value": a}}},
             section: {"P": b, "C": c},
         });
-        if let Ok(template) = read(&template) {
-            let _ = resolve(&template.parameters, &BTreeMap::new(), &BTreeMap::new());
-            let _ = conditions(&template, &BTreeMap::new(), &Pseudo::default());
-        }
+        let Ok(template) = read(&template) else { return Ok(()) };
+        let pseudo = Pseudo::default();
+        let parameters = resolve(&template.parameters, &BTreeMap::new(), &BTreeMap::new()).unwrap_or_default();
+        let Ok(conditions) = conditions(&template, &parameters, &pseudo) else { return Ok(()) };
+        let _ = graph(&template, &conditions);
+        let scope = Scope {
+            template: &template, parameters: &parameters, conditions: &conditions, pseudo: &pseudo, lookup: &Fixed,
+        };
+        let _ = scope.value(&template.resources["A"].properties);
     }
 
     #[test]
