@@ -1,7 +1,7 @@
 //! Stacks and change sets: AWS CloudFormation over the other services of the endpoint.
 //!
-//! [`api`] reads requests and answers from the [`records`]; [`template`] is the language; [`diff`] tells what a change
-//! set would change; [`operation`] carries changes out in the background, through the [`resources`]. Every step is in the
+//! `api` reads requests and answers from the `records`; `template` is the language; `diff` tells what a change
+//! set would change; `operation` carries changes out in the background, through the `resources`. Every step is in the
 //! records before the next begins, so that [`CloudFormation::start`] takes up whatever a kill left unfinished.
 
 mod api;
