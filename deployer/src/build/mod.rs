@@ -6,7 +6,10 @@
 
 mod cargo;
 mod package;
+mod page;
 mod workspace;
+
+pub use page::page;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
