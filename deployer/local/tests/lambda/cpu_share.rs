@@ -29,17 +29,30 @@ async fn a_burn_takes_as_long_as_its_share_makes_it() {
     assert!(least[0] > 2.0 * least[1] && least[0] > 3.0 * least[2], "{least:?}");
 }
 
+/// The first of a few tries that is under the limit, or else the last: a machine that is busy with something else makes
+/// one try slow, a share makes all of them slow.
+async fn soonest(limit: f64, mut attempt: impl AsyncFnMut() -> f64) -> f64 {
+    let mut measured = f64::INFINITY;
+    for _ in 0..10 {
+        measured = attempt().await;
+        if measured < limit {
+            break;
+        }
+    }
+    measured
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_is_not_slowed_and_saves_up_nothing() {
     let local = Local::new().await;
     local.function("f", json!({"MemorySize": 128, "Tags": {}})).await;
     local.invoke("f", json!({})).await;
-    let slept = local.invoke("f", json!({"mode": "sleep", "ms": 400})).await.duration();
-    assert!((400.0..600.0).contains(&slept), "{slept}");
-    // A budget saved up while asleep would let this run at once.
-    local.invoke("f", json!({"mode": "sleep", "ms": 400})).await;
-    let burnt = local.invoke("f", json!({"mode": "burn", "ms": 30})).await.duration();
-    assert!(burnt > 30.0 * 1769.0 / 128.0 * 0.85 - 20.0, "{burnt}");
+    let sleep = async || local.invoke("f", json!({"mode": "sleep", "ms": 400})).await.duration();
+    let slept = soonest(500.0, sleep).await;
+    assert!((400.0..500.0).contains(&slept), "{slept}");
+    // A budget saved up while asleep would let the burn run at once.
+    let burnt = local.invoke("f", json!({"mode": "burn", "sleep": 400, "ms": 30})).await.duration();
+    assert!(burnt > 400.0 + 30.0 * 1769.0 / 128.0 * 0.85 - 20.0, "{burnt}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,13 +60,20 @@ async fn initialization_and_the_apparatus_run_at_full_speed() {
     let local = Local::new().await;
     let init = variables(&[("INIT", "burn")]);
     local.function("f", json!({"MemorySize": 128, "Environment": init, "Tags": {}})).await;
-    let init = local.invoke("f", json!({})).await.figure("Init Duration").unwrap();
-    // 100 ms of CPU time would take 1,382 ms at the share.
+    // At the share, 100 ms of CPU time would take 1,382 ms and 50 ms 691.
+    let mut changes = 0;
+    let init = async || {
+        changes += 1;
+        local.configure("f", json!({"Description": changes.to_string()})).await;
+        local.invoke("f", json!({})).await.figure("Init Duration").unwrap()
+    };
+    let init = soonest(1000.0, init).await;
     assert!((100.0..1000.0).contains(&init), "{init}");
     local.function("own", json!({"MemorySize": 128})).await;
     local.invoke("own", json!({})).await;
-    let own = local.invoke("own", json!({"mode": "burn", "ms": 50})).await.duration();
-    assert!(own < 600.0, "{own}");
+    let own = async || local.invoke("own", json!({"mode": "burn", "ms": 50})).await.duration();
+    let own = soonest(500.0, own).await;
+    assert!((50.0..500.0).contains(&own), "{own}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,13 +83,17 @@ async fn waiting_for_a_core_is_no_part_of_the_duration() {
     // Each takes the whole machine, so they run one after another.
     local.function("f", json!({"MemorySize": 10_240, "Tags": {}})).await;
     assert!(f64::from(local.aws.lambda.cpu_share().largest_memory) <= cores * 1769.0);
-    let event = json!({"mode": "sleep", "ms": 300});
-    let began = Instant::now();
-    let (a, b) = tokio::join!(local.invoke("f", event.clone()), local.invoke("f", event));
-    if cores < 11.0 {
-        assert!(began.elapsed().as_millis() >= 600, "{:?}", began.elapsed());
-    }
-    assert!(a.duration() < 550.0 && b.duration() < 550.0, "{} {}", a.duration(), b.duration());
+    let both = async || {
+        let event = json!({"mode": "sleep", "ms": 300});
+        let began = Instant::now();
+        let (a, b) = tokio::join!(local.invoke("f", event.clone()), local.invoke("f", event));
+        if cores < 11.0 {
+            assert!(began.elapsed().as_millis() >= 600, "{:?}", began.elapsed());
+        }
+        a.duration().max(b.duration())
+    };
+    let longest = soonest(500.0, both).await;
+    assert!((300.0..500.0).contains(&longest), "{longest}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,9 +111,9 @@ async fn a_function_may_wait_for_one_it_invokes() {
         local.aws.lambda.invoke(&local.aws, &session, invocation).await.unwrap();
         began.elapsed()
     };
-    let (outer, waited) = tokio::join!(local.invoke("outer", json!({"mode": "sleep", "ms": 3000})), inner);
+    let (outer, waited) = tokio::join!(local.invoke("outer", json!({"mode": "sleep", "ms": 8000})), inner);
     assert_eq!(outer.function_error, None);
-    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    assert!(waited < Duration::from_secs(7), "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -171,14 +171,13 @@ async fn parallel_invocations_run_in_environments_of_their_own() {
     let local = Local::new().await;
     local.function("f", json!({})).await;
     let event = json!({"mode": "sleep", "ms": 300});
-    let began = std::time::Instant::now();
     let runs = tokio::join!(
         local.invoke("f", event.clone()),
         local.invoke("f", event.clone()),
         local.invoke("f", event.clone()),
         local.invoke("f", event.clone())
     );
-    assert!(began.elapsed() < Duration::from_millis(1100), "{:?}", began.elapsed());
+    // One after another, they would have shared one.
     assert!(runs.0.cold() && runs.1.cold() && runs.2.cold() && runs.3.cold());
     assert!(!local.invoke("f", json!({})).await.cold());
 }

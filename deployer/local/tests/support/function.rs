@@ -101,6 +101,7 @@ fn handle(event: &Value, next: &Answer, count: u32) -> Result<Value, String> {
         "headers" => Ok(json!(next.headers)),
         "env" => Ok(json!(std::env::vars().collect::<BTreeMap<_, _>>())),
         "burn" => {
+            std::thread::sleep(Duration::from_millis(number("sleep")));
             let began = Instant::now();
             let workers: Vec<_> = (1..number("threads")).map(|_| burning(number("ms"))).collect();
             burn(number("ms"));

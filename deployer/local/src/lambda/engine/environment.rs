@@ -376,9 +376,11 @@ impl Environment {
         }
     }
 
+    /// Reads what has been written up to now. It asks the kernel itself, since the runtime's reactor may not have heard of
+    /// the last piece yet.
     fn drain_output(&self, journal: &mut Journal) {
         let mut buffer = [0; 16 * 1024];
-        while let Ok(n @ 1..) = self.output.try_read(&mut buffer) {
+        while let Ok(n @ 1..) = nix::unistd::read(&self.output, &mut buffer) {
             journal.output(&buffer[..n]);
         }
     }
