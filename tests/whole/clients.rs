@@ -8,7 +8,8 @@ use crate::harness::{Said, World, isolated, tool};
 async fn the_aws_command_line_sees_what_was_deployed() {
     let world = World::new().await;
     let stacks = world.aws(&["cloudformation", "describe-stacks"]).success().json();
-    let names: Vec<&str> = stacks["Stacks"].as_array().unwrap().iter().map(|s| s["StackName"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        stacks["Stacks"].as_array().unwrap().iter().map(|s| s["StackName"].as_str().unwrap()).collect();
     assert!(names.contains(&"deployer-power-tuning"), "{names:?}");
     assert_eq!(world.aws(&["sts", "get-caller-identity"]).success().json()["Account"], "000000000000");
     let functions = world.aws(&["lambda", "list-functions"]).success().json();

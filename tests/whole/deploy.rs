@@ -6,7 +6,11 @@ use crate::harness::{Said, World, deployer, tool, up_local};
 fn up_is_done_once() {
     let folder = tempfile::tempdir().unwrap();
     let first = up_local(folder.path(), &["--power-values", "128,512,3008"]).success();
-    assert!(first.stdout.contains("was created") && first.stdout.contains("StateMachineARN"), "{}", first.stdout);
+    assert!(
+        first.stdout.contains("was created") && first.stdout.contains("StateMachineARN"),
+        "{}",
+        first.stdout
+    );
     let second = up_local(folder.path(), &[]).success();
     assert!(second.stdout.contains("unchanged") || second.stdout.contains("up to date"), "{}", second.stdout);
 }
@@ -36,7 +40,8 @@ async fn destroy_leaves_nothing() {
     assert!(machines.state_machines().is_empty(), "{machines:?}");
     let mut objects = 0;
     for bucket in world.s3.list_buckets().send().await.unwrap().buckets() {
-        objects += world.s3.list_objects_v2().bucket(bucket.name().unwrap()).send().await.unwrap().contents().len();
+        objects +=
+            world.s3.list_objects_v2().bucket(bucket.name().unwrap()).send().await.unwrap().contents().len();
     }
     assert_eq!(objects, 0, "assets that are left");
     world.deployer(&["destroy", "--yes"]).success();

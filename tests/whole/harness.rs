@@ -98,7 +98,12 @@ impl Said {
     #[track_caller]
     pub fn complains(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "no {text:?} in the error output of {}:\n{}", self.line, self.stderr);
+            assert!(
+                self.stderr.contains(text),
+                "no {text:?} in the error output of {}:\n{}",
+                self.line,
+                self.stderr
+            );
         }
         self
     }
@@ -183,9 +188,15 @@ impl World {
             "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
         }]});
         let properties = json!({ "RoleName": "sample", "AssumeRolePolicyDocument": trust });
-        let template = json!({ "Resources": { "role": { "Type": "AWS::IAM::Role", "Properties": properties } } });
-        let create = self.cloudformation.create_stack().stack_name("samples").template_body(template.to_string());
-        create.capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam).send().await.unwrap();
+        let template =
+            json!({ "Resources": { "role": { "Type": "AWS::IAM::Role", "Properties": properties } } });
+        let create =
+            self.cloudformation.create_stack().stack_name("samples").template_body(template.to_string());
+        create
+            .capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam)
+            .send()
+            .await
+            .unwrap();
         for _ in 0..200 {
             let stacks = self.cloudformation.describe_stacks().stack_name("samples").send().await.unwrap();
             match stacks.stacks()[0].stack_status().unwrap().as_str() {
@@ -195,11 +206,6 @@ impl World {
             }
         }
         panic!("the samples' role is not there after 5 s");
-    }
-
-    /// The state folder.
-    pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
     }
 
     /// A folder for the test's own files.
@@ -218,8 +224,14 @@ impl World {
     pub async fn execute(&self, input: &Value) -> Ended {
         let machines = self.states.list_state_machines().send().await.unwrap();
         let machine = machines.state_machines()[0].state_machine_arn().to_owned();
-        let started =
-            self.states.start_execution().state_machine_arn(machine).input(input.to_string()).send().await.unwrap();
+        let started = self
+            .states
+            .start_execution()
+            .state_machine_arn(machine)
+            .input(input.to_string())
+            .send()
+            .await
+            .unwrap();
         self.ended(started.execution_arn()).await
     }
 
@@ -232,7 +244,6 @@ impl World {
                     arn: arn.to_owned(),
                     status: over.status().as_str().to_owned(),
                     output: over.output().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default(),
-                    error: over.error().unwrap_or_default().to_owned(),
                     cause: over.cause().unwrap_or_default().to_owned(),
                 };
             }
@@ -339,8 +350,6 @@ pub struct Ended {
     pub status: String,
     /// Its output, when it succeeded.
     pub output: Value,
-    /// Its error's name, when it failed.
-    pub error: String,
     /// Its error's cause, when it failed.
     pub cause: String,
 }
@@ -369,7 +378,14 @@ impl Function<'_> {
     /// Waits until its last change is done.
     pub async fn settled(&self) {
         for _ in 0..200 {
-            let c = self.world.lambda.get_function_configuration().function_name(&self.name).send().await.unwrap();
+            let c = self
+                .world
+                .lambda
+                .get_function_configuration()
+                .function_name(&self.name)
+                .send()
+                .await
+                .unwrap();
             let pending = c.state().is_some_and(|s| s.as_str() == "Pending");
             if !pending && c.last_update_status().is_none_or(|s| s.as_str() != "InProgress") {
                 return;
@@ -381,7 +397,8 @@ impl Function<'_> {
 
     /// Its memory size in MB.
     pub async fn memory(&self) -> i32 {
-        let c = self.world.lambda.get_function_configuration().function_name(&self.name).send().await.unwrap();
+        let c =
+            self.world.lambda.get_function_configuration().function_name(&self.name).send().await.unwrap();
         c.memory_size().unwrap()
     }
 
@@ -409,7 +426,8 @@ impl Function<'_> {
                 (alias.function_version().unwrap().to_owned(), alias.description().unwrap_or("").to_owned()),
             );
         }
-        let mut versions = lambda.list_versions_by_function().function_name(&self.name).into_paginator().items().send();
+        let mut versions =
+            lambda.list_versions_by_function().function_name(&self.name).into_paginator().items().send();
         let mut numbers = BTreeMap::new();
         while let Some(version) = versions.next().await {
             let version = version.unwrap();

@@ -20,7 +20,8 @@ async fn a_handler_s_error_fails_the_run_and_nothing_is_left() {
 async fn a_user_s_aliases_and_versions_stay() {
     let world = World::new().await;
     let function = world.sample("echo", "echo").await;
-    let version = world.lambda.publish_version().function_name("echo").description("mine").send().await.unwrap();
+    let version =
+        world.lambda.publish_version().function_name("echo").description("mine").send().await.unwrap();
     for name in ["RAM512", "RAM128", "live", "deployer"] {
         let create = world.lambda.create_alias().function_name("echo").name(name);
         create.function_version(version.version().unwrap()).description("mine").send().await.unwrap();
@@ -49,7 +50,14 @@ async fn a_stopped_execution_is_cleaned_up_by_the_rule() {
     let machines = world.states.list_state_machines().send().await.unwrap();
     let machine = machines.state_machines()[0].state_machine_arn();
     let input = json!({ "lambdaARN": function.arn(), "num": 100, "payload": { "milliseconds": 300 } });
-    let started = world.states.start_execution().state_machine_arn(machine).input(input.to_string()).send().await.unwrap();
+    let started = world
+        .states
+        .start_execution()
+        .state_machine_arn(machine)
+        .input(input.to_string())
+        .send()
+        .await
+        .unwrap();
     for _ in 0..100 {
         let aliases = world.lambda.list_aliases().function_name("wait").send().await.unwrap();
         if aliases.aliases().len() > 1 {

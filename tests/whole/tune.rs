@@ -16,13 +16,20 @@ async fn a_computing_function_gets_faster_with_memory_and_each_strategy_chooses_
     let flags = ["--num", "5", "--payload", r#"{"iterations":10000000}"#, "--include-output-results"];
     let output = function.tune(&flags).success().json();
     let stats = &output["stats"];
-    let sizes: Vec<u64> = stats.as_array().unwrap().iter().map(|stat| stat["value"].as_u64().unwrap()).collect();
+    let sizes: Vec<u64> =
+        stats.as_array().unwrap().iter().map(|stat| stat["value"].as_u64().unwrap()).collect();
     assert_eq!(sizes, [128, 512, 3008]);
     let took = durations(stats);
     assert!(took[0] > 2.0 * took[1] && took[1] > took[2], "{took:?}");
-    let cheapest = stats.as_array().unwrap().iter().map(|s| s["averagePrice"].as_f64().unwrap()).fold(f64::MAX, f64::min);
+    let cheapest = stats
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["averagePrice"].as_f64().unwrap())
+        .fold(f64::MAX, f64::min);
     assert_eq!(output["cost"].as_f64(), Some(cheapest));
-    let fastest = function.tune(&["--num", "5", "--payload", r#"{"iterations":10000000}"#, "--strategy", "speed"]);
+    let fastest =
+        function.tune(&["--num", "5", "--payload", r#"{"iterations":10000000}"#, "--strategy", "speed"]);
     assert_eq!(fastest.success().json()["power"], 3008);
     assert_eq!(function.snapshot().await, before);
 }
@@ -31,7 +38,8 @@ async fn a_computing_function_gets_faster_with_memory_and_each_strategy_chooses_
 async fn a_waiting_function_gains_nothing_from_memory() {
     let world = World::new().await;
     let function = world.sample("wait", "io").await;
-    let output = function.tune(&["--num", "5", "--payload", r#"{"milliseconds":40}"#, "--include-output-results"]);
+    let output =
+        function.tune(&["--num", "5", "--payload", r#"{"milliseconds":40}"#, "--include-output-results"]);
     let output = output.success().json();
     assert_eq!(output["power"], 128, "the smallest is the cheapest: {output}");
     assert!(durations(&output["stats"]).iter().all(|ms| (40.0..120.0).contains(ms)), "{output}");
@@ -39,7 +47,9 @@ async fn a_waiting_function_gains_nothing_from_memory() {
 
 #[tokio::test]
 async fn the_output_keeps_the_reference_s_names_and_its_link_opens() {
-    let world = World::with(&["--power-values", "128,256", "--visualization-url", "https://example.test/chart"]).await;
+    let world =
+        World::with(&["--power-values", "128,256", "--visualization-url", "https://example.test/chart"])
+            .await;
     let function = world.sample("echo", "echo").await;
     let output = function.tune(&["--num", "5"]).success().json();
     for field in ["power", "cost", "duration"] {
@@ -63,12 +73,16 @@ async fn transitions_are_counted_as_they_are_billed() {
     let ended = world.execute(&json!({ "lambdaARN": function.arn(), "num": 5 })).await;
     assert_eq!(ended.status, "SUCCEEDED", "{ended:?}");
     let mut entered = 0;
-    let mut history = world.states.get_execution_history().execution_arn(&ended.arn).into_paginator().items().send();
+    let mut history =
+        world.states.get_execution_history().execution_arn(&ended.arn).into_paginator().items().send();
     while let Some(event) = history.next().await {
         entered += u32::from(event.unwrap().r#type().as_str().ends_with("StateEntered"));
     }
     let cost = ended.output["stateMachine"]["executionCost"].as_f64().unwrap();
-    assert!((cost - f64::from(entered) * 2.5e-5).abs() < 1e-9, "{entered} states were entered, {cost} USD reported");
+    assert!(
+        (cost - f64::from(entered) * 2.5e-5).abs() < 1e-9,
+        "{entered} states were entered, {cost} USD reported"
+    );
 }
 
 #[tokio::test]
@@ -92,8 +106,18 @@ async fn processors_run_around_every_invocation_and_are_not_measured() {
     world.sample("before", "annotate").await;
     world.sample_with("after", "silent", &[("INVOCATIONS_FILE", after.to_str().unwrap())]).await;
     let (pre, post) = (world.arn("before"), world.arn("after"));
-    let flags =
-        ["--num", "5", "--power-values", "128", "--payload", r#"{"a":1}"#, "--pre-processor-arn", &pre, "--post-processor-arn", &post];
+    let flags = [
+        "--num",
+        "5",
+        "--power-values",
+        "128",
+        "--payload",
+        r#"{"a":1}"#,
+        "--pre-processor-arn",
+        &pre,
+        "--post-processor-arn",
+        &post,
+    ];
     function.tune(&flags).success();
     let calls = std::fs::read_to_string(calls).unwrap();
     assert_eq!(calls.lines().filter(|line| line.contains("annotated")).count(), 5, "{calls}");
@@ -162,10 +186,25 @@ async fn the_winner_can_be_applied() {
 async fn the_winner_can_be_applied_to_an_alias_instead() {
     let world = World::new().await;
     let function = world.sample("wait", "io").await;
-    let flags = ["--num", "5", "--payload", r#"{"milliseconds":5}"#, "--auto-optimize", "--auto-optimize-alias", "live"];
+    let flags = [
+        "--num",
+        "5",
+        "--payload",
+        r#"{"milliseconds":5}"#,
+        "--auto-optimize",
+        "--auto-optimize-alias",
+        "live",
+    ];
     let output = function.tune(&flags).success().json();
     assert_eq!(function.memory().await, 256, "$LATEST stays as it is");
-    let live = world.lambda.get_function_configuration().function_name("wait").qualifier("live").send().await.unwrap();
+    let live = world
+        .lambda
+        .get_function_configuration()
+        .function_name("wait")
+        .qualifier("live")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(i64::from(live.memory_size().unwrap()), output["power"].as_i64().unwrap());
     let aliases = world.lambda.list_aliases().function_name("wait").send().await.unwrap();
     assert_eq!(aliases.aliases().len(), 1, "only the one that was asked for: {aliases:?}");
@@ -176,7 +215,15 @@ async fn the_winner_can_be_applied_to_an_alias_instead() {
 async fn an_allowed_exception_is_a_result() {
     let world = World::new().await;
     let function = world.sample("fail", "fail").await;
-    let flags = ["--num", "5", "--power-values", "128", "--allowed-exceptions", "SampleError", "--include-output-results"];
+    let flags = [
+        "--num",
+        "5",
+        "--power-values",
+        "128",
+        "--allowed-exceptions",
+        "SampleError",
+        "--include-output-results",
+    ];
     let output = function.tune(&flags).success().json();
     assert_eq!(output["stats"][0]["errors"], 5, "{output}");
 }
@@ -186,7 +233,8 @@ async fn all_sizes_are_forty_six() {
     let world = World::new().await;
     let function = world.sample("echo", "echo").await;
     let before = function.snapshot().await;
-    let output = function.tune(&["--num", "5", "--power-values", "ALL", "--include-output-results"]).success().json();
+    let output =
+        function.tune(&["--num", "5", "--power-values", "ALL", "--include-output-results"]).success().json();
     assert_eq!(output["stats"].as_array().unwrap().len(), 46);
     assert_eq!(function.snapshot().await, before);
 }
@@ -242,8 +290,19 @@ async fn code_is_all_it_takes_on_this_machine() {
     let folder = tempfile::tempdir().unwrap();
     up_local(folder.path(), &["--power-values", "128,512"]).success();
     std::fs::write(folder.path().join("mine.zip"), samples_zip()).unwrap();
-    let mut command = crate::harness::deployer(&["tune", "--local", "--code", "mine.zip", "--handler", "echo", "--num", "5", "--state"]);
-    let said = crate::harness::Said::by(command.arg(folder.path().join("state")).current_dir(folder.path())).success();
+    let mut command = crate::harness::deployer(&[
+        "tune",
+        "--local",
+        "--code",
+        "mine.zip",
+        "--handler",
+        "echo",
+        "--num",
+        "5",
+        "--state",
+    ]);
+    let said = crate::harness::Said::by(command.arg(folder.path().join("state")).current_dir(folder.path()))
+        .success();
     assert!(said.stdout.starts_with("mine should have "), "{}", said.stdout);
     assert!(said.stdout.contains("Chart: "), "{}", said.stdout);
 }

@@ -54,7 +54,10 @@ async fn every_field_with_a_wrong_value_is_named() {
 async fn tune_refuses_what_the_state_machine_would_before_it_starts() {
     let world = World::new().await;
     let function = world.sample("echo", "echo").await;
-    function.tune(&["--num", "3", "--strategy", "best"]).status(2).complains(&["num", "3", "strategy", "best"]);
+    function
+        .tune(&["--num", "3", "--strategy", "best"])
+        .status(2)
+        .complains(&["num", "3", "strategy", "best"]);
     let executions = world.states.list_state_machines().send().await.unwrap();
     let machine = executions.state_machines()[0].state_machine_arn();
     let started = world.states.list_executions().state_machine_arn(machine).send().await.unwrap();
@@ -65,7 +68,11 @@ async fn tune_refuses_what_the_state_machine_would_before_it_starts() {
 async fn a_field_that_nothing_reads_is_warned_about() {
     let world = World::new().await;
     let function = world.sample("echo", "echo").await;
-    std::fs::write(world.folder().join("input.json"), r#"{"num":5,"powerValues":[128],"enableParallel":true}"#).unwrap();
+    std::fs::write(
+        world.folder().join("input.json"),
+        r#"{"num":5,"powerValues":[128],"enableParallel":true}"#,
+    )
+    .unwrap();
     function.tune(&["--input", "input.json"]).success().complains(&["enableParallel", "parallelInvocation"]);
 }
 
