@@ -1,5 +1,5 @@
 //! The HTTP front: one loopback server for all services. It accepts connections and ends them; what a request means is
-//! [`protocol`](crate::protocol)'s business.
+//! `protocol`'s business.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;

@@ -1,7 +1,7 @@
 //! Roles, their sessions, and the decision whether a call is allowed.
 //!
-//! Every service asks here before it acts ([`Iam::authorize`]). [`roles`] and [`managed`] hold the operations and records,
-//! [`policy`], [`condition`] and [`pattern`] evaluate documents.
+//! Every service asks here before it acts ([`Iam::authorize`]). `roles` and `managed` hold the operations and records,
+//! `policy`, `condition` and `pattern` evaluate documents.
 
 mod condition;
 mod managed;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Method;
 use http::header::HeaderName;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::answer::{got, headed};
 use super::configuration::{self, KINDS};
-use super::objects::{Object, PutObject};
+use super::objects::PutObject;
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
 use crate::protocol::{Request, Response, body, guard, response, set};
@@ -18,7 +18,7 @@ use crate::{ApiError, Aws, Caller, Service};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 /// Headers that come back with an object as they were put.
-const KEPT: [&str; 5] =
+pub const KEPT: [&str; 5] =
     ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 /// Subresources that AWS has and this endpoint has not: they must not be taken for the object or bucket itself.
 #[rustfmt::skip]
@@ -335,121 +335,6 @@ fn stored(etag: &str, checksum: Option<&(String, String)>, id: &str) -> Response
     answer
 }
 
-/// An object as an answer: whole or a range of it, unless the conditions of the request say otherwise.
-fn got(request: &Request, object: Object, query: &BTreeMap<String, String>) -> Result<Response, ApiError> {
-    let etag = format!("\"{}\"", object.etag);
-    let date = |name: &str| {
-        let text = request.header(name)?;
-        jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_second())
-    };
-    let lists =
-        |header: &str| header == "*" || header.split(',').any(|e| e.trim().trim_start_matches("W/") == etag);
-    let unmodified = || match request.header("if-none-match") {
-        Some(etags) => lists(etags),
-        None => date("if-modified-since").is_some_and(|since| object.last_modified <= since),
-    };
-    let changed = match request.header("if-match") {
-        Some(etags) => !lists(etags) && !lists(&format!("\"{etags}\"")),
-        None => date("if-unmodified-since").is_some_and(|since| object.last_modified > since),
-    };
-    if changed {
-        let message = "At least one of the pre-conditions you specified did not hold";
-        return Err(ApiError::new(412, "PreconditionFailed", message));
-    }
-    if unmodified() {
-        return Err(ApiError::new(304, "NotModified", "Not Modified").with("ETag", etag));
-    }
-    let is_head = request.method == Method::HEAD;
-    // Of a HEAD only the length is known, not the content.
-    let length = match object.headers.get("content-length") {
-        Some(length) if is_head => length.parse().unwrap_or(0),
-        _ => object.body.len(),
-    };
-    let range = match request.header("range").and_then(|range| parse_range(range, length)) {
-        Some(Err(())) => {
-            let error = ApiError::new(416, "InvalidRange", "The requested range is not satisfiable");
-            return Err(error.with("ActualObjectSize", length.to_string()));
-        }
-        Some(Ok(range)) => Some(range),
-        None => None,
-    };
-    let (status, from, to) = range.map_or((200, 0, length), |(from, to)| (206, from, to));
-    let body = if is_head { Bytes::new() } else { object.body.slice(from..to) };
-    let mut answer = response(status, "", body, &request.id);
-    let time = jiff::Timestamp::from_second(object.last_modified).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    set(&mut answer, "last-modified", &time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
-    set(&mut answer, "etag", &etag);
-    set(&mut answer, "accept-ranges", "bytes");
-    set(&mut answer, "content-length", &(to - from).to_string());
-    set(&mut answer, "content-type", &object.content_type);
-    for name in KEPT {
-        if let Some(value) = object.headers.get(name) {
-            set(&mut answer, name, value);
-        }
-    }
-    for name in KEPT.into_iter().chain(["content-type"]) {
-        if let Some(value) = query.get(&format!("response-{name}")) {
-            set(&mut answer, name, value);
-        }
-    }
-    for (name, value) in &object.metadata {
-        set_named(&mut answer, &format!("x-amz-meta-{name}"), value);
-    }
-    if object.tags > 0 {
-        set(&mut answer, "x-amz-tagging-count", &object.tags.to_string());
-    }
-    if range.is_some() {
-        set(&mut answer, "content-range", &format!("bytes {from}-{}/{length}", to - 1));
-    } else if request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
-        && let Some((algorithm, value)) = &object.checksum
-    {
-        set_named(&mut answer, &format!("x-amz-checksum-{algorithm}"), value);
-        set(&mut answer, "x-amz-checksum-type", "FULL_OBJECT");
-    }
-    Ok(answer)
-}
-
-/// The half-open range that a header asks for; `None` when it asks for none that S3 knows, an error when it is outside.
-fn parse_range(header: &str, length: usize) -> Option<Result<(usize, usize), ()>> {
-    let (from, to) = header.strip_prefix("bytes=")?.split_once('-')?;
-    let (from, to) = (from.trim(), to.trim());
-    let number = |text: &str| text.parse::<usize>().ok();
-    if from.is_empty() {
-        let last = number(to)?;
-        return Some(if last == 0 || length == 0 {
-            Err(())
-        } else {
-            Ok((length - last.min(length), length))
-        });
-    }
-    let from = number(from)?;
-    let to = if to.is_empty() { length } else { number(to)?.saturating_add(1).min(length) };
-    if from >= length {
-        return Some(Err(()));
-    }
-    (from < to).then_some(Ok((from, to)))
-}
-
-/// What `HeadObject` answers, as an object without its content.
-fn headed(output: &Value) -> Object {
-    let read = |name: &str| serde_json::from_value(output[name].clone());
-    let mut headers: BTreeMap<String, String> = read("Headers").unwrap_or_default();
-    headers.insert("content-length".to_owned(), output["ContentLength"].to_string());
-    let metadata: BTreeMap<String, String> =
-        serde_json::from_value(output["Metadata"].clone()).unwrap_or_default();
-    let modified: Option<jiff::Timestamp> = member(output, "LastModified").parse().ok();
-    Object {
-        body: Bytes::new(),
-        etag: member(output, "ETag").trim_matches('"').to_owned(),
-        content_type: member(output, "ContentType"),
-        headers,
-        metadata: metadata.into_iter().collect(),
-        checksum: serde_json::from_value(output["Checksum"].clone()).unwrap_or_default(),
-        last_modified: modified.map_or(0, jiff::Timestamp::as_second),
-        tags: usize::try_from(output["TagCount"].as_u64().unwrap_or(0)).unwrap_or(0),
-    }
-}
-
 /// A page of a bucket that is a website.
 async fn page(
     aws: &Arc<Aws>,
@@ -545,7 +430,7 @@ fn checksum(request: &Request) -> Option<(String, String)> {
     Some((algorithm, value))
 }
 
-fn set_named(response: &mut Response, name: &str, value: &str) {
+pub fn set_named(response: &mut Response, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) =
         (HeaderName::try_from(name), http::HeaderValue::from_bytes(value.as_bytes()))
     {
@@ -553,7 +438,7 @@ fn set_named(response: &mut Response, name: &str, value: &str) {
     }
 }
 
-fn member(output: &Value, name: &str) -> String {
+pub fn member(output: &Value, name: &str) -> String {
     output[name].as_str().unwrap_or_default().to_owned()
 }
 
@@ -581,27 +466,6 @@ fn members(xml: &mut Xml, output: &Value) {
             }
             Value::Object(_) => xml.element(name, |xml| members(xml, value)),
             other => xml.json(name, other),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_read_as_http_has_them() {
-        assert_eq!(parse_range("bytes=0-3", 10), Some(Ok((0, 4))));
-        assert_eq!(parse_range("bytes=8-100", 10), Some(Ok((8, 10))));
-        assert_eq!(parse_range("bytes=8-", 10), Some(Ok((8, 10))));
-        assert_eq!(parse_range("bytes=-3", 10), Some(Ok((7, 10))));
-        assert_eq!(parse_range("bytes=-30", 10), Some(Ok((0, 10))));
-        assert_eq!(parse_range("bytes=10-", 10), Some(Err(())));
-        assert_eq!(parse_range("bytes=-0", 10), Some(Err(())));
-        assert_eq!(parse_range("bytes=0-0", 0), Some(Err(())));
-        assert_eq!(parse_range("bytes=0-18446744073709551615", 10), Some(Ok((0, 10))));
-        for ignored in ["bytes=5-3", "bytes=a-b", "lines=0-1", "bytes=0-1,3-4", "bytes=", "0-1"] {
-            assert_eq!(parse_range(ignored, 10), None, "{ignored}");
         }
     }
 }

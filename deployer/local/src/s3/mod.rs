@@ -1,17 +1,16 @@
 //! Buckets and objects.
 //!
 //! What there is stands in the store; contents are files of the state folder, named at random, so that no key ever
-//! becomes a path ([`files`]). [`buckets`], [`configuration`], [`objects`], [`listing`] and [`uploads`] hold the operations,
-//! [`http`] S3's own protocol over them.
+//! becomes a path (`files`). `buckets`, `configuration`, `objects`, `listing` and `uploads` hold the operations,
+//! `http` S3's own protocol over them.
 
+mod answer;
 mod buckets;
 mod configuration;
 mod files;
 pub(crate) mod http;
 mod listing;
 mod objects;
-#[cfg(test)]
-mod tests;
 mod uploads;
 
 use std::collections::BTreeMap;
