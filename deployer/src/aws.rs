@@ -183,23 +183,6 @@ pub async fn start_endpoint(port: u16, state: &Path, region: &str) -> anyhow::Re
     local_aws::Endpoint::start(options).await.context("starting the local endpoint")
 }
 
-/// Waits for Ctrl-C, or for SIGTERM where there is such a thing.
-///
-/// # Errors
-/// When the system does not let us listen for it.
-pub async fn interrupted() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminated.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
-
 async fn configuration(
     profile: Option<&str>,
     region: Option<String>,

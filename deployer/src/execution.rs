@@ -107,8 +107,7 @@ pub async fn run(
     let sizes = Progress::default();
     tokio::select! {
         ending = follow(aws, &arn, sizes, events) => Ok(Ended { ending: ending?, arn }),
-        interrupted = crate::aws::interrupted() => {
-            interrupted.context("listening for Ctrl-C")?;
+        () = crate::interrupt::interrupted() => {
             let ending = stop(aws, &arn, function_arn, events).await?;
             Ok(Ended { arn, ending })
         }

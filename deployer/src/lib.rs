@@ -19,6 +19,7 @@ pub mod events;
 pub mod execution;
 pub mod failure;
 pub mod function;
+pub mod interrupt;
 pub mod outcome;
 pub mod progress;
 pub mod render;

@@ -5,31 +5,40 @@
 use std::process::ExitCode;
 
 use deployer::cli::{Arguments, Asked};
+use deployer::commands::Command;
 use deployer::context::Context;
 use deployer::outcome::{Outcome, Status};
-use deployer::{failure, outcome, settings};
+use deployer::settings::Settings;
+use deployer::{failure, interrupt, outcome, settings};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
-        Asked::Work(arguments) => arguments,
+        Asked::Work(arguments) => *arguments,
         Asked::Help(status) => return exit(status),
     };
-    let json = arguments.json();
-    let color = arguments.color();
-    let status = match work(*arguments) {
-        Ok(outcome) => outcome::print(&outcome, json),
-        Err(error) => failure::print(&error, json, color),
+    let told = (arguments.json(), arguments.color());
+    let status = match settings::resolve(arguments) {
+        Err(error) => failure::print(&error, told.0, told.1),
+        Ok((settings, command)) => {
+            let output = settings.output;
+            match work(settings, command) {
+                Ok(outcome) => outcome::print(&outcome, output.json),
+                Err(error) => failure::print(&error, output.json, output.color),
+            }
+        }
     };
     exit(status)
 }
 
-/// Settings, then the command in a runtime of its own; the embedded endpoint, if one was started, is stopped at the end.
-fn work(arguments: Arguments) -> anyhow::Result<Outcome> {
-    let (settings, command) = settings::resolve(arguments)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
+/// The command in a runtime of its own. Ctrl-C ends it, unless it has a better answer; the embedded endpoint, if one was
+/// started, is stopped at the end.
+fn work(settings: Settings, command: Command) -> anyhow::Result<Outcome> {
+    tokio::runtime::Runtime::new()?.block_on(async {
         let context = Context::new(settings);
-        let outcome = command.run(&context).await;
+        let outcome = tokio::select! {
+            outcome = command.run(&context) => outcome,
+            interrupted = interrupt::unclaimed() => Err(interrupted.into()),
+        };
         context.close().await;
         outcome
     })

@@ -83,6 +83,12 @@ impl Lines {
             Event::Place(place) => format!("{} {place}", paint.dim("→")),
             Event::Started { what } => paint.dim(&format!("{what} …")),
             Event::Finished { what } => format!("{} {what}", paint.with("32", "✓")),
+            // What has only begun is followed by how it ended; the stack's own beginnings are what a reader looks for.
+            Event::Resource(resource)
+                if resource.status.ends_with("_IN_PROGRESS") && !resource.is_stack() && !self.verbose =>
+            {
+                return None;
+            }
             Event::Resource(resource) => paint.resource(resource),
             Event::Changes(difference) => paint.difference(difference),
             Event::Measured { memory_mb, duration_ms, cost, done, total } => format!(
@@ -140,6 +146,11 @@ impl Listener for Terminal {
                 }
                 self.bar.set_message(format!("{what} …"));
                 self.bar.enable_steady_tick(Duration::from_millis(100));
+            }
+            Event::Resource(resource)
+                if resource.status.ends_with("_IN_PROGRESS") && !resource.is_stack() =>
+            {
+                self.bar.set_message(format!("{} {} …", resource.logical_id, resource.status));
             }
             Event::Progress { what } if !self.lines.verbose => self.bar.set_message(what.clone()),
             Event::Finished { what } => {

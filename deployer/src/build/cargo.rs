@@ -211,7 +211,11 @@ async fn run(
     let mut said = Vec::new();
     let stdout = lines(child.stdout.take(), &mut on_line);
     let on_progress = |line: &str| {
-        events.progress(line.trim());
+        let line = line.trim();
+        match line.strip_prefix("Blocking waiting for ") {
+            Some(lock) => events.note(format!("another cargo is at work: waiting for {lock}")),
+            None => events.progress(line),
+        }
         said.push(line.to_owned());
     };
     let stderr = lines(child.stderr.take(), on_progress);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::aws;
 use crate::context::Context;
+use crate::interrupt;
 use crate::outcome::{self, Outcome};
 
 /// The resolved options of `local`.
@@ -55,7 +56,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
          export AWS_ENDPOINT_URL={} AWS_REGION={region} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
         running.state, running.url,
     ));
-    aws::interrupted().await?;
+    interrupt::interrupted().await;
     context.events.started("stopping the endpoint");
     endpoint.stop().await;
     Ok(Outcome::silent())

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::deployment::Deployment;
-use crate::deployment::stack::Stack;
+use crate::deployment::stack::{Condition, Stack};
 use crate::events::Place;
 use crate::failure::hinted;
 use crate::outcome::Outcome;
@@ -65,6 +65,12 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let aws = context.aws().await?;
     let name = &context.settings.stack_name;
     match Deployment::new(aws, name, &context.events).find().await? {
+        Some(stack) if matches!(stack.condition(), Condition::NeverCreated | Condition::Reviewed) => {
+            Err(hinted(
+                anyhow::anyhow!("the stack {name} was never deployed completely: it is in {}", stack.status),
+                "deploy it with `deployer up`, which replaces what is left",
+            ))
+        }
         Some(stack) => Outcome::new(&Deployed::found(&stack, aws.place())),
         None => {
             let flag = if aws.is_local() { " --local" } else { "" };

@@ -38,9 +38,6 @@ pub enum WatchError {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The system does not tell us of signals.
-    #[error("cannot listen for Ctrl-C: {0}")]
-    Signal(#[from] std::io::Error),
 }
 
 impl<'a> Watch<'a> {
@@ -74,7 +71,7 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// [`WatchError::Interrupted`], or the failure of a call.
     pub async fn follow(mut self) -> Result<Ended, WatchError> {
-        let interrupted = crate::aws::interrupted();
+        let interrupted = crate::interrupt::interrupted();
         tokio::pin!(interrupted);
         loop {
             // The state first: events that come between the two looks belong to it.
@@ -86,10 +83,7 @@ impl<'a> Watch<'a> {
                 return Ok(Ended { status, history: self.history });
             }
             tokio::select! {
-                result = &mut interrupted => {
-                    result?;
-                    return Err(WatchError::Interrupted);
-                }
+                () = &mut interrupted => return Err(WatchError::Interrupted),
                 () = tokio::time::sleep(self.interval) => {}
             }
         }
@@ -187,7 +181,7 @@ impl OperationFailed {
                 .to_owned()
         } else if has(&["throttl", "rate exceeded", "internal failure", "internal error", "try again"]) {
             "this passes: run it again".to_owned()
-        } else if has(&["permissions boundary", "policyarn", "boundary"]) {
+        } else if has(&["is not attachable", "boundary"]) {
             "check --permissions-boundary: the policy must exist in this account".to_owned()
         } else {
             "`aws cloudformation describe-stack-events` has the whole history".to_owned()
@@ -200,12 +194,22 @@ impl fmt::Display for OperationFailed {
         let Some(first) = &self.first else {
             return write!(f, "the stack ended in {} and CloudFormation does not say why", self.status);
         };
-        write!(f, "{} ({}): {}", first.logical_id, first.resource_type, first.status)?;
+        write!(f, "{} ({}): ", first.logical_id, first.resource_type)?;
         match &first.reason {
-            Some(reason) => write!(f, ": {reason}"),
-            None => Ok(()),
+            Some(reason) => f.write_str(cause(reason)),
+            None => f.write_str(&first.status),
         }
     }
+}
+
+/// The sentence inside the wrapping of CloudFormation's resource handlers: `Resource handler returned message: "SENTENCE (Service:
+/// Iam, Status Code: 404, …)" (RequestToken: …, HandlerErrorCode: …)`.
+fn cause(reason: &str) -> &str {
+    let inner = reason
+        .strip_prefix("Resource handler returned message: \"")
+        .and_then(|rest| rest.rsplit_once("\" (RequestToken: "))
+        .map_or(reason, |(inner, _)| inner);
+    inner.rsplit_once(" (Service: ").map_or(inner, |(sentence, _)| sentence)
 }
 
 /// The action that a denial names: "… is not authorized to perform: iam:CreateRole on resource …".
@@ -252,10 +256,7 @@ mod tests {
                 Some("The following resource(s) failed to create: [b, c]."),
             ),
         ]);
-        assert!(
-            failure.to_string().starts_with("b (AWS::IAM::Role): CREATE_FAILED: User: u is not"),
-            "{failure}"
-        );
+        assert!(failure.to_string().starts_with("b (AWS::IAM::Role): User: u is not"), "{failure}");
         assert!(failure.hint().contains("the permission iam:CreateRole,"), "{}", failure.hint());
     }
 
@@ -271,6 +272,14 @@ mod tests {
             ),
         ]);
         assert!(failure.to_string().contains("Parameter validation failed"), "{failure}");
+    }
+
+    #[test]
+    fn the_wrapping_of_resource_handlers_is_taken_off() {
+        let wrapped = "Resource handler returned message: \"Policy \"p\" does not exist (Service: Iam, Status Code: \
+                       404, Request ID: 1)\" (RequestToken: 2, HandlerErrorCode: NotFound)";
+        assert_eq!(cause(wrapped), "Policy \"p\" does not exist");
+        assert_eq!(cause("Plain (words)"), "Plain (words)");
     }
 
     #[test]
