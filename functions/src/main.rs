@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use functions::clients::Clients;
 use functions::deadline::Deadline;
-use functions::error::Error;
 use functions::handlers::Handler;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
@@ -17,7 +16,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let clients = Arc::clone(&clients);
         async move {
             let deadline = Deadline::before(event.context.deadline());
-            Ok::<Value, Error>(handler.handle(event.payload, deadline, &clients).await?)
+            handler.handle(event.payload, deadline, &clients).await
         }
     }))
     .await
