@@ -14,7 +14,7 @@
 //! run's. Unknown ones are kept aside in [`Link::others`] and otherwise ignored.
 //!
 //! The page this one replaces counts the parts between semicolons and knows only 3 and 4·N, so a link with optional
-//! parts does not open there. Hence [`encode`] writes exactly what the runs hold: runs without [`Extras`] give the canonical
+//! parts does not open there. Hence [`encode()`] writes exactly what the runs hold: runs without [`Extras`] give the canonical
 //! form every page reads, and who fills `Extras` decides that the link is for this page ([`is_old_page`] tells).
 //!
 //! **What a link may hold.** Decoding is strict where a number would lie (a size below 1 MB, a time or cost that is

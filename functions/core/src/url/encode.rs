@@ -22,7 +22,7 @@ const NAME: &AsciiSet = &NON_ALPHANUMERIC
 /// it is not dollars.
 ///
 /// # Errors
-/// Runs that [`super::decode`] would refuse: none or too many, no sizes, lists of different lengths, amounts that are not amounts.
+/// Runs that [`super::decode()`] would refuse: none or too many, no sizes, lists of different lengths, amounts that are not amounts.
 pub fn encode(base: &str, runs: &[Run], currency: Currency) -> Result<String, UrlError> {
     encode_link(base, &Link { runs: runs.to_vec(), others: Vec::new() }, currency)
 }
