@@ -83,6 +83,7 @@ where
                 let code = answer.code().map(str::to_owned).or_else(|| named(status));
                 let message = match (answer.message(), &code) {
                     (Some(message), _) if !message.trim().is_empty() => message.trim().to_owned(),
+                    (_, Some(code)) if code == "AccessDenied" => "access denied".to_owned(),
                     (_, Some(code)) => format!("AWS answered {code}"),
                     (_, None) => format!("AWS refused: {answer}"),
                 };

@@ -92,7 +92,8 @@ impl<'a> Bucket<'a> {
             Err(error) if error.is("NotFound") || error.is("NoSuchBucket") => Ok(State::Missing),
             Err(error) if error.is_denied() => Err(hinted(
                 anyhow::anyhow!("the bucket `{}` is another account's, or may not be used", self.name),
-                "ask for s3:ListBucket, s3:GetObject and s3:PutObject on it, or choose another with --assets-bucket",
+                "these credentials need the permission s3:ListBucket on it (to use it also s3:GetObject and s3:PutObject, to \
+                 make it s3:CreateBucket); or choose another with --assets-bucket",
             )),
             Err(error) => Err(error).with_context(|| format!("looking for the bucket {}", self.name)),
         }

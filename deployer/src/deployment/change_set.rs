@@ -12,7 +12,7 @@ use super::Deployment;
 use super::difference::{Difference, Operation, ValueChange};
 use super::parameters::{Parameters, declared};
 use super::stack::{Condition, Stack};
-use super::watch::{OperationFailed, Watch};
+use super::watch::OperationFailed;
 use crate::aws::{Call, CallError};
 use crate::failure::{Advice, hinted};
 
@@ -244,7 +244,7 @@ impl Deployment<'_> {
             _ => ("updating", "UPDATE_COMPLETE"),
         };
         let doing = format!("{doing} the stack {}", self.name);
-        let watch = Watch::begin(self.aws, &change_set.stack_id, self.events).await?;
+        let watch = self.watch(&change_set.stack_id).await?;
         self.events.started(doing.clone());
         let request = self.client.execute_change_set().change_set_name(&change_set.id).stack_name(self.name);
         request.send().await.called("cloudformation:ExecuteChangeSet").with_context(|| doing.clone())?;

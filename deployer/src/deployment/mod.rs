@@ -57,7 +57,7 @@ impl<'a> Deployment<'a> {
         }
         self.events
             .note(format!("{} is in {}: following that operation to its end first", self.name, stack.status));
-        let watch = Watch::begin(self.aws, &stack.id, self.events).await?;
+        let watch = self.watch(&stack.id).await?;
         self.follow(watch).await?;
         self.find().await
     }
@@ -67,7 +67,7 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// What it is stuck on.
     pub async fn continue_rollback(&self, stack: &Stack) -> anyhow::Result<()> {
-        let watch = Watch::begin(self.aws, &stack.id, self.events).await?;
+        let watch = self.watch(&stack.id).await?;
         self.events.started("continuing to take back the failed update");
         let request = self.client.continue_update_rollback().stack_name(&stack.id);
         request
@@ -95,7 +95,7 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// What could not be deleted.
     pub async fn delete(&self, stack: &Stack, role_arn: Option<&str>) -> anyhow::Result<()> {
-        let watch = Watch::begin(self.aws, &stack.id, self.events).await?;
+        let watch = self.watch(&stack.id).await?;
         self.events.started(format!("deleting the stack {}", self.name));
         let request =
             self.client.delete_stack().stack_name(&stack.id).set_role_arn(role_arn.map(str::to_owned));
@@ -110,10 +110,14 @@ impl<'a> Deployment<'a> {
         Err(hinted(failed, hint)).context("deleting the stack")
     }
 
+    async fn watch(&self, stack_id: &str) -> anyhow::Result<Watch<'a>> {
+        Watch::begin(self.aws, stack_id, self.events).await.context("reading the stack's history")
+    }
+
     async fn follow(&self, watch: Watch<'_>) -> anyhow::Result<Ended> {
         watch.follow().await.map_err(|error| match error {
             WatchError::Interrupted => hinted(WatchError::Interrupted, self.how_to_follow()),
-            other => other.into(),
+            WatchError::Call(error) => anyhow::Error::from(error).context("following the stack's history"),
         })
     }
 

@@ -101,7 +101,10 @@ impl From<aws_sdk_cloudformation::types::Stack> for Stack {
             status,
             id: stack.stack_id.unwrap_or_default(),
             name: stack.stack_name.unwrap_or_default(),
-            reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+            reason: stack
+                .stack_status_reason
+                .map(|reason| reason.trim_end().to_owned())
+                .filter(|r| !r.is_empty()),
             parameters: pairs(
                 stack
                     .parameters

@@ -46,24 +46,18 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// The call's failure.
     pub async fn begin(aws: &Aws, stack_id: &str, events: &'a Events) -> Result<Self, CallError> {
-        let mut watch = Self::with_whole_history(aws, stack_id, events);
-        for event in watch.unseen().await? {
-            watch.seen.extend(event.event_id);
-        }
-        Ok(watch)
-    }
-
-    /// Follows an operation that began earlier: its whole history is told first.
-    #[must_use]
-    pub fn with_whole_history(aws: &Aws, stack_id: &str, events: &'a Events) -> Self {
-        Self {
+        let mut watch = Self {
             client: aws.cloudformation(),
             events,
             interval: aws.poll_interval(),
             stack_id: stack_id.to_owned(),
             seen: HashSet::new(),
             history: Vec::new(),
+        };
+        for event in watch.unseen().await? {
+            watch.seen.extend(event.event_id);
         }
+        Ok(watch)
     }
 
     /// Tells what happens until the stack is at rest. Nothing is lost when Ctrl-C ends it: the operation goes on.
@@ -133,7 +127,10 @@ impl From<StackEvent> for ResourceEvent {
             time: event.timestamp.map(|time| time.to_string()).unwrap_or_default(),
             logical_id: event.logical_resource_id.unwrap_or_default(),
             resource_type: event.resource_type.unwrap_or_default(),
-            reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
+            reason: event
+                .resource_status_reason
+                .map(|reason| reason.trim_end().to_owned())
+                .filter(|r| !r.is_empty()),
         }
     }
 }
@@ -170,19 +167,29 @@ impl OperationFailed {
             return format!("give the user or role that deploys the permission {action}, and run it again");
         }
         let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-        if has(&["already exists"]) {
+        if self.status == "UPDATE_ROLLBACK_FAILED" {
+            return "taking the update back got stuck as well: repair what it says, then `deployer up` continues"
+                .to_owned();
+        }
+        if has(&["is not attachable", "boundary"]) {
+            "check --permissions-boundary: the policy must exist in this account".to_owned()
+        } else if has(&["already exists"]) {
             "something of that name exists outside this stack: delete it, or choose another --stack-name or \
              --state-machine-name-prefix"
                 .to_owned()
         } else if has(&["security group", "subnet", "securitygroup"]) {
             "check --security-group-ids and --subnet-ids: they must exist in this region and belong to one VPC".to_owned()
+        } else if self.status.starts_with("UPDATE") && has(&["does not exist", "not found", "notfound"]) {
+            "something of the stack was deleted by hand: make it again under its old name, or `deployer destroy` \
+             and deploy anew"
+                .to_owned()
+        } else if self.status == "DELETE_FAILED" {
+            "remove what is in the way, then `deployer destroy` again".to_owned()
         } else if has(&["limit exceeded", "quota", "limitexceeded", "limit has been"]) {
             "a limit of the account is reached: free something or ask for more under Service Quotas"
                 .to_owned()
         } else if has(&["throttl", "rate exceeded", "internal failure", "internal error", "try again"]) {
             "this passes: run it again".to_owned()
-        } else if has(&["is not attachable", "boundary"]) {
-            "check --permissions-boundary: the policy must exist in this account".to_owned()
         } else {
             "`aws cloudformation describe-stack-events` has the whole history".to_owned()
         }
