@@ -66,6 +66,11 @@ impl LockMark {
         Self { owner: owner.to_owned(), stopping: false, base, from: base, to: base }
     }
 
+    /// Whether no change of `$LATEST` is under way and none has been made.
+    pub fn is_idle(&self) -> bool {
+        self.from == self.base && self.to == self.base
+    }
+
     /// The same lock with a change of `$LATEST` announced.
     pub fn going_to(&self, to: u32) -> Self {
         Self { from: self.to, to, ..self.clone() }

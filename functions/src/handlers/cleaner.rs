@@ -112,7 +112,7 @@ async fn after_run(
         Ok(function) => function,
         Err(problem) => return Ok(Cleaned::nothing(format!("nothing was changed: lambdaARN {problem}"))),
     };
-    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline);
+    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline).listing();
     let lock = match held(&api).await? {
         Some(Held::By(lock)) if lock.mark.owner == execution => lock,
         Some(Held::By(lock)) => {
@@ -165,7 +165,7 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
     let function = LambdaArn::parse(&cleanup.lambda_arn).map_err(|problem| {
         Error::new(Kind::InvalidInput, format!("lambdaARN {:?} {problem}", cleanup.lambda_arn))
     })?;
-    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline);
+    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline).listing();
     let lock = match held(&api).await? {
         None => {
             return Err(Error::new(Kind::FunctionNotFound, format!("there is no function {function}")));

@@ -41,7 +41,8 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     check_state_size(&event.input, &input)?;
 
     let api =
-        FunctionApi::new(clients.lambda(&input.lambda_arn.region)?, input.lambda_arn.to_string(), deadline);
+        FunctionApi::new(clients.lambda(&input.lambda_arn.region)?, input.lambda_arn.to_string(), deadline)
+            .listing();
     let run = begin(&api, clients, &input, &event.execution).await?;
     json(&run)
 }
@@ -256,7 +257,7 @@ async fn recover(
 ) -> Result<(Lock, Vec<String>), Error> {
     let job = Job { of, interrupted: true, expected_aliases: 0, settings: None };
     let (swept, lock) = sweep::sweep(api, lock, &job).await?;
-    let lock = lock.update(api, LockMark::idle(execution, swept.memory), None).await?;
+    let lock = lock.update(api, |_| LockMark::idle(execution, swept.memory), None).await?;
     Ok((lock, swept.notes))
 }
 
@@ -285,7 +286,7 @@ async fn snapshot(api: &FunctionApi, lock: Lock, execution: &str) -> Result<Snap
                     ));
                 };
                 let idle = LockMark::idle(execution, published.memory);
-                let lock = lock.update(api, idle, Some(&version.to_string())).await?;
+                let lock = lock.update(api, |_| idle.clone(), Some(&version.to_string())).await?;
                 return Ok(Snapshot { lock, configuration, version });
             }
             // Somebody changed the function after it was read.

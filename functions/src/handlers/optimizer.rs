@@ -42,7 +42,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         .as_u64()
         .and_then(|power| u32::try_from(power).ok())
         .ok_or_else(|| Error::event("optimizer", "`analysis.power`, the Analyzer's choice, is missing"))?;
-    let api = FunctionApi::new(clients.lambda(&run.region)?, run.function_arn.clone(), deadline);
+    let api = FunctionApi::new(clients.lambda(&run.region)?, run.function_arn.clone(), deadline).listing();
     match &input.auto_optimize_alias {
         None => apply_to_latest(&api, &run, power).await?,
         Some(alias) => apply_to_alias(&api, &run, power, alias).await?,
@@ -70,7 +70,7 @@ pub fn refuse_weights(alias: &Alias) -> Result<(), Error> {
 async fn apply_to_latest(api: &FunctionApi, run: &Run, power: u32) -> Result<(), Error> {
     let base = take_lock(api, run, power).await?.mark.base;
     set(api, run, base, power).await?;
-    Ok(api.delete_alias(LOCK_ALIAS).await?)
+    release(api, run).await
 }
 
 async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) -> Result<(), Error> {
@@ -79,6 +79,7 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
     let mut backoff = Backoff::polling();
     let version = loop {
         let changed = set(api, run, base, power).await?;
+        Lock::owned(api, &run.execution).await?;
         match api.publish(&mark, &run.code_sha256, &changed.revision).await {
             Ok(version) => break version,
             Err(refusal) if refusal.is_outdated() || refusal.code == "InvalidParameterValueException" => {
@@ -92,8 +93,14 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
     let number = version
         .number
         .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
-    point(api, name, &number.to_string()).await?;
+    point(api, run, name, &number.to_string()).await?;
     set(api, run, power, base).await?;
+    release(api, run).await
+}
+
+/// Deletes the lock, which has no revision to go by: so it is looked at once more.
+async fn release(api: &FunctionApi, run: &Run) -> Result<(), Error> {
+    Lock::owned(api, &run.execution).await?;
     Ok(api.delete_alias(LOCK_ALIAS).await?)
 }
 
@@ -154,6 +161,8 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
             return Ok(found);
         }
         if found.memory == from {
+            // In this order: whoever cleans up first marks the lock, then makes every revision read before invalid.
+            Lock::owned(api, &run.execution).await?;
             match api.set_memory(to, &found.revision).await {
                 Ok(_) => {}
                 Err(refusal) if refusal.is_outdated() => {}
@@ -170,10 +179,10 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
 }
 
 /// Points the user's alias at a version, making it if there is none.
-async fn point(api: &FunctionApi, name: &str, version: &str) -> Result<(), Error> {
+async fn point(api: &FunctionApi, run: &Run, name: &str, version: &str) -> Result<(), Error> {
     let mut backoff = Backoff::weather();
     loop {
-        let result = match api.aliases().await?.into_iter().find(|alias| alias.name == name) {
+        let result = match api.alias(name).await? {
             None => api.create_alias(name, version, "").await.map(drop),
             Some(alias) => {
                 refuse_weights(&alias)?;
@@ -185,7 +194,11 @@ async fn point(api: &FunctionApi, name: &str, version: &str) -> Result<(), Error
         };
         match result {
             Ok(()) => return Ok(()),
-            Err(refusal) if refusal.is_outdated() || refusal.is_conflict() || refusal.is_not_found() => {}
+            Err(refusal) if refusal.is_outdated() || refusal.is_conflict() => {}
+            // The alias was deleted just now, or the version, by whoever cleans up after this run.
+            Err(refusal) if refusal.is_not_found() => {
+                Lock::owned(api, &run.execution).await?;
+            }
             Err(refusal) => return Err(refusal.into()),
         }
         if !backoff.wait(api.deadline()).await {

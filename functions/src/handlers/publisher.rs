@@ -124,7 +124,9 @@ impl<'a> Publisher<'a> {
             }
         }
         let version = if planned.copy.is_none() && planned.power == run.baseline.memory_size {
-            // The copy of the function as it was has this very size.
+            // The copy of the function as it was has this very size. It may be a version that outlives the run, so
+            // that making an alias of it would succeed even after the clean-up.
+            Lock::owned(self.api, &run.execution).await?;
             run.snapshot_version.clone()
         } else {
             let version = self.version(run, planned, &mark).await?;
@@ -162,6 +164,11 @@ impl<'a> Publisher<'a> {
         let mut touch = touch;
         loop {
             let configuration = self.change(run, power, touch).await?;
+            if power == run.baseline.memory_size {
+                // A function that was put back in the meantime looks just like one that was set to this size.
+                Lock::owned(self.api, &run.execution).await?;
+            }
+            self.revision = Some(configuration.revision.clone());
             match self.api.publish(mark, &run.code_sha256, &configuration.revision).await {
                 Ok(version) if version.memory == power => return Ok(version),
                 // A version from before the change: Lambda has not seen it yet.
@@ -183,7 +190,6 @@ impl<'a> Publisher<'a> {
     /// Brings `$LATEST` to a size and waits until that has come into effect. With `touch` it is updated even when it
     /// has the size, which lets Lambda make a new version of it.
     async fn change(&mut self, run: &Run, power: u32, touch: bool) -> Result<Configuration, Error> {
-        self.announce(power).await?;
         let mut touch = touch;
         let mut backoff = Backoff::polling();
         loop {
@@ -191,29 +197,22 @@ impl<'a> Publisher<'a> {
                 Some(revision) => revision,
                 None => {
                     let found = self.settled(run, None).await?;
-                    if found.memory == power && !touch {
-                        self.revision = Some(found.revision.clone());
+                    if found.memory == power && self.lock.mark.to == power && !touch {
                         return Ok(found);
                     }
                     found.revision
                 }
             };
+            // In this order: whoever cleans up first marks the lock, then makes every revision read before invalid.
+            self.announce(run, power).await?;
             match self.api.set_memory(power, &revision).await {
                 Ok(updated) if updated.readiness() == Readiness::Ready => {
                     check_unchanged(run, &updated)?;
-                    self.revision = Some(updated.revision.clone());
                     return Ok(updated);
                 }
-                Ok(_) => {
-                    let found = self.settled(run, Some(power)).await?;
-                    self.revision = Some(found.revision.clone());
-                    return Ok(found);
-                }
+                Ok(_) => return self.settled(run, Some(power)).await,
                 // Somebody changed it, or this very change was made and its answer lost: look before going on.
-                Err(refusal) if refusal.is_outdated() => {
-                    touch = false;
-                    self.lock = Lock::owned(self.api, &run.execution).await?;
-                }
+                Err(refusal) if refusal.is_outdated() => touch = false,
                 Err(refusal) => return Err(at(power, refusal.into())),
             }
             if !backoff.wait(self.api.deadline()).await {
@@ -223,11 +222,13 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Writes on the lock which size `$LATEST` is about to get.
-    async fn announce(&mut self, power: u32) -> Result<(), Error> {
-        if self.lock.mark.to != power {
+    /// Writes on the lock which size `$LATEST` is about to get, or makes sure that it says so still.
+    async fn announce(&mut self, run: &Run, power: u32) -> Result<(), Error> {
+        if self.lock.mark.to == power {
+            self.lock = Lock::owned(self.api, &run.execution).await?;
+        } else {
             let mark = self.lock.mark.going_to(power);
-            self.lock = self.lock.update(self.api, mark, None).await?;
+            self.lock = self.lock.update(self.api, |_| mark.clone(), None).await?;
         }
         Ok(())
     }
@@ -248,6 +249,8 @@ impl<'a> Publisher<'a> {
             if expected {
                 return Ok(found);
             }
+            // Whoever cleans up after this run sets another size too.
+            Lock::owned(self.api, &run.execution).await?;
             if started.elapsed() >= READ_LAG {
                 return Err(changed(&format!("its memory size was set to {} MB", found.memory)));
             }
@@ -300,7 +303,7 @@ impl<'a> Publisher<'a> {
         let idle = crate::mark::LockMark::idle(&run.execution, base);
         if self.lock.mark != idle {
             self.change(run, base, false).await?;
-            self.lock = self.lock.update(self.api, idle, None).await?;
+            self.lock = self.lock.update(self.api, |_| idle.clone(), None).await?;
         }
         Ok(())
     }

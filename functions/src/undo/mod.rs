@@ -11,7 +11,7 @@ pub mod execution;
 pub mod sweep;
 
 use crate::error::{Error, Kind};
-use crate::function_api::{Alias, FunctionApi, LATEST, Refusal};
+use crate::function_api::{Alias, Backoff, FunctionApi, LATEST, Refusal};
 use crate::mark::{LOCK_ALIAS, LockMark};
 
 /// The lock as it is on the function.
@@ -124,34 +124,41 @@ impl Lock {
     }
 
     /// As [`Lock::write`], for the one who owns it: when the lock has moved it is read again, since that may be
-    /// this very change, whose answer was lost.
+    /// this very change, whose answer was lost. `mark` says what to write over what is there.
     ///
     /// # Errors
-    /// [`Kind::LockLost`] when it is no longer this execution's.
-    pub async fn update(&self, api: &FunctionApi, mark: LockMark, to: Option<&str>) -> Result<Self, Error> {
+    /// [`Kind::LockLost`] when it is no longer this execution's, or stopping and the change does not expect that.
+    pub async fn update(
+        &self,
+        api: &FunctionApi,
+        mark: impl Fn(&LockMark) -> LockMark,
+        to: Option<&str>,
+    ) -> Result<Self, Error> {
         let mut lock = self.clone();
+        let mut backoff = Backoff::polling();
         loop {
-            match lock.write(api, mark.clone(), to).await {
+            let wanted = mark(&lock.mark);
+            match lock.write(api, wanted.clone(), to).await {
                 Ok(written) => return Ok(written),
                 Err(LockError::Refused(refusal)) => return Err(refusal.into()),
                 Err(LockError::Moved) => {
-                    let found = Self::still_of(api, &mark.owner).await?;
-                    if found.mark.stopping && !mark.stopping {
+                    let found = Self::still_of(api, &wanted.owner).await?;
+                    if found.mark.stopping && !wanted.stopping {
                         return Err(lost("this run is being cleaned up"));
                     }
-                    let wanted = to.map_or(self.snapshot, |version| version.parse().ok());
-                    if found.mark == mark && found.snapshot == wanted {
+                    let version = to.map_or(lock.snapshot, |version| version.parse().ok());
+                    if found.mark == wanted && found.snapshot == version {
                         return Ok(found);
-                    }
-                    if found == lock {
-                        // A stale read: the lock has moved, but this look did not see it yet.
-                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                        if api.deadline().remaining().is_zero() {
-                            return Err(Error::new(Kind::OutOfTime, "the lock could not be written in time"));
-                        }
                     }
                     lock = found;
                 }
+            }
+            // Also reached when a stale reading shows the lock as it was before it moved.
+            if !backoff.wait(api.deadline()).await {
+                return Err(Error::new(
+                    Kind::OutOfTime,
+                    "the lock on the function could not be written in time",
+                ));
             }
         }
     }

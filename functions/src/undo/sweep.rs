@@ -58,20 +58,19 @@ pub struct Swept {
 /// What AWS refuses, a lock that now belongs to somebody else, or a lack of time. It can be called again.
 pub async fn sweep(api: &FunctionApi, mut lock: Lock, job: &Job<'_>) -> Result<(Swept, Lock), Error> {
     let mut swept = Swept::default();
-    let idle = (lock.mark.from, lock.mark.to) == (lock.mark.base, lock.mark.base);
-    let interrupted = job.interrupted || !idle;
+    let interrupted = job.interrupted || !lock.mark.is_idle();
     if interrupted && !lock.mark.stopping {
-        let stopping = LockMark { stopping: true, ..lock.mark.clone() };
-        lock = lock.update(api, stopping, None).await?;
+        // What a Publisher has announced in the meantime must not be lost: it may be doing it.
+        lock = lock.update(api, |found| LockMark { stopping: true, ..found.clone() }, None).await?;
     }
-    let configuration = restore(api, &lock.mark, !idle, &mut swept).await?;
+    let configuration = restore(api, &lock.mark, !lock.mark.is_idle(), &mut swept).await?;
     swept.memory = configuration.memory;
     if job.settings.is_some_and(|(code, fingerprint)| !configuration.has_same_settings(code, fingerprint)) {
         let note = "somebody changed the function's code or settings during the run: that was left as it is";
         swept.notes.push(note.to_owned());
     }
     let done = LockMark { stopping: true, ..LockMark::idle(&lock.mark.owner, lock.mark.base) };
-    lock = lock.update(api, done, Some(LATEST)).await?;
+    lock = lock.update(api, |_| done.clone(), Some(LATEST)).await?;
     clear(api, job, interrupted, &mut swept).await?;
     Ok((swept, lock))
 }

@@ -1,0 +1,346 @@
+//! The model of AWS behind HTTP, with faults by call position.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use aws_sdk_lambda::config::Credentials;
+use functions::clients::Clients;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::world::{Call, Invoked, Reply, Seen, World};
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused: too many requests.
+    Throttle,
+    /// Refused: internal error, nothing was done.
+    Error500,
+    /// Done, but answered with an internal error.
+    DoneError500,
+    /// Refused: an update is in progress.
+    Conflict,
+    /// The connection is closed before anything was done.
+    DropBefore,
+    /// Done, but the connection is closed before the answer.
+    DropAfter,
+    /// Refused: no permission.
+    Denied,
+    /// The answer is held back for ever, nothing is done; the test is told.
+    HangBefore,
+    /// Done, but the answer is held back for ever; the test is told.
+    HangAfter,
+    /// Somebody changes the function's time-out just before.
+    Edit,
+    /// Somebody sets another memory size just before.
+    Resize,
+    /// Somebody publishes a version just before.
+    Publish,
+    /// The test is told, and the call goes on a moment later.
+    Signal,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    faults: BTreeMap<usize, Fault>,
+    calls: Vec<String>,
+}
+
+/// A running endpoint.
+#[derive(Debug, Clone)]
+pub struct Fake {
+    url: String,
+    world: Arc<Mutex<World>>,
+    plan: Arc<Mutex<Plan>>,
+    reached: Arc<Notify>,
+    signalled: Arc<AtomicBool>,
+}
+
+impl Fake {
+    pub async fn start(world: World) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let fake = Self {
+            url,
+            world: Arc::new(Mutex::new(world)),
+            plan: Arc::default(),
+            reached: Arc::default(),
+            signalled: Arc::default(),
+        };
+        let serving = fake.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let fake = serving.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let fake = fake.clone();
+                        async move { fake.serve(request).await }
+                    });
+                    // An error of the service is how a connection is dropped.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        fake
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The clients of a role: the access key says whose.
+    pub fn clients(&self, role: &str) -> Clients {
+        Clients::of_endpoint(&self.url, Credentials::new(role, "test", None, None, "test"))
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// From now on, the call with this number (from 0, counted from now) goes wrong.
+    pub fn fault(&self, position: usize, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap();
+        let position = plan.calls.len() + position;
+        plan.faults.insert(position, fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.plan.lock().unwrap().faults.clear();
+    }
+
+    pub fn calls(&self) -> Vec<String> {
+        self.plan.lock().unwrap().calls.clone()
+    }
+
+    /// Waits until a call of [`Fault::Signal`], [`Fault::HangBefore`] or [`Fault::HangAfter`] is there.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Whether a call of [`Fault::Signal`] has been there.
+    pub fn signalled(&self) -> bool {
+        self.signalled.load(Ordering::SeqCst)
+    }
+
+    async fn serve(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, &'static str> {
+        let role = role(&request);
+        let call = read(request).await;
+        if !permitted(&role, &call.operation) {
+            let message = format!("the {role}'s role has no permission for {}", call.operation);
+            return Ok(response(Reply::error(403, "AccessDeniedException", &message)));
+        }
+        let fault = {
+            let mut plan = self.plan.lock().unwrap();
+            let position = plan.calls.len();
+            let name = if call.name.is_empty() { String::new() } else { format!(" {}", call.name) };
+            plan.calls.push(format!("{}{name}", call.operation));
+            plan.faults.get(&position).copied()
+        };
+        match fault {
+            Some(Fault::Throttle) => {
+                return Ok(response(Reply::error(429, "TooManyRequestsException", "Rate exceeded")));
+            }
+            Some(Fault::Error500) => {
+                return Ok(response(Reply::error(500, "ServiceException", "internal error")));
+            }
+            Some(Fault::Conflict) => {
+                return Ok(response(Reply::error(
+                    409,
+                    "ResourceConflictException",
+                    "An update is in progress",
+                )));
+            }
+            Some(Fault::Denied) => {
+                return Ok(response(Reply::error(403, "AccessDeniedException", "User is not authorized")));
+            }
+            Some(Fault::DropBefore) => return Err("dropped"),
+            Some(Fault::HangBefore) => {
+                self.reached.notify_one();
+                std::future::pending::<Infallible>().await;
+            }
+            Some(Fault::Signal) => {
+                self.signalled.store(true, Ordering::SeqCst);
+                self.reached.notify_one();
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+            Some(Fault::Edit) => self.world().edit(|world| world.timeout = 77),
+            Some(Fault::Resize) => self.world().edit(|world| world.memory = 2048),
+            Some(Fault::Publish) => {
+                let mut world = self.world();
+                let before = world.versions.len();
+                world.publish("somebody's");
+                world.somebodys = world.versions.len() > before;
+            }
+            _ => {}
+        }
+        let reply =
+            if call.operation == "Invoke" { self.invoke(&call).await? } else { self.world().answer(&call) };
+        match fault {
+            Some(Fault::DropAfter) => Err("dropped"),
+            Some(Fault::DoneError500) => {
+                Ok(response(Reply::error(500, "ServiceException", "internal error")))
+            }
+            Some(Fault::HangAfter) => {
+                self.reached.notify_one();
+                std::future::pending::<Infallible>().await;
+                Err("hung")
+            }
+            _ => Ok(response(reply)),
+        }
+    }
+
+    async fn invoke(&self, call: &Call) -> Result<Reply, &'static str> {
+        let invoked = {
+            let mut world = self.world();
+            if world.denied.contains("Invoke") {
+                return Ok(Reply::error(403, "AccessDeniedException", "User is not authorized"));
+            }
+            let invoked = world.script.pop_front().unwrap_or_else(|| Invoked::took(100.0));
+            if !matches!(invoked, Invoked::Error(..)) {
+                world.seen.push(Seen {
+                    function: call.name.clone(),
+                    qualifier: call.qualifier.clone(),
+                    payload: String::from_utf8_lossy(&call.body).into_owned(),
+                });
+            }
+            invoked
+        };
+        match invoked {
+            Invoked::Lost => Err("lost"),
+            Invoked::Error(status, code) => Ok(Reply::error(status, code, "refused")),
+            Invoked::Answer { log, payload, failed, after_ms } => {
+                tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                let mut reply = Reply::ok(payload);
+                reply.headers.push(("x-amz-log-result", aws_smithy_types::base64::encode(log)));
+                if failed {
+                    reply.headers.push(("x-amz-function-error", "Unhandled".to_owned()));
+                }
+                Ok(reply)
+            }
+        }
+    }
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(reply.status);
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    response.body(Full::new(Bytes::from(reply.body))).unwrap()
+}
+
+fn role(request: &Request<Incoming>) -> String {
+    let header =
+        request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = header.split("Credential=").nth(1).unwrap_or_default();
+    credential.split('/').next().unwrap_or_default().to_owned()
+}
+
+/// What the handlers' own documentation says they need, and the stack grants.
+fn permitted(role: &str, operation: &str) -> bool {
+    let granted: &[&str] = match role {
+        "Initializer" => &[
+            "GetFunctionConfiguration",
+            "ListAliases",
+            "CreateAlias",
+            "PublishVersion",
+            "UpdateAlias",
+            "ListVersionsByFunction",
+            "UpdateFunctionConfiguration",
+            "DeleteAlias",
+            "DeleteFunction",
+            "DescribeExecution",
+        ],
+        "Publisher" => &[
+            "GetAlias",
+            "UpdateAlias",
+            "GetFunctionConfiguration",
+            "UpdateFunctionConfiguration",
+            "PublishVersion",
+            "CreateAlias",
+        ],
+        "Executor" => &["Invoke", "GetObject"],
+        "Cleaner" => &[
+            "ListAliases",
+            "ListVersionsByFunction",
+            "GetFunctionConfiguration",
+            "UpdateFunctionConfiguration",
+            "UpdateAlias",
+            "DeleteAlias",
+            "DeleteFunction",
+            "DescribeExecution",
+        ],
+        "Optimizer" => &[
+            "ListAliases",
+            "GetFunctionConfiguration",
+            "UpdateFunctionConfiguration",
+            "CreateAlias",
+            "UpdateAlias",
+            "PublishVersion",
+            "DeleteAlias",
+        ],
+        // The user's own key.
+        "test" => return true,
+        _ => &[],
+    };
+    granted.contains(&operation)
+}
+
+async fn read(request: Request<Incoming>) -> Call {
+    let method = request.method().clone();
+    let target = request.headers().get("x-amz-target").map(|t| t.to_str().unwrap_or_default().to_owned());
+    let path = request.uri().path().to_owned();
+    let query: BTreeMap<String, String> = request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), decode(value)))
+        .collect();
+    let body = request.into_body().collect().await.map(|b| b.to_bytes().to_vec()).unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (operation, name) = match (&method, parts.as_slice()) {
+        _ if target.as_deref() == Some("AWSStepFunctions.DescribeExecution") => {
+            ("DescribeExecution", String::new())
+        }
+        (&Method::POST, [_, "functions", function, "invocations"]) => ("Invoke", decode(function)),
+        (&Method::GET, [_, "functions", _, "configuration"]) => ("GetFunctionConfiguration", String::new()),
+        (&Method::PUT, [_, "functions", _, "configuration"]) => {
+            ("UpdateFunctionConfiguration", String::new())
+        }
+        (&Method::POST, [_, "functions", _, "versions"]) => ("PublishVersion", String::new()),
+        (&Method::GET, [_, "functions", _, "versions"]) => ("ListVersionsByFunction", String::new()),
+        (&Method::DELETE, [_, "functions", _]) => ("DeleteFunction", String::new()),
+        (&Method::GET, [_, "functions", _, "aliases"]) => ("ListAliases", String::new()),
+        (&Method::POST, [_, "functions", _, "aliases"]) => ("CreateAlias", String::new()),
+        (&Method::GET, [_, "functions", _, "aliases", name]) => ("GetAlias", (*name).to_owned()),
+        (&Method::PUT, [_, "functions", _, "aliases", name]) => ("UpdateAlias", (*name).to_owned()),
+        (&Method::DELETE, [_, "functions", _, "aliases", name]) => ("DeleteAlias", (*name).to_owned()),
+        (&Method::GET, [bucket, key @ ..]) => ("GetObject", format!("{bucket}/{}", decode(&key.join("/")))),
+        _ => panic!("unexpected request: {method} {path}"),
+    };
+    Call {
+        operation: operation.to_owned(),
+        name,
+        qualifier: query.get("Qualifier").cloned(),
+        marker: query.get("Marker").cloned(),
+        body,
+    }
+}
+
+/// Percent-decoding, for the few characters ARNs and markers bring.
+fn decode(text: &str) -> String {
+    text.replace("%3A", ":").replace("%24", "$").replace("%2F", "/")
+}
