@@ -7,5 +7,6 @@ mod clients;
 mod deploy;
 mod harness;
 mod left_behind;
+mod permissions;
 mod tune;
 mod usage;

@@ -278,6 +278,41 @@ async fn a_run_that_needs_several_passes_counts_every_invocation_once() {
 }
 
 #[tokio::test]
+async fn versions_that_need_several_passes_are_each_made_once() {
+    // 120 versions, each a change that takes a while to settle, do not fit into a pass of ten seconds.
+    let world = World::with(&["--total-execution-timeout", "10"]).await;
+    let calls = world.folder().join("calls");
+    let function = world.sample_with("echo", "echo", &[("INVOCATIONS_FILE", calls.to_str().unwrap())]).await;
+    let before = function.snapshot().await;
+    let input = json!({
+        "lambdaARN": function.arn(), "num": 60, "powerValues": [128, 512], "onlyColdStarts": true,
+        "includeOutputResults": true,
+    });
+    let ended = world.execute(&input).await;
+    assert_eq!(ended.status, "SUCCEEDED", "{ended:?}");
+    for stat in ended.output["stats"].as_array().unwrap() {
+        assert_eq!(
+            (stat["invocations"].as_u64(), stat["coldStarts"].as_u64()),
+            (Some(60), Some(60)),
+            "{stat}"
+        );
+    }
+    let calls = std::fs::read_to_string(calls).unwrap();
+    let versions: std::collections::BTreeSet<&str> =
+        calls.lines().filter_map(|l| l.split(' ').nth(1)).collect();
+    assert_eq!((calls.lines().count(), versions.len()), (120, 120), "each by an alias of its own");
+    let mut history =
+        world.states.get_execution_history().execution_arn(&ended.arn).into_paginator().items().send();
+    let mut passes = 0;
+    while let Some(event) = history.next().await {
+        let entered = event.unwrap().state_entered_event_details;
+        passes += u32::from(entered.is_some_and(|state| state.name() == "Publisher"));
+    }
+    assert!(passes > 1, "one pass was enough, so nothing is shown");
+    assert_eq!(function.snapshot().await, before);
+}
+
+#[tokio::test]
 async fn a_gate_that_is_not_met_ends_with_3() {
     let world = World::new().await;
     let function = world.sample("wait", "io").await;

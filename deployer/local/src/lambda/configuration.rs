@@ -34,6 +34,15 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
 ];
+/// What Lambda does in EC2 with the role of a function in a VPC, according to Lambda's developer guide.
+const NETWORK_CHANGES: [&str; 4] = [
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "AssignPrivateIpAddresses",
+    "UnassignPrivateIpAddresses",
+];
+/// The same, where EC2 knows no resources.
+const NETWORK_LOOKS: [&str; 2] = ["DescribeNetworkInterfaces", "DescribeSubnets"];
 const ENVIRONMENT_LIMIT: usize = 4096;
 
 /// The members of `CreateFunction` and `UpdateFunctionConfiguration` that make up a configuration.
@@ -246,6 +255,27 @@ impl Configured {
             return Ok(());
         }
         Err(invalid("The role defined for the function cannot be assumed by Lambda."))
+    }
+
+    /// Whether a function's role may do what Lambda does with it to attach the function to a VPC.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException`, naming the first call that is missing.
+    pub fn check_network(aws: &Aws, content: &Content) -> Result<(), ApiError> {
+        if content.vpc.as_ref().is_none_or(|vpc| vpc.subnets.is_empty()) {
+            return Ok(());
+        }
+        let role = Caller::Role { arn: content.role.clone(), session: "lambda".to_owned() };
+        let interface = aws.arn("ec2", "network-interface/*");
+        let calls = NETWORK_CHANGES.map(|call| (call, interface.as_str()));
+        for (call, resource) in calls.into_iter().chain(NETWORK_LOOKS.map(|call| (call, "*"))) {
+            if aws.iam.authorize(aws, &role, &format!("ec2:{call}"), resource).is_err() {
+                return Err(invalid(format!(
+                    "The provided execution role does not have permissions to call {call} on EC2"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn refuse_what_cannot_run(&self) -> Result<(), ApiError> {

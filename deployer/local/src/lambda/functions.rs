@@ -141,6 +141,7 @@ impl Lambda {
         };
         let package = self.fetch(aws, caller, code, "CreateFunction").await?;
         let content = input.configured.create(&target.name, package, architecture)?;
+        Configured::check_network(aws, &content)?;
         let delay = self.settle_ms();
         let function = Function {
             name: target.name.clone(),
@@ -364,6 +365,9 @@ impl Lambda {
             changeable(aws, &function, input.revision_id.as_deref())?;
             let mut content = function.latest.content.clone();
             input.configured.change(&target.name, &mut content)?;
+            if content.vpc != function.latest.content.vpc || content.role != function.latest.content.role {
+                Configured::check_network(aws, &content)?;
+            }
             function.change(content, delay);
             records.put(FUNCTION, &target.name, &function);
             Ok(function.latest.shown(aws, &target.name, None))
