@@ -8,8 +8,9 @@ use deployer::cli::{Arguments, Asked};
 use deployer::commands::Command;
 use deployer::context::Context;
 use deployer::outcome::{Outcome, Status};
-use deployer::settings::Settings;
-use deployer::{failure, interrupt, outcome, settings};
+use deployer::settings::{Output, Settings};
+use deployer::site::Chart;
+use deployer::{failure, interrupt, outcome, progress, settings, site};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
@@ -22,7 +23,10 @@ fn main() -> ExitCode {
         Ok((settings, command)) => {
             let output = settings.output;
             match work(settings, command) {
-                Ok(outcome) => outcome::print(&outcome, output.json),
+                Ok(outcome) => {
+                    let status = outcome::print(&outcome, output.json);
+                    outcome.chart().map_or(status, |chart| afterwards(chart, &output, status))
+                }
                 Err(error) => failure::print(&error, output.json, output.color),
             }
         }
@@ -42,6 +46,20 @@ fn work(settings: Settings, command: Command) -> anyhow::Result<Outcome> {
         context.close().await;
         outcome
     })
+}
+
+/// A result's chart, once the result was printed; the result decides the status. Ctrl-C ends what is still served then.
+fn afterwards(chart: &Chart, output: &Output, status: Status) -> Status {
+    if let Ok(runtime) = tokio::runtime::Runtime::new() {
+        let events = progress::listener(output);
+        runtime.block_on(async {
+            tokio::select! {
+                () = site::show(chart, &events) => {}
+                _ = interrupt::unclaimed() => {}
+            }
+        });
+    }
+    status
 }
 
 fn exit(status: Status) -> ExitCode {

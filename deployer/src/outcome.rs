@@ -1,13 +1,15 @@
 //! What a command hands back: one value that is both text and JSON, and the exit status that goes with it.
 //!
 //! `main` prints it once, on stdout. Nothing else in the program writes to stdout, with one exception that its
-//! contract asks for: `local` announces its address while it goes on running ([`announce`]).
+//! contract asks for: `local` and `serve` announce their address while they go on running ([`announce`]).
 
 use std::fmt::Display;
 use std::io::Write;
 
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::site::Chart;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub struct Outcome {
     text: String,
     json: Value,
     status: Status,
+    chart: Option<Chart>,
 }
 
 impl Outcome {
@@ -49,19 +52,32 @@ impl Outcome {
     /// # Errors
     /// When the value does not serialize to JSON (a map whose keys are no strings, for example).
     pub fn new(value: &(impl Display + Serialize)) -> anyhow::Result<Self> {
-        Ok(Self { text: value.to_string(), json: serde_json::to_value(value)?, status: Status::Done })
+        let json = serde_json::to_value(value)?;
+        Ok(Self { text: value.to_string(), json, status: Status::Done, chart: None })
     }
 
     /// The result of a command that has said everything already.
     #[must_use]
     pub fn silent() -> Self {
-        Self { text: String::new(), json: Value::Null, status: Status::Done }
+        Self { text: String::new(), json: Value::Null, status: Status::Done, chart: None }
     }
 
     /// The same result with another exit status.
     #[must_use]
     pub fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same result with a chart, to be shown once it was printed.
+    #[must_use]
+    pub fn with_chart(self, chart: Option<Chart>) -> Self {
+        Self { chart, ..self }
+    }
+
+    /// What is to be shown once the result was printed.
+    #[must_use]
+    pub fn chart(&self) -> Option<&Chart> {
+        self.chart.as_ref()
     }
 
     /// The text form.

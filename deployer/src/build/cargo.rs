@@ -11,6 +11,9 @@ use super::workspace::Workspace;
 use super::{Architecture, BuildError, Flavour, Program};
 use crate::events::Events;
 
+/// Where Rust is to be had.
+const RUST: &str = "https://rustup.rs";
+
 /// The executables of one build.
 pub(super) struct Executables {
     functions: PathBuf,
@@ -32,20 +35,9 @@ pub(super) async fn build(
     flavour: Flavour,
     events: &Events,
 ) -> Result<Executables, BuildError> {
-    let mut cargo = Command::new(tool("CARGO", "cargo"));
-    cargo.current_dir(&workspace.root).args(["build", "--message-format=json-render-diagnostics"]);
+    let mut cargo = command(workspace);
+    cargo.args(["build", "--message-format=json-render-diagnostics"]);
     cargo.args(["-p", "functions", "--bin", Program::Functions.binary(), "--bin", Program::Samples.binary()]);
-    // What `cargo run` sets for us means other things to the build scripts below; some of them compile again when
-    // it differs, and with them everything that depends on them.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME"]
-            .iter()
-            .any(|p| text.starts_with(p))
-        {
-            cargo.env_remove(&name);
-        }
-    }
     match flavour {
         // Chosen together with this program, everything the two share has the same features, and is there already.
         Flavour::Host => {
@@ -64,7 +56,7 @@ pub(super) async fn build(
             _ => {}
         }
     };
-    run(cargo, "cargo", "https://rustup.rs", on_message, events).await?;
+    run(cargo, "cargo", RUST, on_message, events).await?;
     let (Some(functions), Some(samples)) = executables else {
         return Err(BuildError::Tool {
             command: "cargo build".to_owned(),
@@ -72,6 +64,29 @@ pub(super) async fn build(
         });
     };
     Ok(Executables { functions, samples })
+}
+
+/// Cargo in the workspace.
+pub(super) fn command(workspace: &Workspace) -> Command {
+    let mut cargo = Command::new(tool("CARGO", "cargo"));
+    cargo.current_dir(&workspace.root);
+    // What `cargo run` sets for us means other things to the build scripts below; some of them compile again when
+    // it differs, and with them everything that depends on them.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME"]
+            .iter()
+            .any(|p| text.starts_with(p))
+        {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
+
+/// Runs cargo for what it does, not for what it prints.
+pub(super) async fn run_cargo(command: Command, events: &Events) -> Result<(), BuildError> {
+    run(command, "cargo", RUST, |_| (), events).await
 }
 
 /// Static, small, and the same wherever it is built.
@@ -142,7 +157,7 @@ impl Toolchain {
         let mut rustc = Command::new(tool("RUSTC", "rustc"));
         rustc.args(["--print", "target-libdir", "--target", self.target]);
         let mut folder = String::new();
-        run(rustc, "rustc", "https://rustup.rs", |line| line.clone_into(&mut folder), events).await?;
+        run(rustc, "rustc", RUST, |line| line.clone_into(&mut folder), events).await?;
         if Path::new(folder.trim()).is_dir() {
             return Ok(());
         }

@@ -2,14 +2,14 @@
 //!
 //! They are found beside the program (a release is such a folder), else built by it from the workspace it came from:
 //! [`workspace`] knows where that is and whether anything changed, [`cargo`] builds, [`package`] zips. Nothing is
-//! built again while its sources are the same.
+//! built again while its sources are the same. The chart's [`page()`] likewise.
 
 mod cargo;
 mod package;
 mod page;
 mod workspace;
 
-pub use page::page;
+pub use page::{PageFile, page, page_folder};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -216,19 +216,12 @@ pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyho
         return Err(BuildError::Nowhere { file, workspace })
             .hint("run the program inside its release folder, or build it from its repository again");
     };
-    let sources = workspace.fingerprint(flavour)?;
+    let sources = workspace.fingerprint(&format!("{flavour:?}"), &["functions"])?;
     if let Some(asset) = workspace.fresh(program, flavour, &sources) {
         events.detail(format!("{} is up to date", asset.path.display()));
         return Ok(asset);
     }
-    let built = cargo::build(&workspace, flavour, events).await;
-    let executables = match built {
-        Err(BuildError::ToolMissing { tool, what, install }) => {
-            let hint = format!("install it with: {install}");
-            return Err(BuildError::ToolMissing { tool, what, install }).hint(hint);
-        }
-        other => other?,
-    };
+    let executables = install_hint(cargo::build(&workspace, flavour, events).await)?;
     // Both programs come out of one build; keeping both saves the other's turn.
     for other in [Program::Functions, Program::Samples] {
         let executable = executables.of(other).to_owned();
@@ -240,6 +233,17 @@ pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyho
     match workspace.fresh(program, flavour, &sources) {
         Some(asset) => Ok(asset),
         None => Err(anyhow::anyhow!("the sources changed while they were being built")).hint("run it again"),
+    }
+}
+
+/// A missing tool comes with the command that installs it.
+fn install_hint<T>(built: Result<T, BuildError>) -> anyhow::Result<T> {
+    match built {
+        Err(BuildError::ToolMissing { tool, what, install }) => {
+            let hint = format!("install it with: {install}");
+            Err(BuildError::ToolMissing { tool, what, install }).hint(hint)
+        }
+        other => Ok(other?),
     }
 }
 

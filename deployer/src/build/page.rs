@@ -1,57 +1,138 @@
-//! The chart page, built from the workspace into a folder that any static host can serve.
+//! The chart page as a folder that any static host can serve: beside the program in a release, else built from the workspace
+//! and kept until its sources change.
 //!
-//! The work is done by the crate `bundle`: the library that writes WebAssembly's glue takes minutes to compile, and only who
+//! The work is done by the crate `bundle`: the library that writes WebAssembly's glue takes long to compile, and only who
 //! builds the page should wait for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tokio::process::Command;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::BuildError;
-use super::workspace::{Workspace, origin};
+use super::workspace::{Workspace, beside_program, gather, origin};
+use super::{BuildError, cargo, package};
 use crate::events::Events;
 use crate::failure::Advice;
 
-/// Builds the page into `out`, which is created if need be: `index.html`, `style.css`, `loader.js`, `viz.js` and
-/// `viz_bg.wasm`.
+/// What the page is made of, beside what belongs to the whole workspace.
+const SOURCES: [&str; 3] = ["functions/core", "viz-wasm", "web"];
+
+/// What the page was built from and came to, kept beside it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    sources: String,
+    page: String,
+}
+
+/// A file of the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PageFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// The folder with the page, found or built: `index.html` and what it refers to.
 ///
 /// # Errors
 /// [`BuildError`]: no sources, no cargo, or what cargo said when it failed.
-pub async fn page(out: &Path, events: &Events) -> anyhow::Result<()> {
-    let Some(workspace) = Workspace::find() else {
-        return Err(BuildError::Nowhere { file: "index.html".to_owned(), workspace: origin() })
-            .hint("build it inside the repository the program came from");
-    };
-    // The tool runs in the workspace: a relative folder is relative to where the user is.
-    let out = std::path::absolute(out)?;
-    events.started("building the chart page".to_owned());
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let answer = Command::new(cargo)
-        .current_dir(&workspace.root)
-        .args(["run", "--quiet", "--release", "-p", "bundle", "--", "--out"])
-        .arg(&out)
-        .kill_on_drop(true)
-        .output()
-        .await;
-    let answer = match answer {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let install = "https://rustup.rs".to_owned();
-            let hint = format!("install it from: {install}");
-            let missing = BuildError::ToolMissing {
-                tool: "cargo".to_owned(),
-                what: "the chart page".to_owned(),
-                install,
-            };
-            return Err(missing).hint(hint);
-        }
-        other => other?,
-    };
-    if !answer.status.success() {
-        let said = String::from_utf8_lossy(&answer.stderr);
-        let lines: Vec<&str> = said.trim().lines().collect();
-        let output = lines[lines.len().saturating_sub(30)..].join("\n");
-        return Err(BuildError::Tool { command: "cargo run -p bundle".to_owned(), output }.into());
+pub async fn page_folder(events: &Events) -> anyhow::Result<PathBuf> {
+    if let Some(index) = beside_program("page/index.html") {
+        events.detail(format!("using {}", index.display()));
+        return Ok(index.parent().map(Path::to_owned).unwrap_or_default());
     }
-    events.finished(format!("built the chart page in {}", out.display()));
-    Ok(())
+    let Some(workspace) = Workspace::find() else {
+        return Err(BuildError::Nowhere { file: "folder `page`".to_owned(), workspace: origin() })
+            .hint("run the program inside its release folder, or build it from its repository again");
+    };
+    let folder = workspace.page_path();
+    let stamp_path = folder.with_extension("json");
+    let sources = workspace.fingerprint("page", &SOURCES)?;
+    let stamp: Option<Stamp> =
+        std::fs::read(&stamp_path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(stamp) = stamp
+        && stamp.sources == sources
+        && digest(&folder).is_ok_and(|page| page == stamp.page)
+    {
+        events.detail(format!("{} is up to date", folder.display()));
+        return Ok(folder);
+    }
+    let built = build(&workspace, events).await?;
+    // Into place in one step, so that nobody ever reads half a page.
+    replace(built.path(), &folder).map_err(BuildError::file(&folder))?;
+    let stamp = Stamp { sources, page: digest(&folder)? };
+    let text = serde_json::to_vec_pretty(&stamp)?;
+    std::fs::write(&stamp_path, text).map_err(BuildError::file(&stamp_path))?;
+    events.finished("built the chart page");
+    Ok(folder)
+}
+
+/// Puts the page into a folder, which is created if need be. What else is in there stays.
+///
+/// # Errors
+/// As [`page_folder`], and a folder that cannot be written to.
+pub async fn page(out: &Path, events: &Events) -> anyhow::Result<Vec<PageFile>> {
+    let folder = page_folder(events).await?;
+    let mut files = Vec::new();
+    gather(&folder, &mut files)?;
+    files.sort();
+    let mut written = Vec::new();
+    for file in files {
+        let path = out.join(file.strip_prefix(&folder)?);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(BuildError::file(parent))?;
+        }
+        let bytes = std::fs::copy(&file, &path).map_err(BuildError::file(&path))?;
+        written.push(PageFile { path, bytes });
+    }
+    Ok(written)
+}
+
+async fn build(workspace: &Workspace, events: &Events) -> anyhow::Result<tempfile::TempDir> {
+    let folder = workspace.page_path();
+    let beside = folder.parent().unwrap_or(&folder);
+    std::fs::create_dir_all(beside).map_err(BuildError::file(beside))?;
+    let built = tempfile::Builder::new()
+        .prefix("page-")
+        .permissions(shared())
+        .tempdir_in(beside)
+        .map_err(BuildError::file(beside))?;
+    events.started("building the chart page; the first time takes minutes");
+    let mut command = cargo::command(workspace);
+    command.args(["run", "--release", "-p", "bundle", "--", "--out"]).arg(built.path());
+    super::install_hint(cargo::run_cargo(command, events).await)?;
+    Ok(built)
+}
+
+/// Renames a folder over another one. Whoever builds the same at the same time may come in between.
+fn replace(new: &Path, old: &Path) -> std::io::Result<()> {
+    for _ in 0..3 {
+        let _ = std::fs::remove_dir_all(old);
+        if std::fs::rename(new, old).is_ok() {
+            return Ok(());
+        }
+    }
+    std::fs::rename(new, old)
+}
+
+/// Temporary folders are for their owner only; a page is for everybody.
+#[cfg(unix)]
+fn shared() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::Permissions::from_mode(0o755)
+}
+
+/// The hash of a page's files.
+fn digest(folder: &Path) -> Result<String, BuildError> {
+    let mut files = Vec::new();
+    gather(folder, &mut files)?;
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        let content = std::fs::read(&file).map_err(BuildError::file(&file))?;
+        hash.update(format!("{} {}\n", file.strip_prefix(folder).unwrap_or(&file).display(), content.len()));
+        hash.update(content);
+    }
+    Ok(package::hex(&hash.finalize()))
 }

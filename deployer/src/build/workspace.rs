@@ -62,16 +62,24 @@ impl Workspace {
         self.zip_path(program, flavour).with_extension("json")
     }
 
-    /// A hash of everything that decides what the functions are: their sources, the dependencies and the flags.
-    pub(super) fn fingerprint(&self, flavour: Flavour) -> Result<String, BuildError> {
+    /// Where the built page is kept.
+    pub(super) fn page_path(&self) -> PathBuf {
+        self.target.join("assets").join("page")
+    }
+
+    /// A hash of everything that decides what is built: the sources in these folders, the dependencies and the flags. `what` tells
+    /// different things from the same sources apart.
+    pub(super) fn fingerprint(&self, what: &str, folders: &[&str]) -> Result<String, BuildError> {
         let mut files = Vec::new();
         for file in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml"] {
             files.extend(Some(self.root.join(file)).filter(|path| path.is_file()));
         }
-        gather(&self.root.join("functions"), &mut files)?;
+        for folder in folders {
+            gather(&self.root.join(folder), &mut files)?;
+        }
         files.sort();
         let mut hash = Sha256::new();
-        hash.update(format!("{flavour:?} {} {}\n", env!("CARGO_PKG_VERSION"), package::VERSION));
+        hash.update(format!("{what} {} {}\n", env!("CARGO_PKG_VERSION"), package::VERSION));
         for file in files {
             let content = std::fs::read(&file).map_err(BuildError::file(&file))?;
             let name = file.strip_prefix(&self.root).unwrap_or(&file).display().to_string();
@@ -114,7 +122,8 @@ fn modified(file: &std::fs::Metadata) -> Option<u128> {
     Some(file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos())
 }
 
-fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), BuildError> {
+/// The files in a folder and those below it, but for texts that nothing is built from.
+pub(super) fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), BuildError> {
     for entry in std::fs::read_dir(folder).map_err(BuildError::file(folder))? {
         let path = entry.map_err(BuildError::file(folder))?.path();
         if path.is_dir() {

@@ -3,6 +3,7 @@
 //! Values stay text here. [`crate::settings`] lays flags, environment and `deployer.toml` over each other by name and
 //! only then reads them, so that a value is checked in one way wherever it comes from.
 
+mod page;
 mod stack;
 mod tune;
 
@@ -13,6 +14,7 @@ use std::io::IsTerminal;
 use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
+pub use page::{CompareArgs, ServeArgs};
 pub use stack::{BuildArgs, BuildWhat, LocalArgs, ParameterArgs, PreviewArgs, SynthArgs, UpArgs};
 pub use tune::{CleanupArgs, TuneArgs};
 
@@ -119,6 +121,10 @@ pub enum Verb {
     Preview(PreviewArgs),
     /// Measure a function at several memory sizes and say which one to choose
     Tune(Box<TuneArgs>),
+    /// Put results side by side: the differences, and a link to the chart of all of them
+    Compare(CompareArgs),
+    /// Serve the chart page, so that links to this machine open
+    Serve(ServeArgs),
     /// Put a function back that an interrupted run has left changed
     Cleanup(CleanupArgs),
     /// Show all of it on this machine: deploy, tune a sample function, read the result

@@ -117,6 +117,9 @@ pub enum BuildWhat {
     /// The zip that holds the six Lambda functions
     #[command(after_help = EVERYWHERE)]
     Functions(BuildFunctionsArgs),
+    /// The chart page, ready for any static host
+    #[command(after_help = EVERYWHERE)]
+    Web(BuildWebArgs),
 }
 
 /// `build functions`
@@ -128,6 +131,14 @@ pub struct BuildFunctionsArgs {
     /// For AWS: arm64, x86_64 or both [default: quickly, for this machine]
     #[arg(long, value_name = "NAME")]
     pub(crate) architecture: Option<String>,
+}
+
+/// `build web`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+pub struct BuildWebArgs {
+    /// Where index.html and what it refers to go
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<String>,
 }
 
 /// `local`

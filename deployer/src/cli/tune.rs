@@ -142,6 +142,10 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with = "json")]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) markdown: bool,
+    /// Open the chart in a browser
+    #[arg(long)]
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) open: bool,
     /// With --json: the figures of every memory size as well
     #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "is_false")]

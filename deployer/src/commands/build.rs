@@ -1,4 +1,4 @@
-//! `build functions`: the zip of the six Lambdas, where the user wants it.
+//! `build functions` and `build web`: the zip of the six Lambdas and the chart page, where the user wants them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::build::{self, Asset, Flavour, Program, megabytes};
+use crate::build::{self, Asset, Flavour, PageFile, Program, megabytes};
 use crate::context::Context;
 use crate::outcome::Outcome;
 
@@ -46,6 +46,28 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         assets.push(copy(&asset, &options.out)?);
     }
     Outcome::new(&Built { assets })
+}
+
+/// The page that was built. As JSON: `{"page","files":[{"path","bytes"}]}`.
+#[derive(Debug, Serialize)]
+struct Page {
+    page: PathBuf,
+    files: Vec<PageFile>,
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.files.iter().try_for_each(|file| writeln!(f, "{}  {} bytes", file.path.display(), file.bytes))
+    }
+}
+
+/// Finds or builds the page and copies it.
+///
+/// # Errors
+/// A tool that is missing or fails; a folder that cannot be written to.
+pub async fn web(out: &Path, context: &Context) -> anyhow::Result<Outcome> {
+    let files = build::page(out, &context.events).await?;
+    Outcome::new(&Page { page: out.to_owned(), files })
 }
 
 /// Copies an asset into a folder, under the name that says what it is.

@@ -7,11 +7,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{tune, up};
+use crate::app::parameters::VISUALIZATION_URL;
 use crate::build::{self, Flavour, Program};
 use crate::context::Context;
 use crate::deployment::parameters::Parameters;
 use crate::function::Code;
 use crate::outcome::Outcome;
+use crate::settings::Verbosity;
+use crate::site::{self, Chart};
 
 /// The sizes: the smallest, two in between, exactly one vCPU, and nearly two.
 const POWER_VALUES: [u32; 5] = [128, 512, 1024, 1769, 3008];
@@ -48,7 +51,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
             tags: None,
             role_arn: None,
             assets_bucket: None,
-            parameters: Parameters::default(),
+            parameters: Parameters::default().with_default(VISUALIZATION_URL, site::local_url()),
         },
         context,
     )
@@ -78,10 +81,14 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         format!("deployer tune --local sample-cpu --power-values {sizes} --num {NUM}"),
         "deployer tune --local --code ./a-folder-with-your-bootstrap".to_owned(),
     ];
-    Outcome::new(&Demo {
+    // A program that reads the result does not want to wait for anything else.
+    let serve = !context.settings.output.json && context.settings.output.verbosity != Verbosity::Quiet;
+    let chart = tuned.chart().map(|chart| Chart { serve, ..chart.clone() });
+    let demo = Outcome::new(&Demo {
         deployed: deployed.json().clone(),
         tuned: tuned.json().clone(),
         commands,
         text: tuned.text().to_owned(),
-    })
+    })?;
+    Ok(demo.with_chart(chart))
 }

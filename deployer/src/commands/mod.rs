@@ -16,12 +16,14 @@
 
 pub mod build;
 pub mod cleanup;
+pub mod compare;
 pub mod completions;
 pub mod demo;
 pub mod destroy;
 pub mod local;
 pub mod outputs;
 pub mod preview;
+pub mod serve;
 pub mod synth;
 pub mod tune;
 pub mod up;
@@ -44,12 +46,18 @@ pub enum Command {
     Tune(Box<tune::Options>),
     /// Put a function back that was left changed.
     Cleanup(String),
+    /// Put results side by side.
+    Compare(compare::Options),
+    /// Serve the chart page.
+    Serve(serve::Options),
     /// Show all of it on this machine.
     Demo,
     /// Write the template.
     Synth(synth::Options),
     /// Build the functions' zips.
     BuildFunctions(build::Options),
+    /// Build the chart page.
+    BuildWeb(std::path::PathBuf),
     /// Run the endpoint in the foreground.
     Local(local::Options),
     /// Print a completion script.
@@ -69,9 +77,12 @@ impl Command {
             Self::Destroy => destroy::run(context).await,
             Self::Tune(options) => tune::run(*options, context).await,
             Self::Cleanup(function) => cleanup::run(function, context).await,
+            Self::Compare(options) => compare::run(options),
+            Self::Serve(options) => serve::run(options, context).await,
             Self::Demo => demo::run(context).await,
             Self::Synth(options) => synth::run(options, context).await,
             Self::BuildFunctions(options) => build::run(options, context).await,
+            Self::BuildWeb(out) => build::web(&out, context).await,
             Self::Local(options) => local::run(options, context).await,
             Self::Completions(shell) => completions::run(shell),
         }

@@ -32,6 +32,8 @@ pub struct Options {
     pub gate: Gate,
     /// Whether to write Markdown rather than text.
     pub markdown: bool,
+    /// Whether to open the chart in a browser.
+    pub open: bool,
 }
 
 /// What the chosen size must keep to; otherwise the status is 3.
@@ -106,7 +108,8 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             for warning in tuned.warnings() {
                 context.events.warning(warning);
             }
-            let outcome = Outcome::new(&tuned)?;
+            let chart = tuned.chart(options.open);
+            let outcome = Outcome::new(&tuned)?.with_chart(chart);
             let exceeded =
                 tuned.figures().map_or_else(Vec::new, |(ms, usd)| options.gate.exceeded_by(ms, usd));
             for limit in &exceeded {

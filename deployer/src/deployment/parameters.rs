@@ -27,30 +27,44 @@ const ALL: [(&str, &str, Read); 11] = [
 
 /// The values that were given, by the template's names. What is missing keeps its deployed value, or its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters(BTreeMap<&'static str, String>);
+pub struct Parameters {
+    given: BTreeMap<&'static str, String>,
+    /// For those that are neither given nor deployed, instead of the template's.
+    defaults: BTreeMap<&'static str, String>,
+}
 
 impl Parameters {
     /// Takes the parameters out of the settings.
     pub fn read(reader: &mut Reader) -> Self {
         let given = ALL.iter().filter_map(|(option, name, read)| Some((*name, reader.take(option, read)?)));
-        Self(given.collect())
+        Self { given: given.collect(), defaults: BTreeMap::new() }
+    }
+
+    /// The same, with a default other than the template's.
+    #[must_use]
+    pub fn with_default(mut self, name: &'static str, value: String) -> Self {
+        self.defaults.insert(name, value);
+        self
     }
 
     /// A value that was given, by the template's name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.given.get(name).map(String::as_str)
     }
 
     /// What a change set gets for a template that declares `declared`: values that were given; "as before" for those the
-    /// stack has (`deployed`); nothing for the others, so that the template's defaults apply.
+    /// stack has (`deployed`); our own defaults; nothing for the others, so that the template's defaults apply.
     #[must_use]
     pub fn for_change_set(&self, declared: &[String], deployed: &BTreeMap<String, String>) -> Vec<Parameter> {
         let one = |name: &String| {
             let parameter = Parameter::builder().parameter_key(name);
             match self.get(name) {
                 Some(value) => Some(parameter.parameter_value(value).build()),
-                None => deployed.contains_key(name).then(|| parameter.use_previous_value(true).build()),
+                None if deployed.contains_key(name) => Some(parameter.use_previous_value(true).build()),
+                None => {
+                    self.defaults.get(name.as_str()).map(|value| parameter.parameter_value(value).build())
+                }
             }
         };
         declared.iter().filter_map(one).collect()
@@ -59,7 +73,7 @@ impl Parameters {
     /// Whether a deployment with these values leaves the stack's parameters as they are.
     #[must_use]
     pub fn change_nothing(&self, deployed: &BTreeMap<String, String>) -> bool {
-        self.0.iter().all(|(name, value)| deployed.get(*name) == Some(value))
+        self.given.iter().all(|(name, value)| deployed.get(*name) == Some(value))
     }
 }
 
@@ -73,24 +87,31 @@ pub fn declared(template: &Value) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn given(name: &'static str, value: &str) -> Parameters {
+        Parameters { given: BTreeMap::from([(name, value.to_owned())]), ..Parameters::default() }
+    }
+
     fn deployed() -> BTreeMap<String, String> {
         BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())])
     }
 
     #[test]
     fn given_values_win_and_the_others_stay_as_they_are() {
-        let given = Parameters(BTreeMap::from([("A", "9".to_owned())]));
+        let given = given("A", "9").with_default("B", "3".to_owned());
         let names = ["A".to_owned(), "B".to_owned(), "New".to_owned()];
         let sent = given.for_change_set(&names, &deployed());
         assert_eq!(sent.len(), 2, "a new parameter gets its default");
         assert_eq!((sent[0].parameter_value(), sent[0].use_previous_value()), (Some("9"), None));
         assert_eq!((sent[1].parameter_value(), sent[1].use_previous_value()), (None, Some(true)));
+        let sent = given.for_change_set(&names, &BTreeMap::new());
+        let values: Vec<_> = sent.iter().map(Parameter::parameter_value).collect();
+        assert_eq!(values, [Some("9"), Some("3")], "a default is for what is not deployed");
     }
 
     #[test]
     fn a_value_that_is_there_already_changes_nothing() {
-        assert!(Parameters(BTreeMap::from([("A", "1".to_owned())])).change_nothing(&deployed()));
-        assert!(!Parameters(BTreeMap::from([("A", "2".to_owned())])).change_nothing(&deployed()));
+        assert!(given("A", "1").with_default("B", "3".to_owned()).change_nothing(&deployed()));
+        assert!(!given("A", "2").change_nothing(&deployed()));
         assert!(Parameters::default().change_nothing(&deployed()));
     }
 }

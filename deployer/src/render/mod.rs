@@ -1,6 +1,7 @@
 //! The result of a run for people: the recommendation in a sentence, a table, a small chart and the link.
 
 pub mod chart;
+pub mod comparison;
 pub mod numbers;
 pub mod row;
 pub mod table;
@@ -14,6 +15,8 @@ use tuning::strategy::Strategy;
 
 use row::Row;
 use table::Marks;
+
+use crate::site::Chart;
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,13 @@ impl Tuned {
     #[must_use]
     pub fn figures(&self) -> Option<(f64, f64)> {
         self.analysis.as_ref().map(|analysis| (analysis.duration, analysis.cost))
+    }
+
+    /// The chart, to be shown after the result.
+    #[must_use]
+    pub fn chart(&self, open: bool) -> Option<Chart> {
+        let link = self.analysis.as_ref()?.state_machine.visualization.clone();
+        Some(Chart { link, open, serve: open })
     }
 
     /// What the user should know beside the result.

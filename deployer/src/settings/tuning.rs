@@ -45,6 +45,7 @@ pub(super) fn options(arguments: &TuneArgs, reader: &mut Reader) -> Options {
             max_cost: reader.take("max-cost", limit),
         },
         markdown: reader.flag("markdown"),
+        open: reader.flag("open"),
         ..Options::default()
     };
     let alias = ("auto-optimize-alias", "autoOptimizeAlias", text as Read);

@@ -1,5 +1,6 @@
 //! Reads the texts of settings. Every problem says what would be right.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use crate::build::Architecture;
@@ -28,6 +29,15 @@ pub fn switch(text: &str) -> Read<bool> {
 /// A port of TCP.
 pub fn port(text: &str) -> Read<u16> {
     text.parse().map_err(|_| "must be a port number, 0 to 65535".to_owned())
+}
+
+/// An address of this machine to listen on.
+pub fn host(text: &str) -> Read<IpAddr> {
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    text.parse()
+        .map_err(|_| "must be an address of this machine: 127.0.0.1, or 0.0.0.0 for all it has".to_owned())
 }
 
 /// A region's name. New ones appear, so only the form is checked.

@@ -1,11 +1,16 @@
 //! Turns a verb with its values into a command.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
 use super::layers::Reader;
 use super::{Settings, Target, values};
+use crate::app::parameters::VISUALIZATION_URL;
 use crate::build::{Architecture, Flavour};
 use crate::cli::{BuildWhat, Verb};
-use crate::commands::{Command, build, local, preview, synth, up};
+use crate::commands::{Command, build, compare, local, preview, serve, synth, up};
 use crate::deployment::parameters::Parameters;
+use crate::site;
 
 /// The port of `deployer local` when none is given: where other local clouds listen, too.
 const LOCAL_PORT: u16 = 4566;
@@ -26,6 +31,25 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
         }
         Verb::Tune(arguments) => Command::Tune(Box::new(super::tuning::options(arguments, reader))),
         Verb::Cleanup(arguments) => Command::Cleanup(arguments.function.clone()),
+        Verb::Compare(arguments) => {
+            reader.flags(arguments);
+            Command::Compare(compare::Options {
+                links: arguments.links.clone(),
+                names: arguments.name.clone(),
+                page: reader.take("visualization-url", values::page_url).filter(|url| !url.is_empty()),
+                markdown: reader.flag("markdown"),
+            })
+        }
+        Verb::Serve(arguments) => {
+            reader.flags(arguments);
+            let host = reader.take("host", values::host).unwrap_or(Ipv4Addr::LOCALHOST.into());
+            let port = reader.take("port", values::port).unwrap_or(site::PORT);
+            Command::Serve(serve::Options {
+                address: SocketAddr::new(host, port),
+                folder: reader.take("dir", values::path),
+                open: reader.flag("open"),
+            })
+        }
         Verb::Demo => Command::Demo,
         Verb::Outputs => Command::Outputs,
         Verb::Destroy => Command::Destroy,
@@ -41,11 +65,12 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
                     Some(architectures) => architectures.into_iter().map(Flavour::Lambda).collect(),
                     None => vec![Flavour::Host],
                 };
-                let out = reader.take("out", values::path);
-                if out.is_none() {
-                    reader.problem("`out` is missing: name the folder for the zips with --out DIR");
-                }
+                let out = out(reader, "zips");
                 Command::BuildFunctions(build::Options { out: out?, flavours })
+            }
+            BuildWhat::Web(arguments) => {
+                reader.flags(arguments);
+                Command::BuildWeb(out(reader, "page")?)
             }
         },
         Verb::Local(arguments) => {
@@ -58,8 +83,19 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
     })
 }
 
+fn out(reader: &mut Reader, what: &str) -> Option<PathBuf> {
+    let out = reader.take("out", values::path);
+    if out.is_none() {
+        reader.problem(format!("`out` is missing: name the folder for the {what} with --out DIR"));
+    }
+    out
+}
+
 fn deploy(reader: &mut Reader, settings: &Settings) -> up::Options {
-    let parameters = Parameters::read(reader);
+    let mut parameters = Parameters::read(reader);
+    if settings.is_local() {
+        parameters = parameters.with_default(VISUALIZATION_URL, site::local_url());
+    }
     up::Options {
         flavour: flavour(reader, settings),
         tags: reader.take("tags", values::tags),
