@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod clients;
+mod compare;
 mod deploy;
 mod harness;
 mod left_behind;
+mod page;
 mod permissions;
 mod tune;
 mod usage;

@@ -82,8 +82,17 @@ fn paths_lead_to_the_page_s_files_and_nowhere_else() {
         assert_eq!(status(path, &[HERE]), 200, "{path}");
     }
     for path in [
-        "/sub", "/../Cargo.toml", "/sub/../index.html", "/%2e%2e/%2e%2e/etc/passwd", "/..%2fetc%2fpasswd", "//etc/passwd",
-        "/.secret", "/index.html/", "/index.html%00", "/%ff", "/tiny.css%2F..%2Findex.html",
+        "/sub",
+        "/../Cargo.toml",
+        "/sub/../index.html",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2fetc%2fpasswd",
+        "//etc/passwd",
+        "/.secret",
+        "/index.html/",
+        "/index.html%00",
+        "/%ff",
+        "/tiny.css%2F..%2Findex.html",
     ] {
         assert_eq!(status(path, &[HERE]), 404, "{path}");
     }
