@@ -40,24 +40,20 @@ fn work(settings: Settings, command: Command) -> anyhow::Result<Outcome> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let context = Context::new(settings);
         let outcome = tokio::select! {
-            outcome = command.run(&context) => outcome,
+            // First, so that there is an ear for signals before anything is done.
+            biased;
             interrupted = interrupt::unclaimed() => Err(interrupted.into()),
+            outcome = command.run(&context) => outcome,
         };
         context.close().await;
         outcome
     })
 }
 
-/// A result's chart, once the result was printed; the result decides the status. Ctrl-C ends what is still served then.
+/// A result's chart, once the result was printed; the result decides the status.
 fn afterwards(chart: &Chart, output: &Output, status: Status) -> Status {
     if let Ok(runtime) = tokio::runtime::Runtime::new() {
-        let events = progress::listener(output);
-        runtime.block_on(async {
-            tokio::select! {
-                () = site::show(chart, &events) => {}
-                _ = interrupt::unclaimed() => {}
-            }
-        });
+        runtime.block_on(site::show(chart, &progress::listener(output)));
     }
     status
 }

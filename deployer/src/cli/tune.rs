@@ -124,7 +124,7 @@ pub struct CodeArgs {
     #[serde(skip)]
     pub(crate) handler: Option<String>,
     /// A variable of its environment; may be repeated
-    #[arg(long, value_name = "K=V", requires = "code")]
+    #[arg(long, value_name = "K=V", requires = "code", hide_short_help = true)]
     #[serde(skip)]
     pub(crate) env: Vec<String>,
     /// Its time-out in seconds, 1 to 900 [default: 60]

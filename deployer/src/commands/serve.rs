@@ -87,7 +87,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
 
 /// A port that cannot be had, and what to do about it.
 async fn refused(error: ListenError) -> anyhow::Error {
-    let in_use = error.source.kind() == std::io::ErrorKind::AddrInUse;
+    let in_use = error.error.kind() == std::io::ErrorKind::AddrInUse;
     let hint = if in_use && site::is_served(error.address).await {
         format!("the chart page is served there already: http://{}/", error.address)
     } else {

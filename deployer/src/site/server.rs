@@ -26,12 +26,12 @@ const WHO: Duration = Duration::from_secs(2);
 
 /// Why nothing can be served at an address.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", reason(.source))]
+#[error("cannot listen on {address}: {}", reason(.error))]
 pub struct ListenError {
     /// Where.
     pub address: SocketAddr,
     /// Why.
-    pub source: std::io::Error,
+    pub error: std::io::Error,
 }
 
 fn reason(error: &std::io::Error) -> String {
@@ -55,7 +55,7 @@ impl Server {
     /// # Errors
     /// [`ListenError`]
     pub async fn listen(address: SocketAddr) -> Result<Self, ListenError> {
-        let failed = |source| ListenError { address, source };
+        let failed = |error| ListenError { address, error };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address })

@@ -11,6 +11,7 @@ use crate::browser;
 use crate::build;
 use crate::events::Events;
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// The chart of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +24,17 @@ pub struct Chart {
     pub serve: bool,
 }
 
-/// Shows a chart. Ends at once, unless it serves the page: then never, so the caller decides when. Whatever stands in the
-/// way is a warning: the result was handed over already.
+/// Shows a chart. Ends at once, unless it serves the page: then with Ctrl-C. Whatever stands in the way is a warning: the
+/// result was handed over already.
 pub async fn show(chart: &Chart, events: &Events) {
+    tokio::select! {
+        biased;
+        _ = interrupt::unclaimed() => {}
+        () = bring_up(chart, events) => {}
+    }
+}
+
+async fn bring_up(chart: &Chart, events: &Events) {
     let Some(address) = address(&chart.link) else {
         // A page elsewhere is there by itself.
         if chart.open {
@@ -44,8 +53,8 @@ pub async fn show(chart: &Chart, events: &Events) {
     }
     match Server::listen(address).await {
         Ok(server) => serve(server, chart, events).await,
-        Err(ListenError { source, .. })
-            if source.kind() == std::io::ErrorKind::AddrInUse && is_served(address).await =>
+        Err(ListenError { error, .. })
+            if error.kind() == std::io::ErrorKind::AddrInUse && is_served(address).await =>
         {
             events.note("the chart page is served already");
             open(chart, events).await;
