@@ -221,6 +221,10 @@ pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyho
         events.detail(format!("{} is up to date", asset.path.display()));
         return Ok(asset);
     }
+    let _turn = workspace.turn(events).await?;
+    if let Some(asset) = workspace.fresh(program, flavour, &sources) {
+        return Ok(asset);
+    }
     let executables = install_hint(cargo::build(&workspace, flavour, events).await)?;
     // Both programs come out of one build; keeping both saves the other's turn.
     for other in [Program::Functions, Program::Samples] {

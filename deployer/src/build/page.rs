@@ -49,18 +49,27 @@ pub async fn page_folder(events: &Events) -> anyhow::Result<PathBuf> {
     let folder = workspace.page_path();
     let stamp_path = folder.with_extension("json");
     let sources = workspace.fingerprint("page", &SOURCES)?;
-    let stamp: Option<Stamp> =
-        std::fs::read(&stamp_path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    if let Some(stamp) = stamp
-        && stamp.sources == sources
-        && digest(&folder).is_ok_and(|page| page == stamp.page)
-    {
+    let is_fresh = || {
+        let stamp = std::fs::read(&stamp_path).ok();
+        let stamp: Option<Stamp> = stamp.and_then(|text| serde_json::from_slice(&text).ok());
+        stamp.is_some_and(|stamp| {
+            stamp.sources == sources && digest(&folder).is_ok_and(|page| page == stamp.page)
+        })
+    };
+    if is_fresh() {
         events.detail(format!("{} is up to date", folder.display()));
         return Ok(folder);
     }
+    let _turn = workspace.turn(events).await?;
+    if is_fresh() {
+        return Ok(folder);
+    }
     let built = build(&workspace, events).await?;
-    // Into place in one step, so that nobody ever reads half a page.
-    replace(built.path(), &folder).map_err(BuildError::file(&folder))?;
+    // Into place in one step: a page is whole, or not there.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(BuildError::file(&folder))?;
+    }
+    std::fs::rename(built.path(), &folder).map_err(BuildError::file(&folder))?;
     let stamp = Stamp { sources, page: digest(&folder)? };
     let text = serde_json::to_vec_pretty(&stamp)?;
     std::fs::write(&stamp_path, text).map_err(BuildError::file(&stamp_path))?;
@@ -103,17 +112,6 @@ async fn build(workspace: &Workspace, events: &Events) -> anyhow::Result<tempfil
     command.args(["run", "--release", "-p", "bundle", "--", "--out"]).arg(built.path());
     super::install_hint(cargo::run_cargo(command, events).await)?;
     Ok(built)
-}
-
-/// Renames a folder over another one. Whoever builds the same at the same time may come in between.
-fn replace(new: &Path, old: &Path) -> std::io::Result<()> {
-    for _ in 0..3 {
-        let _ = std::fs::remove_dir_all(old);
-        if std::fs::rename(new, old).is_ok() {
-            return Ok(());
-        }
-    }
-    std::fs::rename(new, old)
 }
 
 /// Temporary folders are for their owner only; a page is for everybody.

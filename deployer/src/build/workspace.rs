@@ -1,12 +1,14 @@
 //! Where the sources are, and whether an asset was built from just these.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Asset, BuildError, Flavour, Program, package};
+use crate::events::Events;
 
 /// A file beside the program, as in a release's folder.
 pub(super) fn beside_program(file: &str) -> Option<PathBuf> {
@@ -56,6 +58,28 @@ impl Workspace {
             Flavour::Lambda(architecture) => Asset::file_name(program, architecture),
         };
         self.target.join("assets").join(name)
+    }
+
+    /// Leave to write what is built, as long as it is held: of two processes that find the same missing, one builds it.
+    pub(super) async fn turn(&self, events: &Events) -> Result<File, BuildError> {
+        let folder = self.target.join("assets");
+        std::fs::create_dir_all(&folder).map_err(BuildError::file(&folder))?;
+        let path = folder.join("lock");
+        let file = File::create(&path).map_err(BuildError::file(&path))?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {
+                    if !told {
+                        events.started("waiting for another deployer that is building");
+                        told = true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(TryLockError::Error(error)) => return Err(BuildError::file(&path)(error)),
+            }
+        }
     }
 
     fn stamp_path(&self, program: Program, flavour: Flavour) -> PathBuf {
