@@ -164,7 +164,13 @@ test('controls write the link, and back and forward undo and redo', () => at(two
 
 test('hidden layers leave the drawing', () => at(one, {}, async page => {
   const { width, height } = await canvasSize(page);
-  const count = async colour => (await pixels(page, 64, 60, width - 128, height - 110)).filter(p => p === colour).length;
+  const count = colour => page.evaluate(([colour, width, height]) => {
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(document.getElementById('chart'), -64, -60);
+    const data = new Uint32Array(copy.getImageData(0, 0, width, height).data.buffer);
+    const [r, g, b] = colour.match(/[0-9a-f]{2}/g).map(hex => parseInt(hex, 16));
+    return data.filter(pixel => (pixel & 0xffffff) === (r | g << 8 | b << 16)).length;
+  }, [colour, width - 128, height - 110]);
   const [blue, rust] = ['#1d5fd1', '#b4410e'];
   assert.ok(await count(blue) > 500 && await count(rust) > 500);
   await page.click('#hide-time');

@@ -11,8 +11,9 @@
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
 //! The state machine's functions, the `deployer` program and the chart page all build on this crate, so that each rule
-//! exists once. The page uses [`url`], [`strategy`] and [`Currency`] only; those three know nothing of JSON.
+//! exists once. The page uses [`url`], [`strategy`], [`digits`] and [`Currency`] only; those know nothing of JSON.
 
+pub mod digits;
 pub mod failure;
 pub mod input;
 pub mod output;

@@ -10,7 +10,8 @@ use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
+use tuning::digits::fixed;
 use tuning::url::Run;
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
@@ -57,7 +58,9 @@ impl Scene<'_> {
     }
 
     fn text(&self, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
-        ("system-ui,sans-serif", 12.0 * self.ratio).into_font().color(&colour).pos(Pos::new(h, v))
+        FontDesc::new(FontFamily::Name("system-ui,sans-serif"), 12.0 * self.ratio, FontStyle::Normal)
+            .color(&colour)
+            .pos(Pos::new(h, v))
     }
 
     fn stroke(&self, colour: RGBColor, css: f64) -> ShapeStyle {
@@ -74,7 +77,7 @@ impl Scene<'_> {
         let mut free = i32::MIN;
         for &tick in &self.sizes.ticks {
             let x = self.sizes.pixel(tick, (plot.left, plot.right));
-            let text = number(tick).replace(',', "");
+            let text = fixed(tick, 0);
             let half = self.px(text.len() as f64 * 3.7);
             let labelled = x - half >= free;
             if labelled || self.sizes.ticks.len() <= 50 {

@@ -2,6 +2,7 @@
 //! go on different rows.
 
 use super::Scene;
+use tuning::url::order;
 
 /// One flag.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,12 +41,13 @@ pub(super) fn flags(scene: &Scene) -> Vec<Flag> {
             None => named.push((size, word.to_owned())),
         }
     }
-    named.sort_by_key(|(size, _)| *size);
+    let by_size = order(&named.iter().map(|(size, _)| *size).collect::<Vec<_>>());
 
     let mut ends: Vec<i32> = Vec::new();
-    named
+    by_size
         .into_iter()
-        .map(|(size, text)| {
+        .map(|index| {
+            let (size, text) = std::mem::take(&mut named[index]);
             let half = scene.px(text.chars().count() as f64 * LETTER / 2.0);
             let middle = scene.column(size).min(scene.width as i32 - half).max(half);
             let row = ends.iter().position(|end| *end < middle - half).unwrap_or(ends.len());

@@ -72,8 +72,8 @@ impl<'a> Scene<'a> {
         // A current size that was not measured has a flag, and so a place on the axis, but no tick.
         let mut range = stops.clone();
         if let Some(current) = view.runs[view.chosen()].extras.current.filter(|_| state.shows("marks")) {
-            range.push(current);
-            range.sort_unstable();
+            let place = range.partition_point(|&size| size < current);
+            range.insert(place, current);
         }
         let mut sizes = Axis::sizes(&range, state.log_x);
         sizes.ticks = stops.iter().map(|&size| size.into()).collect();

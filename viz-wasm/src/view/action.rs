@@ -3,6 +3,7 @@
 
 use super::View;
 use super::state::Column;
+use tuning::digits::share;
 
 impl View {
     /// Carries out `action` on the run numbered `which` with a control's `value`, and gives the new fragment. Actions nobody defined
@@ -19,7 +20,7 @@ impl View {
             "x" => state.log_x = !state.log_x,
             "y" => state.log_y = !state.log_y,
             "weight" => {
-                if let Some(weight) = value.parse().ok().filter(|weight: &f64| (0.0..=1.0).contains(weight)) {
+                if let Some(weight) = share(value) {
                     state.weight = weight;
                 }
             }

@@ -1,5 +1,7 @@
 //! An axis: a range, linear or logarithmic, and its ticks. The one place that knows how a value becomes a position.
 
+use tuning::digits::{exponent, shifted};
+
 /// A range of values along one side of the chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -7,6 +9,8 @@ pub struct Axis {
     pub low: f64,
     /// The value at the end; more than `low`.
     pub high: f64,
+    /// Room before the start and after the end, as a part of the way between them.
+    pub air: f64,
     /// Equal steps are equal ratios.
     pub log: bool,
     /// Where grid lines and labels are, ascending.
@@ -24,16 +28,9 @@ impl Axis {
         let (low, high) = match (log, first == last) {
             (true, true) => (first / 2.0, last * 2.0),
             (false, true) => (first * 0.5, last * 1.5),
-            (true, false) => {
-                let air = (last / first).powf(0.04);
-                (first / air, last * air)
-            }
-            (false, false) => {
-                let air = (last - first) * 0.04;
-                (first - air, last + air)
-            }
+            _ => (first, last),
         };
-        Self { low, high, log, ticks: sizes.iter().map(|&size| size.into()).collect() }
+        Self { low, high, air: 0.04, log, ticks: sizes.iter().map(|&size| size.into()).collect() }
     }
 
     /// An axis of durations or costs. Linear ones start at zero, so that a height is an amount; logarithmic ones at the decade
@@ -41,17 +38,17 @@ impl Axis {
     pub fn amounts(values: &[f64], log: bool) -> Self {
         let most = values.iter().copied().fold(0.0, f64::max);
         if most <= 0.0 {
-            return Self { low: 0.0, high: 1.0, log: false, ticks: vec![0.0, 1.0] };
+            return Self { low: 0.0, high: 1.0, air: 0.0, log: false, ticks: vec![0.0, 1.0] };
         }
         if !log {
             let step = step(most / STEPS);
             let count = (most / step).ceil().max(1.0) as u32;
             let ticks = (0..=count).map(|n| f64::from(n) * step).collect();
-            return Self { low: 0.0, high: f64::from(count) * step, log: false, ticks };
+            return Self { low: 0.0, high: f64::from(count) * step, air: 0.0, log: false, ticks };
         }
         let least = values.iter().copied().filter(|value| *value > 0.0).fold(most, f64::min);
-        let low = 10f64.powf(least.log10().floor());
-        let decades = ((most / low).log10().ceil() as i32).max(1);
+        let first = exponent(least);
+        let decades = (exponent(most) - first + 1).max(1);
         let inner: &[f64] = match decades {
             1..=3 => &[1.0, 2.0, 5.0],
             _ => &[1.0],
@@ -59,13 +56,13 @@ impl Axis {
         let every = 1 + decades / 12;
         let ticks: Vec<f64> = (0..=decades)
             .filter(|decade| decade % every == 0)
-            .flat_map(|decade| inner.iter().map(move |digit| low * digit * 10f64.powi(decade)))
+            .flat_map(|decade| inner.iter().map(move |&digit| shifted(digit, first + decade)))
             .collect();
         let start = ticks.iter().rposition(|tick| *tick <= least).unwrap_or(0);
         let end = ticks.iter().position(|tick| *tick >= most && *tick > least);
-        let high = end.map_or(low * 10f64.powi(decades), |end| ticks[end]);
+        let high = end.map_or(shifted(1.0, first + decades), |end| ticks[end]);
         let ticks: Vec<f64> = ticks[start..=end.unwrap_or(ticks.len() - 1)].to_vec();
-        Self { low: ticks[0], high: high.max(ticks[0] * 1.01), log: true, ticks }
+        Self { low: ticks[0], high: high.max(ticks[0] * 1.01), air: 0.0, log: true, ticks }
     }
 
     /// Where a value is, 0 at the start and 1 at the end. Values outside are at the nearer end.
@@ -75,7 +72,7 @@ impl Axis {
         } else {
             (value - self.low) / (self.high - self.low)
         };
-        part.clamp(0.0, 1.0)
+        ((part + self.air) / (1.0 + 2.0 * self.air)).clamp(0.0, 1.0)
     }
 
     /// Where a value is between two pixels.
@@ -86,10 +83,10 @@ impl Axis {
 
 /// The next of 1, 2, 2.5 and 5 times a power of ten.
 fn step(wanted: f64) -> f64 {
-    let power = 10f64.powf(wanted.log10().floor());
-    [1.0, 2.0, 2.5, 5.0]
+    let power = exponent(wanted);
+    [1.0, 2.0, 2.5, 5.0, 10.0]
         .into_iter()
-        .map(|digit| digit * power)
+        .map(|digit| shifted(digit, power))
         .find(|step| *step >= wanted * 0.999)
-        .unwrap_or(10.0 * power)
+        .unwrap_or(wanted)
 }

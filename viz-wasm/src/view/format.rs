@@ -1,6 +1,7 @@
 //! Numbers as people read them. Exact values are in the CSV and in the table's `data` elements.
 
 use tuning::Currency;
+use tuning::digits::{exponent, fixed, scientific};
 
 /// A number with four significant digits, at most twelve of them before the point.
 pub fn number(value: f64) -> String {
@@ -12,24 +13,20 @@ fn significant(value: f64, digits: i32) -> String {
     if size == 0.0 {
         return "0".to_owned();
     }
-    if !(1e-12..1e12).contains(&size) {
-        return format!("{value:.3e}");
-    }
-    let exponent = size.log10().floor() as i32;
-    let decimals = (digits - 1 - exponent).clamp(0, 16) as usize;
-    let text = format!("{value:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    grouped(text)
+    let text = if (1e-12..1e12).contains(&size) {
+        grouped(&fixed(size, (digits - 1 - exponent(size)).max(0)))
+    } else {
+        scientific(size, 4)
+    };
+    if value < 0.0 { format!("-{text}") } else { text }
 }
 
 /// Thousands apart: 13,683.
 fn grouped(text: &str) -> String {
     let whole = text.find('.').unwrap_or(text.len());
-    let digits = whole - usize::from(text.starts_with('-'));
-    let mut out = String::with_capacity(text.len() + 4);
+    let mut out = String::new();
     for (index, c) in text.char_indices() {
-        let left = whole.saturating_sub(index);
-        if index < whole && c.is_ascii_digit() && left % 3 == 0 && left != digits {
+        if index > 0 && index < whole && (whole - index) % 3 == 0 {
             out.push(',');
         }
         out.push(c);

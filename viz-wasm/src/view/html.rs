@@ -6,7 +6,8 @@ use super::marks::more;
 use super::readout::COLOURS;
 use super::state::{Column, LAYERS, run_word};
 use super::{EXAMPLE, View};
-use tuning::url::{Extras, Run};
+use tuning::digits;
+use tuning::url::{Extras, Run, order};
 
 /// Most rows of the table; a browser takes seconds to lay out more. The CSV has all.
 pub const MAX_ROWS: usize = 2_000;
@@ -37,7 +38,7 @@ pub fn bdi(name: &str) -> String {
 
 /// A rounded value for people with the exact one for programs.
 pub fn data(exact: f32, rounded: &str) -> String {
-    format!("<data value=\"{exact}\">{}</data>", escape(rounded))
+    format!("<data value=\"{}\">{}</data>", digits::exact(exact), escape(rounded))
 }
 
 /// What stands in place of a chart that cannot be drawn.
@@ -52,8 +53,11 @@ pub fn problem(reason: &str) -> String {
 }
 
 fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 fn check(id: &str, action: &str, value: &str, on: bool, class: &str, label: &str) -> String {
@@ -252,24 +256,24 @@ impl View {
     pub fn rows(&self) -> Vec<(usize, usize)> {
         let points = |(index, run): (usize, &Run)| (0..run.sizes.len()).map(move |point| (index, point));
         let mut rows: Vec<(usize, usize)> = self.shown().flat_map(points).collect();
-        let value = |&(run, point): &(usize, usize)| {
-            let run = &self.runs[run];
-            match self.state.sort {
-                Column::Link => 0.0,
-                Column::Size => f64::from(run.sizes[point]),
-                Column::Time => f64::from(run.times[point]),
-                Column::Cost => f64::from(run.costs[point]),
+        if self.state.sort == Column::Link {
+            if self.state.descending {
+                rows.reverse();
             }
-        };
-        match self.state.sort {
-            Column::Link if self.state.descending => rows.reverse(),
-            Column::Link => {}
-            _ => rows.sort_by(|a, b| {
-                let order = value(a).total_cmp(&value(b));
-                if self.state.descending { order.reverse() } else { order }
-            }),
+            return rows;
         }
-        rows
+        let key = |&(run, point): &(usize, usize)| {
+            let run = &self.runs[run];
+            // The bits of floats that are not negative are in the floats' order; adding zero takes a zero's sign away.
+            let key = match self.state.sort {
+                Column::Link | Column::Size => run.sizes[point],
+                Column::Time => (run.times[point] + 0.0).to_bits(),
+                Column::Cost => (run.costs[point] + 0.0).to_bits(),
+            };
+            if self.state.descending { !key } else { key }
+        };
+        let keys: Vec<u32> = rows.iter().map(key).collect();
+        order(&keys).into_iter().map(|row| rows[row]).collect()
     }
 
     /// The list of runs, to be renamed, reordered and removed, with each one's best points against the first run's.

@@ -83,10 +83,22 @@ impl View {
 
     /// Every size of the runs shown, ascending, once: where the cross-line can stand.
     pub fn stops(&self) -> Vec<u32> {
-        let mut sizes: Vec<u32> = self.shown().flat_map(|(_, run)| run.sizes.iter().copied()).collect();
-        sizes.sort_unstable();
-        sizes.dedup();
+        let mut sizes = Vec::new();
+        for (_, run) in self.shown() {
+            merge(&mut sizes, &run.sizes);
+        }
         sizes
+    }
+}
+
+/// Adds the sizes of a run, which ascend, to sizes that ascend and are there once.
+fn merge(sizes: &mut Vec<u32>, more: &[u32]) {
+    let mut from = 0;
+    for &size in more {
+        from += sizes[from..].partition_point(|&other| other < size);
+        if sizes.get(from) != Some(&size) {
+            sizes.insert(from, size);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::View;
 use super::format::{cost, duration, percent};
 use super::html::{bdi, data};
 use super::marks::{Marks, more};
+use tuning::url::joined;
 
 impl View {
     /// The read-out of a size as HTML: one line per run that has it.
@@ -47,7 +48,7 @@ impl View {
             text += &format!(", {}, {}", duration(run.times[point]), cost(run.costs[point], self.currency));
             let words: Vec<&str> = self.words(index, point);
             if !words.is_empty() {
-                text += &format!(" ({})", words.join(", "));
+                text += &format!(" ({})", joined(&words, ", "));
             }
         }
         text

@@ -1,6 +1,7 @@
 //! The reader's choices, and how they travel in the link: as optional parts, only where they differ from the default.
 
-use std::collections::BTreeSet;
+use tuning::digits::{fixed, share};
+use tuning::url::joined;
 
 /// What can be taken off the chart besides runs.
 pub const LAYERS: [(&str, &str); 4] =
@@ -49,7 +50,7 @@ pub struct State {
     /// What the balanced point leans to: 0 is speed, 1 is cost.
     pub weight: f64,
     /// Layers and runs (`r0`, `r1`…) that are hidden.
-    pub hidden: BTreeSet<String>,
+    pub hidden: Vec<String>,
     /// What the table is sorted by.
     pub sort: Column,
     /// Largest first.
@@ -64,7 +65,7 @@ impl Default for State {
             log_x: true,
             log_y: false,
             weight: 0.5,
-            hidden: BTreeSet::new(),
+            hidden: Vec::new(),
             sort: Column::Link,
             descending: false,
             run: 0,
@@ -81,16 +82,13 @@ impl State {
             match name.as_str() {
                 "x" => state.log_x = value != "linear",
                 "y" => state.log_y = value == "log",
-                "weight" => {
-                    state.weight = value
-                        .parse()
-                        .ok()
-                        .filter(|weight: &f64| (0.0..=1.0).contains(weight))
-                        .unwrap_or(state.weight);
-                }
+                "weight" => state.weight = share(&value).unwrap_or(state.weight),
                 "hide" => {
-                    state.hidden =
-                        value.split(',').filter(|word| known(word, runs)).map(str::to_owned).collect()
+                    for word in value.split(',') {
+                        if state.shows(word) {
+                            state.toggle(word, runs);
+                        }
+                    }
                 }
                 "sort" => {
                     let (word, descending) =
@@ -118,10 +116,10 @@ impl State {
             part("y", "log".to_owned());
         }
         if self.weight != default.weight {
-            part("weight", self.weight.to_string());
+            part("weight", fixed(self.weight, 9));
         }
         if !self.hidden.is_empty() {
-            part("hide", self.hidden.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+            part("hide", joined(&self.hidden, ","));
         }
         if (self.sort, self.descending) != (default.sort, default.descending) {
             part("sort", format!("{}{}", if self.descending { "-" } else { "" }, self.sort.word()));
@@ -134,18 +132,20 @@ impl State {
 
     /// Whether a layer is drawn.
     pub fn shows(&self, layer: &str) -> bool {
-        !self.hidden.contains(layer)
+        !self.hidden.iter().any(|word| word == layer)
     }
 
     /// Whether a run is hidden.
     pub fn run_hidden(&self, run: usize) -> bool {
-        !self.hidden.is_empty() && self.hidden.contains(&run_word(run))
+        !self.hidden.is_empty() && !self.shows(&run_word(run))
     }
 
     /// Hides what is shown and shows what is hidden.
     pub fn toggle(&mut self, word: &str, runs: usize) {
-        if !self.hidden.remove(word) && known(word, runs) {
-            self.hidden.insert(word.to_owned());
+        if let Some(index) = self.hidden.iter().position(|hidden| hidden == word) {
+            self.hidden.remove(index);
+        } else if known(word, runs) {
+            self.hidden.push(word.to_owned());
         }
     }
 

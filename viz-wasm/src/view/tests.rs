@@ -205,8 +205,8 @@ fn the_csv_has_every_value_and_no_formulas() {
         lines,
         [
             "run,memory_mb,duration_ms,cost_usd,slower_than_fastest_percent,dearer_than_cheapest_percent,stddev_ms,p50_ms,p95_ms",
-            "\"'=HYPERLINK(\"\"x\"\")\",128,2,0.5,100.000,100.000,,,3.5",
-            "\"'=HYPERLINK(\"\"x\"\")\",256,1,0.25,0.000,0.000,,,1.5",
+            "\"'=HYPERLINK(\"\"x\"\")\",128,2,0.5,100,100,,,3.5",
+            "\"'=HYPERLINK(\"\"x\"\")\",256,1,0.25,0,0,,,1.5",
         ]
     );
 }

@@ -1,19 +1,9 @@
 //! Text to runs. The text comes from anybody: nothing here may panic or take long.
 
 use super::{Link, MAX_RUNS, NOT_A_SIZE, Run, UrlError, check, sorted};
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64ct::{Base64, Encoding as _};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
-
-/// Links lose their `=` on the way through chat programs.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// The runs in a fragment (with or without its `#`), each sorted by size.
 ///
@@ -32,10 +22,10 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
     if hash.is_empty() {
         return Err(UrlError::Empty);
     }
-    let hash = if hash.contains(';') {
+    let hash = if hash.bytes().any(|byte| byte == b';') {
         Cow::Borrowed(hash)
     } else {
-        Cow::Owned(hash.replace("%3B", ";").replace("%3b", ";"))
+        Cow::Owned(separators(hash))
     };
     let (named, positional): (Vec<&str>, Vec<&str>) =
         hash.split(';').partition(|part| split_part(part).is_some());
@@ -51,6 +41,18 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
         *run = sorted(run);
     }
     Ok(link)
+}
+
+/// A text with `;` for every `%3B`.
+fn separators(mut text: &str) -> String {
+    let mut out = String::new();
+    while let Some((before, after)) = text.split_once('%') {
+        let separator = after.strip_prefix("3B").or_else(|| after.strip_prefix("3b"));
+        out += before;
+        out.push(if separator.is_some() { ';' } else { '%' });
+        text = separator.unwrap_or(after);
+    }
+    out + text
 }
 
 fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
@@ -138,14 +140,26 @@ fn floats(run: usize, part: &'static str, text: &str) -> Result<Vec<f32>, UrlErr
     Ok(bytes.as_chunks::<4>().0.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect())
 }
 
+fn what_is_wrong(text: &str) -> String {
+    match text.chars().find(|&c| !(c.is_ascii_alphanumeric() || c == '+' || c == '/' || c == '=')) {
+        Some(c) => format!("'{c}' does not occur in it"),
+        None => "its end is missing or damaged".to_owned(),
+    }
+}
+
 /// The bytes of one part, a whole number of values of `width`.
 fn bytes(run: usize, part: &'static str, width: usize, text: &str) -> Result<Vec<u8>, UrlError> {
     // Neither '%' nor a space is in the alphabet: they can only be a mangled '=', '/' or '+'.
-    let text = percent_decode_str(text).decode_utf8_lossy().replace(' ', "+");
-    let bytes = LENIENT.decode(text.as_bytes()).map_err(|error| UrlError::NotBase64 {
+    let text = percent_decode_str(text).decode_utf8_lossy();
+    let mut text: String = text.chars().map(|c| if c == ' ' { '+' } else { c }).collect();
+    // Links lose their `=` on the way through chat programs.
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    let bytes = Base64::decode_vec(&text).map_err(|_| UrlError::NotBase64 {
         run,
         part,
-        reason: error.to_string(),
+        reason: what_is_wrong(&text),
     })?;
     if bytes.len() % width != 0 {
         return Err(UrlError::NotWhole { run, part, bytes: bytes.len(), width });

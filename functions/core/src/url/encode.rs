@@ -1,9 +1,8 @@
 //! Runs to text.
 
-use super::{Link, MAX_RUNS, Run, UrlError, check, sorted};
+use super::{Link, MAX_RUNS, Run, UrlError, check, joined, sorted};
 use crate::Currency;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What JavaScript's `encodeURIComponent` leaves as it is, so that names look as they do in existing links.
@@ -87,7 +86,7 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
         }
         parts.push(format!("{name}:{}", text(value)));
     }
-    Ok(parts.join(";"))
+    Ok(joined(&parts, ";"))
 }
 
 fn text(text: &str) -> String {
@@ -99,5 +98,5 @@ fn floats(values: &[f32]) -> String {
 }
 
 fn base64(bytes: impl Iterator<Item = u8>) -> String {
-    STANDARD.encode(bytes.collect::<Vec<u8>>())
+    Base64::encode_string(&bytes.collect::<Vec<u8>>())
 }
