@@ -6,7 +6,7 @@ const root = document.documentElement;
 const $ = id => document.getElementById(id);
 const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
 const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
-let page, stops = [], at = 0, ratio = 1, onPaper = false;
+let page, ok, stops = [], at = 0, ratio = 1, onPaper = false;
 
 const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
@@ -14,13 +14,11 @@ function show() {
   const focused = document.activeElement?.id;
   page?.free();
   page = new Page(location.hash, location.search);
-  const ok = page.ok();
+  for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) $(id).innerHTML = page.text(id, 0);
+  ok = !$('problem').innerHTML;
   $('problem').hidden = ok;
   $('view').hidden = !ok;
-  for (const id of ['problem', 'summary', 'chooser', 'cards', 'table', 'runs']) $(id).innerHTML = page.html(id);
-  $('legend').lastElementChild.innerHTML = page.html('legend');
-  $('weight').value = page.weight();
-  $('balance').textContent = page.balance();
+  $('weight').value = page.text('weight', 0);
   // What was focused has been written anew.
   if (focused && focused !== document.activeElement?.id) $(focused)?.focus({ preventScroll: true });
   stops = page.stops();
@@ -43,16 +41,16 @@ function resize() {
 function draw() {
   root.dataset.drawn = '';
   page.draw(chart, ratio, dark());
-  page.cursor(cursor, ratio, dark(), at);
-  root.dataset.drawn = page.ok() ? 'chart' : 'problem';
+  page.draw(cursor, ratio, dark(), at);
+  root.dataset.drawn = ok ? 'chart' : 'problem';
 }
 
 function point(size) {
   at = size;
-  page.cursor(cursor, ratio, dark(), at);
-  $('readout').innerHTML = at ? page.readout(at) : '';
+  page.draw(cursor, ratio, dark(), at);
+  $('readout').innerHTML = page.text('readout', at);
   stage.ariaValueNow = at || stops[0] || 0;
-  stage.ariaValueText = at ? page.spoken(at) : 'no size chosen';
+  stage.ariaValueText = page.text('spoken', at);
 }
 
 function act(control, push = true) {
@@ -127,7 +125,7 @@ function listen() {
     try { localStorage.theme = root.dataset.theme; } catch { /* storage is switched off: the choice lasts until the page is left */ }
     draw();
   });
-  $('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.csv()], { type: 'text/csv' })));
+  $('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.text('csv', 0)], { type: 'text/csv' })));
   $('png').addEventListener('click', () => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 2400, height: 1200 });
     page.draw(canvas, 2, dark());

@@ -20,12 +20,15 @@ type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType
 const ROOM_FOR_DOTS: f64 = 7.0;
 
 impl Scene<'_> {
-    /// Draws the whole chart on a backend of the scene's size, whose background is the theme's paper already.
+    /// Draws the whole chart on a backend of the scene's size.
     ///
     /// # Errors
     /// The backend's own.
     pub fn draw<B: DrawingBackend>(&self, backend: B, theme: &Theme) -> Drawn<B> {
         let area = backend.into_drawing_area();
+        // From -1: a shift by half a pixel must not leave a seam.
+        let corners = [(-1, -1), (self.width as i32, self.height as i32)];
+        area.draw(&Rectangle::new(corners, theme.paper.filled()))?;
         self.axes(&area, theme)?;
         self.flag_poles(&area, theme)?;
         let state = &self.view.state;

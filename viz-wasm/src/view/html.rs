@@ -330,7 +330,7 @@ impl View {
     }
 
     /// What the balance weight means, for the slider.
-    pub fn weight_text(&self) -> String {
+    pub fn balance(&self) -> String {
         let cost = self.state.weight * 100.0;
         format!("{} % cost, {} % speed", number(cost), number(100.0 - cost))
     }

@@ -116,7 +116,7 @@ impl State {
             part("y", "log".to_owned());
         }
         if self.weight != default.weight {
-            part("weight", fixed(self.weight, 9));
+            part("weight", self.weight_text());
         }
         if !self.hidden.is_empty() {
             part("hide", joined(&self.hidden, ","));
@@ -128,6 +128,11 @@ impl State {
             part("run", self.run.to_string());
         }
         parts
+    }
+
+    /// The weight as a decimal number.
+    pub fn weight_text(&self) -> String {
+        fixed(self.weight, 9)
     }
 
     /// Whether a layer is drawn.
