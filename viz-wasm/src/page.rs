@@ -5,9 +5,14 @@ use crate::chart::theme::{DARK, LIGHT};
 use crate::view::View;
 use crate::view::html::problem;
 use plotters_canvas::CanvasBackend;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
+
+/// Half as large as the standard library's.
+#[global_allocator]
+static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 /// The link the page shows.
 #[wasm_bindgen]

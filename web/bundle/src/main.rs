@@ -12,6 +12,7 @@ use std::process::Command;
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "web";
 const STATIC: [&str; 3] = ["index.html", "style.css", "loader.js"];
+const COMMENTED: [&str; 3] = ["style.css", "loader.js", "viz.js"];
 
 fn main() -> Result<()> {
     let out = out_dir(env::args().skip(1))?;
@@ -32,7 +33,39 @@ fn main() -> Result<()> {
         let from = workspace.join("web").join(name);
         fs::copy(&from, out.join(name)).with_context(|| format!("copying {}", from.display()))?;
     }
+    for name in COMMENTED {
+        let file = out.join(name);
+        let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        fs::write(&file, stripped(&text)).with_context(|| format!("writing {}", file.display()))?;
+    }
     Ok(())
+}
+
+/// JavaScript or CSS without indentation, empty lines and lines of comment. Comments beside code stay, and so would anything in a
+/// literal of several lines, which neither our sources nor the glue have.
+fn stripped(text: &str) -> String {
+    let mut kept = String::new();
+    let mut comment = false;
+    for line in text.lines().map(str::trim) {
+        comment |= line.starts_with("/*");
+        if !comment && !line.is_empty() && !line.starts_with("//") {
+            kept += line;
+            kept.push('\n');
+        }
+        comment &= !line.ends_with("*/");
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stripped;
+
+    #[test]
+    fn comments_and_indentation_are_left_out() {
+        let text = "// one\nlet a = 1; // two\n\n/**\n * three\n */\n  if (a) {\n    b('// four');\n  }\n/* five */\nc()";
+        assert_eq!(stripped(text), "let a = 1; // two\nif (a) {\nb('// four');\n}\nc()\n");
+    }
 }
 
 fn out_dir(mut arguments: impl Iterator<Item = String>) -> Result<PathBuf> {

@@ -1,0 +1,91 @@
+// The page's figures: bytes as a host that compresses sends them, how long a navigation takes until the chart is drawn, and
+// how long the page is busy with a move of the pointer.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { drawn, host, launch, visit } from './browser.js';
+import { encode, made } from './links.js';
+
+const root = new URL('../../', import.meta.url);
+const OLD = { raw: 182_582, gzip: 55_130, cold: 158, warm: 127 };
+const ROUNDS = 15;
+const thousands = number => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+const middle = times => times.toSorted((a, b) => a - b)[times.length >> 1];
+const span = times => `${middle(times).toFixed(0)} (${Math.min(...times).toFixed(0)})`;
+
+async function bytes() {
+  const rows = [];
+  for (const name of (await readdir(process.env.PAGE_DIR)).toSorted()) {
+    const data = await readFile(join(process.env.PAGE_DIR, name));
+    rows.push([name, data.length, gzipSync(data, { level: 9 }).length]);
+  }
+  const sum = column => rows.reduce((all, row) => all + row[column], 0);
+  return [...rows, ['**all**', sum(1), sum(2)], ['the old page', OLD.raw, OLD.gzip]];
+}
+
+// From the navigation's start to the first frame after the drawing.
+const untilDrawn = page => page.evaluate(() => new Promise(done => {
+  const check = () => (document.documentElement.dataset.drawn ? requestAnimationFrame(() => done(globalThis.drawnAt)) : setTimeout(check, 1));
+  check();
+}));
+const watch = () => new MutationObserver(() => {
+  if (document.documentElement.dataset.drawn) globalThis.drawnAt ??= performance.now();
+}).observe(document, { attributes: true, subtree: true, attributeFilter: ['data-drawn'] });
+
+async function times(browser, site, points) {
+  const hash = encode([made(points)]), cold = [], warm = [], hover = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
+    await context.addInitScript(watch);
+    const page = await context.newPage();
+    await page.goto(`${site.url}#${hash}`);
+    cold.push(await untilDrawn(page));
+    await page.reload();
+    warm.push(await untilDrawn(page));
+    hover.push(...await page.evaluate(async () => {
+      const stage = document.getElementById('stage'), box = stage.getBoundingClientRect(), times = [];
+      for (let x = 70; x < box.width - 70; x += 50) {
+        const start = performance.now();
+        stage.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + x, clientY: box.top + 100 }));
+        times.push(performance.now() - start);
+        await new Promise(requestAnimationFrame);
+      }
+      return times;
+    }));
+    await context.close();
+  }
+  return [points, span(cold), span(warm), `${middle(hover).toFixed(1)} (${Math.min(...hover).toFixed(1)})`];
+}
+
+const table = (head, rows) => [head, head.map((_, i) => (i ? '--:' : '---')), ...rows].map(row => `| ${row.join(' | ')} |`).join('\n');
+
+const site = await host(process.env.PAGE_DIR), browser = await launch();
+try {
+  const sizes = (await bytes()).map(([name, raw, gzip]) => [name, thousands(raw), thousands(gzip)]);
+  const speeds = [];
+  for (const points of [6, 46, 1_000]) speeds.push(await times(browser, site, points));
+  const text = `${table(['file', 'bytes', 'gzip -9'], sizes)}
+
+${table(['points', 'cold, ms', 'warm, ms', 'pointer moved, ms'], [...speeds, ['the old page', OLD.cold, OLD.warm, '']])}
+
+Medians of ${ROUNDS} rounds in Debian's Chromium, the best in brackets: from navigation to the chart drawn with an empty cache and with a full one,
+and the work for one move of the pointer.`;
+  const readme = new URL('README.md', root), before = await readFile(readme, 'utf8');
+  const mark = /(<!-- page-figures -->\n)[^]*?(\n<!-- \/page-figures -->)/;
+  if (!mark.test(before)) throw new Error('README.md has no place for the figures: <!-- page-figures --> … <!-- /page-figures -->');
+  await writeFile(readme, before.replace(mark, (_, start, end) => start + text + end));
+  console.log(text);
+
+  for (const colorScheme of ['light', 'dark'])
+    await visit(browser, site.url, '', { colorScheme, viewport: { width: 760, height: 560 } }, async page => {
+      await page.click('#example');
+      await drawn(page);
+      await page.focus('#stage');
+      await page.keyboard.press('End');
+      await page.evaluate(() => document.activeElement.blur());
+      await page.screenshot({ path: new URL(`web/page-${colorScheme}.png`, root).pathname });
+    });
+} finally {
+  await browser.close();
+  site.close();
+}
