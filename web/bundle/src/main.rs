@@ -57,17 +57,6 @@ fn stripped(text: &str) -> String {
     kept
 }
 
-#[cfg(test)]
-mod tests {
-    use super::stripped;
-
-    #[test]
-    fn comments_and_indentation_are_left_out() {
-        let text = "// one\nlet a = 1; // two\n\n/**\n * three\n */\n  if (a) {\n    b('// four');\n  }\n/* five */\nc()";
-        assert_eq!(stripped(text), "let a = 1; // two\nif (a) {\nb('// four');\n}\nc()\n");
-    }
-}
-
 fn out_dir(mut arguments: impl Iterator<Item = String>) -> Result<PathBuf> {
     match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
         (Some("--out"), Some(dir), None) => Ok(dir.into()),
@@ -124,5 +113,16 @@ fn add_target() -> Result<()> {
         _ => {
             bail!("Rust's standard library for {TARGET} is missing; get it with: rustup target add {TARGET}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stripped;
+
+    #[test]
+    fn comments_and_indentation_are_left_out() {
+        let text = "// one\nlet a = 1; // two\n\n/**\n * three\n */\n  if (a) {\n    b('// four');\n  }\n/* five */\nc()";
+        assert_eq!(stripped(text), "let a = 1; // two\nif (a) {\nb('// four');\n}\nc()\n");
     }
 }
