@@ -47,6 +47,18 @@ async fn destroy_leaves_nothing() {
     world.deployer(&["destroy", "--yes"]).success();
 }
 
+#[tokio::test]
+async fn the_functions_are_tagged_as_the_apparatus() {
+    let world = World::new().await;
+    let functions = world.lambda.list_functions().send().await.unwrap();
+    assert_eq!(functions.functions().len(), 6);
+    for function in functions.functions() {
+        let tags = world.lambda.list_tags().resource(function.function_arn().unwrap()).send().await.unwrap();
+        let tag = tags.tags().and_then(|tags| tags.get("deployer:apparatus")).map(String::as_str);
+        assert_eq!(tag, Some("true"), "{function:?}");
+    }
+}
+
 #[test]
 fn outputs_are_the_stack_s() {
     let folder = tempfile::tempdir().unwrap();

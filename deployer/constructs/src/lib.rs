@@ -59,6 +59,7 @@
 //!         log_group: log.name(),
 //!         environment: Default::default(),
 //!         vpc: None,
+//!         tags: Default::default(),
 //!     },
 //! );
 //!

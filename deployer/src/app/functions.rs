@@ -8,6 +8,10 @@ use constructs::{Grant, Handle, Principal, Val, pseudo, text};
 use super::parameters::Choices;
 use super::{CLEANER, Stack, grants};
 
+/// The tag that says a function measures and is not measured: the local endpoint gives it a whole processor, so that the
+/// apparatus does not get in its own way. On AWS it says what the function is for.
+const APPARATUS: (&str, &str) = ("deployer:apparatus", "true");
+
 /// The functions, for the state machine to use.
 pub(super) struct Functions {
     pub(super) initializer: Handle<Function>,
@@ -148,6 +152,7 @@ fn add_function(
                     subnet_ids: choices.subnet_ids.clone(),
                 },
             )),
+            tags: [(APPARATUS.0.to_owned(), APPARATUS.1.into())].into(),
         },
     )
 }

@@ -94,6 +94,8 @@ pub struct Function {
     pub environment: IndexMap<String, Val<String>>,
     /// The network it is attached to, if any.
     pub vpc: Option<Val<Vpc>>,
+    /// Tags, beside those that the whole stack is deployed with.
+    pub tags: IndexMap<String, Val<String>>,
 }
 
 impl Resource for Function {
@@ -117,11 +119,19 @@ impl Resource for Function {
             .set("Role", &self.role)
             .set_node("LoggingConfig", Node::map([("LogGroup", self.log_group.node.clone())]))
             .set_some("VpcConfig", self.vpc.as_ref());
-        if self.environment.is_empty() {
+        let variables = self.environment.iter().map(|(name, value)| (name.as_str(), value.node.clone()));
+        let properties = if self.environment.is_empty() {
+            properties
+        } else {
+            properties.set_node("Environment", Node::map([("Variables", Node::map(variables))]))
+        };
+        if self.tags.is_empty() {
             return properties;
         }
-        let variables = self.environment.iter().map(|(name, value)| (name.as_str(), value.node.clone()));
-        properties.set_node("Environment", Node::map([("Variables", Node::map(variables))]))
+        let tag = |(key, value): (&String, &Val<String>)| {
+            Properties::new().set_node("Key", Node::text(key.as_str())).set("Value", value).into_node()
+        };
+        properties.set_node("Tags", Node::List(self.tags.iter().map(tag).collect()))
     }
 
     fn problems(&self) -> Vec<String> {
@@ -138,6 +148,9 @@ impl Resource for Function {
         }
         if self.handler.is_empty() {
             problems.push("the handler is empty".to_owned());
+        }
+        for key in self.tags.keys().filter(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+            problems.push(format!("the tag '{key}' begins with aws:, which belongs to AWS"));
         }
         problems
     }

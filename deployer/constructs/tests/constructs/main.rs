@@ -41,5 +41,6 @@ fn function(role: constructs::Val<constructs::Arn>) -> Function {
         log_group: "/log".into(),
         environment: Default::default(),
         vpc: None,
+        tags: Default::default(),
     }
 }

@@ -264,6 +264,27 @@ fn a_network_is_attached_where_the_condition_holds() {
 }
 
 #[test]
+fn tags_are_a_list_of_keys_and_values() {
+    let tagged = |key: &str| {
+        let (mut stack, _) = with_function("work");
+        let role = stack.add("taggedRole", lambda_role());
+        let tags = [(key.to_owned(), pseudo::region())].into();
+        stack.add("tagged", constructs::lambda::Function { tags, ..function(role.arn()) });
+        stack
+    };
+    let resources = &synth(&tagged("place"))["Resources"];
+    assert_eq!(
+        resources["tagged"]["Properties"]["Tags"],
+        json!([{"Key": "place", "Value": {"Ref": "AWS::Region"}}])
+    );
+    assert_eq!(resources["work"]["Properties"].get("Tags"), None, "no tags, no property");
+    assert_eq!(
+        problems(&tagged("aws:place")),
+        ["resource 'tagged': the tag 'aws:place' begins with aws:, which belongs to AWS"]
+    );
+}
+
+#[test]
 fn assets_are_keyed_by_their_content() {
     let hash = "0f".repeat(32);
     let stored = Asset::zip("code", &hash, Location::Bucket(text!["b-", pseudo::region()]));

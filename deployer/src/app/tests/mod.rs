@@ -105,6 +105,7 @@ fn six_functions_share_one_binary() {
         assert_eq!(function["Architectures"], json!(["arm64"]));
         assert_eq!(function["Code"], deployed.properties("initializer")["Code"]);
         assert_eq!(function["Role"], deployed.arn(&format!("{handler}Role")));
+        assert_eq!(function["Tags"], json!([{"Key": "deployer:apparatus", "Value": "true"}]));
         assert_eq!(function["LoggingConfig"]["LogGroup"], format!("/aws/lambda/tuning-{handler}"));
         assert_eq!(function.get("VpcConfig"), None);
         let timeout = match handler {
