@@ -135,7 +135,7 @@ pub use node::Node;
 pub use parameter::{Parameter, ParameterType};
 pub use problem::{Problem, Problems};
 pub use resource::{Handle, Properties, Resource};
-pub use resources::{events, iam, lambda, logs, states};
+pub use resources::{cloudfront, events, iam, lambda, logs, s3, states};
 pub use stack::Stack;
 pub use template::{ParameterInfo, Template};
 pub use value::{Arn, Piece, Textual, Val, pseudo};

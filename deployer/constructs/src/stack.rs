@@ -21,6 +21,8 @@ pub struct Stack {
     conditions: IndexMap<String, Node>,
     resources: IndexMap<String, Node>,
     outputs: IndexMap<String, Node>,
+    /// Resources that are there only under a condition.
+    conditional: IndexMap<String, Condition>,
     assets: Vec<Asset>,
     problems: Vec<Problem>,
 }
@@ -34,6 +36,7 @@ impl Stack {
             conditions: IndexMap::new(),
             resources: IndexMap::new(),
             outputs: IndexMap::new(),
+            conditional: IndexMap::new(),
             assets: Vec::new(),
             problems: Vec::new(),
         }
@@ -58,20 +61,43 @@ impl Stack {
 
     /// Adds a resource under exactly this logical id.
     pub fn add<R: Resource>(&mut self, id: &str, resource: R) -> Handle<R> {
+        self.insert(id, resource, None)
+    }
+
+    /// Adds a resource that is there only where the condition holds. What refers to it must be under the same condition, or choose
+    /// by it.
+    pub fn add_if<R: Resource>(&mut self, condition: &Condition, id: &str, resource: R) -> Handle<R> {
+        self.conditional.insert(id.to_owned(), condition.clone());
+        self.insert(id, resource, Some(condition))
+    }
+
+    fn insert<R: Resource>(&mut self, id: &str, resource: R, condition: Option<&Condition>) -> Handle<R> {
         self.claim(id, "resource");
         let at = format!("resource '{id}'");
         self.problems.extend(resource.problems().into_iter().map(|message| Problem::new(&at, message)));
-        let node =
-            Node::map([("Type", Node::text(R::TYPE)), ("Properties", resource.properties().into_node())]);
-        self.resources.insert(id.to_owned(), node);
+        let mut members = vec![("Type", Node::text(R::TYPE))];
+        members.extend(condition.map(|condition| ("Condition", Node::text(condition.id()))));
+        members.push(("Properties", resource.properties().into_node()));
+        self.resources.insert(id.to_owned(), Node::map(members));
         Handle::named(id)
     }
 
     /// Adds an output: a value that the deployed stack tells under this name.
     pub fn output<T>(&mut self, id: &str, description: &str, value: &Val<T>) {
+        self.tell(id, description, value, None);
+    }
+
+    /// Adds an output that is there only where the condition holds.
+    pub fn output_if<T>(&mut self, condition: &Condition, id: &str, description: &str, value: &Val<T>) {
+        self.tell(id, description, value, Some(condition));
+    }
+
+    fn tell<T>(&mut self, id: &str, description: &str, value: &Val<T>, condition: Option<&Condition>) {
         self.check_id(id, "output");
-        let node = Node::map([("Description", Node::text(description)), ("Value", value.node.clone())]);
-        if self.outputs.insert(id.to_owned(), node).is_some() {
+        let mut members = vec![("Description", Node::text(description))];
+        members.extend(condition.map(|condition| ("Condition", Node::text(condition.id()))));
+        members.push(("Value", value.node.clone()));
+        if self.outputs.insert(id.to_owned(), Node::map(members)).is_some() {
             self.problems.push(Problem::new(format!("output '{id}'"), "the id is used twice"));
         }
     }
@@ -170,6 +196,16 @@ impl Stack {
                 };
                 problems.extend(unknown.map(|what| Problem::new(&at, format!("it refers to {what}"))));
             });
+            let mut holding = Vec::new();
+            if let Some(condition) = condition_of(part) {
+                used.conditions.insert(condition.to_owned());
+                if !self.conditions.contains_key(condition) {
+                    let message = format!("it refers to '{condition}', which is no condition");
+                    problems.push(Problem::new(&at, message));
+                }
+                holding.push(condition);
+            }
+            self.check_presence(&at, part, &mut holding, problems);
         }
         for (id, predicate) in &self.conditions {
             for resource in needed_by(predicate).iter().filter(|id| self.resources.contains_key(*id)) {
@@ -178,6 +214,42 @@ impl Stack {
             }
         }
         used
+    }
+
+    /// Whether what a part refers to is there whenever the part is. `holding` are the conditions known to hold.
+    fn check_presence<'a>(
+        &self,
+        at: &str,
+        node: &'a Node,
+        holding: &mut Vec<&'a str>,
+        problems: &mut Vec<Problem>,
+    ) {
+        match node {
+            Node::Ref(id) | Node::GetAtt(id, _) => {
+                let missing = self.conditional.get(id).filter(|needed| !holding.contains(&needed.id()));
+                problems.extend(missing.map(|needed| {
+                    let message =
+                        format!("it refers to '{id}', which is there only where '{}' holds", needed.id());
+                    Problem::new(at, message)
+                }));
+            }
+            Node::If(condition, then, otherwise) => {
+                holding.push(condition);
+                self.check_presence(at, then, holding, problems);
+                holding.pop();
+                self.check_presence(at, otherwise, holding, problems);
+            }
+            Node::List(items) | Node::Concat(items) => {
+                items.iter().for_each(|item| self.check_presence(at, item, holding, problems));
+            }
+            Node::Map(members) => {
+                members.values().for_each(|member| self.check_presence(at, member, holding, problems));
+            }
+            Node::Join(_, inner) | Node::Select(_, inner) | Node::Split(_, inner) => {
+                self.check_presence(at, inner, holding, problems);
+            }
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::NoValue => {}
+        }
     }
 
     fn is_value(&self, id: &str) -> bool {
@@ -223,6 +295,15 @@ impl Stack {
             default: declared.default.clone(),
         });
         Template { root: Node::map(sections), parameters: parameters.collect(), assets: self.assets.clone() }
+    }
+}
+
+/// The condition under which a resource or an output is there.
+fn condition_of(part: &Node) -> Option<&str> {
+    let Node::Map(members) = part else { return None };
+    match members.get("Condition") {
+        Some(Node::Text(condition)) => Some(condition),
+        _ => None,
     }
 }
 

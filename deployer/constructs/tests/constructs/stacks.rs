@@ -1,13 +1,15 @@
 //! Whole stacks: what a template looks like, and what keeps it from becoming one.
 
+use constructs::cloudfront::{Distribution, OriginAccessControl, PriceClass};
 use constructs::events::{EventPattern, Rule};
 use constructs::iam::Role;
 use constructs::lambda::{Permission, Vpc};
 use constructs::logs::LogGroup;
+use constructs::s3::{Bucket, BucketPolicy};
 use constructs::states::StateMachine;
 use constructs::{
-    Asset, Flow, Grant, Location, Parameter, Predicate, Principal, Properties, Resource, Stack, Task, Val,
-    pseudo, text,
+    Asset, Condition, Flow, Grant, Handle, Location, Parameter, Predicate, Principal, Properties, Resource,
+    Stack, Task, Val, pseudo, text,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -301,6 +303,152 @@ fn assets_are_keyed_by_their_content() {
     let file = format!("code-{hash}.zip");
     assert_eq!(code(&stored), json!({"S3Bucket": {"Fn::Sub": "b-${AWS::Region}"}, "S3Key": file}));
     assert_eq!(code(&local), json!(format!("./{file}")));
+}
+
+/// A page in a bucket behind a distribution, all of it only where the parameter says so.
+fn hosting() -> (Stack, Condition, Handle<Bucket>, Handle<Distribution>) {
+    let mut stack = Stack::new("");
+    let host = stack.parameter("host", &Parameter::<String>::new("").default("no"));
+    let hosted = stack.condition("Hosted", Predicate::equals(&host, "yes"));
+    let bucket = stack.add_if(&hosted, "bucket", Bucket);
+    let control = OriginAccessControl { name: "c".into(), description: "reads".to_owned() };
+    let access_control = stack.add_if(&hosted, "control", control);
+    let distribution = Distribution {
+        comment: "a page".to_owned(),
+        origin: bucket.clone(),
+        access_control,
+        default_root_object: "index.html".to_owned(),
+        price_class: PriceClass::Cheapest,
+    };
+    let distribution = stack.add_if(&hosted, "distribution", distribution);
+    let policy = BucketPolicy { bucket: bucket.clone(), distribution: distribution.arn() };
+    stack.add_if(&hosted, "policy", policy);
+    (stack, hosted, bucket, distribution)
+}
+
+#[test]
+fn a_private_bucket_is_read_by_one_distribution_alone() {
+    let (mut stack, hosted, _, distribution) = hosting();
+    stack.output_if(&hosted, "Page", "where it is", &distribution.domain_name());
+    let template = synth(&stack);
+    let resource = |id: &str| template["Resources"][id].clone();
+    for id in ["bucket", "control", "distribution", "policy"] {
+        assert_eq!(resource(id)["Condition"], "Hosted", "{id}");
+    }
+    assert_eq!(
+        template["Outputs"]["Page"],
+        json!({"Description": "where it is", "Condition": "Hosted", "Value": {"Fn::GetAtt": ["distribution", "DomainName"]}})
+    );
+    assert_eq!(
+        resource("bucket")["Properties"],
+        json!({
+            "BucketEncryption": {"ServerSideEncryptionConfiguration": [
+                {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}},
+            ]},
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            "PublicAccessBlockConfiguration": {
+                "BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+            },
+        })
+    );
+    let arn = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${distribution}";
+    assert_eq!(
+        resource("policy")["Properties"],
+        json!({"Bucket": {"Ref": "bucket"}, "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+            {
+                "Effect": "Allow", "Principal": {"Service": "cloudfront.amazonaws.com"}, "Action": "s3:GetObject",
+                "Resource": {"Fn::Sub": "${bucket.Arn}/*"},
+                "Condition": {"StringEquals": {"AWS:SourceArn": {"Fn::Sub": arn}}},
+            },
+            {
+                "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+                "Resource": [{"Fn::GetAtt": ["bucket", "Arn"]}, {"Fn::Sub": "${bucket.Arn}/*"}],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ]}})
+    );
+    assert_eq!(
+        resource("control")["Properties"]["OriginAccessControlConfig"],
+        json!({
+            "Name": "c", "Description": "reads", "OriginAccessControlOriginType": "s3", "SigningBehavior": "always",
+            "SigningProtocol": "sigv4",
+        })
+    );
+    assert_eq!(
+        resource("distribution")["Properties"]["DistributionConfig"],
+        json!({
+            "Comment": "a page", "Enabled": true, "DefaultRootObject": "index.html", "HttpVersion": "http2and3",
+            "IPV6Enabled": true, "PriceClass": "PriceClass_100",
+            "Origins": [{
+                "Id": "bucket", "DomainName": {"Fn::GetAtt": ["bucket", "RegionalDomainName"]},
+                "OriginAccessControlId": {"Fn::GetAtt": ["control", "Id"]},
+                "S3OriginConfig": {"OriginAccessIdentity": ""},
+            }],
+            "DefaultCacheBehavior": {
+                "TargetOriginId": "bucket", "ViewerProtocolPolicy": "redirect-to-https",
+                "AllowedMethods": ["GET", "HEAD"], "CachedMethods": ["GET", "HEAD"], "Compress": true,
+                "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+                "ResponseHeadersPolicyId": "67f7725c-6f97-4210-82d7-5512b31e9d03",
+            },
+        })
+    );
+}
+
+#[test]
+fn what_may_be_missing_is_only_for_what_is_missing_with_it() {
+    let (mut stack, hosted, bucket, distribution) = hosting();
+    let other = stack.parameter("other", &Parameter::<String>::new("").default(""));
+    let given = stack.condition("Given", Predicate::is_given(&other));
+    // Under the same condition, and where the condition chooses.
+    stack.output_if(&hosted, "Here", "", &bucket.name());
+    stack.output("Either", "", &Val::if_else(&hosted, bucket.name(), &other));
+    assert!(stack.synth().is_err(), "'Given' is not used yet");
+    stack.output("Wrong", "", &bucket.name());
+    stack.output("Reversed", "", &Val::if_else(&hosted, "none", bucket.name()));
+    stack.output_if(&given, "Unrelated", "", &distribution.domain_name());
+    stack.add("role", Role { permissions_boundary: Some(distribution.arn()), ..lambda_role() });
+    assert_eq!(
+        problems(&stack),
+        [
+            "resource 'role': it refers to 'distribution', which is there only where 'Hosted' holds",
+            "output 'Wrong': it refers to 'bucket', which is there only where 'Hosted' holds",
+            "output 'Reversed': it refers to 'bucket', which is there only where 'Hosted' holds",
+            "output 'Unrelated': it refers to 'distribution', which is there only where 'Hosted' holds",
+        ]
+    );
+}
+
+#[test]
+fn a_condition_of_another_stack_is_no_condition_here() {
+    let (_, hosted, ..) = hosting();
+    let mut stack = Stack::new("");
+    stack.add_if(&hosted, "bucket", Bucket);
+    assert_eq!(problems(&stack), ["resource 'bucket': it refers to 'Hosted', which is no condition"]);
+}
+
+#[test]
+fn a_distribution_is_held_to_cloudfront_s_limits() {
+    let (mut stack, hosted, origin, _) = hosting();
+    let access_control = Handle::clone(&stack.add_if(
+        &hosted,
+        "control2",
+        OriginAccessControl { name: "d".into(), description: String::new() },
+    ));
+    let distribution = Distribution {
+        comment: "x".repeat(129),
+        origin,
+        access_control,
+        default_root_object: "/index.html".to_owned(),
+        price_class: PriceClass::All,
+    };
+    stack.add_if(&hosted, "distribution2", distribution);
+    assert_eq!(
+        problems(&stack),
+        [
+            "resource 'distribution2': the comment is longer than CloudFront's 128 characters",
+            "resource 'distribution2': the default root object '/index.html' begins with a slash; CloudFront wants its key",
+        ]
+    );
 }
 
 #[test]
