@@ -9,6 +9,8 @@ use crate::ACCOUNT;
 pub enum Service {
     /// AWS CloudFormation.
     CloudFormation,
+    /// Amazon CloudFront.
+    CloudFront,
     /// Amazon EventBridge.
     Events,
     /// AWS Identity and Access Management.

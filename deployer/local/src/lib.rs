@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod cloudformation;
+pub mod cloudfront;
 pub mod endpoint;
 pub mod events;
 pub mod iam;
@@ -114,6 +115,7 @@ impl Aws {
     ) -> Result<Value, ApiError> {
         match service {
             Service::CloudFormation => self.cloudformation.call(self, caller, operation, input).await,
+            Service::CloudFront => cloudfront::call(self, caller, operation, input).await,
             Service::Events => self.events.call(self, caller, operation, input).await,
             Service::Iam => self.iam.call(self, caller, operation, input).await,
             Service::Lambda => self.lambda.call(self, caller, operation, input).await,

@@ -22,7 +22,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use self::signature::Signer;
-use crate::{ApiError, Aws, Caller, Service, ids, s3};
+use crate::{ApiError, Aws, Caller, Service, cloudfront, ids, s3};
 
 /// An answer.
 pub(crate) type Response = http::Response<Full<Bytes>>;
@@ -100,7 +100,11 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
             json::serve(&aws, &caller, service, &request).await
         }
         Service::Lambda => rest::serve(&aws, &caller, &request).await,
-        Service::S3 => s3::http::serve(&aws, &caller, request).await,
+        // CloudFront's own API is not there, so nothing is signed for it: a host name asks for what it distributes.
+        Service::CloudFront | Service::S3 => match cloudfront::distribution_of(&request.headers) {
+            Some(distribution) => cloudfront::serve(&aws, &distribution, &request).await,
+            None => s3::http::serve(&aws, &caller, request).await,
+        },
     }
 }
 
@@ -125,7 +129,7 @@ fn error(service: Service, error: &ApiError, id: &str, method: &Method) -> Respo
         Service::CloudFormation | Service::Iam | Service::Sts => query::error(service, error, id),
         Service::Events | Service::Logs | Service::States => json::error(error, id),
         Service::Lambda => rest::error(error, id),
-        Service::S3 => s3::http::error(error, id, method, ""),
+        Service::CloudFront | Service::S3 => s3::http::error(error, id, method, ""),
     }
 }
 

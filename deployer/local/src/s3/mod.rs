@@ -19,6 +19,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub(crate) use self::answer::got;
 pub use self::objects::{Object, PutObject};
 use crate::params::Params;
 use crate::store::Store;

@@ -6,6 +6,7 @@
 //! it is given, `delete` of what is gone is no failure.
 
 mod bucket;
+mod distribution;
 mod function;
 mod log_group;
 mod published;
@@ -83,6 +84,8 @@ impl Registry {
         Self::of([
             Arc::new(bucket::Bucket) as Arc<dyn Handler>,
             Arc::new(bucket::Policy),
+            Arc::new(distribution::Distribution),
+            Arc::new(distribution::OriginAccessControl),
             Arc::new(function::Function),
             Arc::new(log_group::LogGroup),
             Arc::new(published::Alias),

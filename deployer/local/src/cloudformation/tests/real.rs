@@ -109,6 +109,19 @@ fn template() -> Value {
         },
         "Conditions": {"Bound": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Boundary"}, ""]}]}},
         "Resources": {
+            "Control": {"Type": "AWS::CloudFront::OriginAccessControl", "Properties": {"OriginAccessControlConfig": {
+                "Name": "data", "OriginAccessControlOriginType": "s3", "SigningBehavior": "always",
+                "SigningProtocol": "sigv4",
+            }}},
+            "Distribution": {"Type": "AWS::CloudFront::Distribution", "Properties": {"DistributionConfig": {
+                "Enabled": true, "Comment": {"Ref": "Retention"},
+                "Origins": [{
+                    "Id": "data", "DomainName": {"Fn::GetAtt": ["Data", "RegionalDomainName"]},
+                    "OriginAccessControlId": {"Fn::GetAtt": ["Control", "Id"]},
+                    "S3OriginConfig": {"OriginAccessIdentity": ""},
+                }],
+                "DefaultCacheBehavior": {"TargetOriginId": "data", "ViewerProtocolPolicy": "https-only"},
+            }}},
             "Data": {"Type": "AWS::S3::Bucket", "Properties": {
                 "BucketEncryption": {"ServerSideEncryptionConfiguration": [
                     {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}},
@@ -179,6 +192,8 @@ fn template() -> Value {
         "Outputs": {
             "Alias": {"Value": {"Ref": "Alias"}},
             "Bucket": {"Value": {"Ref": "Data"}},
+            "Distribution": {"Value": {"Ref": "Distribution"}},
+            "Domain": {"Value": {"Fn::GetAtt": ["Distribution", "DomainName"]}},
             "Function": {"Value": {"Ref": "Function"}},
             "Machine": {"Value": {"Ref": "Machine"}},
             "Role": {"Value": {"Ref": "Role"}},
@@ -242,6 +257,14 @@ async fn every_type_is_made_changed_and_deleted() {
     let rule = json!({"Name": output(&stack, "Rule")});
     let described = call(&local, Service::Events, "DescribeRule", rule.clone()).await.unwrap();
     assert_eq!(described["State"], "ENABLED");
+    let id = output(&stack, "Distribution");
+    assert_eq!(output(&stack, "Domain"), format!("{}.cloudfront.localhost", id.to_lowercase()));
+    let distribution = json!({"Id": id});
+    let made = call(&local, Service::CloudFront, "GetDistribution", distribution.clone()).await.unwrap();
+    assert_eq!(made["DistributionConfig"]["Comment"], "7");
+    assert!(made["Tags"].as_array().unwrap().contains(&json!({"Key": "team", "Value": "blue"})), "{made}");
+    let control = json!({"Id": made["DistributionConfig"]["Origins"][0]["OriginAccessControlId"]});
+    call(&local, Service::CloudFront, "GetOriginAccessControl", control.clone()).await.unwrap();
 
     // The same again is no change.
     let input = json!({"StackName": "real", "TemplateBody": template().to_string(), "Capabilities": ALL});
@@ -261,6 +284,9 @@ async fn every_type_is_made_changed_and_deleted() {
     assert_ne!(updated["CodeSha256"], made["CodeSha256"]);
     let described = call(&local, Service::Events, "DescribeRule", rule).await.unwrap();
     assert_eq!(described["State"], "DISABLED");
+    let changed_there =
+        call(&local, Service::CloudFront, "GetDistribution", distribution.clone()).await.unwrap();
+    assert_eq!(changed_there["DistributionConfig"]["Comment"], "14");
     let input = json!({"logGroupNamePrefix": format!("/aws/lambda/{function}")});
     let groups = call(&local, Service::Logs, "DescribeLogGroups", input).await.unwrap();
     assert_eq!(groups["logGroups"][0]["retentionInDays"], 14);
@@ -292,6 +318,9 @@ async fn every_type_is_made_changed_and_deleted() {
         failures(&local, id).await
     );
     nothing_left(&local).await;
+    for (operation, id) in [("GetDistribution", distribution), ("GetOriginAccessControl", control)] {
+        assert_eq!(call(&local, Service::CloudFront, operation, id).await.unwrap_err().status, 404);
+    }
 }
 
 /// Nothing but the bucket `assets` is left.
