@@ -1,14 +1,15 @@
 //! The power-tuning stack, in Rust: what `up` deploys and `synth` prints.
 //!
 //! [`Stack::synth`] puts the rooms together: [`parameters`] (what may be chosen at deployment), [`functions`] (the six
-//! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things)
-//! and [`aborts`] (cleaning up after executions that were stopped). Only `constructs` is needed here: no AWS client,
+//! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things),
+//! [`aborts`] (cleaning up after executions that were stopped) and [`page`] (the chart page's place, if it is to have one). Only `constructs` is needed here: no AWS client,
 //! no file, no clock.
 
 mod aborts;
 mod functions;
 mod grants;
 mod machine;
+mod page;
 pub mod parameters;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,12 @@ pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
 
 /// The output that holds the state machine's ARN.
 pub const STATE_MACHINE_OUTPUT: &str = "StateMachineARN";
+
+/// The output that holds the hosted chart page's address, where there is one.
+pub const PAGE_OUTPUT: &str = "visualizationURL";
+
+/// The logical id of the hosted chart page's bucket.
+pub const PAGE_BUCKET: &str = "visualizationBucket";
 
 /// The logical id of the function that cleans up after a run; `deployer cleanup` invokes it by hand.
 pub const CLEANER: &str = "cleaner";
@@ -55,7 +62,8 @@ impl Stack {
         stack.asset(&self.functions);
         let choices = parameters::declare(&mut stack);
         let name = machine::name(&choices);
-        let functions = functions::add(&mut stack, self, &choices, &name);
+        let page = page::add(&mut stack, &choices);
+        let functions = functions::add(&mut stack, self, &choices, &name, &page);
         let machine = machine::add(&mut stack, &choices, &name, &functions);
         aborts::add(&mut stack, &machine, &functions.cleaner);
         stack.output(STATE_MACHINE_OUTPUT, "The state machine that runs power tuning", &machine.arn());

@@ -453,10 +453,15 @@ fn sorted(variables: Option<&std::collections::HashMap<String, String>>) -> Stri
 
 /// The samples as a deployment package.
 pub fn samples_zip() -> Vec<u8> {
+    executable_zip(&built("samples"))
+}
+
+/// An executable as a deployment package.
+pub fn executable_zip(path: &Path) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
     zip.start_file("bootstrap", options).unwrap();
-    zip.write_all(&std::fs::read(built("samples")).unwrap()).unwrap();
+    zip.write_all(&std::fs::read(path).unwrap()).unwrap();
     zip.finish().unwrap().into_inner()
 }
 

@@ -10,5 +10,6 @@ mod harness;
 mod left_behind;
 mod page;
 mod permissions;
+mod release;
 mod tune;
 mod usage;

@@ -49,12 +49,13 @@ impl Handler {
     }
 }
 
-/// Adds the functions with their roles and log groups.
+/// Adds the functions with their roles and log groups; `page` is where chart links lead.
 pub(super) fn add(
     stack: &mut constructs::Stack,
     settings: &Stack,
     choices: &Choices,
     machine_name: &Val<String>,
+    page: &Val<String>,
 ) -> Functions {
     let mut add = |handler: Handler| add_function(stack, settings, choices, handler);
     Functions {
@@ -91,7 +92,7 @@ pub(super) fn add(
             ..Handler::new(CLEANER, "puts the function back as it was and removes what the run made", 900)
         }),
         analyzer: add(Handler {
-            environment: vec![("visualizationURL", choices.visualization_url.clone())],
+            environment: vec![("visualizationURL", page.clone())],
             ..Handler::new("analyzer", "chooses the best memory size by the strategy", 30)
         }),
         optimizer: add(Handler {

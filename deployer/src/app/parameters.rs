@@ -7,6 +7,8 @@ use constructs::{Condition, Parameter, Predicate, Stack, Val};
 pub const POWER_VALUES: &str = "PowerValues";
 /// The page that chart links lead to.
 pub const VISUALIZATION_URL: &str = "visualizationURL";
+/// Whether the stack hosts that page itself.
+pub const HOST_VISUALIZATION: &str = "hostVisualization";
 /// The functions that may be tuned.
 pub const LAMBDA_RESOURCE: &str = "lambdaResource";
 /// The longest pass of Publisher and Executor, in seconds.
@@ -43,6 +45,8 @@ pub(super) struct Choices {
     pub(super) security_group_ids: Val<Vec<String>>,
     pub(super) subnet_ids: Val<Vec<String>>,
     pub(super) state_machine_name_prefix: Val<String>,
+    /// The stack hosts the chart page.
+    pub(super) host_visualization: Condition,
     /// `lambdaResource` is `*`.
     pub(super) any_function: Condition,
     /// A permissions boundary is given.
@@ -68,6 +72,14 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
             "The page that chart links lead to; the data is in the link's hash, which browsers never send",
         )
         .default("https://lambda-power-tuning.show/"),
+    );
+    let host = stack.parameter(
+        HOST_VISUALIZATION,
+        &Parameter::<String>::new(
+            "Whether the stack hosts that page itself, in a private bucket behind CloudFront: links lead there then, whatever visualizationURL says. The bucket is filled by `deployer up`, or by hand",
+        )
+        .default("false")
+        .allowed_values(["true".to_owned(), "false".to_owned()]),
     );
     let lambda_resource = stack.parameter(
         LAMBDA_RESOURCE,
@@ -132,6 +144,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         .constraint_description("must be at most 43 of A-Z, a-z, 0-9, _ and -"),
     );
 
+    let host_visualization = stack.condition("HostVisualization", Predicate::equals(&host, "true"));
     let any_function = stack.condition("AnyFunction", Predicate::equals(&lambda_resource, "*"));
     let has_boundary = stack.condition("UsePermissionsBoundary", Predicate::is_given(&permissions_boundary));
     let has_payload_bucket = stack.condition("S3BucketProvided", Predicate::is_given(&payload_s3_bucket));
@@ -150,6 +163,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         security_group_ids,
         subnet_ids,
         state_machine_name_prefix,
+        host_visualization,
         any_function,
         has_boundary,
         has_payload_bucket,

@@ -39,7 +39,7 @@ A flag wins over the environment, and that over the file.";
 
 /// Deploys AWS Lambda power tuning, runs it, and shows which memory size to choose.
 #[derive(Debug, Parser)]
-#[command(name = "deployer", version, propagate_version = true, after_help = EVERYWHERE, term_width = 100)]
+#[command(name = "deployer", version = env!("DEPLOYER_VERSION"), propagate_version = true, after_help = EVERYWHERE, term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(flatten)]
@@ -103,7 +103,7 @@ pub struct Globals {
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) no_color: bool,
     /// Print help
-    #[arg(long, short, global = true, hide_short_help = true, hide_long_help = true, action = clap::ArgAction::Help)]
+    #[arg(long, short, global = true, hide_short_help = true, hide_long_help = true, action = clap::ArgAction::HelpShort)]
     #[serde(skip)]
     help: Option<bool>,
     /// Print version

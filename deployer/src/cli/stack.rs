@@ -15,6 +15,9 @@ pub struct ParameterArgs {
     /// Where the chart page is hosted
     #[arg(long, value_name = "URL")]
     pub(crate) visualization_url: Option<String>,
+    /// Host the chart page in the stack; =false ends that
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) host_visualization: Option<String>,
     /// Functions that may be tuned; may have wildcards
     #[arg(long, value_name = "ARN")]
     pub(crate) lambda_resource: Option<String>,
@@ -120,6 +123,17 @@ pub enum BuildWhat {
     /// The chart page, ready for any static host
     #[command(after_help = EVERYWHERE)]
     Web(BuildWebArgs),
+    /// A folder with all that is needed to deploy, for machines without Rust
+    #[command(after_help = EVERYWHERE)]
+    Release(BuildReleaseArgs),
+}
+
+/// `build release`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+pub struct BuildReleaseArgs {
+    /// Where it goes: a folder that is empty, or holds an older release
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<String>,
 }
 
 /// `build functions`

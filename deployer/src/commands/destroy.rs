@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::deployment::Deployment;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};
+use crate::deployment::page;
 use crate::deployment::stack::Stack;
 use crate::events::Event;
 use crate::failure::hinted;
@@ -69,6 +70,10 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         let client = aws.cloudformation();
         let resources = resources(&client, stack).await?;
         buckets.extend(code_buckets(&client, stack, name).await?);
+        let page = page::bucket(aws, stack, &context.events).await?;
+        if let Some(page) = &page {
+            page.check().await?;
+        }
         context.events.emit(Event::Changes(Difference {
             stack: name.clone(),
             operation: Operation::Delete,
@@ -77,6 +82,9 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         }));
         if !context.confirm("Delete this?")? {
             anyhow::bail!("declined; nothing was changed");
+        }
+        if let Some(page) = page {
+            page.empty().await?;
         }
         deployment.delete(stack, None).await?;
     }

@@ -23,6 +23,7 @@ pub mod destroy;
 pub mod local;
 pub mod outputs;
 pub mod preview;
+pub mod release;
 pub mod serve;
 pub mod synth;
 pub mod tune;
@@ -58,6 +59,8 @@ pub enum Command {
     BuildFunctions(build::Options),
     /// Build the chart page.
     BuildWeb(std::path::PathBuf),
+    /// Put a release together in this folder.
+    BuildRelease(std::path::PathBuf),
     /// Run the endpoint in the foreground.
     Local(local::Options),
     /// Print a completion script.
@@ -83,6 +86,7 @@ impl Command {
             Self::Synth(options) => synth::run(options, context).await,
             Self::BuildFunctions(options) => build::run(options, context).await,
             Self::BuildWeb(out) => build::web(&out, context).await,
+            Self::BuildRelease(out) => release::run(out, context).await,
             Self::Local(options) => local::run(options, context).await,
             Self::Completions(shell) => completions::run(shell),
         }

@@ -13,6 +13,7 @@ use crate::deployment::Deployment;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::change_set::{Proposal, Wanted};
 use crate::deployment::difference::{Difference, Operation};
+use crate::deployment::page::{self, Page};
 use crate::deployment::parameters::Parameters;
 use crate::deployment::stack::{Condition, Stack};
 use crate::events::Event;
@@ -43,11 +44,13 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let aws = context.aws().await?;
     let deployment = Deployment::new(aws, &context.settings.stack_name, &context.events);
     let stack = ready(&deployment, deployment.at_rest().await?, context).await?;
+    let page = page::wanted(&options.parameters, stack.as_ref(), aws, &context.events).await?;
     let plan = Plan::make(options, context, aws).await?;
 
     if let Some(stack) = &stack
         && deployment.is_up_to_date(stack, &plan.wanted).await?
     {
+        publish(page.as_ref(), stack, aws, context).await?;
         return Outcome::new(&Deployed::new("unchanged", stack, aws.place()));
     }
     let plan = plan.with_assets(context, aws).await?;
@@ -68,6 +71,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         Proposal::Changes(change_set) => change_set,
         Proposal::Unchanged => {
             let stack = stack.context("the change set of a new stack is empty")?;
+            publish(page.as_ref(), &stack, aws, context).await?;
             return Outcome::new(&Deployed::new("unchanged", &stack, aws.place()));
         }
     };
@@ -78,9 +82,44 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             return declined();
         }
     }
-    let stack = deployment.execute(&change_set).await?;
+    let mut emptied = false;
+    if let (Some(stack), None) = (&stack, &page)
+        && let Some(bucket) = page::bucket(aws, stack, &context.events).await?
+    {
+        // CloudFormation deletes no bucket with anything in it.
+        bucket.check().await?;
+        emptied = bucket.empty().await?;
+    }
+    let executed = deployment.execute(&change_set).await;
+    let stack = match executed {
+        Err(error) if emptied => {
+            Err(error).hint("the hosted page's bucket was emptied for this: `deployer up` fills it again")
+        }
+        executed => executed,
+    }?;
+    publish(page.as_ref(), &stack, aws, context).await?;
     let change = if change_set.difference.operation == Operation::Update { "updated" } else { "created" };
     Outcome::new(&Deployed::new(change, &stack, aws.place()))
+}
+
+/// Brings the hosted page up to date, when there is to be one.
+async fn publish(page: Option<&Page>, stack: &Stack, aws: &Aws, context: &Context) -> anyhow::Result<()> {
+    let Some(page) = page else { return Ok(()) };
+    let bucket = page::bucket(aws, stack, &context.events).await?;
+    let bucket = bucket.with_context(|| format!("the stack {} has no bucket for the page", stack.name))?;
+    bucket
+        .publish(page)
+        .await
+        .hint("the stack is deployed, and chart links lead to a page that is not there yet: run it again")?;
+    if aws.is_local()
+        && let Some(host) = stack.outputs.get(app::PAGE_OUTPUT).and_then(|url| url.strip_prefix("https://"))
+    {
+        context.events.note(format!(
+            "only this machine can see the page: `deployer local` answers for http://{}:4566/",
+            host.trim_end_matches('/')
+        ));
+    }
+    Ok(())
 }
 
 fn declined() -> anyhow::Result<Outcome> {

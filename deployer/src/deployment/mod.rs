@@ -2,11 +2,12 @@
 //!
 //! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, [`difference`] is that
 //! change for people, [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
-//! its values. [`Deployment`] is what commands use.
+//! its values, [`page`] fills and empties the bucket of the hosted page. [`Deployment`] is what commands use.
 
 pub mod bucket;
 pub mod change_set;
 pub mod difference;
+pub mod page;
 pub mod parameters;
 pub mod stack;
 pub mod watch;

@@ -11,9 +11,10 @@ use crate::settings::values;
 type Read = fn(&str) -> Result<String, String>;
 
 /// Option, parameter, and how the option's text is read.
-const ALL: [(&str, &str, Read); 11] = [
+const ALL: [(&str, &str, Read); 12] = [
     ("power-values", "PowerValues", values::power_values),
     ("visualization-url", "visualizationURL", values::page_url),
+    ("host-visualization", "hostVisualization", |text| Ok(values::switch(text)?.to_string())),
     ("lambda-resource", "lambdaResource", values::lambda_resource),
     ("total-execution-timeout", "totalExecutionTimeout", values::total_execution_timeout),
     ("permissions-boundary", "permissionsBoundary", values::policy_arn),

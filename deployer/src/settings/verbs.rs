@@ -72,6 +72,10 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
                 reader.flags(arguments);
                 Command::BuildWeb(out(reader, "page")?)
             }
+            BuildWhat::Release(arguments) => {
+                reader.flags(arguments);
+                Command::BuildRelease(out(reader, "release")?)
+            }
         },
         Verb::Local(arguments) => {
             reader.flags(arguments);

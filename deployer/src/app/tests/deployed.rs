@@ -43,8 +43,13 @@ impl Deployed {
         };
         let evaluated = |section: &str, member: &str| -> BTreeMap<String, Value> {
             let members = deployed.template[section].as_object().unwrap();
+            let there = |value: &Value| match value.get("Condition") {
+                Some(condition) => deployed.is_condition(condition.as_str().unwrap()),
+                None => true,
+            };
             members
                 .iter()
+                .filter(|(_, value)| there(value))
                 .map(|(id, value)| {
                     let mut value = value.clone();
                     value[member] = deployed.evaluate(&value[member]).unwrap();
@@ -105,8 +110,8 @@ impl Deployed {
         match name {
             "Ref" => self.reference(argument.as_str().unwrap()),
             "Fn::GetAtt" => {
-                assert_eq!(argument[1], "Arn");
-                Some(self.arn(argument[0].as_str().unwrap()).into())
+                let names = [&argument[0], &argument[1]].map(|name| name.as_str().unwrap());
+                Some(self.attribute(names[0], names[1]).into())
             }
             "Fn::Sub" => Some(self.substitute(argument.as_str().unwrap()).into()),
             "Fn::Join" => {
@@ -122,11 +127,15 @@ impl Deployed {
                 Some(whole.split(separator).map(Value::from).collect())
             }
             "Fn::If" => {
-                let holds = self.holds(&self.template["Conditions"][argument[0].as_str().unwrap()]);
+                let holds = self.is_condition(argument[0].as_str().unwrap());
                 self.evaluate(&argument[if holds { 1 } else { 2 }])
             }
             other => panic!("unexpected {other}"),
         }
+    }
+
+    fn is_condition(&self, id: &str) -> bool {
+        self.holds(&self.template["Conditions"][id])
     }
 
     fn holds(&self, predicate: &Value) -> bool {
@@ -181,12 +190,27 @@ impl Deployed {
             "AWS::Lambda::Function" => regional("lambda", format!("function:{}", self.physical(id))),
             "AWS::Logs::LogGroup" => regional("logs", format!("log-group:{}:*", self.physical(id))),
             "AWS::Events::Rule" => regional("events", format!("rule/{}", self.physical(id))),
+            "AWS::S3::Bucket" => format!("arn:aws:s3:::{}", self.physical(id)),
             "AWS::IAM::Role" => format!("arn:aws:iam::{ACCOUNT}:role/{}", self.physical(id)),
             "AWS::StepFunctions::StateMachine" => {
                 let name = self.evaluate(&resource["Properties"]["StateMachineName"]).unwrap();
                 regional("states", format!("stateMachine:{}", name.as_str().unwrap()))
             }
             other => panic!("{other} has no ARN"),
+        }
+    }
+
+    fn attribute(&self, id: &str, name: &str) -> String {
+        let kind =
+            self.template["Resources"][id]["Type"].as_str().unwrap_or_else(|| panic!("there is no {id}"));
+        match (kind, name) {
+            (_, "Arn") => self.arn(id),
+            ("AWS::S3::Bucket", "RegionalDomainName") => {
+                format!("{}.s3.{REGION}.amazonaws.com", self.physical(id))
+            }
+            ("AWS::CloudFront::Distribution", "DomainName") => "d111111abcdef8.cloudfront.net".to_owned(),
+            ("AWS::CloudFront::OriginAccessControl", "Id") => self.physical(id),
+            (kind, name) => panic!("{kind} has no {name}"),
         }
     }
 
@@ -198,7 +222,7 @@ impl Deployed {
             out.push_str(before);
             match (name.strip_prefix('!'), name.split_once('.')) {
                 (Some(literal), _) => out.push_str(&format!("${{{literal}}}")),
-                (None, Some((id, "Arn"))) => out.push_str(&self.arn(id)),
+                (None, Some((id, attribute))) => out.push_str(&self.attribute(id, attribute)),
                 (None, _) => out.push_str(self.reference(name).unwrap().as_str().unwrap()),
             }
             rest = after;

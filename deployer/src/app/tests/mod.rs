@@ -28,6 +28,7 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
         [
             (parameters::POWER_VALUES, "List<Number>", "128,256,512,1024,1536,3008"),
             ("visualizationURL", "String", "https://lambda-power-tuning.show/"),
+            ("hostVisualization", "String", "false"),
             ("lambdaResource", "String", "*"),
             ("totalExecutionTimeout", "Number", "300"),
             ("permissionsBoundary", "String", ""),
@@ -136,6 +137,31 @@ fn functions_are_told_what_they_cannot_know() {
     for handler in ["publisher", "executor", "cleaner", "optimizer"] {
         assert_eq!(environment(handler), None, "{handler}");
     }
+}
+
+#[test]
+fn the_page_is_hosted_where_it_is_asked_for_and_links_lead_to_it() {
+    let types = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::CloudFront::Distribution"];
+    let types = types.into_iter().chain(["AWS::CloudFront::OriginAccessControl"]);
+    let elsewhere = Deployed::with(&[]);
+    assert!(types.clone().all(|kind| elsewhere.of_type(kind).is_empty()));
+    assert_eq!(elsewhere.outputs.get("visualizationURL"), None);
+
+    let hosted =
+        Deployed::with(&[("hostVisualization", "true"), ("visualizationURL", "https://other.example/")]);
+    assert!(types.clone().all(|kind| hosted.of_type(kind).len() == 1));
+    let url = "https://d111111abcdef8.cloudfront.net/";
+    assert_eq!(hosted.outputs["visualizationURL"], url);
+    assert_eq!(hosted.properties("analyzer")["Environment"]["Variables"]["visualizationURL"], url);
+    assert!(hosted.of_type("AWS::S3::Bucket") == [super::PAGE_BUCKET]);
+    let read = &hosted.properties("visualizationBucketPolicy")["PolicyDocument"]["Statement"][0];
+    assert_eq!(
+        read["Condition"]["StringEquals"]["AWS:SourceArn"],
+        "arn:aws:cloudfront::123456789012:distribution/tuning-visualizationDistribution-0"
+    );
+    assert_eq!(read["Resource"], "arn:aws:s3:::tuning-visualizationBucket-0/*");
+    let control = hosted.properties("visualizationAccessControl");
+    assert_eq!(control["OriginAccessControlConfig"]["Name"], "deployer-0b1c");
 }
 
 #[test]
