@@ -151,7 +151,7 @@ function theme() {
 try { root.dataset.theme = localStorage.theme ?? ''; } catch { /* storage is switched off: the system's preference holds */ }
 if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
 try {
-  await init({ module_or_path: 'viz_bg.wasm' });
+  await init({ module_or_path: new URL('viz_bg.wasm', import.meta.url) });
   theme();
   show();
   listen();

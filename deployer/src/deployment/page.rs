@@ -336,6 +336,16 @@ mod tests {
     }
 
     #[test]
+    fn what_scripts_load_lies_beside_them_and_not_beside_the_index() {
+        let loader = include_str!("../../../web/loader.js");
+        assert!(loader.contains("from './viz.js'"), "{loader}");
+        let module = loader.split("viz_bg.wasm").skip(1);
+        assert!(
+            module.clone().count() > 0 && module.clone().all(|rest| rest.starts_with("', import.meta.url)"))
+        );
+    }
+
+    #[test]
     fn only_what_publishing_writes_is_ours() {
         for ours in ["index.html", "page-0123456789abcdef/viz.js", "page-0123456789abcdef/a/b"] {
             assert!(is_ours(ours), "{ours}");
