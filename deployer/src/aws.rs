@@ -8,6 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -15,12 +20,15 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use local_aws::{Caller, Service};
 use serde_json::json;
 
 mod error;
+mod patience;
 
-pub use error::{Call, CallError};
+pub use error::{Call, CallError, missing_permission};
+pub use patience::Patience;
 
 use crate::events::Place;
 use crate::failure::Advice;
@@ -61,7 +69,7 @@ impl Aws {
                 account: String::new(),
                 region,
                 caller: String::new(),
-                endpoint: config.endpoint_url().map(str::to_owned),
+                endpoint: endpoint_of(&config, "CloudFormation"),
                 state,
             },
             config,
@@ -109,10 +117,18 @@ impl Aws {
         self.endpoint.is_some()
     }
 
-    /// How long to wait between two looks at something that is under way: AWS limits how often one may ask.
+    /// How long to wait between two looks at something that is under way: AWS limits how often one may ask, endpoints on
+    /// this machine do not. (An endpoint elsewhere may be AWS's own, inside a VPC.)
     #[must_use]
     pub fn poll_interval(&self) -> Duration {
-        if self.place.endpoint.is_some() { Duration::from_millis(50) } else { Duration::from_secs(2) }
+        let near = self.place.endpoint.as_deref().is_some_and(is_loopback);
+        if near { Duration::from_millis(50) } else { Duration::from_secs(2) }
+    }
+
+    /// The endpoint of S3, when it is not AWS's own.
+    #[must_use]
+    pub fn s3_endpoint(&self) -> Option<String> {
+        endpoint_of(&self.config, "S3")
     }
 
     /// A client of CloudFormation.
@@ -133,11 +149,20 @@ impl Aws {
         aws_sdk_sfn::Client::new(&self.config)
     }
 
+    /// The configuration for calls that only look, again and again: these are repeated by [`Patience`], which says so,
+    /// rather than silently by the SDK.
+    #[must_use]
+    pub fn looking(&self) -> SdkConfig {
+        let retry =
+            RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(100));
+        self.config.to_builder().retry_config(retry).build()
+    }
+
     /// A client of S3. Other endpoints than AWS's own have no host name per bucket.
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config)
-            .force_path_style(self.place.endpoint.is_some())
+            .force_path_style(self.s3_endpoint().is_some())
             .build();
         aws_sdk_s3::Client::from_conf(config)
     }
@@ -188,8 +213,9 @@ async fn configuration(
     region: Option<String>,
     endpoint_url: Option<&str>,
 ) -> anyhow::Result<SdkConfig> {
+    let client = https_client()?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https_client()?)
+        .http_client(client.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(10)).build());
     if let Ok(name) = AppName::new("deployer") {
@@ -204,7 +230,46 @@ async fn configuration(
     if let Some(url) = endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    Ok(loader.load().await)
+    let config = loader.load().await;
+    let Some(profile) = profile else { return Ok(config) };
+    let provider = profile_credentials(profile, config.region().cloned(), client);
+    Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
+}
+
+/// The credentials of a profile that was asked for. The SDK would prefer keys in the environment to it, so that a profile's
+/// name could end up in another account; as in the AWS CLI, what was said wins. A profile without any leaves it to
+/// the container or the instance.
+fn profile_credentials(
+    profile: &str,
+    region: Option<Region>,
+    client: SharedHttpClient,
+) -> CredentialsProviderChain {
+    let around = ProviderConfig::without_region().with_region(region).with_http_client(client);
+    let named = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&around).build();
+    CredentialsProviderChain::first_try("Profile", named)
+        .or_else("EcsContainer", EcsCredentialsProvider::builder().configure(&around).build())
+        .or_else("Ec2InstanceMetadata", ImdsCredentialsProvider::builder().configure(&around).build())
+}
+
+/// Where a service's calls go, when not to AWS's own endpoint: as its client decides, by `--endpoint-url`, else
+/// `AWS_ENDPOINT_URL_<SERVICE>`, else `AWS_ENDPOINT_URL`, each also from the profile.
+fn endpoint_of(config: &SdkConfig, service: &'static str) -> Option<String> {
+    let general = config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return general;
+    }
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+    let own = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
+    own.or(general)
+}
+
+/// Whether an address is this machine's.
+fn is_loopback(url: &str) -> bool {
+    let authority = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// TLS by rustls and ring with the system's certificates, or those of `AWS_CA_BUNDLE` as other AWS tools do.
@@ -235,4 +300,25 @@ fn local_configuration(url: &str, region: &str) -> SdkConfig {
             RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(50)),
         )
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_endpoints_on_this_machine_are_polled_fast() {
+        for near in
+            ["http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:8", "https://s3.localhost:4566"]
+        {
+            assert!(is_loopback(near), "{near}");
+        }
+        for far in [
+            "https://vpce-1.cloudformation.eu-west-1.vpce.amazonaws.com",
+            "http://10.0.0.1:4566",
+            "http://localhost.example",
+        ] {
+            assert!(!is_loopback(far), "{far}");
+        }
+    }
 }

@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 use serde_json::Value;
 
 use crate::app;
-use crate::aws::{Aws, Call};
+use crate::aws::{Aws, Call, CallError, Patience};
 use crate::deployment::stack::Stack;
 use crate::events::{Event, Events};
 use crate::failure::{Advice, hinted};
@@ -78,17 +80,32 @@ pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<String> {
         .hint(advice(settings))
 }
 
-/// Starts an execution and follows it to its end. Ctrl-C stops it and waits until the function is put back.
+/// Checks that calls go to the region of what an ARN names.
 ///
 /// # Errors
-/// Calls that failed for good; the execution then goes on by itself.
-pub async fn run(
+/// Another region, with a hint.
+pub fn same_region(arn: &str, aws: &Aws) -> anyhow::Result<()> {
+    let here = &aws.place().region;
+    match arn.split(':').nth(3) {
+        Some(there) if there != here => Err(hinted(
+            anyhow::anyhow!("{arn} is in {there}, and calls go to {here}"),
+            format!("say --region {there}, or name one in {here}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Starts an execution; gives its ARN.
+///
+/// # Errors
+/// The call's failure: nothing runs then.
+pub async fn start(
     aws: &Aws,
     machine: &str,
     function_arn: &str,
     input: &Value,
     events: &Events,
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<String> {
     let function = function_arn.rsplit(':').next().unwrap_or("function");
     events.started(format!("starting an execution for {function}"));
     let started = aws
@@ -100,17 +117,83 @@ pub async fn run(
         .input(input.to_string())
         .send()
         .await
-        .called("states:StartExecution")
-        .context("starting the execution")?;
-    let arn = started.execution_arn().to_owned();
-    events.detail(format!("execution {arn}"));
-    let sizes = Progress::default();
+        .called("states:StartExecution");
+    let started = match started {
+        Err(error) if error.is("StateMachineDoesNotExist") => Err(error).hint(
+            "`deployer up` says whether it was deleted by hand; or name another with --state-machine-arn",
+        ),
+        other => other.map_err(anyhow::Error::from),
+    };
+    Ok(started.context("starting the execution")?.execution_arn().to_owned())
+}
+
+/// Follows an execution of our own to its end. Ctrl-C stops it and waits until the function is put back.
+///
+/// # Errors
+/// Calls that failed for good; the execution then goes on by itself.
+pub async fn follow_or_stop(
+    aws: &Aws,
+    arn: String,
+    function_arn: &str,
+    events: &Events,
+) -> anyhow::Result<Ended> {
+    events.note(format!("execution {arn}; Ctrl-C stops it and puts the function back"));
     tokio::select! {
-        ending = follow(aws, &arn, sizes, events) => Ok(Ended { ending: ending?, arn }),
+        ending = follow(aws, &arn, events) => Ok(Ended { ending: ending?, arn }),
         () = crate::interrupt::interrupted() => {
             let ending = stop(aws, &arn, function_arn, events).await?;
             Ok(Ended { arn, ending })
         }
+    }
+}
+
+/// Follows an execution that runs by itself to its end; gives its input as well. Ctrl-C leaves it running.
+///
+/// # Errors
+/// One that does not exist; Ctrl-C; calls that failed for good.
+pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Value, Ended)> {
+    let described = aws.states().describe_execution().execution_arn(arn).send().await;
+    let described = match described.called("states:DescribeExecution") {
+        Err(error) if error.is("ExecutionDoesNotExist") => Err(error)
+            .hint("check the name and --stack-name, --region and --profile; `aws stepfunctions list-executions` lists them"),
+        other => other.map_err(anyhow::Error::from),
+    };
+    let described = described.with_context(|| format!("looking up the execution {arn}"))?;
+    let input = serde_json::from_str(described.input().unwrap_or("null")).unwrap_or_default();
+    if *described.status() == ExecutionStatus::Running {
+        events.note(format!("execution {arn}; Ctrl-C leaves it running"));
+    }
+    let ending = tokio::select! {
+        ending = follow(aws, arn, events) => ending?,
+        () = crate::interrupt::interrupted() => {
+            let how = format!(
+                "{}; to stop it: aws stepfunctions stop-execution --execution-arn {arn} (the function is put back then)",
+                again(arn)
+            );
+            return Err(hinted(anyhow::anyhow!("interrupted; the execution goes on by itself"), how));
+        }
+    };
+    Ok((input, Ended { arn: arn.to_owned(), ending }))
+}
+
+fn again(arn: &str) -> String {
+    format!("to follow it again: deployer tune --attach {arn}")
+}
+
+/// Whether a failed execution has put the function back, as the beginning of a sentence; nothing when nobody can tell.
+pub async fn what_is_left(aws: &Aws, function_arn: &str, arn: &str) -> String {
+    let lock =
+        aws.lambda().get_alias().function_name(function_arn).name(tuning::input::LOCK_ALIAS).send().await;
+    match lock.called("lambda:GetAlias") {
+        Err(error) if error.is("ResourceNotFoundException") => {
+            "the function is as it was before; ".to_owned()
+        }
+        // The lock's description names its owner, which may be another execution.
+        Ok(lock) if lock.description().is_some_and(|owner| owner.ends_with(arn)) => {
+            format!("the function is not put back yet: `deployer cleanup {function_arn}`; ")
+        }
+        Ok(_) => "this execution left the function alone; ".to_owned(),
+        Err(_) => String::new(),
     }
 }
 
@@ -121,44 +204,64 @@ fn name(function: &str) -> String {
     format!("{function}-{time}-{}", std::process::id())
 }
 
-async fn follow(aws: &Aws, arn: &str, mut progress: Progress, events: &Events) -> anyhow::Result<Ending> {
+/// Tells what happens until the execution is over. Answers that do not come are waited for: it runs by itself.
+async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending> {
+    let client = Client::new(&aws.looking());
+    let mut progress = Progress::default();
+    let mut patience = Patience::new(aws.poll_interval(), events);
     loop {
-        let status = describe(aws, arn).await?;
-        for event in unseen(aws, arn, progress.seen).await? {
-            progress.take(&event, events);
-        }
-        match status {
-            ExecutionStatus::Running | ExecutionStatus::PendingRedrive => {
-                tokio::time::sleep(aws.poll_interval()).await
+        let looked = look(&client, arn, &progress).await;
+        let seen = patience.bear(looked).await.with_context(|| format!("asking how {arn} is doing"));
+        let Some((over, news)) = seen.hint(format!("it goes on by itself; {}", again(arn)))? else {
+            continue;
+        };
+        match news {
+            Ok(news) => news.iter().for_each(|event| progress.take(event, events)),
+            Err(denied) => {
+                progress.blind = true;
+                let hint = denied.hint().unwrap_or_default();
+                events.warning(format!("no progress can be shown: {hint}"));
             }
-            _ => return ending(aws, arn).await,
+        }
+        match over.status() {
+            ExecutionStatus::Running | ExecutionStatus::PendingRedrive => {
+                tokio::time::sleep(aws.poll_interval()).await;
+            }
+            _ => return ending(&over),
         }
     }
 }
 
-async fn describe(aws: &Aws, arn: &str) -> anyhow::Result<ExecutionStatus> {
-    let described = aws.states().describe_execution().execution_arn(arn).send().await;
-    let described = described.called("states:DescribeExecution");
-    Ok(described.with_context(|| format!("asking how {arn} is doing"))?.status().clone())
+/// New events, or why nobody may see them.
+type News = Result<Vec<HistoryEvent>, CallError>;
+
+/// The execution's state, and what has happened up to it since the last look.
+async fn look(
+    client: &Client,
+    arn: &str,
+    progress: &Progress,
+) -> Result<(DescribeExecutionOutput, News), CallError> {
+    let described = client.describe_execution().execution_arn(arn).send().await;
+    let described = described.called("states:DescribeExecution")?;
+    let news = match unseen(client, arn, progress).await {
+        Err(error) if !error.is_denied() => return Err(error),
+        other => other,
+    };
+    Ok((described, news))
 }
 
-/// Events after the one with this id, oldest first.
-async fn unseen(aws: &Aws, arn: &str, seen: i64) -> anyhow::Result<Vec<HistoryEvent>> {
-    let mut pages = aws
-        .states()
-        .get_execution_history()
-        .execution_arn(arn)
-        .reverse_order(true)
-        .max_results(100)
-        .into_paginator()
-        .send();
+/// Events after the last one that was seen, oldest first.
+async fn unseen(client: &Client, arn: &str, progress: &Progress) -> News {
     let mut found = Vec::new();
+    if progress.blind {
+        return Ok(found);
+    }
+    let history = client.get_execution_history().execution_arn(arn).reverse_order(true).max_results(100);
+    let mut pages = history.into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page
-            .called("states:GetExecutionHistory")
-            .with_context(|| format!("reading the history of {arn}"))?;
+        let page = page.called("states:GetExecutionHistory")?;
         let before = found.len();
-        found.extend(page.events().iter().filter(|event| event.id() > seen).cloned());
+        found.extend(page.events().iter().filter(|event| event.id() > progress.seen).cloned());
         if found.len() - before < page.events().len() {
             break;
         }
@@ -167,15 +270,7 @@ async fn unseen(aws: &Aws, arn: &str, seen: i64) -> anyhow::Result<Vec<HistoryEv
     Ok(found)
 }
 
-async fn ending(aws: &Aws, arn: &str) -> anyhow::Result<Ending> {
-    let over = aws
-        .states()
-        .describe_execution()
-        .execution_arn(arn)
-        .send()
-        .await
-        .called("states:DescribeExecution")
-        .with_context(|| format!("reading how {arn} ended"))?;
+fn ending(over: &DescribeExecutionOutput) -> anyhow::Result<Ending> {
     Ok(match over.status() {
         ExecutionStatus::Succeeded => {
             let output = over.output().unwrap_or("null");
@@ -211,13 +306,14 @@ async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyh
     stopped
         .called("states:StopExecution")
         .context("stopping the execution")
-        .hint(format!("it goes on by itself: {arn}"))?;
+        .hint(format!("it goes on by itself; {}", again(arn)))?;
     let by_hand = format!("see to it with `deployer cleanup {function_arn}`");
     let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
     while tokio::time::Instant::now() < deadline {
         let lock =
             aws.lambda().get_alias().function_name(function_arn).name(tuning::input::LOCK_ALIAS).send().await;
         match lock.called("lambda:GetAlias") {
+            Err(error) if error.transient => tokio::time::sleep(aws.poll_interval()).await,
             Ok(_) => tokio::time::sleep(aws.poll_interval()).await,
             Err(error) if error.is("ResourceNotFoundException") => {
                 events.finished("stopped; the function is as it was before");
@@ -238,6 +334,8 @@ async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyh
 #[derive(Debug, Default)]
 struct Progress {
     seen: i64,
+    /// The history may not be read.
+    blind: bool,
     total: usize,
     done: usize,
 }

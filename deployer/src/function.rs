@@ -137,6 +137,9 @@ pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Resu
 /// # Errors
 /// One that does not, with a hint.
 pub async fn find(aws: &Aws, named: &str, local: bool) -> anyhow::Result<String> {
+    if named.starts_with("arn:") {
+        crate::execution::same_region(named, aws)?;
+    }
     match configuration(aws, named).await? {
         Some(found) => arn(&found),
         None => {

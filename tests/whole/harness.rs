@@ -190,22 +190,95 @@ impl World {
         let properties = json!({ "RoleName": "sample", "AssumeRolePolicyDocument": trust });
         let template =
             json!({ "Resources": { "role": { "Type": "AWS::IAM::Role", "Properties": properties } } });
-        let create =
-            self.cloudformation.create_stack().stack_name("samples").template_body(template.to_string());
+        assert_eq!(self.deploy("samples", &template).await, "CREATE_COMPLETE");
+    }
+
+    /// Creates a stack of the test's own and waits for its end; gives the state it is in then.
+    pub async fn deploy(&self, name: &str, template: &Value) -> String {
+        let create = self.cloudformation.create_stack().stack_name(name).template_body(template.to_string());
         create
             .capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam)
             .send()
             .await
             .unwrap();
-        for _ in 0..200 {
-            let stacks = self.cloudformation.describe_stacks().stack_name("samples").send().await.unwrap();
-            match stacks.stacks()[0].stack_status().unwrap().as_str() {
-                "CREATE_COMPLETE" => return,
-                "CREATE_IN_PROGRESS" => tokio::time::sleep(std::time::Duration::from_millis(25)).await,
-                other => panic!("the samples' role is in {other}"),
+        self.at_rest(name).await
+    }
+
+    /// The state of a stack, once it is at rest; `gone` when there is none.
+    pub async fn at_rest(&self, name: &str) -> String {
+        for _ in 0..2400 {
+            match self.status(name).await.as_str() {
+                busy if busy.ends_with("_IN_PROGRESS") && busy != "REVIEW_IN_PROGRESS" => {
+                    tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+                }
+                other => return other.to_owned(),
             }
         }
-        panic!("the samples' role is not there after 5 s");
+        panic!("the stack {name} is not at rest after a minute");
+    }
+
+    /// The state of a stack; `gone` when there is none.
+    pub async fn status(&self, name: &str) -> String {
+        match self.cloudformation.describe_stacks().stack_name(name).send().await {
+            Ok(found) => found.stacks()[0].stack_status().unwrap().as_str().to_owned(),
+            Err(_) => "gone".to_owned(),
+        }
+    }
+
+    /// Makes roles that may do everything but some actions, and a profile of the same name for each in this world's
+    /// AWS configuration: what [`as_profile`](Self::as_profile) takes.
+    pub async fn roles(&self, roles: &[(&str, &[&str])]) {
+        let mut resources = serde_json::Map::new();
+        let mut profiles =
+            "[profile owner]\naws_access_key_id = test\naws_secret_access_key = test\n".to_owned();
+        for (index, (name, missing)) in roles.iter().enumerate() {
+            let trust = json!({ "Statement": [{
+                "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::000000000000:root" }, "Action": "sts:AssumeRole",
+            }]});
+            let policy =
+                json!({ "Statement": [{ "Effect": "Allow", "NotAction": missing, "Resource": "*" }] });
+            let properties = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust,
+                "Policies": [{ "PolicyName": "most", "PolicyDocument": policy }] });
+            resources.insert(
+                format!("role{index}"),
+                json!({ "Type": "AWS::IAM::Role", "Properties": properties }),
+            );
+            profiles += &format!(
+                "[profile {name}]\nrole_arn = arn:aws:iam::000000000000:role/{name}\nsource_profile = owner\nregion = {REGION}\n"
+            );
+        }
+        std::fs::write(self.folder().join("aws-config"), profiles).unwrap();
+        assert_eq!(self.deploy("roles", &json!({ "Resources": resources })).await, "CREATE_COMPLETE");
+    }
+
+    /// The program with a profile of [`roles`](Self::roles). The keys in its environment would be the owner's.
+    pub fn as_profile(&self, profile: &str, arguments: &[&str]) -> Said {
+        let mut command = self.released(arguments);
+        Said::by(
+            command.env("AWS_CONFIG_FILE", self.folder().join("aws-config")).args(["--profile", profile]),
+        )
+    }
+
+    /// The program as it is in a release, with this machine's functions beside it, pointed at this world's endpoint.
+    pub fn released(&self, arguments: &[&str]) -> Command {
+        let mut command = isolated(release().join("deployer"));
+        command.args(arguments).env("AWS_ENDPOINT_URL", &self.url).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the program as it is in a release.
+    pub fn as_released(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.released(arguments))
+    }
+
+    /// `deployer up --yes` through this world's endpoint.
+    pub fn up(&self, flags: &[&str]) -> Said {
+        Said::by(self.released(&UP).args(flags))
+    }
+
+    /// Sends the endpoint's process a signal, `STOP` or `CONT` for example.
+    pub fn signal(&self, signal: &str) {
+        send(signal, self.endpoint.as_ref().expect("it runs").id());
     }
 
     /// A folder for the test's own files.
@@ -313,6 +386,77 @@ pub fn deployer(arguments: &[&str]) -> Command {
     let mut command = isolated(built("deployer"));
     command.args(arguments);
     command
+}
+
+/// `up` for functions that this machine can run.
+pub const UP: [&str; 4] = ["up", "--yes", "--architecture", std::env::consts::ARCH];
+
+/// A folder like a release's: the program, and beside it the functions built for this machine.
+pub fn release() -> &'static Path {
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("release");
+        Said::by(deployer(&["build", "functions", "--out"]).arg(&folder)).success();
+        let program = folder.join("deployer");
+        // Another run of the tests may be executing the one that is there.
+        let _ = std::fs::remove_file(&program);
+        std::fs::copy(built("deployer"), &program).unwrap();
+        folder
+    })
+}
+
+/// Sends a process a signal.
+pub fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status().unwrap();
+    assert!(sent.success(), "cannot send {signal} to {process}");
+}
+
+/// A program at work, whose error output is read as it comes.
+pub struct Running {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Running {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { child, lines, heard: Vec::new() }
+    }
+
+    /// Waits until it says something with this text on its error output.
+    pub fn hear(&mut self, text: &str) {
+        let patience = std::time::Duration::from_secs(120);
+        while let Ok(line) = self.lines.recv_timeout(patience) {
+            self.heard.push(line);
+            if self.heard.last().is_some_and(|line| line.contains(text)) {
+                return;
+            }
+        }
+        panic!("it never said {text:?}, but:\n{}", self.heard.join("\n"));
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: &str) {
+        send(signal, self.child.id());
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Said {
+        let mut stdout = String::new();
+        let mut out = self.child.stdout.take().expect("piped");
+        std::io::Read::read_to_string(&mut out, &mut stdout).expect("output is UTF-8");
+        let status = self.child.wait().expect("it ends").code();
+        self.heard.extend(self.lines.iter());
+        Said { stdout, stderr: self.heard.join("\n"), status, line: "the program".to_owned() }
+    }
 }
 
 /// `deployer up --local` on `FOLDER/state`.

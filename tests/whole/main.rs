@@ -5,11 +5,16 @@
 
 mod clients;
 mod compare;
+mod denied;
 mod deploy;
+mod follow;
 mod harness;
 mod left_behind;
 mod page;
 mod permissions;
+mod proxy;
 mod release;
+mod settings;
+mod stuck;
 mod tune;
 mod usage;

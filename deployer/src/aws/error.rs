@@ -15,6 +15,8 @@ pub struct CallError {
     pub code: Option<String>,
     /// The cause.
     pub message: String,
+    /// Whether it may pass by itself: no answer, throttling, a failure of AWS's own.
+    pub transient: bool,
 }
 
 impl CallError {
@@ -37,7 +39,24 @@ impl CallError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         if self.is_denied() {
-            return Some(format!("these credentials need the permission {}", self.operation));
+            // One call may need several permissions: to create a function, also to pass its role.
+            let action = missing_permission(&self.message).unwrap_or(self.operation);
+            let because = match self.message.split_once("with an explicit deny in ") {
+                Some((_, policy)) => {
+                    let policy = policy.trim_end_matches('.');
+                    return Some(format!(
+                        "{action} is denied by {policy}: no other policy can allow it, so that one must change"
+                    ));
+                }
+                None if self.message.contains("no permissions boundary allows") => {
+                    ", and their permissions boundary has to allow it"
+                }
+                None => "",
+            };
+            return Some(format!("these credentials need the permission {action}{because}"));
+        }
+        if self.message.contains("scoped to a valid region") {
+            return Some("check the region's name: --region, AWS_REGION, or the profile's".to_owned());
         }
         match self.code.as_deref() {
             Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
@@ -60,6 +79,29 @@ impl CallError {
 /// Our own codes for calls that never got an answer.
 const NO_CREDENTIALS: &str = "NoCredentials";
 const NO_ANSWER: &str = "NoAnswer";
+
+/// AWS's codes for what passes by itself, where the status alone does not tell.
+const PASSING: [&str; 10] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
+
+/// The action that a denial names: "… is not authorized to perform: iam:CreateRole on resource …".
+#[must_use]
+pub fn missing_permission(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("not authorized to perform")?;
+    let action = rest.trim_start_matches(':').trim_start().split([' ', ',', ';']).next()?;
+    let action = action.trim_end_matches('.');
+    action.contains(':').then_some(action)
+}
 
 /// Turns the outcome of a call into one with [`CallError`].
 pub trait Call<T> {
@@ -87,7 +129,10 @@ where
                     (_, Some(code)) => format!("AWS answered {code}"),
                     (_, None) => format!("AWS refused: {answer}"),
                 };
-                CallError { operation, code, message }
+                let transient = status == 429
+                    || status >= 500
+                    || code.as_deref().is_some_and(|code| PASSING.contains(&code));
+                CallError { operation, code, message, transient }
             }
             _ => unanswered(operation, &error),
         })
@@ -115,14 +160,59 @@ fn unanswered(operation: &'static str, error: &(dyn std::error::Error + 'static)
         }
         cause = error.source();
     }
-    let innermost = causes.last().cloned().unwrap_or_default();
+    let mut innermost = causes.last().cloned().unwrap_or_default();
     if credentials {
+        // The last place to look is the instance's metadata: what it says is not what is wrong.
+        if causes.iter().any(|cause| cause.contains("IMDS")) {
+            innermost = "none in the environment, the profile, the container or the instance".to_owned();
+        }
         CallError {
             operation,
             code: Some(NO_CREDENTIALS.to_owned()),
             message: format!("no AWS credentials: {innermost}"),
+            transient: false,
         }
     } else {
-        CallError { operation, code: Some(NO_ANSWER.to_owned()), message: format!("no answer: {innermost}") }
+        let message = format!("no answer: {innermost}");
+        CallError { operation, code: Some(NO_ANSWER.to_owned()), message, transient: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(message: &str) -> String {
+        let code = Some("AccessDenied".to_owned());
+        let error = CallError {
+            operation: "cloudformation:CreateChangeSet",
+            code,
+            message: message.into(),
+            transient: false,
+        };
+        error.hint().unwrap()
+    }
+
+    #[test]
+    fn a_denial_names_the_permission_that_is_missing_not_the_call() {
+        let hint = denied(
+            "User: u is not authorized to perform: iam:PassRole on resource: r because no identity-based policy allows the iam:PassRole action",
+        );
+        assert_eq!(hint, "these credentials need the permission iam:PassRole");
+        assert_eq!(
+            denied("Access Denied"),
+            "these credentials need the permission cloudformation:CreateChangeSet"
+        );
+    }
+
+    #[test]
+    fn an_explicit_deny_is_not_answered_with_a_permission() {
+        let hint = denied(
+            "User: u is not authorized to perform: s3:PutObject on resource: r with an explicit deny in a service control policy",
+        );
+        assert_eq!(
+            hint,
+            "s3:PutObject is denied by a service control policy: no other policy can allow it, so that one must change"
+        );
     }
 }

@@ -25,10 +25,35 @@ pub struct TuneArgs {
     pub(crate) apply: ApplyArgs,
     #[command(flatten)]
     #[serde(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
     pub(crate) code: CodeArgs,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+/// Where it runs, and whether it is waited for. Ctrl-C stops a run that is waited for; one that is attached to goes on.
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(next_help_heading = "Running")]
+#[serde(rename_all = "kebab-case")]
+pub struct RunArgs {
+    /// State machine of any deployment, instead of this stack's
+    #[arg(long, value_name = "ARN", hide_short_help = true)]
+    pub(crate) state_machine_arn: Option<String>,
+    /// Start it, say how to come back to it, and end
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) detach: bool,
+    /// Follow an execution that was started before to its result; Ctrl-C leaves it running
+    #[arg(
+        long,
+        value_name = "EXECUTION",
+        conflicts_with_all = ["function", "input", "detach", "code", "payload", "payload_file", "payload_s3"]
+    )]
+    #[serde(skip)]
+    pub(crate) attach: Option<String>,
 }
 
 /// How the function is measured.

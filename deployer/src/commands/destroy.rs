@@ -11,13 +11,12 @@ use serde_json::Value;
 use super::up;
 use crate::aws::Call;
 use crate::context::Context;
-use crate::deployment::Deployment;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};
 use crate::deployment::page;
 use crate::deployment::stack::Stack;
+use crate::deployment::{Deployment, protected};
 use crate::events::Event;
-use crate::failure::hinted;
 use crate::outcome::Outcome;
 
 /// What is gone. As JSON: `{"stack","deleted":bool,"assetsDeleted":n}`; `deleted` is false where there was no stack.
@@ -59,16 +58,16 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let mut buckets = BTreeSet::from([Bucket::new(aws, None, &context.events).name().to_owned()]);
     if let Some(stack) = &stack {
         if stack.protected {
-            return Err(hinted(
-                anyhow::anyhow!("the stack {name} is protected against deletion"),
-                format!(
-                    "if it is to go: aws cloudformation update-termination-protection \
-                     --no-enable-termination-protection --stack-name {name}"
-                ),
-            ));
+            return Err(protected(stack));
         }
         let client = aws.cloudformation();
-        let resources = resources(&client, stack).await?;
+        let resources = deployment.resources(stack).await.context("listing the stack's resources")?;
+        let resources = resources.into_iter().map(|resource| ResourceDifference {
+            action: Action::Remove,
+            logical_id: resource.logical_id,
+            resource_type: resource.kind,
+            ..ResourceDifference::default()
+        });
         buckets.extend(code_buckets(&client, stack, name).await?);
         let page = page::bucket(aws, stack, &context.events).await?;
         if let Some(page) = &page {
@@ -77,7 +76,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         context.events.emit(Event::Changes(Difference {
             stack: name.clone(),
             operation: Operation::Delete,
-            resources,
+            resources: resources.collect(),
             ..Difference::default()
         }));
         if !context.confirm("Delete this?")? {
@@ -94,27 +93,6 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         assets_deleted += bucket.clear(&format!("{name}/"), |key| up::is_asset_of(name, key)).await?;
     }
     Outcome::new(&Destroyed { stack: name.clone(), deleted: stack.is_some(), assets_deleted })
-}
-
-async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Vec<ResourceDifference>> {
-    let mut pages = client.list_stack_resources().stack_name(&stack.id).into_paginator().send();
-    let mut resources = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page =
-            page.called("cloudformation:ListStackResources").context("listing the stack's resources")?;
-        for resource in page.stack_resource_summaries.unwrap_or_default() {
-            let gone = resource.resource_status().is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
-            if !gone {
-                resources.push(ResourceDifference {
-                    action: Action::Remove,
-                    logical_id: resource.logical_resource_id.unwrap_or_default(),
-                    resource_type: resource.resource_type.unwrap_or_default(),
-                    properties: Vec::new(),
-                });
-            }
-        }
-    }
-    Ok(resources)
 }
 
 /// The buckets that hold assets of ours, according to the deployed template: `up` may have been told to use another one.

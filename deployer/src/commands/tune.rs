@@ -1,12 +1,16 @@
 //! `tune`: runs the deployed state machine on a function and says which memory size to choose.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use serde::Serialize;
 use serde_json::{Map, Value};
+use tuning::strategy::Strategy;
 
+use crate::aws::Aws;
 use crate::context::Context;
-use crate::execution::{self, Ending};
+use crate::execution::{self, Ended, Ending};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function;
 use crate::outcome::{Outcome, Status};
@@ -34,6 +38,12 @@ pub struct Options {
     pub markdown: bool,
     /// Whether to open the chart in a browser.
     pub open: bool,
+    /// The state machine's ARN, unless the stack is to tell it.
+    pub state_machine: Option<String>,
+    /// Whether to leave once it runs.
+    pub detach: bool,
+    /// An execution to follow instead of starting one: its name or ARN.
+    pub attach: Option<String>,
 }
 
 /// What the chosen size must keep to; otherwise the status is 3.
@@ -65,6 +75,17 @@ impl Gate {
 /// # Errors
 /// Input that cannot be, before anything is started; a stack or a function that is not there; a run that failed.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    if let Some(execution) = &options.attach {
+        return attach(execution, &options, context).await;
+    }
+    if options.detach && context.settings.is_local() {
+        return Err(Usage(
+            "--detach cannot leave a run to an endpoint that ends with this program; start `deployer local` and use \
+             --endpoint-url instead of --local"
+                .into(),
+        )
+        .into());
+    }
     let mut input = base(&options)?;
     if let Some(code) = &options.code
         && !context.settings.is_local()
@@ -91,19 +112,86 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let strategy = function::check(&input, &named, context)?;
 
     let aws = context.aws().await?;
-    let machine = execution::machine(aws, &context.settings).await?;
+    let machine = machine(&options, aws, context).await?;
     let arn = match &package {
         Some(package) => function::put(aws, &named, package, &context.events).await?,
         None => function::find(aws, &named, context.settings.is_local()).await?,
     };
     input.insert("lambdaARN".to_owned(), arn.clone().into());
     let wanted = input.insert("includeOutputResults".to_owned(), true.into()) == Some(Value::Bool(true));
-    let ended = execution::run(aws, &machine, &arn, &Value::Object(input), &context.events).await?;
+    let execution = execution::start(aws, &machine, &arn, &Value::Object(input), &context.events).await?;
+    if options.detach {
+        return Outcome::new(&Detached { execution_arn: execution, lambda_arn: arn });
+    }
+    let ended = execution::follow_or_stop(aws, execution, &arn, &context.events).await?;
+    result(ended, &arn, strategy, wanted, &options, aws, context).await
+}
+
+async fn machine(options: &Options, aws: &Aws, context: &Context) -> anyhow::Result<String> {
+    match &options.state_machine {
+        Some(arn) => {
+            execution::same_region(arn, aws)?;
+            Ok(arn.clone())
+        }
+        None => execution::machine(aws, &context.settings).await,
+    }
+}
+
+/// Follows an execution that somebody has started to its result.
+async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow::Result<Outcome> {
+    let aws = context.aws().await?;
+    let arn = if execution.starts_with("arn:") {
+        execution.to_owned()
+    } else {
+        let machine = machine(options, aws, context).await?;
+        format!("{}:{execution}", machine.replace(":stateMachine:", ":execution:"))
+    };
+    execution::same_region(&arn, aws)?;
+    let (input, ended) = execution::attach(aws, &arn, &context.events).await?;
+    let function = input.get("lambdaARN").and_then(Value::as_str).unwrap_or("the function").to_owned();
+    let defaults = tuning::input::Defaults { power_values: vec![128] };
+    let strategy =
+        tuning::input::Input::parse(&input, &defaults).map_or(Strategy::Cost, |input| input.strategy);
+    let wanted = options.fields.get("includeOutputResults") == Some(&Value::Bool(true));
+    result(ended, &function, strategy, wanted, options, aws, context).await
+}
+
+/// A run that was left to itself. As JSON: `{"executionArn","lambdaARN"}`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detached {
+    execution_arn: String,
+    #[serde(rename = "lambdaARN")]
+    lambda_arn: String,
+}
+
+impl fmt::Display for Detached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.execution_arn)?;
+        write!(
+            f,
+            "It runs by itself now; for its progress and result: deployer tune --attach {}",
+            self.execution_arn
+        )
+    }
+}
+
+/// What an execution that is over comes to.
+async fn result(
+    ended: Ended,
+    function_arn: &str,
+    strategy: Strategy,
+    keep_stats: bool,
+    options: &Options,
+    aws: &Aws,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let tuning = || format!("tuning {}", function_arn.rsplit(':').next().unwrap_or(function_arn));
     match ended.ending {
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
             let local = context.settings.is_local();
-            let tuned = Tuned::new(&arn, ended.arn, output, strategy, wanted, form, local)
+            let tuned = Tuned::new(function_arn, ended.arn, output, strategy, keep_stats, form, local)
                 .context("reading the execution's output")?;
             for warning in tuned.warnings() {
                 context.events.warning(warning);
@@ -117,14 +205,14 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             }
             Ok(if exceeded.is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
-        Ending::Failed(reason) => Err(hinted(
-            anyhow::anyhow!("{reason}"),
-            format!("the function is as it was before; the execution was {}", ended.arn),
-        )
-        .context(format!("tuning {named}"))),
+        Ending::Failed(reason) => {
+            let left = execution::what_is_left(aws, function_arn, &ended.arn).await;
+            Err(hinted(anyhow::anyhow!("{reason}"), format!("{left}the execution was {}", ended.arn)))
+                .with_context(tuning)
+        }
         Ending::Stopped(stopped) => Err(anyhow::anyhow!("{stopped}"))
             .hint(format!("the execution was {}", ended.arn))
-            .with_context(|| format!("tuning {named}")),
+            .with_context(tuning),
     }
 }
 

@@ -9,13 +9,13 @@ use crate::app;
 use crate::aws::Aws;
 use crate::build::{self, Architecture, Asset, Flavour, Program};
 use crate::context::Context;
-use crate::deployment::Deployment;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::change_set::{Proposal, Wanted};
 use crate::deployment::difference::{Difference, Operation};
 use crate::deployment::page::{self, Page};
 use crate::deployment::parameters::Parameters;
 use crate::deployment::stack::{Condition, Stack};
+use crate::deployment::{Deployment, protected};
 use crate::events::Event;
 use crate::failure::{Advice, hinted};
 use crate::outcome::Outcome;
@@ -50,6 +50,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     if let Some(stack) = &stack
         && deployment.is_up_to_date(stack, &plan.wanted).await?
     {
+        deployment.check_health(stack).await?;
         publish(page.as_ref(), stack, aws, context).await?;
         return Outcome::new(&Deployed::new("unchanged", stack, aws.place()));
     }
@@ -57,6 +58,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let mut stack = stack;
     let mut confirmed = false;
     if let Some(failed) = stack.take_if(|stack| stack.condition() == Condition::NeverCreated) {
+        if failed.protected {
+            return Err(protected(&failed));
+        }
         let name = &context.settings.stack_name;
         let difference = Difference::from_nothing(name, Operation::Replace, &plan.wanted.template);
         context.events.emit(Event::Changes(difference));
@@ -77,8 +81,10 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     };
     if !confirmed {
         context.events.emit(Event::Changes(change_set.difference.clone()));
-        if !context.confirm("Deploy these changes?")? {
+        let agreed = context.confirm("Deploy these changes?");
+        if !matches!(agreed, Ok(true)) {
             deployment.withdraw(&change_set).await?;
+            agreed?;
             return declined();
         }
     }
@@ -123,7 +129,10 @@ async fn publish(page: Option<&Page>, stack: &Stack, aws: &Aws, context: &Contex
 }
 
 fn declined() -> anyhow::Result<Outcome> {
-    Err(anyhow::anyhow!("declined; nothing was changed"))
+    Err(hinted(
+        anyhow::anyhow!("declined; the stack is as it was"),
+        "what was uploaded serves the next `deployer up`, or goes with `deployer destroy`",
+    ))
 }
 
 /// The stack in a state that can be worked with. What is stuck is freed, after asking, or explained.
@@ -142,7 +151,7 @@ async fn ready(
                 stack.name, stack.status
             ));
             if !context.confirm("Continue taking it back first?")? {
-                declined()?;
+                anyhow::bail!("declined; nothing was changed");
             }
             deployment.continue_rollback(&stack).await?;
             deployment.find().await
@@ -221,7 +230,7 @@ async fn upload_template(
     let key = format!("{}/template-{hash}.json", context.settings.stack_name);
     bucket.upload_text(&key, text).await?;
     let place = aws.place();
-    Ok(match &place.endpoint {
+    Ok(match aws.s3_endpoint() {
         Some(endpoint) => format!("{}/{}/{key}", endpoint.trim_end_matches('/'), bucket.name()),
         None if place.region.starts_with("cn-") => {
             format!("https://{}.s3.{}.amazonaws.com.cn/{key}", bucket.name(), place.region)

@@ -75,11 +75,17 @@ impl<'a> Bucket<'a> {
             State::Missing => {
                 self.events.started(format!("making the bucket {}", self.name));
                 self.create().await.with_context(|| format!("making the bucket {}", self.name))?;
+                if let Err(error) = self.set_up().await {
+                    let error = error.context(format!("setting up the bucket {}", self.name));
+                    return Err(self.unmade(error).await);
+                }
             }
             State::There if !self.own || self.is_marked().await? => return Ok(()),
-            State::There => self.events.started(format!("setting up the bucket {}", self.name)),
+            State::There => {
+                self.events.started(format!("setting up the bucket {}", self.name));
+                self.set_up().await.with_context(|| format!("setting up the bucket {}", self.name))?;
+            }
         }
-        self.set_up().await.with_context(|| format!("setting up the bucket {}", self.name))?;
         self.events.finished(format!("made the bucket {} (private, encrypted, versioned)", self.name));
         Ok(())
     }
@@ -162,6 +168,18 @@ impl<'a> Bucket<'a> {
         Ok(())
     }
 
+    /// Takes the new, empty bucket away again, because it could not be set up.
+    async fn unmade(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.client.delete_bucket().bucket(&self.name).send().await.called("s3:DeleteBucket") {
+            Ok(_) => error,
+            Err(_) => {
+                let left =
+                    format!("the bucket {} is left, empty; the next `deployer up` finishes it", self.name);
+                hinted(error, left)
+            }
+        }
+    }
+
     async fn is_marked(&self) -> anyhow::Result<bool> {
         let answer = self.client.get_bucket_tagging().bucket(&self.name).send().await;
         match answer.called("s3:GetBucketTagging") {
@@ -178,18 +196,8 @@ impl<'a> Bucket<'a> {
     pub async fn upload(&self, asset: &Asset, key: &str) -> anyhow::Result<()> {
         let name = key.rsplit('/').next().unwrap_or(key);
         let doing = || format!("uploading {name} to the bucket {}", self.name);
-        let there = self.client.head_object().bucket(&self.name).key(key).send().await.called("s3:GetObject");
-        match there {
-            Ok(there)
-                if there.content_length().and_then(|length| u64::try_from(length).ok())
-                    == Some(asset.bytes) =>
-            {
-                self.events.detail(format!("{key} is in the bucket {} already", self.name));
-                return Ok(());
-            }
-            Ok(_) => {}
-            Err(error) if error.is("NotFound") || error.is("NoSuchKey") => {}
-            Err(error) => return Err(error).with_context(doing),
+        if self.holds(key, asset.bytes).await.with_context(doing)? {
+            return Ok(());
         }
         self.events.started(format!("uploading {name} ({})", megabytes(asset.bytes)));
         let body = ByteStream::from(tokio::fs::read(&asset.path).await.with_context(doing)?);
@@ -198,13 +206,33 @@ impl<'a> Bucket<'a> {
         Ok(())
     }
 
-    /// Uploads a text.
+    /// Uploads a text, unless it is there already: its key has its hash in it.
     ///
     /// # Errors
     /// A permission that is missing.
     pub async fn upload_text(&self, key: &str, text: &str) -> anyhow::Result<()> {
+        if self.holds(key, text.len() as u64).await.with_context(|| format!("uploading {key}"))? {
+            return Ok(());
+        }
         let body = ByteStream::from(text.as_bytes().to_vec());
         self.put(key, body, "application/json").await.with_context(|| format!("uploading {key}"))
+    }
+
+    /// Whether there is an object of this key and size.
+    async fn holds(&self, key: &str, bytes: u64) -> Result<bool, CallError> {
+        let there = self.client.head_object().bucket(&self.name).key(key).send().await.called("s3:GetObject");
+        match there {
+            Ok(there) => {
+                let same =
+                    there.content_length().and_then(|length| u64::try_from(length).ok()) == Some(bytes);
+                if same {
+                    self.events.detail(format!("{key} is in the bucket {} already", self.name));
+                }
+                Ok(same)
+            }
+            Err(error) if error.is("NotFound") || error.is("NoSuchKey") => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn put(&self, key: &str, body: ByteStream, content_type: &str) -> anyhow::Result<()> {

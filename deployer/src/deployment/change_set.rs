@@ -5,14 +5,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::types::{Capability, Change, ChangeSetStatus, ChangeSetType, Tag};
+use aws_sdk_cloudformation::types::{
+    Capability, Change, ChangeSetStatus, ChangeSetType, ExecutionStatus, Tag,
+};
 use serde_json::Value;
 
 use super::Deployment;
 use super::difference::{Difference, Operation, ValueChange};
 use super::parameters::{Parameters, declared};
 use super::stack::{Condition, Stack};
-use super::watch::OperationFailed;
+use super::watch::{OperationFailed, WatchError};
 use crate::aws::{Call, CallError};
 use crate::failure::{Advice, hinted};
 
@@ -97,13 +99,17 @@ impl Deployment<'_> {
     pub async fn propose(&self, stack: Option<&Stack>, wanted: &Wanted) -> anyhow::Result<Proposal> {
         let existing = stack.filter(|stack| stack.condition() != Condition::Reviewed);
         let id = self.create_change_set(existing, wanted).await.context("creating the change set")?;
-        let described = self.described(&id).await?;
-        let change_set = ChangeSet {
-            stack_id: described.stack_id.clone().unwrap_or_else(|| self.name.to_owned()),
+        let mut change_set = ChangeSet {
+            stack_id: existing.map_or_else(|| self.name.to_owned(), |stack| stack.id.clone()),
             only_reviewed: existing.is_none(),
             difference: Difference::default(),
             id,
         };
+        let described = match self.described(&change_set.id).await {
+            Ok(described) => described,
+            Err(error) => return Err(self.given_up(&change_set, error).await),
+        };
+        change_set.stack_id = described.stack_id.clone().unwrap_or(change_set.stack_id);
         if described.status != Some(ChangeSetStatus::CreateComplete) {
             let reason = described.status_reason.unwrap_or_default();
             self.withdraw(&change_set).await?;
@@ -114,7 +120,10 @@ impl Deployment<'_> {
             return Err(anyhow::anyhow!("CloudFormation refuses the change set: {reason}"))
                 .hint("nothing was changed; `deployer synth` writes the template that it is about");
         }
-        let (first, changes) = self.changes(described).await?;
+        let (first, changes) = match self.changes(described).await {
+            Ok(described) => described,
+            Err(error) => return Err(self.given_up(&change_set, error).await),
+        };
         let empty = BTreeMap::new();
         let (parameters, tags) = existing.map_or((&empty, &empty), |stack| (&stack.parameters, &stack.tags));
         let after_parameters = pairs(
@@ -158,11 +167,12 @@ impl Deployment<'_> {
             Some(url) => (None, Some(url.clone())),
             None => (Some(wanted.template.to_string()), None),
         };
+        let name = format!("deployer-{now}-{}", std::process::id());
         let answer = self
             .client
             .create_change_set()
             .stack_name(self.name)
-            .change_set_name(format!("deployer-{now}"))
+            .change_set_name(&name)
             .change_set_type(if existing.is_some() { ChangeSetType::Update } else { ChangeSetType::Create })
             .set_template_body(body)
             .set_template_url(url)
@@ -172,8 +182,13 @@ impl Deployment<'_> {
             .capabilities(Capability::CapabilityIam)
             .send()
             .await
-            .called("cloudformation:CreateChangeSet")?;
-        Ok(answer.id.unwrap_or_default())
+            .called("cloudformation:CreateChangeSet");
+        match answer {
+            Ok(answer) => Ok(answer.id.unwrap_or(name)),
+            // The answer to a first try was lost: nobody else's has this name.
+            Err(error) if error.is("AlreadyExistsException") && error.message.contains(&name) => Ok(name),
+            Err(error) => Err(error),
+        }
     }
 
     /// The change set once CloudFormation has thought about it.
@@ -234,20 +249,50 @@ impl Deployment<'_> {
         Ok(())
     }
 
+    /// Takes a proposal back because of a failure. What cannot be taken back is said.
+    async fn given_up(&self, change_set: &ChangeSet, error: anyhow::Error) -> anyhow::Error {
+        match self.withdraw(change_set).await {
+            Ok(()) => error,
+            Err(also) => {
+                let left = format!(
+                    "the change set is left ({also}); it changes nothing, and the next `deployer up` replaces it"
+                );
+                hinted(error, left)
+            }
+        }
+    }
+
     /// Carries a proposal out and follows it to its end.
     ///
     /// # Errors
     /// The first failure of a resource; Ctrl-C, which leaves CloudFormation at work.
     pub async fn execute(&self, change_set: &ChangeSet) -> anyhow::Result<Stack> {
         let (doing, goal) = match change_set.difference.operation {
-            Operation::Create => ("creating", "CREATE_COMPLETE"),
-            _ => ("updating", "UPDATE_COMPLETE"),
+            Operation::Update => ("updating", "UPDATE_COMPLETE"),
+            _ => ("creating", "CREATE_COMPLETE"),
         };
         let doing = format!("{doing} the stack {}", self.name);
-        let watch = self.watch(&change_set.stack_id).await?;
+        let watch = match self.watch(&change_set.stack_id).await {
+            Ok(watch) => watch,
+            Err(error) => return Err(self.given_up(change_set, error).await),
+        };
         self.events.started(doing.clone());
-        let request = self.client.execute_change_set().change_set_name(&change_set.id).stack_name(self.name);
-        request.send().await.called("cloudformation:ExecuteChangeSet").with_context(|| doing.clone())?;
+        let begun = tokio::select! {
+            () = crate::interrupt::interrupted() => {
+                return Err(hinted(WatchError::Interrupted, self.how_to_follow())).with_context(|| doing);
+            }
+            begun = self.begin(change_set) => begun,
+        };
+        match begun {
+            Ok(()) => {}
+            // Nobody knows then whether it has begun: to withdraw it might delete what is being made.
+            Err(error) if error.transient => {
+                return Err(error).hint(self.how_to_follow()).with_context(|| doing);
+            }
+            Err(error) => {
+                return Err(self.given_up(change_set, anyhow::Error::from(error).context(doing)).await);
+            }
+        }
         let ended = self.follow(watch).await.with_context(|| doing.clone())?;
         if ended.status != goal {
             let failed = OperationFailed::of(ended);
@@ -257,6 +302,26 @@ impl Deployment<'_> {
         let stack = self.find().await?.ok_or_else(|| anyhow::anyhow!("the stack {} is gone", self.name))?;
         self.events.finished(format!("the stack {} is in {}", self.name, stack.status));
         Ok(stack)
+    }
+
+    /// Has CloudFormation begin. When the answer to a first try was lost, a second one is refused because it has begun.
+    async fn begin(&self, change_set: &ChangeSet) -> Result<(), CallError> {
+        let request = self.client.execute_change_set().change_set_name(&change_set.id).stack_name(self.name);
+        let begun = request.send().await.called("cloudformation:ExecuteChangeSet");
+        match begun {
+            Err(error) if error.is("InvalidChangeSetStatus") => {
+                let request = self.client.describe_change_set().change_set_name(&change_set.id);
+                let now =
+                    request.stack_name(self.name).send().await.called("cloudformation:DescribeChangeSet")?;
+                let begun = [ExecutionStatus::ExecuteInProgress, ExecutionStatus::ExecuteComplete];
+                if now.execution_status().is_some_and(|status| begun.contains(status)) {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            other => other.map(|_| ()),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use aws_sdk_cloudformation::types::{
 use serde::Serialize;
 use serde_json::Value;
 
+use super::readable;
+
 /// Values longer than this are cut in the text; the JSON form has them whole.
 const SHOWN: usize = 120;
 
@@ -59,7 +61,7 @@ pub struct ValueChange {
 }
 
 /// What happens to a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceDifference {
     /// What.
@@ -70,15 +72,19 @@ pub struct ResourceDifference {
     pub resource_type: String,
     /// The properties that change.
     pub properties: Vec<ValueChange>,
+    /// What one that comes into being allows: "allow logs:PutLogEvents on …".
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
 }
 
 /// What happens to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// It comes into being.
     Add,
     /// It changes in place.
+    #[default]
     Modify,
     /// It is made anew, and the old one deleted.
     Replace,
@@ -120,8 +126,11 @@ impl ResourceDifference {
                 }
             }
         }
+        let after = change.after_context.as_deref().filter(|_| action == Action::Add);
+        let after: Value = after.and_then(|after| serde_json::from_str(after).ok()).unwrap_or_default();
         Some(Self {
             action,
+            permissions: readable::statements(&after["Properties"]),
             logical_id: change.logical_resource_id.unwrap_or_default(),
             resource_type: change.resource_type.unwrap_or_default(),
             properties,
@@ -174,6 +183,7 @@ impl Difference {
             action: Action::Add,
             logical_id: logical_id.clone(),
             resource_type: resource["Type"].as_str().unwrap_or_default().to_owned(),
+            permissions: readable::statements(&resource["Properties"]),
             properties: Vec::new(),
         });
         Self { stack: stack.to_owned(), operation, resources: resources.collect(), ..Self::default() }
@@ -181,7 +191,7 @@ impl Difference {
 }
 
 fn shown(value: Option<&String>) -> String {
-    match value {
+    match value.map(|value| readable::known(value)).as_ref() {
         None => "(none)".to_owned(),
         Some(value) if value.is_empty() => "\"\"".to_owned(),
         Some(value) if value.chars().count() > SHOWN => {
@@ -214,10 +224,37 @@ impl fmt::Display for ResourceDifference {
             Action::Other => ("?", ""),
         };
         write!(f, "    {sign} {:<32} {}{note}", self.logical_id, self.resource_type)?;
+        for permission in &self.permissions {
+            write!(f, "\n        {}", cut(permission))?;
+        }
         for property in &self.properties {
-            write!(f, "\n        {property}")?;
+            match readable::permissions(property) {
+                Some((taken, given)) => {
+                    taken.iter().try_for_each(|statement| write!(f, "\n        - {}", cut(statement)))?;
+                    given.iter().try_for_each(|statement| write!(f, "\n        + {}", cut(statement)))?;
+                }
+                None => {
+                    readable::places(property).iter().try_for_each(|place| write!(f, "\n        {place}"))?
+                }
+            }
         }
         Ok(())
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= 2 * SHOWN {
+        return text.to_owned();
+    }
+    format!("{}…", text.chars().take(2 * SHOWN).collect::<String>())
+}
+
+impl ResourceDifference {
+    /// Whether nothing but the stack's own tags reaches it.
+    fn is_retagged(&self) -> bool {
+        self.action == Action::Modify
+            && !self.properties.is_empty()
+            && self.properties.iter().all(|property| property.name == "Tags")
     }
 }
 
@@ -239,8 +276,15 @@ impl fmt::Display for Difference {
                 values.iter().try_for_each(|value| write!(f, "\n    {value}"))?;
             }
         }
+        // The stack's tags are passed on to everything in it: that is said once.
+        let follow = |resource: &ResourceDifference| !self.tags.is_empty() && resource.is_retagged();
+        let retagged = self.resources.iter().filter(|resource| follow(resource)).count();
+        if retagged > 0 {
+            write!(f, "\n    passed on to {retagged} resources")?;
+        }
         for (title, permissions) in [("Permissions (IAM)", true), ("Resources", false)] {
-            let mut group = self.resources.iter().filter(|r| r.is_permission() == permissions).peekable();
+            let group = self.resources.iter().filter(|r| r.is_permission() == permissions && !follow(r));
+            let mut group = group.peekable();
             if group.peek().is_some() {
                 write!(f, "\n  {title}")?;
                 group.try_for_each(|resource| write!(f, "\n{resource}"))?;

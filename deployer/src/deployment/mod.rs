@@ -2,13 +2,16 @@
 //!
 //! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, [`difference`] is that
 //! change for people, [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
-//! its values, [`page`] fills and empties the bucket of the hosted page. [`Deployment`] is what commands use.
+//! its values, [`page`] fills and empties the bucket of the hosted page, [`health`] finds what was deleted by hand.
+//! [`Deployment`] is what commands use.
 
 pub mod bucket;
 pub mod change_set;
 pub mod difference;
+pub mod health;
 pub mod page;
 pub mod parameters;
+mod readable;
 pub mod stack;
 pub mod watch;
 
@@ -128,8 +131,21 @@ impl<'a> Deployment<'a> {
             return "run the same command again: it takes up what was left".to_owned();
         }
         format!(
-            "run the same command again to follow it, or look with `aws cloudformation describe-stack-events \
-             --stack-name {name}`; `aws cloudformation cancel-update-stack --stack-name {name}` takes an update back"
+            "run the same command again to follow it to its end, or look with `aws cloudformation describe-stack-events \
+             --stack-name {name}`"
         )
     }
+}
+
+/// The failure of a stack that is to be deleted and must not be.
+#[must_use]
+pub fn protected(stack: &Stack) -> anyhow::Error {
+    let name = &stack.name;
+    hinted(
+        anyhow::anyhow!("the stack {name} is protected against deletion"),
+        format!(
+            "if it is to go: aws cloudformation update-termination-protection --no-enable-termination-protection \
+             --stack-name {name}"
+        ),
+    )
 }

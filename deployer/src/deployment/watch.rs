@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackEvent;
 
 use super::stack::{Stack, is_busy};
-use crate::aws::{Aws, Call, CallError};
+use crate::aws::{Aws, Call, CallError, Patience, missing_permission};
 use crate::events::{Event, Events, ResourceEvent};
 
 /// What is known of a stack's history, so that what comes later can be told from it.
@@ -47,7 +47,7 @@ impl<'a> Watch<'a> {
     /// The call's failure.
     pub async fn begin(aws: &Aws, stack_id: &str, events: &'a Events) -> Result<Self, CallError> {
         let mut watch = Self {
-            client: aws.cloudformation(),
+            client: Client::new(&aws.looking()),
             events,
             interval: aws.poll_interval(),
             stack_id: stack_id.to_owned(),
@@ -67,20 +67,35 @@ impl<'a> Watch<'a> {
     pub async fn follow(mut self) -> Result<Ended, WatchError> {
         let interrupted = crate::interrupt::interrupted();
         tokio::pin!(interrupted);
+        let mut patience = Patience::new(self.interval, self.events);
         loop {
-            // The state first: events that come between the two looks belong to it.
-            let status = Stack::find_also_deleted(&self.client, &self.stack_id)
-                .await?
-                .map_or_else(|| "DELETE_COMPLETE".to_owned(), |stack| stack.status);
-            self.tell().await?;
-            if !is_busy(&status) {
+            // Also while an answer is awaited: it may never come.
+            let look = async {
+                let looked = self.look().await;
+                let seen = patience.bear(looked).await?;
+                if seen.as_deref().is_none_or(is_busy) {
+                    tokio::time::sleep(self.interval).await;
+                }
+                Ok::<_, CallError>(seen)
+            };
+            let seen = tokio::select! {
+                () = &mut interrupted => return Err(WatchError::Interrupted),
+                seen = look => seen?,
+            };
+            if let Some(status) = seen.filter(|status| !is_busy(status)) {
                 return Ok(Ended { status, history: self.history });
             }
-            tokio::select! {
-                () = &mut interrupted => return Err(WatchError::Interrupted),
-                () = tokio::time::sleep(self.interval) => {}
-            }
         }
+    }
+
+    /// The stack's state, and everything that happened up to it.
+    async fn look(&mut self) -> Result<String, CallError> {
+        // The state first: events that come between the two looks belong to it.
+        let status = Stack::find_also_deleted(&self.client, &self.stack_id)
+            .await?
+            .map_or_else(|| "DELETE_COMPLETE".to_owned(), |stack| stack.status);
+        self.tell().await?;
+        Ok(status)
     }
 
     async fn tell(&mut self) -> Result<(), CallError> {
@@ -210,21 +225,13 @@ impl fmt::Display for OperationFailed {
 }
 
 /// The sentence inside the wrapping of CloudFormation's resource handlers: `Resource handler returned message: "SENTENCE (Service:
-/// Iam, Status Code: 404, …)" (RequestToken: …, HandlerErrorCode: …)`.
+/// Iam, Status Code: 404, …)" (RequestToken: …, HandlerErrorCode: …)`, or the sentence and the last of these alone.
 fn cause(reason: &str) -> &str {
-    let inner = reason
+    let outer = reason.rsplit_once(" (RequestToken: ").map_or(reason, |(outer, _)| outer);
+    let inner = outer
         .strip_prefix("Resource handler returned message: \"")
-        .and_then(|rest| rest.rsplit_once("\" (RequestToken: "))
-        .map_or(reason, |(inner, _)| inner);
+        .map_or(outer, |rest| rest.strip_suffix('"').unwrap_or(rest));
     inner.rsplit_once(" (Service: ").map_or(inner, |(sentence, _)| sentence)
-}
-
-/// The action that a denial names: "… is not authorized to perform: iam:CreateRole on resource …".
-fn missing_permission(reason: &str) -> Option<&str> {
-    let (_, rest) = reason.split_once("not authorized to perform")?;
-    let action = rest.trim_start_matches(':').trim_start().split([' ', ',', ';']).next()?;
-    let action = action.trim_end_matches('.');
-    action.contains(':').then_some(action)
 }
 
 #[cfg(test)]
@@ -287,6 +294,7 @@ mod tests {
                        404, Request ID: 1)\" (RequestToken: 2, HandlerErrorCode: NotFound)";
         assert_eq!(cause(wrapped), "Policy \"p\" does not exist");
         assert_eq!(cause("Plain (words)"), "Plain (words)");
+        assert_eq!(cause("It exists. (RequestToken: 2, HandlerErrorCode: AlreadyExists)"), "It exists.");
     }
 
     #[test]

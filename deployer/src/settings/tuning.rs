@@ -46,6 +46,8 @@ pub(super) fn options(arguments: &TuneArgs, reader: &mut Reader) -> Options {
         },
         markdown: reader.flag("markdown"),
         open: reader.flag("open"),
+        state_machine: reader.take("state-machine-arn", values::state_machine_arn),
+        detach: arguments.run.detach,
         ..Options::default()
     };
     let alias = ("auto-optimize-alias", "autoOptimizeAlias", text as Read);
@@ -55,6 +57,12 @@ pub(super) fn options(arguments: &TuneArgs, reader: &mut Reader) -> Options {
         }
     }
     options.code = code(arguments, reader);
+    if let Some(execution) = &arguments.run.attach {
+        match values::execution(execution) {
+            Ok(execution) => options.attach = Some(execution),
+            Err(problem) => reader.problem(format!("--attach `{execution}`: {problem}")),
+        }
+    }
     options
 }
 

@@ -154,6 +154,34 @@ pub fn role_arn(text: &str) -> Read<String> {
     iam_arn(text, "role/").map_err(|()| "must be a role's ARN, arn:aws:iam::ACCOUNT:role/NAME".to_owned())
 }
 
+/// A state machine's ARN.
+pub fn state_machine_arn(text: &str) -> Read<String> {
+    states_arn(text, "stateMachine", 7).ok_or_else(|| {
+        "must be a state machine's ARN, arn:aws:states:REGION:ACCOUNT:stateMachine:NAME".to_owned()
+    })
+}
+
+/// An execution: its ARN, or its name alone.
+pub fn execution(text: &str) -> Read<String> {
+    let name =
+        !text.is_empty() && text.len() <= 80 && !text.contains(|c: char| c.is_whitespace() || c == ':');
+    if name {
+        return Ok(text.to_owned());
+    }
+    states_arn(text, "execution", 8).ok_or_else(|| {
+        "must be an execution's name or ARN, arn:aws:states:REGION:ACCOUNT:execution:STATE_MACHINE:NAME"
+            .to_owned()
+    })
+}
+
+fn states_arn(text: &str, kind: &str, length: usize) -> Option<String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let form = parts.len() == length
+        && (parts[0], parts[2], parts[5]) == ("arn", "states", kind)
+        && parts.iter().all(|part| !part.is_empty() && !part.contains(char::is_whitespace));
+    form.then(|| text.to_owned())
+}
+
 fn iam_arn(text: &str, kind: &str) -> Result<String, ()> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts.as_slice() {
@@ -273,6 +301,14 @@ mod tests {
         assert!(bucket("Bad").is_err() && bucket("good.one-1").is_ok());
         assert!(region("eu-west-1").is_ok() && region("europe").is_err());
         assert!(stack_name("a-1").is_ok() && stack_name("1a").is_err() && stack_name("a_b").is_err());
+    }
+
+    #[test]
+    fn executions_and_state_machines_are_told_apart() {
+        let machine = "arn:aws:states:us-east-1:1:stateMachine:m";
+        let one = "arn:aws:states:us-east-1:1:execution:m:e";
+        assert!(state_machine_arn(machine).is_ok() && execution(one).is_ok() && execution("name-1").is_ok());
+        assert!(state_machine_arn(one).is_err() && execution(machine).is_err() && execution("").is_err());
     }
 
     #[test]

@@ -161,7 +161,7 @@ pub async fn wanted(
 
     let role_arn = params.optional_text("RoleARN")?.filter(|r| !r.is_empty()).map(str::to_owned);
     if let Some(role) = &role_arn {
-        assumable(aws, role)?;
+        passed(aws, caller, role)?;
     }
     let keep = |member: &str| params.get(member).is_none();
     let tags = match former {
@@ -182,12 +182,15 @@ pub async fn wanted(
     Ok((wanted, template))
 }
 
-/// Checks that CloudFormation may act as a role.
+/// Checks that CloudFormation may act as a role, and that the caller may have it do so.
 ///
 /// # Errors
-/// `ValidationError` when it may not.
-pub fn assumable(aws: &Aws, role: &str) -> Result<(), ApiError> {
-    if aws.iam.assumable(aws, role, "cloudformation.amazonaws.com") {
+/// `ValidationError` when CloudFormation may not, an access denial for `iam:PassRole` when the caller may not.
+pub fn passed(aws: &Aws, caller: &Caller, role: &str) -> Result<(), ApiError> {
+    const SERVICE: &str = "cloudformation.amazonaws.com";
+    let context = [("iam:PassedToService", SERVICE)];
+    aws.iam.authorize_with(aws, caller, "iam:PassRole", role, &context, None)?;
+    if aws.iam.assumable(aws, role, SERVICE) {
         return Ok(());
     }
     Err(invalid(format!("Role {role} is invalid or cannot be assumed")))

@@ -160,7 +160,7 @@ pub fn delete(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Val
     let Some(stack) = ledger::find(&aws.store, params.text("StackName")?) else { return Ok(json!({})) };
     let role = params.optional_text("RoleARN")?.map(str::to_owned);
     if let Some(role) = &role {
-        input::assumable(aws, role)?;
+        input::passed(aws, caller, role)?;
     }
     let mode = one_of(params, "DeletionMode", &["STANDARD", "FORCE_DELETE_STACK"])?;
     let force = mode.as_deref() == Some("FORCE_DELETE_STACK");
@@ -249,7 +249,7 @@ pub fn continue_rollback(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) ->
     let skip: BTreeSet<String> = params.texts("ResourcesToSkip")?.into_iter().map(str::to_owned).collect();
     let role = params.optional_text("RoleARN")?.map(str::to_owned);
     if let Some(role) = &role {
-        input::assumable(aws, role)?;
+        input::passed(aws, caller, role)?;
     }
     let token = token(params)?;
     edit(aws, &stack, |stack, records| {
