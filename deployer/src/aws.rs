@@ -20,6 +20,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 use local_aws::{Caller, Service};
 use serde_json::json;
@@ -232,8 +233,22 @@ async fn configuration(
     }
     let config = loader.load().await;
     let Some(profile) = profile else { return Ok(config) };
+    check_profile(profile).await?;
     let provider = profile_credentials(profile, config.region().cloned(), client);
     Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
+}
+
+/// A profile that is not there would be taken for one without credentials, and others be found for it.
+async fn check_profile(profile: &str) -> anyhow::Result<()> {
+    let loaded = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    let profiles = loaded.context("reading the AWS configuration files")?;
+    if profiles.get_profile(profile).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = profiles.profiles().collect();
+    let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+    Err(anyhow::anyhow!("there is no profile `{profile}` in the AWS configuration files"))
+        .hint(format!("`aws configure` makes one; those in ~/.aws/config and ~/.aws/credentials: {known}"))
 }
 
 /// The credentials of a profile that was asked for. The SDK would prefer keys in the environment to it, so that a profile's

@@ -35,6 +35,13 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
+/// An emulator that `tests/run` installs.
+pub fn emulator(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/emulators/bin").join(name);
+    assert!(path.exists(), "{} is missing: tests/run installs it", path.display());
+    path
+}
+
 /// A command that cannot reach an account, whatever the machine's own settings are.
 pub fn isolated(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());

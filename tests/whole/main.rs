@@ -7,6 +7,7 @@ mod clients;
 mod compare;
 mod denied;
 mod deploy;
+mod emulators;
 mod follow;
 mod harness;
 mod left_behind;

@@ -33,7 +33,7 @@ fn without_credentials_the_ways_to_get_some_are_said() {
 #[test]
 fn a_profile_that_is_not_there_is_named() {
     let said = Said::by(nowhere(&["outputs", "--profile", "nobody"]).env("AWS_ENDPOINT_URL", DEAD));
-    said.status(1).complains(&["no AWS credentials: ", "nobody"]);
+    said.status(1).complains(&["error: there is no profile `nobody`", "hint: `aws configure` makes one"]);
 }
 
 #[test]

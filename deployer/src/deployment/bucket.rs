@@ -100,7 +100,8 @@ impl<'a> Bucket<'a> {
                 anyhow::anyhow!("the bucket `{}` is another account's, or may not be used", self.name),
                 "these credentials need the permission s3:ListBucket on it (to use it also s3:GetObject and s3:PutObject, to \
                  make it s3:CreateBucket); or choose another with --assets-bucket",
-            )),
+            )
+            .context(format!("looking for the bucket {}", self.name))),
             Err(error) => Err(error).with_context(|| format!("looking for the bucket {}", self.name)),
         }
     }
@@ -261,7 +262,13 @@ impl<'a> Bucket<'a> {
                 request.send().await.called("s3:DeleteObjectVersion").context("deleting uploaded assets")?;
             if let Some(error) = answer.errors().first() {
                 let message = error.message().unwrap_or_else(|| error.code().unwrap_or("no reason given"));
-                anyhow::bail!("cannot delete {}: {message}", error.key().unwrap_or_default());
+                let error = CallError {
+                    operation: "s3:DeleteObjectVersion",
+                    code: error.code().map(str::to_owned),
+                    message: format!("cannot delete {}: {message}", error.key().unwrap_or_default()),
+                    transient: false,
+                };
+                return Err(error).context("deleting uploaded assets");
             }
         }
         if self.own && self.is_marked().await? && self.versions("").await?.is_empty() {

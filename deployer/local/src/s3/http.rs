@@ -199,7 +199,9 @@ async fn bucket(
             let body = parsed(text(request)?)?;
             let objects: Vec<Value> = body
                 .children_named("Object")
-                .map(|object| json!({"Key": object.child_text("Key")}))
+                .map(|object| {
+                    json!({"Key": object.child_text("Key"), "VersionId": object.child_text("VersionId")})
+                })
                 .collect();
             let quiet = body.child_text("Quiet") == Some("true");
             let input = json!({"Bucket": bucket, "Delete": {"Objects": objects, "Quiet": quiet}});

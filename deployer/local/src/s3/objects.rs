@@ -173,7 +173,9 @@ impl S3 {
         params: Params<'_>,
     ) -> Result<Value, ApiError> {
         let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
-        allowed(aws, caller, "s3:DeleteObject", bucket, Some(key))?;
+        let versioned = params.optional_text("VersionId")?.is_some();
+        let action = if versioned { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+        allowed(aws, caller, action, bucket, Some(key))?;
         let id = object_id(bucket, key);
         let old = aws.store.transaction(|records| {
             let old: Option<Record> = records.get(OBJECTS, &id);
@@ -200,7 +202,7 @@ impl S3 {
         }
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in objects {
-            let input = json!({"Bucket": bucket, "Key": object["Key"]});
+            let input = json!({"Bucket": bucket, "Key": object["Key"], "VersionId": object["VersionId"]});
             match self.delete_object(aws, caller, Params::new(&input, "InvalidArgument")) {
                 Ok(_) => deleted.push(json!({"Key": object["Key"]})),
                 Err(e) => errors.push(json!({"Key": object["Key"], "Code": e.code, "Message": e.message})),

@@ -1,0 +1,279 @@
+//! AWS as other people emulate it: MiniStack runs all of it, moto has a second opinion on the calls it knows; and the AWS
+//! command line deploys what `synth` writes, there and on our own endpoint.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Said, UP, World, emulator, isolated, release, tool};
+
+const ARCHITECTURE: &str = std::env::consts::ARCH;
+
+/// An emulator on a free port, with a folder of its own for all it writes.
+struct Emulator {
+    folder: tempfile::TempDir,
+    process: Child,
+    url: String,
+}
+
+impl Emulator {
+    fn start(program: &str, arguments: &dyn Fn(u16) -> Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}");
+        let inside = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let process = isolated(emulator(program))
+            .args(arguments(port))
+            .env("GATEWAY_PORT", port.to_string())
+            .env("BIND_HOST", "127.0.0.1")
+            .env("AWS_ENDPOINT_URL", &url)
+            .env("SFTP_ENABLED", "0")
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("STATE_DIR", inside("state"))
+            .env("S3_DATA_DIR", inside("s3"))
+            .env("TMPDIR", inside("tmp"))
+            .current_dir(folder.path())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut emulator = Self { folder, process, url };
+        for _ in 0..600 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return emulator;
+            }
+            let ended = emulator.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{program} ended: {}", emulator.log());
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{program} does not listen after a minute: {}", emulator.log());
+    }
+
+    fn ministack() -> Self {
+        Self::start("ministack", &|_| Vec::new())
+    }
+
+    fn moto() -> Self {
+        Self::start("moto_server", &|port| {
+            vec!["-H".into(), "127.0.0.1".into(), "-p".into(), port.to_string()]
+        })
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn pointed(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
+        let mut command = isolated(program);
+        command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_PAGER", "").args(arguments);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn deployer(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.pointed(release().join("deployer"), arguments))
+    }
+
+    fn up(&self, flags: &[&str]) -> Said {
+        self.deployer(&[&UP[..], flags].concat())
+    }
+
+    fn aws(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.pointed(tool("aws"), arguments))
+    }
+
+    /// Everything that is there, by boto3.
+    fn left(&self) -> Value {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/left.py");
+        Said::by(self.pointed(tool("python"), &[]).arg(script)).success().json()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // Asked first, so that it ends the functions it has started.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).stderr(Stdio::null()).status();
+        for _ in 0..50 {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn nothing() -> Value {
+    json!({ "stacks": [], "functions": [], "roles": [], "groups": [], "machines": [], "rules": [], "buckets": [] })
+}
+
+#[test]
+fn ministack_is_deployed_to_tuned_on_and_left_as_it_was() {
+    let ministack = Emulator::ministack();
+    assert_eq!(ministack.left(), nothing());
+
+    let preview = ["preview", "--detailed-exitcode", "--architecture", ARCHITECTURE];
+    ministack.deployer(&preview).status(2);
+    assert_eq!(ministack.left(), nothing(), "a preview leaves nothing");
+    assert!(ministack.up(&["--power-values", "128,256"]).success().stdout.contains("was created"));
+    assert!(ministack.up(&[]).success().stdout.contains("is up to date"));
+    ministack.deployer(&preview).status(0);
+    let changed = ministack.deployer(&[&preview[..], &["--log-retention-days", "30"]].concat()).status(2);
+    assert!(changed.stdout.contains("logGroupRetentionInDays: 7 → 30"), "{changed:?}");
+    ministack.deployer(&preview).status(0);
+    assert!(ministack.up(&["--total-execution-timeout", "100"]).success().stdout.contains("was updated"));
+
+    // The keys of tags do not differ by case alone for IAM.
+    let failed = ministack.up(&["--tags", "a=1,A=2", "--log-retention-days", "14"]).status(1);
+    failed.complains(&[
+        "error: ",
+        "Duplicate tag keys found",
+        "while updating the stack",
+        "UPDATE_ROLLBACK_COMPLETE",
+    ]);
+    let outputs = ministack.deployer(&["outputs", "--json"]).success().json();
+    assert_eq!(outputs["status"], "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(outputs["parameters"]["logGroupRetentionInDays"], "7");
+    assert_eq!(outputs["parameters"]["totalExecutionTimeout"], "100");
+
+    // Changed by hand.
+    let functions = ministack.left()["functions"].clone();
+    let executor =
+        functions.as_array().unwrap().iter().filter_map(Value::as_str).find(|name| name.contains("executor"));
+    ministack.aws(&["lambda", "delete-function", "--function-name", executor.unwrap()]).success();
+    ministack.up(&[]).status(1).complains(&["deleted by hand: executor"]);
+    ministack.up(&["--total-execution-timeout", "120"]).success();
+    assert_eq!(ministack.left()["functions"].as_array().unwrap().len(), 6);
+
+    let role = "arn:aws:iam::000000000000:role/sample";
+    let mut zip =
+        zip::ZipWriter::new(std::fs::File::create(ministack.folder.path().join("sample.zip")).unwrap());
+    zip.start_file("sample.py", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zip, include_bytes!("sample.py")).unwrap();
+    zip.finish().unwrap();
+    let sample =
+        ["lambda", "create-function", "--function-name", "sample", "--runtime", "python3.12", "--role", role];
+    let code = ["--handler", "sample.handler", "--zip-file", "fileb://sample.zip", "--memory-size", "256"];
+    ministack.aws(&[&sample[..], &code].concat()).success();
+    let output = ministack
+        .deployer(&["tune", "sample", "--num", "5", "--json", "--include-output-results"])
+        .success()
+        .json();
+    assert_eq!(output["power"], 128, "the smallest is the cheapest of what only waits: {output}");
+    for stat in output["stats"].as_array().unwrap() {
+        assert_eq!(stat["invocations"], 5, "{output}");
+        assert!(stat["averageDuration"].as_f64().unwrap() >= 20.0, "{output}");
+    }
+    let put_back = ministack
+        .aws(&["lambda", "get-function-configuration", "--function-name", "sample"])
+        .success()
+        .json();
+    assert_eq!(put_back["MemorySize"], 256);
+    for (list, members) in [("list-aliases", "Aliases"), ("list-versions-by-function", "Versions")] {
+        let found = ministack.aws(&["lambda", list, "--function-name", "sample"]).success().json();
+        let ours =
+            found[members].as_array().unwrap().iter().filter(|one| one["Version"] != "$LATEST").count();
+        assert_eq!(ours, 0, "{found}");
+    }
+    let elsewhere = ministack.deployer(&["outputs", "--region", "eu-west-1"]).status(1);
+    elsewhere.complains(&["there is no stack deployer-power-tuning in eu-west-1", "--region"]);
+
+    ministack.aws(&["lambda", "delete-function", "--function-name", "sample"]).success();
+    ministack.deployer(&["destroy", "--yes"]).success();
+    let mut left = ministack.left();
+    // MiniStack makes the sample's log group itself, as Lambda does.
+    left["groups"].as_array_mut().unwrap().retain(|group| group != "/aws/lambda/sample");
+    assert_eq!(left, nothing());
+    ministack.deployer(&["destroy", "--yes"]).success();
+}
+
+/// `aws cloudformation package` and `deploy` of what `synth` wrote, with the AWS command line pointed somewhere.
+fn deployed_by_the_aws_command_line(folder: &Path, aws: &dyn Fn(&[&str]) -> Said) {
+    let synthesized = folder.join("stack");
+    let mut synth = isolated(release().join("deployer"));
+    Said::by(synth.args(["synth", "--architecture", ARCHITECTURE, "--out"]).arg(&synthesized)).success();
+    let template = synthesized.join("template.json");
+    let packaged = synthesized.join("packaged.json");
+    let (template, packaged) = (template.to_str().unwrap(), packaged.to_str().unwrap());
+    aws(&["s3api", "create-bucket", "--bucket", "by-hand"]).success();
+    let package = ["cloudformation", "package", "--s3-bucket", "by-hand", "--template-file", template];
+    aws(&[&package[..], &["--use-json", "--output-template-file", packaged]].concat()).success();
+    let deploy = ["cloudformation", "deploy", "--stack-name", "by-hand", "--s3-bucket", "by-hand"];
+    let what = ["--template-file", packaged, "--capabilities", "CAPABILITY_IAM", "--parameter-overrides"];
+    aws(&[&deploy[..], &what, &["PowerValues=128,256"]].concat()).success();
+    let stack = aws(&["cloudformation", "describe-stacks", "--stack-name", "by-hand"]).success().json();
+    let stack = &stack["Stacks"][0];
+    assert_eq!(stack["StackStatus"], "CREATE_COMPLETE");
+    let arn = stack["Outputs"][0]["OutputValue"].as_str().unwrap();
+    assert!(arn.contains(":stateMachine:powerTuningStateMachine-"), "{stack}");
+}
+
+#[test]
+fn the_aws_command_line_deploys_the_synthesized_folder_to_ministack() {
+    let ministack = Emulator::ministack();
+    deployed_by_the_aws_command_line(ministack.folder.path(), &|arguments| ministack.aws(arguments));
+}
+
+#[tokio::test]
+async fn the_aws_command_line_deploys_the_synthesized_folder_to_our_endpoint() {
+    let world = World::empty().await;
+    deployed_by_the_aws_command_line(world.folder(), &|arguments| world.aws(arguments));
+    let function = world.sample("echo", "echo").await;
+    let output = function.tune(&["--num", "5", "--stack-name", "by-hand"]).success().json();
+    assert!(output["power"].is_number(), "{output}");
+}
+
+#[test]
+fn moto_takes_the_same_calls() {
+    let moto = Emulator::moto();
+    let up = moto.up(&["--power-values", "128,256"]).success();
+    assert!(up.stdout.contains("was created"), "{up:?}");
+    assert!(moto.up(&[]).success().stdout.contains("is up to date"));
+    moto.deployer(&["outputs"]).success();
+    let bucket = moto.left()["buckets"][0].as_str().unwrap().to_owned();
+    let answer = |call: &str| moto.aws(&["s3api", call, "--bucket", &bucket]).success().json();
+    let rule = &answer("get-bucket-encryption")["ServerSideEncryptionConfiguration"]["Rules"][0];
+    assert_eq!(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
+    assert_eq!(answer("get-bucket-versioning")["Status"], "Enabled");
+    let block = answer("get-public-access-block");
+    assert!(
+        block["PublicAccessBlockConfiguration"].as_object().unwrap().values().all(|value| value == true),
+        "{block}"
+    );
+    let rule = &answer("get-bucket-lifecycle-configuration")["Rules"][0];
+    assert_eq!(rule["NoncurrentVersionExpiration"]["NoncurrentDays"], 30);
+    moto.deployer(&["destroy", "--yes"]).success();
+    let left = moto.left();
+    assert_eq!(
+        (&left["stacks"], &left["functions"], &left["buckets"]),
+        (&json!([]), &json!([]), &json!([])),
+        "{left}"
+    );
+}
+
+#[tokio::test]
+async fn a_validator_of_amazon_states_language_accepts_the_state_machine() {
+    let world = World::new().await;
+    let machines = world.states.list_state_machines().send().await.unwrap();
+    let machine = world
+        .states
+        .describe_state_machine()
+        .state_machine_arn(machines.state_machines()[0].state_machine_arn());
+    let definition = machine.send().await.unwrap().definition().to_owned();
+    let path = world.folder().join("definition.json");
+    std::fs::write(&path, &definition).unwrap();
+    // A float with nothing behind its point is a number in JSON, whatever it is in Python.
+    let lint = |path: &Path| Said::by(isolated(tool("statelint")).arg("--ignore=FLOAT").arg(path));
+    let said = lint(&path).success();
+    assert!(!said.stdout.contains("error"), "{said:?}");
+    std::fs::write(&path, definition.replacen("\"Type\"", "\"Typ\"", 1)).unwrap();
+    let said = lint(&path);
+    assert!(said.stdout.contains("error"), "it would see a mistake: {said:?}");
+}

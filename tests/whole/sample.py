@@ -1,0 +1,14 @@
+# A function for an emulator whose log tails have no REPORT line: it writes one itself, like Lambda's.
+import time
+
+
+def handler(event, context):
+    started = time.perf_counter()
+    time.sleep(0.02)
+    took = (time.perf_counter() - started) * 1000
+    print(
+        f"REPORT RequestId: {context.aws_request_id}\tDuration: {took:.2f} ms\tBilled Duration: {int(took) + 1} ms\t"
+        f"Memory Size: {context.memory_limit_in_mb} MB\tMax Memory Used: 40 MB\t",
+        flush=True,
+    )
+    return event
