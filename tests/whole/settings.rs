@@ -111,6 +111,54 @@ async fn the_settings_file_says_where_and_what() {
 }
 
 #[tokio::test]
+async fn what_is_asked_of_the_stack_reaches_its_resources_and_stays() {
+    let world = World::empty().await;
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    world
+        .aws(&["iam", "create-policy", "--policy-name", "boundary", "--policy-document", document])
+        .success();
+    let boundary = "arn:aws:iam::000000000000:policy/boundary";
+    let flags = [
+        ["--permissions-boundary", boundary],
+        ["--security-group-ids", "sg-0123456789abcdef0"],
+        ["--subnet-ids", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"],
+        ["--log-retention-days", "14"],
+        ["--state-machine-name-prefix", "mine"],
+        ["--tags", "team=web,env=test"],
+    ];
+    world.up(flags.as_flattened()).success();
+    let check = || async {
+        let functions = world.lambda.list_functions().send().await.unwrap();
+        assert_eq!(functions.functions().len(), 6);
+        for function in functions.functions() {
+            let vpc = function.vpc_config().unwrap();
+            assert_eq!((vpc.security_group_ids().len(), vpc.subnet_ids().len()), (1, 2), "{function:?}");
+            let role = function.role().unwrap().rsplit('/').next().unwrap();
+            let role = world.aws(&["iam", "get-role", "--role-name", role]).success().json();
+            assert_eq!(role["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"], boundary);
+            let tags =
+                world.lambda.list_tags().resource(function.function_arn().unwrap()).send().await.unwrap();
+            assert_eq!(tags.tags().unwrap()["team"], "web");
+        }
+        let groups = world.aws(&["logs", "describe-log-groups"]).success().json();
+        assert!(
+            groups["logGroups"].as_array().unwrap().iter().all(|g| g["retentionInDays"] == 14),
+            "{groups}"
+        );
+        let machines = world.states.list_state_machines().send().await.unwrap();
+        assert!(machines.state_machines()[0].name().starts_with("mine-"), "{machines:?}");
+    };
+    check().await;
+    // What is not said again stays as it was.
+    world.up(&["--total-execution-timeout", "100"]).success();
+    check().await;
+    let missing = "arn:aws:iam::000000000000:policy/missing";
+    let said = world.up(&["--permissions-boundary", missing]).status(1);
+    said.complains(&["hint: check --permissions-boundary: the policy must exist in this account"]);
+    check().await;
+}
+
+#[tokio::test]
 async fn what_only_makes_sense_as_a_flag_is_refused_in_the_file() {
     let world = World::empty().await;
     std::fs::write(world.folder().join("deployer.toml"), "attach = 'x'\n").unwrap();

@@ -267,6 +267,49 @@ pub(super) fn architecture(architecture: Architecture) -> app::Architecture {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_template_that_is_too_long_to_be_sent_goes_through_the_bucket() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = crate::settings::Settings {
+            target: crate::settings::Target::Local {
+                state: folder.path().to_owned(),
+                region: "us-east-1".to_owned(),
+            },
+            stack_name: "long".to_owned(),
+            yes: true,
+            output: crate::settings::Output {
+                json: false,
+                color: false,
+                verbosity: crate::settings::Verbosity::Quiet,
+            },
+        };
+        let context = Context::new(settings);
+        let aws = context.aws().await.unwrap();
+        let template = serde_json::json!({ "Resources": { "group": {
+            "Type": "AWS::Logs::LogGroup", "Metadata": { "padding": "x".repeat(60_000) },
+        }}});
+        let mut wanted = Wanted {
+            template,
+            parameters: Parameters::default(),
+            tags: None,
+            role_arn: None,
+            template_url: None,
+        };
+        let text = wanted.too_long().unwrap();
+        let bucket = Bucket::new(aws, None, &context.events);
+        bucket.ensure().await.unwrap();
+        wanted.template_url = Some(upload_template(&bucket, &text, &context, aws).await.unwrap());
+        let deployment = Deployment::new(aws, "long", &context.events);
+        let Proposal::Changes(change_set) = deployment.propose(None, &wanted).await.unwrap() else {
+            panic!("a new stack is a change")
+        };
+        let stack = deployment.execute(&change_set).await.unwrap();
+        assert_eq!(stack.status, "CREATE_COMPLETE");
+        assert!(deployment.is_up_to_date(&stack, &wanted).await.unwrap());
+        assert_eq!(upload_template(&bucket, &text, &context, aws).await.ok(), wanted.template_url);
+        context.close().await;
+    }
+
     #[test]
     fn only_what_we_uploaded_for_this_stack_is_ours() {
         let hash = "a".repeat(64);

@@ -237,6 +237,12 @@ impl Deployment<'_> {
                 .await
                 .called("cloudformation:DeleteStack")
                 .context("withdrawing the change set")?;
+            // Whoever looks next shall find nothing.
+            while let Some(stack) = Stack::find(&self.client, &change_set.stack_id).await?
+                && stack.condition() == Condition::Busy
+            {
+                tokio::time::sleep(self.aws.poll_interval()).await;
+            }
         } else {
             let request =
                 self.client.delete_change_set().change_set_name(&change_set.id).stack_name(self.name);

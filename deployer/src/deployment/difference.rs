@@ -225,13 +225,13 @@ impl fmt::Display for ResourceDifference {
         };
         write!(f, "    {sign} {:<32} {}{note}", self.logical_id, self.resource_type)?;
         for permission in &self.permissions {
-            write!(f, "\n        {}", cut(permission))?;
+            write!(f, "\n        {permission}")?;
         }
         for property in &self.properties {
             match readable::permissions(property) {
                 Some((taken, given)) => {
-                    taken.iter().try_for_each(|statement| write!(f, "\n        - {}", cut(statement)))?;
-                    given.iter().try_for_each(|statement| write!(f, "\n        + {}", cut(statement)))?;
+                    taken.iter().try_for_each(|statement| write!(f, "\n        - {statement}"))?;
+                    given.iter().try_for_each(|statement| write!(f, "\n        + {statement}"))?;
                 }
                 None => {
                     readable::places(property).iter().try_for_each(|place| write!(f, "\n        {place}"))?
@@ -239,22 +239,6 @@ impl fmt::Display for ResourceDifference {
             }
         }
         Ok(())
-    }
-}
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= 2 * SHOWN {
-        return text.to_owned();
-    }
-    format!("{}…", text.chars().take(2 * SHOWN).collect::<String>())
-}
-
-impl ResourceDifference {
-    /// Whether nothing but the stack's own tags reaches it.
-    fn is_retagged(&self) -> bool {
-        self.action == Action::Modify
-            && !self.properties.is_empty()
-            && self.properties.iter().all(|property| property.name == "Tags")
     }
 }
 
@@ -277,13 +261,21 @@ impl fmt::Display for Difference {
             }
         }
         // The stack's tags are passed on to everything in it: that is said once.
-        let follow = |resource: &ResourceDifference| !self.tags.is_empty() && resource.is_retagged();
-        let retagged = self.resources.iter().filter(|resource| follow(resource)).count();
-        if retagged > 0 {
-            write!(f, "\n    passed on to {retagged} resources")?;
+        let mut shown = self.resources.clone();
+        if !self.tags.is_empty() {
+            let mut retagged = 0;
+            shown.retain_mut(|resource| {
+                let before = resource.properties.len();
+                resource.properties.retain(|property| property.name != "Tags");
+                retagged += usize::from(resource.properties.len() < before);
+                before == 0 || !resource.properties.is_empty()
+            });
+            if retagged > 0 {
+                write!(f, "\n    passed on to {retagged} resources")?;
+            }
         }
         for (title, permissions) in [("Permissions (IAM)", true), ("Resources", false)] {
-            let group = self.resources.iter().filter(|r| r.is_permission() == permissions && !follow(r));
+            let group = shown.iter().filter(|r| r.is_permission() == permissions);
             let mut group = group.peekable();
             if group.peek().is_some() {
                 write!(f, "\n  {title}")?;
@@ -384,6 +376,41 @@ mod tests {
                 "        Name: 1 → 2  (needs a new one)",
                 "    - old                              AWS::Logs::LogGroup",
                 "  1 to create, 1 to change, 1 to replace, 1 to delete",
+            ]
+        );
+    }
+
+    #[test]
+    fn tags_that_are_passed_on_are_said_once() {
+        let tags = target("Tags", RequiresRecreation::Never);
+        let timeout = target("Timeout", RequiresRecreation::Never);
+        let difference = Difference {
+            stack: "s".into(),
+            tags: vec![ValueChange {
+                name: "team".into(),
+                before: None,
+                after: Some("web".into()),
+                replaces: false,
+            }],
+            resources: Difference::resources(vec![
+                change(ChangeAction::Modify, "one", "AWS::IAM::Role", vec![tags.clone()]),
+                change(ChangeAction::Modify, "two", "AWS::Lambda::Function", vec![tags, timeout]),
+            ]),
+            ..Difference::default()
+        };
+        let lines: Vec<String> =
+            difference.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+        assert_eq!(
+            lines,
+            [
+                "The stack s is updated:",
+                "  Tags",
+                "    team: web",
+                "    passed on to 2 resources",
+                "  Resources",
+                "    ~ two                              AWS::Lambda::Function",
+                "        Timeout: 1 → 2",
+                "  0 to create, 2 to change, 0 to replace, 0 to delete",
             ]
         );
     }

@@ -109,7 +109,11 @@ fn sentence(statement: &Value) -> String {
 
 fn list(value: &Value) -> String {
     match value {
-        Value::Array(values) => values.iter().map(expression).collect::<Vec<_>>().join(", "),
+        Value::Array(values) => {
+            let mut values: Vec<String> = values.iter().map(expression).collect();
+            values.dedup();
+            values.join(", ")
+        }
         // {"Service": "lambda.amazonaws.com"}
         Value::Object(fields)
             if fields.len() == 1 && fields.values().all(|v| v.is_string() || v.is_array()) =>
