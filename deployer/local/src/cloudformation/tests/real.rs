@@ -457,6 +457,13 @@ async fn the_stack_s_role_is_who_acts() {
     assert_eq!(error.message, "Role arn:aws:iam::000000000000:role/other is invalid or cannot be assumed");
 
     input["RoleARN"] = "arn:aws:iam::000000000000:role/deploy".into();
+    // Who has CloudFormation act as a role must be allowed to pass it on.
+    let policy = json!({"RoleName": "other", "PolicyName": "p", "PolicyDocument": allow("cloudformation:*", json!("*")).to_string()});
+    call(&local, Service::Iam, "PutRolePolicy", policy).await.unwrap();
+    let other =
+        Caller::Role { arn: "arn:aws:iam::000000000000:role/other".to_owned(), session: "s".to_owned() };
+    let error = local.call(&other, Service::CloudFormation, "CreateStack", input.clone()).await.unwrap_err();
+    assert!(error.message.contains("is not authorized to perform: iam:PassRole"), "{error}");
     let answer = call(&local, Service::CloudFormation, "CreateStack", input.clone()).await.unwrap();
     let id = answer["StackId"].as_str().unwrap();
     let stack = settled(&local, id).await;
