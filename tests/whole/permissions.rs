@@ -223,6 +223,12 @@ impl Role {
                     statement["Action"].as_array_mut().unwrap().retain(|other| other != action);
                 }
                 less.retain(|statement| !statement["Action"].as_array().unwrap().is_empty());
+                if less.is_empty() {
+                    // A policy needs a statement, and this call no permission.
+                    less.push(
+                        json!({ "Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": ["*"] }),
+                    );
+                }
                 let document = json!({ "Version": "2012-10-17", "Statement": less });
                 documents.insert(action.as_str().unwrap().to_owned(), document);
             }
