@@ -13,7 +13,7 @@ pub struct TuneArgs {
     /// The function's name or ARN; with --code it may be left out
     #[serde(skip)]
     pub(crate) function: Option<String>,
-    /// Execution input to start from, as the state machine takes it: a JSON file, or - for stdin; flags win over it
+    /// Execution input to start from: a JSON file, or - for stdin; flags win over it
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) input: Option<String>,
@@ -46,7 +46,7 @@ pub struct RunArgs {
     #[arg(long)]
     #[serde(skip)]
     pub(crate) detach: bool,
-    /// Follow an execution that was started before to its result; Ctrl-C leaves it running
+    /// Follow one that was started before; Ctrl-C leaves it running
     #[arg(
         long,
         value_name = "EXECUTION",
@@ -61,13 +61,13 @@ pub struct RunArgs {
 #[command(next_help_heading = "Measuring")]
 #[serde(rename_all = "kebab-case")]
 pub struct MeasureArgs {
-    /// Memory sizes in MB: 128,512,1024, ALL, or FROM-TO:STEP [default: the stack's]
+    /// In MB: 128,512,1024, ALL, or FROM-TO:STEP [default: the stack's]
     #[arg(long, value_name = "LIST")]
     pub(crate) power_values: Option<String>,
     /// Invocations per memory size, at least 5 [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) num: Option<String>,
-    /// What each invocation gets, as JSON; [{"payload":…,"weight":…},…] is weighted
+    /// JSON for each invocation; [{"payload":…,"weight":…},…] is weighted
     #[arg(long, value_name = "JSON", conflicts_with = "payload_file")]
     pub(crate) payload: Option<String>,
     /// The same from a file
@@ -140,7 +140,7 @@ pub struct ApplyArgs {
 #[command(next_help_heading = "A function on this machine (--local)")]
 #[serde(rename_all = "kebab-case")]
 pub struct CodeArgs {
-    /// Folder or zip with a `bootstrap` in it; creates the function or brings it up to date
+    /// Folder or zip with a `bootstrap` in it; creates or updates the function
     #[arg(long, value_name = "DIR|ZIP")]
     #[serde(skip)]
     pub(crate) code: Option<String>,
