@@ -126,7 +126,7 @@ fn links_that_are_wrong_are_all_named_with_the_part() {
         said.stderr,
         "error: link 2 (https://a.example/): it has no `#`, and what stands after that is the result; quote the link, and copy all of it\n\
          link 3 (https://a.example/#gAAA;AAB6RA==): the link has 2 part(s) between semicolons: one run has 3 (sizes;times;costs), N named runs have 4·N; it may have been cut\n\
-         link 4 (https://a.example/#g*;AAB6RA==;AAB6RA==): the sizes of run 1 are not base64: Invalid symbol 42, offset 1.\n"
+         link 4 (https://a.example/#g*;AAB6RA==;AAB6RA==): the sizes of run 1 are not base64: '*' does not occur in it\n"
     );
     assert_eq!(said.stdout, "");
     compare(&[BEFORE]).status(2).complains(&["there is one run to compare, and it takes two"]);
