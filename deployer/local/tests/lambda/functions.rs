@@ -182,6 +182,7 @@ async fn lists_come_in_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_set_is_shown_and_survives() {
     let local = Local::new().await;
+    local.grant(&["ec2:*"], "*").await;
     let settings = json!({
         "Description": "what it does", "MemorySize": 333, "Timeout": 33, "Architectures": ["arm64"],
         "Environment": variables(&[("A_B", "c")]), "EphemeralStorage": {"Size": 1024},

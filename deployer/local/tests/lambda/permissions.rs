@@ -127,3 +127,19 @@ async fn a_permission_on_an_alias_is_the_aliass_alone() {
     assert_eq!(local.refused("AddPermission", permission("live", "a b")).await.code, "ValidationException");
     assert_eq!(local.refused("AddPermission", permission("$LATEST", "a")).await.status, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_in_a_vpc_needs_a_role_that_may_make_its_interfaces() {
+    let local = Local::new().await;
+    local.function("f", json!({})).await;
+    let network = json!({"FunctionName": "f", "VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": ["g"]}});
+    let owner = Caller::Owner;
+    let refused = local.as_caller(&owner, "UpdateFunctionConfiguration", network.clone()).await.unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    assert_eq!(
+        refused.message,
+        "The provided execution role does not have permissions to call CreateNetworkInterface on EC2"
+    );
+    local.grant(&["ec2:*"], "*").await;
+    local.ok("UpdateFunctionConfiguration", network).await;
+}

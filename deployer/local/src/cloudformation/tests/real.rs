@@ -143,7 +143,7 @@ fn template() -> Value {
             }},
             "Role": {"Type": "AWS::IAM::Role", "Properties": {
                 "AssumeRolePolicyDocument": trust("lambda.amazonaws.com"),
-                "ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],
+                "ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"],
                 "PermissionsBoundary": {"Fn::If": ["Bound", {"Ref": "Boundary"}, {"Ref": "AWS::NoValue"}]},
                 "Policies": [{"PolicyName": "inline", "PolicyDocument": allow("s3:ListAllMyBuckets", json!("*"))}],
             }},
@@ -233,7 +233,7 @@ async fn every_type_is_made_changed_and_deleted() {
     let inline = call(&local, Service::Iam, "ListRolePolicies", role.clone()).await.unwrap();
     assert_eq!(inline["PolicyNames"], json!(["inline", "more"]));
     let attached = call(&local, Service::Iam, "ListAttachedRolePolicies", role.clone()).await.unwrap();
-    assert_eq!(attached["AttachedPolicies"][0]["PolicyName"], "AWSLambdaBasicExecutionRole");
+    assert_eq!(attached["AttachedPolicies"][0]["PolicyName"], "AWSLambdaVPCAccessExecutionRole");
 
     let machine = json!({"stateMachineArn": output(&stack, "Machine")});
     let described = call(&local, Service::States, "DescribeStateMachine", machine.clone()).await.unwrap();
