@@ -115,12 +115,28 @@ impl Node {
     }
 }
 
+/// The text with `${name}` escaped as `Fn::Sub` has it, `${!name}`. CloudFormation documents that form alone, so an
+/// opening that no brace closes, or with anything but a name in it, is `None`.
+fn escaped(text: &str) -> Option<String> {
+    let mut pieces = text.split("${");
+    let mut escaped = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let name = piece.find('}').map(|end| &piece[..end]).filter(|name| !name.is_empty())?;
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':')) {
+            return None;
+        }
+        escaped.push_str("${!");
+        escaped.push_str(piece);
+    }
+    Some(escaped)
+}
+
 /// The text of `Fn::Sub` for these pieces, or `None` if a piece needs another function.
 fn substitution(pieces: &[Node]) -> Option<String> {
     pieces
         .iter()
         .map(|piece| match piece {
-            Node::Text(text) => Some(text.replace("${", "${!")),
+            Node::Text(text) => escaped(text),
             Node::Ref(id) => Some(format!("${{{id}}}")),
             Node::GetAtt(id, attribute) => Some(format!("${{{id}.{attribute}}}")),
             _ => None,

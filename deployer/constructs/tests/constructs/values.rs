@@ -51,6 +51,14 @@ fn what_a_substitution_cannot_say_is_joined() {
 }
 
 #[test]
+fn what_a_substitution_would_misread_is_joined() {
+    for unclear in ["${", "a ${ b", "${}", "${!x}", "${a b}", "${${x}}", "${x"] {
+        let value: Val<String> = text![unclear, pseudo::region()];
+        assert_eq!(json(&value), json!({"Fn::Join": ["", [unclear, {"Ref": "AWS::Region"}]]}));
+    }
+}
+
+#[test]
 fn lists_are_joined() {
     let mut stack = Stack::new("");
     let list = stack.parameter("Sizes", &Parameter::<Vec<u32>>::new("").default([1, 2]));
