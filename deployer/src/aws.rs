@@ -118,6 +118,12 @@ impl Aws {
         self.endpoint.is_some()
     }
 
+    /// The services of the endpoint in this program.
+    #[must_use]
+    pub fn embedded(&self) -> Option<&std::sync::Arc<local_aws::Aws>> {
+        self.endpoint.as_ref().map(local_aws::Endpoint::aws)
+    }
+
     /// How long to wait between two looks at something that is under way: AWS limits how often one may ask, endpoints on
     /// this machine do not. (An endpoint elsewhere may be AWS's own, inside a VPC.)
     #[must_use]

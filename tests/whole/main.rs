@@ -3,14 +3,19 @@
 // All of this is test code; clippy knows only the functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
+mod bench;
 mod clients;
 mod compare;
 mod denied;
 mod deploy;
 mod emulators;
+mod faults;
 mod follow;
 mod harness;
+mod kill;
 mod left_behind;
+mod ownership;
 mod page;
 mod permissions;
 mod proxy;

@@ -1,7 +1,6 @@
 //! The HTTP front: one loopback server for all services. It accepts connections and ends them; what a request means is
 //! `protocol`'s business.
 
-use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -130,7 +129,7 @@ async fn converse(aws: Arc<Aws>, stream: TcpStream, mut stopping: watch::Receive
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let aws = Arc::clone(&aws);
-        async move { Ok::<_, Infallible>(protocol::answer(aws, request).await) }
+        protocol::answer(aws, request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -139,7 +138,7 @@ async fn converse(aws: Arc<Aws>, stream: TcpStream, mut stopping: watch::Receive
         .max_buf_size(MOST_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    // A connection that breaks is its client's affair, who sees it broken.
+    // A connection that breaks, or is to break, is its client's affair, who sees it broken.
     tokio::select! {
         _ = &mut connection => return,
         () = told(&mut stopping) => connection.as_mut().graceful_shutdown(),

@@ -9,6 +9,7 @@ pub mod cloudformation;
 pub mod cloudfront;
 pub mod endpoint;
 pub mod events;
+pub mod faults;
 pub mod iam;
 pub mod ids;
 pub mod lambda;
@@ -39,6 +40,8 @@ pub struct Aws {
     pub settings: Settings,
     /// The records that outlive the process.
     pub store: store::Store,
+    /// What is to go wrong.
+    pub faults: faults::Faults,
     /// Roles, sessions and the decision whether a call is allowed.
     pub iam: iam::Iam,
     /// Buckets and objects.
@@ -74,6 +77,7 @@ impl Aws {
     pub fn open(settings: Settings) -> Result<Arc<Self>, store::StoreError> {
         let store = store::Store::open(&settings.state)?;
         Ok(Arc::new(Self {
+            faults: faults::Faults::default(),
             iam: iam::Iam::open(&settings, &store),
             s3: s3::S3::open(&settings, &store),
             logs: logs::Logs::open(&settings, &store),

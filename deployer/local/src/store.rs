@@ -9,7 +9,10 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +30,18 @@ const PLAIN: &str = "records are plain data, in this program's format";
 pub struct Store {
     database: Arc<Database>,
     _lock: Arc<File>,
+}
+
+/// The records as they were at one moment.
+pub struct View(ReadTransaction);
+
+tokio::task_local! {
+    static SEEN: Arc<View>;
+}
+
+/// Does something during which all reads of the same task, of whatever store, see this view; writes see what is.
+pub async fn seeing<R>(view: Arc<View>, work: impl Future<Output = R>) -> R {
+    SEEN.scope(view, work).await
 }
 
 /// Why a state folder could not be opened.
@@ -128,9 +143,19 @@ impl Store {
     /// The record, if there is one.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Option<T> {
-        let read = self.database.begin_read().expect(READABLE);
-        let table = read.open_table(RECORDS).expect(READABLE);
-        get(&table, kind, id)
+        self.reading(|table| get(table, kind, id))
+    }
+
+    /// The records as they are now, to be seen later.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View(self.database.begin_read().expect(READABLE))
+    }
+
+    fn reading<R>(&self, read: impl FnOnce(&ReadOnlyTable<&'static str, &'static [u8]>) -> R) -> R {
+        let open = |read: &ReadTransaction| read.open_table(RECORDS).expect(READABLE);
+        let table = SEEN.try_with(|view| open(&view.0));
+        read(&table.unwrap_or_else(|_| open(&self.database.begin_read().expect(READABLE))))
     }
 
     /// All records of a kind, by id.
@@ -154,9 +179,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Vec<(String, T)> {
-        let read = self.database.begin_read().expect(READABLE);
-        let table = read.open_table(RECORDS).expect(READABLE);
-        range(&table, kind, prefix, after, limit)
+        self.reading(|table| range(table, kind, prefix, after, limit))
     }
 
     /// Writes a record, durably before it returns.

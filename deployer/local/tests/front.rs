@@ -5,6 +5,8 @@
 
 #[path = "front/client.rs"]
 mod client;
+#[path = "front/faults.rs"]
+mod faults;
 #[path = "front/hostile.rs"]
 mod hostile;
 #[path = "front/lifecycle.rs"]
@@ -13,3 +15,5 @@ mod lifecycle;
 mod protocols;
 #[path = "front/s3.rs"]
 mod s3;
+#[allow(dead_code, reason = "shared with the tests of Lambda")]
+mod support;

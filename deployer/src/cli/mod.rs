@@ -15,7 +15,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 pub use page::{CompareArgs, ServeArgs};
-pub use stack::{BuildArgs, BuildWhat, LocalArgs, ParameterArgs, PreviewArgs, SynthArgs, UpArgs};
+pub use stack::{BuildArgs, BuildWhat, DemoArgs, LocalArgs, ParameterArgs, PreviewArgs, SynthArgs, UpArgs};
 pub use tune::{CleanupArgs, TuneArgs};
 
 use crate::outcome::Status;
@@ -128,8 +128,7 @@ pub enum Verb {
     /// Put a function back that an interrupted run has left changed
     Cleanup(CleanupArgs),
     /// Show all of it on this machine: deploy, tune a sample function, read the result
-    #[command(after_help = EVERYWHERE)]
-    Demo,
+    Demo(DemoArgs),
     /// Show the deployed stack's outputs
     #[command(after_help = EVERYWHERE)]
     Outputs,

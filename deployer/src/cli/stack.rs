@@ -162,4 +162,17 @@ pub struct LocalArgs {
     /// The port on 127.0.0.1; 0 takes any free one [default: 4566]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<String>,
+    /// Let calls of functions fail as this JSON file says: see deployer/local/SPEC.md, Faults
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) faults: Option<std::path::PathBuf>,
+}
+
+/// `demo`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = EVERYWHERE)]
+pub struct DemoArgs {
+    /// Let things go wrong, drawn by this number, and see what comes of it
+    #[arg(long, value_name = "SEED")]
+    pub(crate) faults: Option<u64>,
 }

@@ -1,12 +1,14 @@
 //! `local`: the embedded endpoint in the foreground, for any AWS client, until it is told to stop.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use local_aws::faults::Fault;
 use serde::Serialize;
 
 use crate::aws;
 use crate::context::Context;
+use crate::failure::Usage;
 use crate::interrupt;
 use crate::outcome::{self, Outcome};
 
@@ -19,6 +21,8 @@ pub struct Options {
     pub state: PathBuf,
     /// The region that ARNs name.
     pub region: String,
+    /// A file with a plan of faults.
+    pub faults: Option<PathBuf>,
 }
 
 /// Where the endpoint is. As JSON: `{"url","state","region"}`, written when it starts.
@@ -39,10 +43,15 @@ impl fmt::Display for Running {
 /// at the start as well, on one line, since a client has no use for it later.
 ///
 /// # Errors
-/// A port or a state folder that is in use; stdout that cannot be written to.
+/// A plan of faults that is none; a port or a state folder that is in use; stdout that cannot be written to.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
-    let Options { port, state, region } = options;
+    let Options { port, state, region, faults } = options;
+    let faults = faults.map(|file| plan(&file)).transpose()?;
     let endpoint = aws::start_endpoint(port, &state, &region).await?;
+    if let Some(faults) = faults {
+        context.events.warning(format!("{} calls of functions will fail, as --faults says", faults.len()));
+        endpoint.aws().faults.plan(faults);
+    }
     let running = Running {
         url: endpoint.url().to_owned(),
         state: state.display().to_string(),
@@ -60,4 +69,10 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     context.events.started("stopping the endpoint");
     endpoint.stop().await;
     Ok(Outcome::silent())
+}
+
+fn plan(file: &Path) -> Result<Vec<Fault>, Usage> {
+    let wrong = |why: &dyn fmt::Display| Usage(format!("--faults {}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    local_aws::faults::read(&text).map_err(|error| wrong(&error))
 }

@@ -51,8 +51,8 @@ pub enum Command {
     Compare(compare::Options),
     /// Serve the chart page.
     Serve(serve::Options),
-    /// Show all of it on this machine.
-    Demo,
+    /// Show all of it on this machine, with a seed also how it deals with faults.
+    Demo(Option<u64>),
     /// Write the template.
     Synth(synth::Options),
     /// Build the functions' zips.
@@ -82,7 +82,7 @@ impl Command {
             Self::Cleanup(function) => cleanup::run(function, context).await,
             Self::Compare(options) => compare::run(options),
             Self::Serve(options) => serve::run(options, context).await,
-            Self::Demo => demo::run(context).await,
+            Self::Demo(faults) => demo::run(faults, context).await,
             Self::Synth(options) => synth::run(options, context).await,
             Self::BuildFunctions(options) => build::run(options, context).await,
             Self::BuildWeb(out) => build::web(&out, context).await,

@@ -8,8 +8,10 @@ use serde::Serialize;
 use crate::failure::Usage;
 
 /// Options that only make sense on the command line.
-const ONLY_FLAGS: [&str; 11] =
-    ["attach", "code", "config", "detach", "env", "handler", "help", "input", "timeout", "version", "yes"];
+const ONLY_FLAGS: [&str; 12] = [
+    "attach", "code", "config", "detach", "env", "faults", "handler", "help", "input", "timeout", "version",
+    "yes",
+];
 
 type Layer = BTreeMap<String, String>;
 

@@ -116,10 +116,14 @@ fn resolve_from(
     let mut layers = Layers::new(environment, file, &cli::option_names())?;
     layers.flags(&globals);
     let mut reader = Reader::new(layers);
-    let settings =
-        settings(&mut reader, &globals, matches!(verb, cli::Verb::Local(_) | cli::Verb::Demo), environment);
+    let settings = settings(
+        &mut reader,
+        &globals,
+        matches!(verb, cli::Verb::Local(_) | cli::Verb::Demo(_)),
+        environment,
+    );
     // A demonstration changes nothing but this machine's own state folder.
-    let settings = Settings { yes: settings.yes || matches!(verb, cli::Verb::Demo), ..settings };
+    let settings = Settings { yes: settings.yes || matches!(verb, cli::Verb::Demo(_)), ..settings };
     let command = verbs::command(&verb, &mut reader, &settings);
     reader.finish()?;
     match command {

@@ -50,7 +50,7 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
                 open: reader.flag("open"),
             })
         }
-        Verb::Demo => Command::Demo,
+        Verb::Demo(arguments) => Command::Demo(arguments.faults),
         Verb::Outputs => Command::Outputs,
         Verb::Destroy => Command::Destroy,
         Verb::Synth(arguments) => {
@@ -81,7 +81,7 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
             reader.flags(arguments);
             let port = reader.take("port", values::port).unwrap_or(LOCAL_PORT);
             let Target::Local { state, region } = settings.target.clone() else { return None };
-            Command::Local(local::Options { port, state, region })
+            Command::Local(local::Options { port, state, region, faults: arguments.faults.clone() })
         }
         Verb::Completions { shell } => Command::Completions(*shell),
     })

@@ -15,6 +15,9 @@ use crate::error::{Error, Kind};
 /// A control-plane call that has not been answered by then is considered lost.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The code of a call that could not even be sent, such as for a region that cannot be.
+const NOT_SENT: &str = "NotSent";
+
 /// A call that AWS answered with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -40,7 +43,12 @@ impl Refusal {
             Some(message) => message.to_owned(),
             None => DisplayErrorContext(error).to_string(),
         };
-        let code = error.code().unwrap_or_default().to_owned();
+        let code = match error {
+            // It never became a request: trying again would not change that.
+            SdkError::ConstructionFailure(_) => NOT_SENT,
+            _ => error.code().unwrap_or_default(),
+        };
+        let code = code.to_owned();
         Self { operation, code, status, message, out_of_time: false }
     }
 
@@ -77,7 +85,7 @@ impl Refusal {
     }
 
     fn is_weather(&self) -> bool {
-        self.is_throttled() || self.status >= 500 || self.status == 0
+        self.is_throttled() || self.status >= 500 || (self.status == 0 && self.code != NOT_SENT)
     }
 }
 

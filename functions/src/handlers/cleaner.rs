@@ -29,7 +29,7 @@ use crate::mark::LOCK_ALIAS;
 use crate::run::Run;
 use crate::undo::execution::{self, Life};
 use crate::undo::sweep::{self, Job};
-use crate::undo::{Held, Lock};
+use crate::undo::{Held, Lock, READ_LAG};
 
 /// For this long Step Functions may still report a stopped execution as running.
 const STATUS_LAG: std::time::Duration = std::time::Duration::from_secs(10);
@@ -113,16 +113,25 @@ async fn after_run(
         Err(problem) => return Ok(Cleaned::nothing(format!("nothing was changed: lambdaARN {problem}"))),
     };
     let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline).listing();
-    let lock = match held(&api).await? {
-        Some(Held::By(lock)) if lock.mark.owner == execution => lock,
-        Some(Held::By(lock)) => {
-            let owner = lock.mark.owner;
-            return Ok(Cleaned::nothing(format!("nothing to do: the function is being tuned by {owner}")));
+    let started = tokio::time::Instant::now();
+    let mut backoff = Backoff::polling();
+    let lock = loop {
+        let why = match held(&api).await? {
+            Some(Held::By(lock)) if lock.mark.owner == execution => break lock,
+            Some(Held::By(lock)) => {
+                let owner = lock.mark.owner;
+                format!("nothing to do: the function is being tuned by {owner}")
+            }
+            Some(Held::Free | Held::Foreign(_)) => {
+                "nothing to do: this execution does not hold the function's lock".to_owned()
+            }
+            None => return Ok(Cleaned::nothing(format!("nothing to do: there is no function {function}"))),
+        };
+        // The run may have ended just after it took the lock, which this reading does not show yet.
+        let lagging = interrupted && !refused(document) && started.elapsed() < READ_LAG;
+        if !lagging || !backoff.wait(deadline).await {
+            return Ok(Cleaned::nothing(why));
         }
-        Some(Held::Free | Held::Foreign(_)) => {
-            return Ok(Cleaned::nothing("nothing to do: this execution does not hold the function's lock"));
-        }
-        None => return Ok(Cleaned::nothing(format!("nothing to do: there is no function {function}"))),
     };
     let published = run.filter(|run| run.published.done);
     let job = Job {
@@ -222,6 +231,13 @@ fn function_of(document: &Value) -> Result<LambdaArn, String> {
         Some(Value::String(arn)) => LambdaArn::parse(arn),
         _ => Err("is missing".to_owned()),
     }
+}
+
+/// Whether the Initializer refused the run before it took the lock.
+fn refused(document: &Value) -> bool {
+    let before = [Kind::InvalidInput, Kind::FunctionNotFound, Kind::AlreadyBeingTuned, Kind::AliasClash];
+    let error = document["error"]["Error"].as_str().unwrap_or_default();
+    document["run"].is_null() && before.iter().any(|kind| kind.name() == error)
 }
 
 fn denied(message: &str) -> Error {

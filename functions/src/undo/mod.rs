@@ -10,9 +10,16 @@
 pub mod execution;
 pub mod sweep;
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::error::{Error, Kind};
 use crate::function_api::{Alias, Backoff, FunctionApi, LATEST, Refusal};
 use crate::mark::{LOCK_ALIAS, LockMark};
+
+/// For this long a reading may show what was there before a change that Lambda has confirmed.
+pub const READ_LAG: Duration = Duration::from_secs(1);
 
 /// The lock as it is on the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,20 +95,33 @@ impl Lock {
     /// # Errors
     /// [`Kind::LockLost`] otherwise.
     pub async fn owned(api: &FunctionApi, execution: &str) -> Result<Self, Error> {
-        let lock = Self::still_of(api, execution).await?;
-        if lock.mark.stopping {
-            return Err(lost("this run is being cleaned up"));
-        }
-        Ok(lock)
+        Self::look(api, execution, false).await
     }
 
     async fn still_of(api: &FunctionApi, execution: &str) -> Result<Self, Error> {
-        match api.alias(LOCK_ALIAS).await?.map_or(Held::Free, Held::read) {
-            Held::By(lock) if lock.mark.owner == execution => Ok(lock),
-            Held::By(lock) => Err(lost(&format!("the function is now being tuned by {}", lock.mark.owner))),
-            Held::Free => Err(lost(&format!("the alias {LOCK_ALIAS}, which locks the function, is gone"))),
-            Held::Foreign(_) => {
-                Err(lost(&format!("somebody has changed the alias {LOCK_ALIAS}, which locks the function")))
+        Self::look(api, execution, true).await
+    }
+
+    /// Looks until it is seen: a reading may be from before it was taken.
+    async fn look(api: &FunctionApi, execution: &str, stopping_too: bool) -> Result<Self, Error> {
+        let started = Instant::now();
+        let mut backoff = Backoff::polling();
+        loop {
+            let why = match api.alias(LOCK_ALIAS).await?.map_or(Held::Free, Held::read) {
+                Held::By(lock) if lock.mark.owner == execution => {
+                    if stopping_too || !lock.mark.stopping {
+                        return Ok(lock);
+                    }
+                    "this run is being cleaned up".to_owned()
+                }
+                Held::By(lock) => format!("the function is now being tuned by {}", lock.mark.owner),
+                Held::Free => format!("the alias {LOCK_ALIAS}, which locks the function, is gone"),
+                Held::Foreign(_) => {
+                    format!("somebody has changed the alias {LOCK_ALIAS}, which locks the function")
+                }
+            };
+            if started.elapsed() >= READ_LAG || !backoff.wait(api.deadline()).await {
+                return Err(lost(&why));
             }
         }
     }

@@ -10,16 +10,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Lock;
+use super::{Lock, READ_LAG};
 use crate::error::{Error, Kind};
 use crate::function_api::{Alias, Backoff, Configuration, FunctionApi, LATEST, Readiness, Refusal, Version};
 use crate::mark::{LOCK_ALIAS, LockMark, MARK, Purpose, ThingMark};
 
 /// Deletions under way at once: Lambda allows 15 control-plane calls a second in an account.
 const AT_ONCE: usize = 4;
-
-/// How long to wait before looking once more whether a Publisher that was stopped has left something after all.
-const SECOND_LOOK: Duration = Duration::from_millis(300);
 
 /// How long aliases that must exist may take to show up in a list.
 const LIST_LAG: Duration = Duration::from_secs(10);
@@ -146,7 +143,8 @@ async fn clear(api: &FunctionApi, job: &Job<'_>, interrupted: bool, swept: &mut 
             return Ok(());
         }
         quiet = nothing;
-        let pause = if interrupted && nothing { SECOND_LOOK } else { backoff.delay() };
+        // Once more, whether a Publisher that was stopped has left something after all.
+        let pause = if interrupted && nothing { READ_LAG } else { backoff.delay() };
         if pause >= api.deadline().remaining() {
             return Err(Error::new(Kind::OutOfTime, "not everything could be deleted in the time there was"));
         }

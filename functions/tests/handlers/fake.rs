@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::config::Credentials;
 use functions::clients::Clients;
@@ -47,7 +47,12 @@ pub enum Fault {
     Publish,
     /// The test is told, and the call goes on a moment later.
     Signal,
+    /// Done, but for a while readings show what was there before.
+    Stale,
 }
+
+/// For how long.
+const STALE: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Default)]
 struct Plan {
@@ -61,6 +66,7 @@ pub struct Fake {
     url: String,
     world: Arc<Mutex<World>>,
     plan: Arc<Mutex<Plan>>,
+    before: Arc<Mutex<Option<(Instant, World)>>>,
     reached: Arc<Notify>,
     signalled: Arc<AtomicBool>,
 }
@@ -73,6 +79,7 @@ impl Fake {
             url,
             world: Arc::new(Mutex::new(world)),
             plan: Arc::default(),
+            before: Arc::default(),
             reached: Arc::default(),
             signalled: Arc::default(),
         };
@@ -182,10 +189,17 @@ impl Fake {
                 world.publish("somebody's");
                 world.somebodys = world.versions.len() > before;
             }
+            Some(Fault::Stale) => {
+                let before = self.world().clone();
+                *self.before.lock().unwrap() = Some((Instant::now() + STALE, before));
+            }
             _ => {}
         }
-        let reply =
-            if call.operation == "Invoke" { self.invoke(&call).await? } else { self.world().answer(&call) };
+        let reply = if call.operation == "Invoke" {
+            self.invoke(&call).await?
+        } else {
+            self.late(&call).unwrap_or_else(|| self.world().answer(&call))
+        };
         match fault {
             Some(Fault::DropAfter) => Err("dropped"),
             Some(Fault::DoneError500) => {
@@ -198,6 +212,14 @@ impl Fake {
             }
             _ => Ok(response(reply)),
         }
+    }
+
+    /// The answer to a reading that lags behind.
+    fn late(&self, call: &Call) -> Option<Reply> {
+        let reads = call.operation.starts_with("Get") || call.operation.starts_with("List");
+        let mut before = self.before.lock().unwrap();
+        let (until, world) = before.as_mut().filter(|_| reads)?;
+        (*until > Instant::now()).then(|| world.answer(call))
     }
 
     async fn invoke(&self, call: &Call) -> Result<Reply, &'static str> {

@@ -253,3 +253,17 @@ async fn a_size_the_account_does_not_allow_is_named() {
     machine.clean_up(&document).await.unwrap();
     assert_eq!(fake.world().kept(), before);
 }
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_not_tried_again() {
+    let fake = Fake::start(World::default()).await;
+    let machine = Machine::new(&fake);
+    machine.start(&input());
+    let mut document = input();
+    document["run"] =
+        machine.handle(functions::handlers::Handler::Initializer, machine.event(&document)).await.unwrap();
+    document["run"]["region"] = json!("");
+    let publishing = machine.handle(functions::handlers::Handler::Publisher, machine.event(&document));
+    let error = tokio::time::timeout(Duration::from_secs(10), publishing).await.expect("it tries on and on");
+    assert_eq!(error.unwrap_err().kind, Kind::Refused);
+}

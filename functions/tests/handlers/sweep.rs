@@ -29,7 +29,8 @@ enum Ending {
     StopAlive,
 }
 
-const SEEN: [Fault; 7] = [
+const SEEN: [Fault; 8] = [
+    Fault::Stale,
     Fault::Throttle,
     Fault::Error500,
     Fault::DoneError500,

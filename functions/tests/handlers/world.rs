@@ -130,7 +130,7 @@ pub struct Kept {
     pub aliases: BTreeMap<String, (String, String, String)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     pub memory: i64,
     pub timeout: i64,

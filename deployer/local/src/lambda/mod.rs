@@ -13,6 +13,7 @@ mod functions;
 mod input;
 mod invoke;
 mod name;
+mod pace;
 mod package;
 mod policy;
 mod queue;
@@ -30,9 +31,11 @@ use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
 
 pub use engine::Description as CpuShare;
+pub use engine::doom::Doom;
 pub use tags::APPARATUS;
 
 use engine::Engine;
+use pace::Pace;
 use package::Packages;
 use queue::Tasks;
 use record::{Configuration, FUNCTION, Function, VERSION};
@@ -44,6 +47,9 @@ pub struct Behaviour {
     pub settle: Duration,
     /// How many invocations may run at once in the account.
     pub account_concurrency: u32,
+    /// How many control-plane calls in roles' sessions are taken in a second, all together; AWS takes 15. As many as come
+    /// when there is none.
+    pub control_plane_rate: Option<u32>,
     /// How long an initialization may take.
     pub init_limit: Duration,
     /// How long an environment is kept without an invocation.
@@ -61,6 +67,7 @@ impl Default for Behaviour {
         Self {
             settle: Duration::from_millis(50),
             account_concurrency: 1000,
+            control_plane_rate: None,
             init_limit: Duration::from_secs(10),
             idle: Duration::from_secs(300),
             idle_limit: 100,
@@ -70,12 +77,22 @@ impl Default for Behaviour {
     }
 }
 
+tokio::task_local! {
+    static SETTLE: Duration;
+}
+
+/// Does something during which new versions and changes take this long to settle.
+pub(crate) async fn settling_for<R>(settle: Duration, work: impl Future<Output = R>) -> R {
+    SETTLE.scope(settle, work).await
+}
+
 /// Functions and their execution environments.
 pub struct Lambda {
     packages: Packages,
     engine: Arc<Engine>,
     tasks: Arc<Tasks>,
     behaviour: RwLock<Behaviour>,
+    pace: Pace,
 }
 
 impl Lambda {
@@ -89,7 +106,7 @@ impl Lambda {
         for (name, function) in store.list::<Function>(FUNCTION) {
             engine.concurrency.reserve(&name, function.reserved_concurrency);
         }
-        Self { packages, engine, tasks: Arc::default(), behaviour: RwLock::default() }
+        Self { packages, engine, tasks: Arc::default(), behaviour: RwLock::default(), pace: Pace::default() }
     }
 
     /// Takes up what an earlier process left unfinished: queued events, and packages that nothing uses any more.
@@ -158,6 +175,9 @@ impl Lambda {
         operation: &str,
         input: Value,
     ) -> Result<Value, ApiError> {
+        if let (Caller::Role { .. }, Some(rate)) = (caller, self.behaviour().control_plane_rate) {
+            self.pace.take(rate)?;
+        }
         match operation {
             "CreateFunction" => self.create_function(aws, caller, input).await,
             "GetFunction" => self.get_function(aws, caller, input),
@@ -219,14 +239,21 @@ impl Lambda {
         self.packages.sweep(&|sha256| used.contains(sha256));
     }
 
+    /// Ends what a function's environment runs, known by its session's key, and waits until that is done; nothing
+    /// for a session of anybody else.
+    pub(crate) async fn doom(&self, access_key_id: &str, doom: Doom) {
+        self.engine.doom(access_key_id, doom).await;
+    }
+
     fn settle_ms(&self) -> i64 {
-        i64::try_from(self.behaviour().settle.as_millis()).unwrap_or(i64::MAX)
+        let settle = SETTLE.try_with(|settle| *settle).unwrap_or_else(|_| self.behaviour().settle);
+        i64::try_from(settle.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Ends the environments of a function's former state once the change has settled; until then they still run it.
     fn retire_soon(&self, aws: &Arc<Aws>, function: &str) {
         let (engine, aws, function) = (Arc::clone(&self.engine), Arc::downgrade(aws), function.to_owned());
-        let settle = self.behaviour().settle + Duration::from_millis(5);
+        let settle = Duration::from_millis(u64::try_from(self.settle_ms()).unwrap_or_default() + 5);
         self.tasks.background(async move {
             tokio::time::sleep(settle).await;
             if let Some(aws) = aws.upgrade() {

@@ -22,10 +22,19 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use self::signature::Signer;
+use crate::faults::inject::{self, Call};
 use crate::{ApiError, Aws, Caller, Service, cloudfront, ids, s3};
 
 /// An answer.
 pub(crate) type Response = http::Response<Full<Bytes>>;
+
+/// No answer at all: the connection ends.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection is dropped on purpose")]
+pub(crate) struct Dropped;
+
+/// An answer, or none on purpose.
+pub(crate) type Answer = Result<Response, Dropped>;
 
 /// A request whose body has been read.
 pub(crate) struct Request {
@@ -53,16 +62,16 @@ impl Request {
 
 /// Answers a request. The work is done in a task of its own: a client that goes away does not stop it half-way, and a
 /// panic ends nothing but the request.
-pub(crate) async fn answer(aws: Arc<Aws>, request: http::Request<Incoming>) -> Response {
+pub(crate) async fn answer(aws: Arc<Aws>, request: http::Request<Incoming>) -> Answer {
     let id = ids::uuid();
     let work = tokio::spawn(dispatch(aws, request, id.clone()));
     work.await.unwrap_or_else(|_| {
         let message = "the local endpoint failed; this is a bug of it, please report what was called";
-        json::error(&ApiError::new(500, "InternalFailure", message), &id)
+        Ok(json::error(&ApiError::new(500, "InternalFailure", message), &id))
     })
 }
 
-async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -> Response {
+async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -> Answer {
     let (parts, body) = request.into_parts();
     let signer = match guard::check(&parts).and_then(|()| signature::read(&parts)) {
         Ok(signer) => signer,
@@ -72,7 +81,7 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
                 .headers
                 .get(CONTENT_TYPE)
                 .is_some_and(|v| v.as_bytes().starts_with(b"application/x-amz-json"));
-            return if is_json { json::error(&e, &id) } else { query::error(Service::Sts, &e, &id) };
+            return Ok(if is_json { json::error(&e, &id) } else { query::error(Service::Sts, &e, &id) });
         }
     };
     let service = signer.service;
@@ -82,7 +91,7 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
     };
     let (caller, body) = match read.await {
         Ok(read) => read,
-        Err(e) => return error(service, &e, &id, &parts.method),
+        Err(e) => return Ok(error(service, &e, &id, &parts.method)),
     };
     let request = Request {
         method: parts.method,
@@ -92,20 +101,51 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
         body,
         id,
     };
+    match (&caller, signer.access_key_id) {
+        (Caller::Role { .. }, Some(access_key_id)) => {
+            let (operation, function) = named(service, &request);
+            let call = Call { service, operation, function, access_key_id };
+            inject::answer(&aws, &caller, call, request).await
+        }
+        _ => Ok(serve(&aws, &caller, service, request).await),
+    }
+}
+
+/// Answers a request whose caller is known.
+pub(crate) async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: Request) -> Response {
     match service {
         Service::CloudFormation | Service::Iam | Service::Sts => {
-            query::serve(&aws, &caller, service, &request).await
+            query::serve(aws, caller, service, &request).await
         }
         Service::Events | Service::Logs | Service::States => {
-            json::serve(&aws, &caller, service, &request).await
+            json::serve(aws, caller, service, &request).await
         }
-        Service::Lambda => rest::serve(&aws, &caller, &request).await,
+        Service::Lambda => rest::serve(aws, caller, &request).await,
         // CloudFront's own API is not there, so nothing is signed for it: a host name asks for what it distributes.
         Service::CloudFront | Service::S3 => match cloudfront::distribution_of(&request.headers) {
-            Some(distribution) => cloudfront::serve(&aws, &distribution, &request).await,
-            None => s3::http::serve(&aws, &caller, request).await,
+            Some(distribution) => cloudfront::serve(aws, &distribution, &request).await,
+            None => s3::http::serve(aws, caller, request).await,
         },
     }
+}
+
+/// The operation that a request asks for, in S3 method and level, and the function it names.
+fn named(service: Service, request: &Request) -> (String, Option<String>) {
+    let operation = match service {
+        Service::CloudFormation | Service::Iam | Service::Sts => query::operation(request),
+        Service::Events | Service::Logs | Service::States => {
+            let target = request.header("x-amz-target").unwrap_or_default();
+            target.rsplit('.').next().unwrap_or_default().to_owned()
+        }
+        Service::Lambda => return rest::named(request),
+        Service::CloudFront | Service::S3 => {
+            let level = if request.path.trim_matches('/').contains('/') { "Object" } else { "Bucket" };
+            let method = request.method.as_str();
+            let (first, rest) = method.split_at(method.len().min(1));
+            format!("{first}{}{level}", rest.to_lowercase())
+        }
+    };
+    (operation, None)
 }
 
 fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller, ApiError> {
@@ -124,7 +164,7 @@ fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller, Api
 }
 
 /// An error in a service's protocol.
-fn error(service: Service, error: &ApiError, id: &str, method: &Method) -> Response {
+pub(crate) fn error(service: Service, error: &ApiError, id: &str, method: &Method) -> Response {
     match service {
         Service::CloudFormation | Service::Iam | Service::Sts => query::error(service, error, id),
         Service::Events | Service::Logs | Service::States => json::error(error, id),

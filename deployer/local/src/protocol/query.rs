@@ -56,6 +56,13 @@ fn namespace(service: Service) -> &'static str {
     }
 }
 
+/// The operation that a request asks for, empty for none.
+pub fn operation(request: &Request) -> String {
+    let mut pairs =
+        form_urlencoded::parse(request.query.as_bytes()).chain(form_urlencoded::parse(&request.body));
+    pairs.find(|(name, _)| name == "Action").map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
 /// The operation and its input.
 fn input(request: &Request) -> Result<(String, Value), ApiError> {
     let malformed = |message: String| ApiError::new(400, "MalformedQueryString", message);

@@ -139,6 +139,17 @@ fn route(request: &Request) -> Result<(&'static str, u16, Map<String, Value>), A
     Ok((operation, *status, members))
 }
 
+/// The operation that a request asks for and the function it names, both empty for what is none.
+pub fn named(request: &Request) -> (String, Option<String>) {
+    match route(request) {
+        Ok((operation, _, members)) => {
+            let function = members.get("FunctionName").and_then(Value::as_str);
+            (operation.to_owned(), function.map(str::to_owned))
+        }
+        Err(_) => (String::new(), None),
+    }
+}
+
 /// The members of path, query and body together.
 fn input(request: &Request, path: Map<String, Value>) -> Result<Value, ApiError> {
     let has_body = request.method == Method::POST || request.method == Method::PUT;

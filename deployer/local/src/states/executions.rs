@@ -96,7 +96,7 @@ pub async fn stop(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Valu
     let arn = params.text("executionArn")?;
     aws.iam.authorize(aws, caller, "states:StopExecution", arn)?;
     let text = |name| params.optional_text(name).map(|text| text.map(str::to_owned));
-    let ending = Ending { error: text("error")?, cause: text("cause")? };
+    let ending = Ending { error: text("error")?, cause: text("cause")?, timed_out: false };
     let execution = found(aws, arn)?;
     let running = aws.states.running().get(&execution.id()).cloned();
     if let Some(running) = running {

@@ -37,6 +37,15 @@ use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
 use run::{Ending, Running};
 
+/// How an execution ends that does not come to its own end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Untimely {
+    /// `ABORTED`.
+    Stopped,
+    /// `TIMED_OUT`.
+    TimedOut,
+}
+
 /// State machines and executions.
 pub struct States {
     running: Mutex<HashMap<String, Arc<Running>>>,
@@ -58,7 +67,21 @@ impl States {
     pub async fn stop(&self, _aws: &Arc<Aws>) {
         let running: Vec<_> = self.running().values().cloned().collect();
         for execution in &running {
-            execution.ask(Ending { error: None, cause: Some("The local endpoint was stopped.".to_owned()) });
+            execution.ask(Ending {
+                cause: Some("The local endpoint was stopped.".to_owned()),
+                ..Ending::default()
+            });
+        }
+        for execution in &running {
+            execution.ended().await;
+        }
+    }
+
+    /// Ends every execution that runs, and waits until that is recorded and announced.
+    pub(crate) async fn end_running(&self, untimely: Untimely) {
+        let running: Vec<_> = self.running().values().cloned().collect();
+        for execution in &running {
+            execution.ask(Ending { timed_out: untimely == Untimely::TimedOut, ..Ending::default() });
         }
         for execution in &running {
             execution.ended().await;
@@ -73,7 +96,7 @@ impl States {
     fn end_all(&self, machine: &str, cause: &str) {
         let prefix = records::id(machine, "");
         for (_, execution) in self.running().iter().filter(|(id, _)| id.starts_with(&prefix)) {
-            execution.ask(Ending { error: None, cause: Some(cause.to_owned()) });
+            execution.ask(Ending { cause: Some(cause.to_owned()), ..Ending::default() });
         }
     }
 

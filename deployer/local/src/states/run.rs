@@ -33,6 +33,8 @@ pub struct Ending {
     pub error: Option<String>,
     /// The explanation it is given.
     pub cause: Option<String>,
+    /// Its time is up, rather than somebody stopping it.
+    pub timed_out: bool,
 }
 
 /// An execution that runs.
@@ -185,7 +187,7 @@ async fn supervise(aws: Arc<Aws>, running: Arc<Running>, mut execution: Executio
             (execution.error, execution.cause) = (failure.error, failure.cause);
         }
         // What comes from outside follows no event.
-        Outcome::Stopped(Ending { error, cause }) => {
+        Outcome::Stopped(Ending { error, cause, .. }) => {
             let failure = Failure { error, cause };
             let details = Some(("executionAbortedEventDetails", failure.details()));
             running.log.close(now, 0, "ExecutionAborted", details);
@@ -235,7 +237,8 @@ async fn watch_over(
         tokio::select! {
             biased;
             stopped = stop.wait_for(Option::is_some) => {
-                break Outcome::Stopped(stopped.map(|ending| ending.clone().unwrap_or_default()).unwrap_or_default());
+                let ending = stopped.map(|ending| ending.clone().unwrap_or_default()).unwrap_or_default();
+                break if ending.timed_out { Outcome::TimedOut } else { Outcome::Stopped(ending) };
             }
             () = &mut expired => break Outcome::TimedOut,
             done = &mut work => {

@@ -95,6 +95,15 @@ impl Call {
     }
 
     pub async fn send(self) -> Reply {
+        Reply::parse(&exchange(&self.address, &self.request(), false).await)
+    }
+
+    /// Sends it; whether the connection ended without an answer.
+    pub async fn is_dropped(self) -> bool {
+        exchange(&self.address, &self.request(), false).await.is_empty()
+    }
+
+    fn request(&self) -> Vec<u8> {
         let has = |wanted: &str| self.headers.iter().any(|(name, _)| name == wanted);
         let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.path);
         if !has("host") {
@@ -111,7 +120,7 @@ impl Call {
         }
         let mut request = format!("{head}\r\n").into_bytes();
         request.extend_from_slice(&self.body);
-        Reply::parse(&exchange(&self.address, &request, false).await)
+        request
     }
 }
 

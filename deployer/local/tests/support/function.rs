@@ -155,8 +155,26 @@ fn handle(event: &Value, next: &Answer, count: u32) -> Result<Value, String> {
             std::thread::sleep(Duration::from_millis(number("ms")));
             Ok(json!("still here"))
         }
+        "delete-alias" => delete_alias(event["name"].as_str().unwrap_or_default()).map_err(|e| e.to_string()),
         other => Err(format!("unknown mode {other}")),
     }
+}
+
+/// Calls the endpoint as the function's role, without a client library, and waits for the end of the connection.
+fn delete_alias(name: &str) -> io::Result<Value> {
+    let variable = |name: &str| std::env::var(name).map_err(io::Error::other);
+    let (url, function) = (variable("AWS_ENDPOINT_URL")?, variable("AWS_LAMBDA_FUNCTION_NAME")?);
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)?;
+    let scope = format!("{}/20260101/us-east-1/lambda/aws4_request", variable("AWS_ACCESS_KEY_ID")?);
+    let request = format!(
+        "DELETE /2015-03-31/functions/{function}/aliases/{name} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(json!(answer.lines().next()))
 }
 
 fn burning(ms: u64) -> std::thread::JoinHandle<()> {

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Aws;
 
 use super::cpu_share::Limiter;
+use super::doom::{Doom, Doomed, Dooms};
 use super::journal::{Journal, Stream};
 use super::process::{self, Groups};
 use super::runtime_api::{Call, Event, Reply, RuntimeApi};
@@ -73,6 +74,8 @@ pub struct Machinery {
     pub shares: CpuShares,
     /// Knows who belongs to whom.
     pub groups: Arc<Groups>,
+    /// Ends environments on purpose.
+    pub dooms: Dooms,
 }
 
 /// Why an environment is no more.
@@ -136,6 +139,7 @@ pub struct Environment {
     output_closed: bool,
     look_at_memory: Instant,
     _api: RuntimeApi,
+    doomed: Doomed,
     _session: Session,
     _scratch: tempfile::TempDir,
 }
@@ -214,6 +218,7 @@ impl Environment {
             output_closed: false,
             look_at_memory: now,
             _api: api,
+            doomed: machinery.dooms.watch(&start.session.access_key_id),
             _session: start.session,
             _scratch: start.scratch,
         })
@@ -365,6 +370,13 @@ impl Environment {
                 self.look_at_memory = Instant::now() + MEMORY_LOOK;
                 Happened::LookAtMemory
             }
+            doom = self.doomed.next() => match doom {
+                Doom::TimeUp => Happened::TimeUp,
+                Doom::Crash => {
+                    let _ = killpg(self.group, Signal::SIGKILL);
+                    Happened::Exited(self.child.wait().await)
+                }
+            },
             status = self.child.wait() => Happened::Exited(status),
             read = read_some(&self.output, &mut buffer), if !self.output_closed => {
                 match read {

@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod concurrency;
 pub mod cpu_share;
+pub mod doom;
 pub mod environment;
 pub mod journal;
 pub mod process;
@@ -32,6 +33,7 @@ use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
 pub use cpu_share::{CpuShares, Description, share_of};
+use doom::{Doom, Dooms};
 use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
 use journal::{Delivery, Journal, Report, Stream, iso_time};
 use process::Groups;
@@ -146,6 +148,7 @@ impl Engine {
             spawner: Arc::new(Spawner::start()),
             shares: CpuShares::start(cores),
             groups: Arc::new(Groups::default()),
+            dooms: Dooms::default(),
         };
         Self {
             concurrency: Concurrency::default(),
@@ -156,6 +159,11 @@ impl Engine {
             closed: AtomicBool::new(false),
             deliveries: Mutex::default(),
         }
+    }
+
+    /// Ends what the environment of a session runs.
+    pub async fn doom(&self, access_key_id: &str, doom: Doom) {
+        self.machinery.dooms.send(access_key_id, doom).await;
     }
 
     /// How functions get their CPU share.

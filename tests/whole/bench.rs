@@ -1,0 +1,392 @@
+//! A stack on an endpoint in this very process, so that a plan of faults can be given to it, and a function on it with
+//! everything a run might disturb. Many of these work side by side.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use local_aws::lambda::{APPARATUS, Behaviour, Invocation};
+use local_aws::{ApiError, Aws, Caller, Endpoint, Options, Service};
+use serde_json::{Value, json};
+
+use crate::harness::{REGION, samples_zip, up_local};
+
+/// The tuned function's name.
+pub const FUNCTION: &str = "tuned";
+const ROLE: &str = "arn:aws:iam::000000000000:role/sample";
+
+/// The endpoint, the stack and the function.
+pub struct Bench {
+    endpoint: Option<Endpoint>,
+    folder: tempfile::TempDir,
+    machine: String,
+    cleaner: String,
+    rule: String,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone)]
+pub struct Over {
+    /// Its ARN.
+    pub arn: String,
+    /// `SUCCEEDED`, `FAILED`, `ABORTED` or `TIMED_OUT`.
+    pub status: String,
+    /// Its output, when it succeeded.
+    pub output: Value,
+    /// Error and cause, when it failed.
+    pub cause: String,
+}
+
+/// A folder in memory where the system has such a thing: hundreds of runs write a lot.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary folder")
+}
+
+/// The state of a machine with the stack on it, made once.
+fn deployed() -> &'static Path {
+    static DEPLOYED: OnceLock<tempfile::TempDir> = OnceLock::new();
+    DEPLOYED
+        .get_or_init(|| {
+            let folder = folder();
+            up_local(folder.path(), &["--power-values", "128,512"]).success();
+            folder
+        })
+        .path()
+}
+
+/// Files that never change are shared, the database is copied.
+fn fork(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fork(&entry.path(), &target);
+        } else if entry.path().extension().is_some_and(|extension| extension == "redb") {
+            std::fs::copy(entry.path(), target).unwrap();
+        } else if entry.file_name() != "lock" {
+            std::fs::hard_link(entry.path(), target).unwrap();
+        }
+    }
+}
+
+impl Bench {
+    /// With the function as [`Bench::renew`] makes it.
+    pub async fn new() -> Self {
+        let folder = folder();
+        let state = folder.path().join("state");
+        fork(deployed(), folder.path());
+        let options = Options { port: 0, state, region: REGION.to_owned() };
+        let endpoint = Endpoint::start(options).await.expect("the endpoint starts");
+        let mut bench = Self {
+            endpoint: Some(endpoint),
+            folder,
+            machine: String::new(),
+            cleaner: String::new(),
+            rule: String::new(),
+        };
+        // Nothing has to be polled for, so that runs make the same calls each time; idle processes cost memory.
+        bench.behave(|behaviour| Behaviour {
+            settle: Duration::ZERO,
+            retry_pauses: [Duration::from_millis(50); 2],
+            idle_limit: 16,
+            ..behaviour
+        });
+        bench.machine = bench.ok(Service::States, "ListStateMachines", json!({})).await["stateMachines"][0]
+            ["stateMachineArn"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let functions = bench.ok(Service::Lambda, "ListFunctions", json!({})).await;
+        let names =
+            functions["Functions"].as_array().unwrap().iter().map(|f| f["FunctionName"].as_str().unwrap());
+        bench.cleaner = names.into_iter().find(|name| name.contains("cleaner")).unwrap().to_owned();
+        let rules = bench.ok(Service::Events, "ListRules", json!({})).await;
+        bench.rule = rules["Rules"][0]["Name"].as_str().unwrap().to_owned();
+        let trust = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+        let role = json!({"RoleName": "sample", "AssumeRolePolicyDocument": trust.to_string()});
+        bench.ok(Service::Iam, "CreateRole", role).await;
+        bench.renew().await;
+        bench
+    }
+
+    /// The services.
+    pub fn aws(&self) -> &Arc<Aws> {
+        self.endpoint.as_ref().expect("it runs").aws()
+    }
+
+    /// Changes what AWS leaves to itself.
+    pub fn behave(&self, change: impl FnOnce(Behaviour) -> Behaviour) {
+        let lambda = &self.aws().lambda;
+        lambda.behave(change(lambda.behaviour()));
+    }
+
+    /// A call of the owner's.
+    pub async fn call(&self, service: Service, operation: &str, input: Value) -> Result<Value, ApiError> {
+        self.aws().call(&Caller::Owner, service, operation, input).await
+    }
+
+    /// A call of the owner's that must succeed.
+    pub async fn ok(&self, service: Service, operation: &str, input: Value) -> Value {
+        self.call(service, operation, input).await.unwrap_or_else(|e| panic!("{operation}: {e}"))
+    }
+
+    /// A call about the function.
+    pub async fn lambda(&self, operation: &str, input: Value) -> Value {
+        self.lambda_of(FUNCTION, operation, input).await
+    }
+
+    async fn lambda_of(&self, name: &str, operation: &str, mut input: Value) -> Value {
+        input["FunctionName"] = json!(name);
+        self.ok(Service::Lambda, operation, input).await
+    }
+
+    /// The file in which the function notes its invocations.
+    pub fn invocations_file(&self) -> PathBuf {
+        self.folder.path().join("invocations")
+    }
+
+    /// The invocations that the function noted since they were last forgotten, by the power value of the alias.
+    pub fn invocations(&self) -> BTreeMap<u64, u64> {
+        let text = std::fs::read_to_string(self.invocations_file()).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        for line in text.lines() {
+            let arn = line.split(' ').nth(1).unwrap();
+            if let Some(alias) = arn.rsplit(':').next().unwrap().strip_prefix("deployer-tuning-") {
+                *counts.entry(alias.split('-').next().unwrap().parse().unwrap()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// Forgets the invocations so far.
+    pub fn forget_invocations(&self) {
+        let _ = std::fs::remove_file(self.invocations_file());
+    }
+
+    /// Makes the function anew, of the sample `echo` at 256 MB, with what a user might have on it: published versions, aliases
+    /// (one named like those of others' tools, one that splits its traffic), tags, settings for events, permissions.
+    pub async fn renew(&self) {
+        self.make(FUNCTION).await;
+        self.forget_invocations();
+    }
+
+    /// Makes such a function of another name.
+    pub async fn make(&self, name: &str) {
+        let _ = self.call(Service::Lambda, "DeleteFunction", json!({"FunctionName": name})).await;
+        self.lambda_of(
+            name,
+            "CreateFunction",
+            json!({
+                "Runtime": "provided.al2023", "Handler": "echo", "Role": ROLE, "MemorySize": 256, "Timeout": 20,
+                "Description": "a production function", "Code": {"ZipFile": code()},
+                "Environment": {"Variables": {"INVOCATIONS_FILE": self.invocations_file(), "STAGE": "production"}},
+                // Not to be kept waiting for a core: what is measured here is not time.
+                "Tags": {APPARATUS: "true", "team": "payments"},
+            }),
+        )
+        .await;
+        self.lambda_of(name, "PublishVersion", json!({"Description": "first"})).await;
+        self.lambda_of(name, "UpdateFunctionConfiguration", json!({"MemorySize": 300})).await;
+        self.lambda_of(name, "PublishVersion", json!({"Description": "second"})).await;
+        self.lambda_of(name, "UpdateFunctionConfiguration", json!({"MemorySize": 256})).await;
+        self.lambda_of(
+            name,
+            "CreateAlias",
+            json!({"Name": "live", "FunctionVersion": "2", "Description": "what users call"}),
+        )
+        .await;
+        self.lambda_of(name, "CreateAlias", json!({"Name": "RAM128", "FunctionVersion": "1"})).await;
+        self.lambda_of(name, "CreateAlias", json!({"Name": "chosen", "FunctionVersion": "1"})).await;
+        let weights = json!({"AdditionalVersionWeights": {"2": 0.25}});
+        self.lambda_of(
+            name,
+            "CreateAlias",
+            json!({"Name": "canary", "FunctionVersion": "1", "RoutingConfig": weights}),
+        )
+        .await;
+        self.lambda_of(name, "PutFunctionEventInvokeConfig", json!({"MaximumRetryAttempts": 1})).await;
+        let of_alias = json!({"Qualifier": "live", "MaximumRetryAttempts": 0});
+        self.lambda_of(name, "PutFunctionEventInvokeConfig", of_alias).await;
+        self.lambda_of(name, "PutFunctionConcurrency", json!({"ReservedConcurrentExecutions": 40})).await;
+        let permission = json!({
+            "StatementId": "topic", "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com",
+        });
+        self.lambda_of(name, "AddPermission", permission).await;
+    }
+
+    /// Everything there is to see of the function.
+    pub async fn snapshot(&self) -> Value {
+        self.snapshot_of(FUNCTION).await
+    }
+
+    /// Everything there is to see of another function.
+    pub async fn snapshot_of(&self, name: &str) -> Value {
+        let shown = |operation: &'static str| async move {
+            match self.call(Service::Lambda, operation, json!({"FunctionName": name})).await {
+                Ok(answer) => answer,
+                Err(e) => json!(e.to_string()),
+            }
+        };
+        let mut latest = shown("GetFunctionConfiguration").await;
+        // What every change of `$LATEST` changes, and putting it back is one.
+        for member in ["RevisionId", "LastModified"] {
+            latest.as_object_mut().unwrap().remove(member);
+        }
+        let mut policy = shown("GetPolicy").await;
+        policy.as_object_mut().unwrap().remove("RevisionId");
+        let mut versions = shown("ListVersionsByFunction").await;
+        assert!(versions["NextMarker"].is_null(), "more versions than a page: {versions}");
+        versions["Versions"].as_array_mut().unwrap().retain(|version| version["Version"] != "$LATEST");
+        let arn = function_arn(name);
+        json!({
+            "configuration": latest,
+            "versions": versions["Versions"],
+            "aliases": shown("ListAliases").await["Aliases"],
+            "tags": self.ok(Service::Lambda, "ListTags", json!({"Resource": arn})).await["Tags"],
+            "events": shown("ListFunctionEventInvokeConfigs").await,
+            "policy": policy,
+            "concurrency": shown("GetFunctionConcurrency").await,
+            "provisioned": shown("ListProvisionedConcurrencyConfigs").await,
+        })
+    }
+
+    /// Starts an execution; its ARN.
+    pub async fn start(&self, input: Value) -> String {
+        self.start_on(FUNCTION, input, None).await.unwrap()
+    }
+
+    /// Starts an execution on a function, with a name of one's own or a made-up one; its ARN.
+    pub async fn start_on(
+        &self,
+        function: &str,
+        mut input: Value,
+        name: Option<&str>,
+    ) -> Result<String, ApiError> {
+        input["lambdaARN"] = json!(function_arn(function));
+        let mut start = json!({"stateMachineArn": self.machine, "input": input.to_string()});
+        if let Some(name) = name {
+            start["name"] = json!(name);
+        }
+        let started = self.call(Service::States, "StartExecution", start).await?;
+        Ok(started["executionArn"].as_str().unwrap().to_owned())
+    }
+
+    /// Waits until the run that holds the function has come so far that its lock names a version, the copy of the function
+    /// as it was; its number.
+    pub async fn snapshot_version(&self) -> String {
+        for _ in 0..20_000 {
+            let lock = json!({"FunctionName": FUNCTION, "Name": "deployer-tuning"});
+            if let Ok(alias) = self.call(Service::Lambda, "GetAlias", lock).await
+                && alias["FunctionVersion"] != "$LATEST"
+            {
+                return alias["FunctionVersion"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("no run has made its copy of the function");
+    }
+
+    /// Waits until an execution has ended.
+    pub async fn ended(&self, arn: &str) -> Over {
+        for _ in 0..120_000 {
+            let over = self.ok(Service::States, "DescribeExecution", json!({"executionArn": arn})).await;
+            if over["status"] != "RUNNING" {
+                let text = |name: &str| over[name].as_str().unwrap_or_default().to_owned();
+                return Over {
+                    arn: arn.to_owned(),
+                    status: text("status"),
+                    output: serde_json::from_str(&text("output")).unwrap_or_default(),
+                    cause: format!("{}: {}", text("error"), text("cause")),
+                };
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{arn} is still running after ten minutes");
+    }
+
+    /// Runs an execution to its end.
+    pub async fn run(&self, input: Value) -> Over {
+        let arn = self.start(input).await;
+        self.ended(&arn).await
+    }
+
+    /// Waits until nothing is under way any more: no event, no function.
+    pub async fn quiet(&self) {
+        // The end of the one may be the beginning of the other.
+        for _ in 0..2 {
+            self.aws().events.stop(self.aws()).await;
+            self.aws().lambda.drain().await;
+        }
+    }
+
+    /// Switches the rule that cleans up after stopped executions on or off.
+    pub async fn rule(&self, on: bool) {
+        let operation = if on { "EnableRule" } else { "DisableRule" };
+        self.ok(Service::Events, operation, json!({"Name": self.rule})).await;
+    }
+
+    /// What `deployer cleanup` does: the Cleaner's answer, or its error.
+    pub async fn cleanup(&self) -> Result<Value, String> {
+        let arn = function_arn(FUNCTION);
+        let invocation = Invocation {
+            function: self.cleaner.clone(),
+            payload: json!({"cleanup": {"lambdaARN": arn}}).to_string().into(),
+            ..Invocation::default()
+        };
+        let invoked = self.aws().lambda.invoke(self.aws(), &Caller::Owner, invocation).await.unwrap();
+        let answer = String::from_utf8_lossy(&invoked.payload).into_owned();
+        match invoked.function_error {
+            None => Ok(serde_json::from_str(&answer).unwrap()),
+            Some(_) => Err(answer),
+        }
+    }
+
+    /// Stops the endpoint.
+    pub async fn stop(mut self) {
+        if let Some(endpoint) = self.endpoint.take() {
+            endpoint.stop().await;
+        }
+    }
+}
+
+fn function_arn(name: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
+}
+
+fn code() -> &'static str {
+    static CODE: OnceLock<String> = OnceLock::new();
+    CODE.get_or_init(|| STANDARD.encode(samples_zip()))
+}
+
+/// What differs between two documents, as lines of `path: before -> after`.
+pub fn differences(before: &Value, after: &Value) -> Vec<String> {
+    fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+        match (before, after) {
+            (Value::Object(a), Value::Object(b)) => {
+                let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+                for name in names {
+                    walk(&format!("{path}/{name}"), &before[name.as_str()], &after[name.as_str()], found);
+                }
+            }
+            (Value::Array(a), Value::Array(b)) => {
+                let gone =
+                    a.iter().filter(|item| !b.contains(item)).map(|item| format!("{path}: gone: {item}"));
+                let new =
+                    b.iter().filter(|item| !a.contains(item)).map(|item| format!("{path}: new: {item}"));
+                found.extend(gone.chain(new));
+            }
+            _ if before == after => {}
+            _ => found.push(format!("{path}: {before} -> {after}")),
+        }
+    }
+    let mut found = Vec::new();
+    walk("", before, after, &mut found);
+    found
+}
