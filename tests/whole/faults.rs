@@ -314,15 +314,17 @@ fn check_left(
         };
         let allowed = (edited(Kind::EditMemory) && line.starts_with("/configuration/MemorySize: 256 -> 333"))
             || (edited(Kind::EditSettings) && line.starts_with("/configuration/Description"))
-            || (edited(Kind::EditVersions) && (is(theirs) || line.contains("\"Name\":\"somebody\"")))
+            || (edited(Kind::EditVersions) && (is(theirs) || line.contains("\"somebody else's\"") || line.contains("\"Name\":\"somebody\"")))
             || (applied && line.starts_with("/configuration/MemorySize"))
             || (chosen.is_some() && (is(chosen) || line.contains("\"Name\":\"chosen\"")));
         if !allowed {
             problems.push(format!("left behind: {line}"));
         }
     }
+    // Edited before the run looked, it is what the run began with, and what it was asked to improve.
+    let improved = applied && over.output["baseline"]["power"] == 333;
     let edits = [
-        (Kind::EditMemory, memory == 333, "memory size"),
+        (Kind::EditMemory, memory == 333 || improved, "memory size"),
         (
             Kind::EditSettings,
             after["configuration"]["Description"] == "edited by somebody else",

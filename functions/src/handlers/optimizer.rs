@@ -22,7 +22,7 @@ use crate::event::{self, StateEvent};
 use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
 use crate::run::Run;
-use crate::undo::{Held, Lock};
+use crate::undo::{Held, Lock, READ_LAG};
 
 /// Answers one event.
 ///
@@ -117,19 +117,20 @@ async fn current(api: &FunctionApi, run: &Run) -> Result<Configuration, Error> {
 
 /// Takes the lock again; one left by a lost answer of this very state is ours, and knows the function's size.
 async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Error> {
+    let started = tokio::time::Instant::now();
     let mut backoff = Backoff::polling();
     loop {
-        match Held::among(&api.aliases().await?) {
+        let taken = match Held::among(&api.aliases().await?) {
             Held::By(lock) if lock.mark.owner == run.execution && !lock.mark.stopping => return Ok(lock),
             Held::By(lock) => {
                 let owner = lock.mark.owner;
                 let message =
                     format!("the function is now being tuned by {owner}: the choice was not applied");
-                return Err(Error::new(Kind::AlreadyBeingTuned, message));
+                Some(Error::new(Kind::AlreadyBeingTuned, message))
             }
             Held::Foreign(_) => {
                 let message = format!("somebody has made an alias {LOCK_ALIAS}: the choice was not applied");
-                return Err(Error::new(Kind::AliasClash, message));
+                Some(Error::new(Kind::AliasClash, message))
             }
             Held::Free => {
                 let found = current(api, run).await?.memory;
@@ -144,7 +145,12 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
                 if let Some(lock) = Lock::take(api, mark).await? {
                     return Ok(lock);
                 }
+                None
             }
+        };
+        // The Cleaner has only just deleted this run's own lock, which a reading may still show.
+        if let Some(taken) = taken.filter(|_| started.elapsed() >= READ_LAG) {
+            return Err(taken);
         }
         if !backoff.wait(api.deadline()).await {
             return Err(Error::new(Kind::OutOfTime, "the lock on the function could not be taken in time"));
