@@ -314,7 +314,10 @@ fn check_left(
         };
         let allowed = (edited(Kind::EditMemory) && line.starts_with("/configuration/MemorySize: 256 -> 333"))
             || (edited(Kind::EditSettings) && line.starts_with("/configuration/Description"))
-            || (edited(Kind::EditVersions) && (is(theirs) || line.contains("\"somebody else's\"") || line.contains("\"Name\":\"somebody\"")))
+            || (edited(Kind::EditVersions)
+                && (is(theirs)
+                    || line.contains("\"somebody else's\"")
+                    || line.contains("\"Name\":\"somebody\"")))
             || (applied && line.starts_with("/configuration/MemorySize"))
             || (chosen.is_some() && (is(chosen) || line.contains("\"Name\":\"chosen\"")));
         if !allowed {

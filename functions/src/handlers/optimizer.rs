@@ -14,6 +14,7 @@
 //! | `lambda:PublishVersion`, `UpdateAlias` | the function | `autoOptimizeAlias` |
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::clients::Clients;
 use crate::deadline::Deadline;
@@ -22,7 +23,7 @@ use crate::event::{self, StateEvent};
 use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
 use crate::run::Run;
-use crate::undo::{Held, Lock, READ_LAG};
+use crate::undo::{CONFIGURATION_LAG, Held, Lock, READ_LAG};
 
 /// Answers one event.
 ///
@@ -117,7 +118,7 @@ async fn current(api: &FunctionApi, run: &Run) -> Result<Configuration, Error> {
 
 /// Takes the lock again; one left by a lost answer of this very state is ours, and knows the function's size.
 async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Error> {
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let mut backoff = Backoff::polling();
     loop {
         let taken = match Held::among(&api.aliases().await?) {
@@ -159,7 +160,11 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
 }
 
 /// Sets the size of `$LATEST` from one value to another and waits until that has come into effect.
+///
+/// # Errors
+/// [`Kind::FunctionChanged`] when it stays at a third value, which is somebody's and is left to them.
 async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configuration, Error> {
+    let started = Instant::now();
     let mut backoff = Backoff::polling();
     loop {
         let found = current(api, run).await?;
@@ -175,7 +180,14 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
                 Err(refusal) => return Err(refusal.into()),
             }
         }
-        // Anything else is somebody's change, or a reading that lags behind: the revision decides.
+        // Anything else is a reading that lags behind or somebody's change, which does not go away.
+        if found.memory != from && started.elapsed() >= CONFIGURATION_LAG {
+            let message = format!(
+                "somebody set the function's memory size to {} MB during the run: it was left so, and not set to {to} MB",
+                found.memory
+            );
+            return Err(Error::new(Kind::FunctionChanged, message));
+        }
         if !backoff.wait(api.deadline()).await {
             let message =
                 format!("the function's memory size is {} MB and could not be set to {to} MB", found.memory);

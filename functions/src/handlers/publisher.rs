@@ -25,13 +25,10 @@ use crate::event::{self, StateEvent};
 use crate::function_api::{Backoff, Configuration, FunctionApi, Readiness, Version};
 use crate::mark::{Purpose, ThingMark};
 use crate::run::{Plan, Planned, Run};
-use crate::undo::Lock;
+use crate::undo::{CONFIGURATION_LAG, Lock};
 
 /// For this long Lambda may refuse or prepare without any version coming into being, over all passes.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
-
-/// For this long a reading of the configuration may lag behind a change that Lambda has confirmed.
-const READ_LAG: Duration = Duration::from_secs(10);
 
 /// A step that is begun needs at least this long.
 const SHORTEST_STEP: Duration = Duration::from_millis(1500);
@@ -251,7 +248,7 @@ impl<'a> Publisher<'a> {
             }
             // Whoever cleans up after this run sets another size too.
             Lock::owned(self.api, &run.execution).await?;
-            if started.elapsed() >= READ_LAG {
+            if started.elapsed() >= CONFIGURATION_LAG {
                 return Err(changed(&format!("its memory size was set to {} MB", found.memory)));
             }
             if !backoff.wait(self.api.deadline()).await {

@@ -18,6 +18,9 @@ use crate::error::{Error, Kind};
 use crate::function_api::{Alias, Backoff, FunctionApi, LATEST, Refusal};
 use crate::mark::{LOCK_ALIAS, LockMark};
 
+/// For this long a reading of the function's memory size may lag behind a change that Lambda has confirmed.
+pub const CONFIGURATION_LAG: Duration = Duration::from_secs(10);
+
 /// For this long a reading may show what was there before a change that Lambda has confirmed.
 pub const READ_LAG: Duration = Duration::from_secs(1);
 

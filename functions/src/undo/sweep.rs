@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Lock, READ_LAG};
+use super::{Lock, LockError, READ_LAG};
 use crate::error::{Error, Kind};
-use crate::function_api::{Alias, Backoff, Configuration, FunctionApi, LATEST, Readiness, Refusal, Version};
+use crate::function_api::{Alias, Backoff, FunctionApi, LATEST, Readiness, Refusal, Version};
 use crate::mark::{LOCK_ALIAS, LockMark, MARK, Purpose, ThingMark};
 
 /// Deletions under way at once: Lambda allows 15 control-plane calls a second in an account.
@@ -55,33 +55,50 @@ pub struct Swept {
 /// What AWS refuses, a lock that now belongs to somebody else, or a lack of time. It can be called again.
 pub async fn sweep(api: &FunctionApi, mut lock: Lock, job: &Job<'_>) -> Result<(Swept, Lock), Error> {
     let mut swept = Swept::default();
-    let interrupted = job.interrupted || !lock.mark.is_idle();
-    if interrupted && !lock.mark.stopping {
-        // What a Publisher has announced in the meantime must not be lost: it may be doing it.
-        lock = lock.update(api, |found| LockMark { stopping: true, ..found.clone() }, None).await?;
-    }
-    let configuration = restore(api, &lock.mark, !lock.mark.is_idle(), &mut swept).await?;
-    swept.memory = configuration.memory;
-    if job.settings.is_some_and(|(code, fingerprint)| !configuration.has_same_settings(code, fingerprint)) {
-        let note = "somebody changed the function's code or settings during the run: that was left as it is";
-        swept.notes.push(note.to_owned());
-    }
-    let done = LockMark { stopping: true, ..LockMark::idle(&lock.mark.owner, lock.mark.base) };
-    lock = lock.update(api, |_| done.clone(), Some(LATEST)).await?;
+    let mut backoff = Backoff::polling();
+    let interrupted = loop {
+        let interrupted = job.interrupted || !lock.mark.is_idle();
+        if interrupted && !lock.mark.stopping {
+            // What a Publisher has announced in the meantime must not be lost: it may be doing it.
+            lock = lock.update(api, |found| LockMark { stopping: true, ..found.clone() }, None).await?;
+        }
+        swept.notes.clear();
+        restore(api, &lock.mark, job.settings, &mut swept).await?;
+        let done = LockMark { stopping: true, ..LockMark::idle(&lock.mark.owner, lock.mark.base) };
+        match lock.write(api, done.clone(), Some(LATEST)).await {
+            Ok(written) => {
+                lock = written;
+                break interrupted;
+            }
+            Err(LockError::Refused(refusal)) => return Err(refusal.into()),
+            Err(LockError::Moved) => {
+                lock = Lock::still_of(api, &lock.mark.owner).await?;
+                if lock.mark == done && lock.snapshot.is_none() {
+                    break interrupted;
+                }
+                // Another state of the run has announced what it is doing, which is to be undone as well.
+            }
+        }
+        if !backoff.wait(api.deadline()).await {
+            let message = "the lock on the function could not be written in time";
+            return Err(Error::new(Kind::OutOfTime, message));
+        }
+    };
     clear(api, job, interrupted, &mut swept).await?;
     Ok((swept, lock))
 }
 
 /// Sets `$LATEST` back to the size it had, if the size it has is one the run set.
 ///
-/// With `fence`, it is updated in any case, if only to the size it has: that changes its revision, so that an
-/// update or publication somebody sent before the lock said *stopping* fails instead of arriving late.
+/// While the run is setting sizes, it is updated in any case, if only to the size it has: that changes its revision, so
+/// that an update or publication somebody sent before the lock said *stopping* fails instead of arriving late.
 async fn restore(
     api: &FunctionApi,
     mark: &LockMark,
-    mut fence: bool,
+    settings: Option<(&str, &str)>,
     swept: &mut Swept,
-) -> Result<Configuration, Error> {
+) -> Result<(), Error> {
+    let mut fence = !mark.is_idle();
     let mut backoff = Backoff::polling();
     loop {
         let found = api.configuration(None).await?;
@@ -94,7 +111,12 @@ async fn restore(
                         found.memory, mark.base
                     ));
                 }
-                return Ok(found);
+                if settings.is_some_and(|(code, fingerprint)| !found.has_same_settings(code, fingerprint)) {
+                    let note = "somebody changed the function's code or settings during the run: that was left as it is";
+                    swept.notes.push(note.to_owned());
+                }
+                swept.memory = found.memory;
+                return Ok(());
             }
             let target = if ours { mark.base } else { found.memory };
             match api.set_memory(target, &found.revision).await {

@@ -39,17 +39,22 @@ async fn a_function_being_tuned_is_refused_naming_the_execution() {
     assert_eq!(fake.world().kept(), before);
 }
 
+/// Tunes the function twice at once: one may be refused, and is told why.
+async fn two_at_once(fake: &Fake) {
+    let (mut one, mut two) = (Machine::new(fake), Machine::named(fake, OTHER));
+    let input = input();
+    let (first, second) = tokio::join!(one.run(&input), two.run(&input));
+    let refused: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
+    assert!(refused.len() <= 1, "{refused:?}");
+    assert!(refused.iter().all(|error| error.kind == Kind::AlreadyBeingTuned), "{refused:?}");
+}
+
 #[tokio::test]
 async fn of_two_at_once_exactly_one_runs() {
     for _ in 0..10 {
         let fake = Fake::start(World::default()).await;
         let before = fake.world().kept();
-        let (mut one, mut two) = (Machine::new(&fake), Machine::named(&fake, OTHER));
-        let input = input();
-        let (first, second) = tokio::join!(one.run(&input), two.run(&input));
-        let refused: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
-        assert!(refused.len() <= 1, "{refused:?}");
-        assert!(refused.iter().all(|error| error.kind == Kind::AlreadyBeingTuned), "{refused:?}");
+        two_at_once(&fake).await;
         assert_eq!(fake.world().kept(), before);
     }
 }
@@ -62,12 +67,7 @@ async fn what_a_dead_execution_left_is_recovered_by_exactly_one() {
         begun(&fake, "arn:aws:states:us-east-1:123456789012:execution:machine:dead").await;
         Machine::named(&fake, "arn:aws:states:us-east-1:123456789012:execution:machine:dead")
             .end("TIMED_OUT");
-        let (mut one, mut two) = (Machine::new(&fake), Machine::named(&fake, OTHER));
-        let input = input();
-        let (first, second) = tokio::join!(one.run(&input), two.run(&input));
-        let refused: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
-        assert!(refused.len() <= 1, "{refused:?}");
-        assert!(refused.iter().all(|error| error.kind == Kind::AlreadyBeingTuned), "{refused:?}");
+        two_at_once(&fake).await;
         assert_eq!(fake.world().kept(), before);
     }
 }
@@ -191,6 +191,27 @@ async fn an_edit_while_measuring_survives_and_is_reported() {
     let error = machine.handle(Handler::Optimizer, machine.event(&document)).await.unwrap_err();
     assert_eq!(error.kind, Kind::FunctionChanged);
     assert_eq!(fake.world().memory, 512);
+}
+
+#[tokio::test]
+async fn a_size_somebody_sets_while_the_choice_is_applied_survives() {
+    for alias in [Value::Null, json!("live")] {
+        let fake = Fake::start(World::default()).await;
+        let mut document = begun(&fake, EXECUTION).await;
+        let machine = Machine::new(&fake);
+        machine.clean_up(&document).await.unwrap();
+        document["analysis"] = json!({"power": 128});
+        document["autoOptimize"] = json!(true);
+        document["autoOptimizeAlias"] = alias;
+        // After the aliases, the function and the lock: just before its revision is read to be written.
+        fake.fault(3, Fault::Resize);
+        let error = machine.handle(Handler::Optimizer, machine.event(&document)).await.unwrap_err();
+        assert_eq!(error.kind, Kind::FunctionChanged, "{error}");
+        assert!(error.message.contains("2048 MB"), "{error}");
+        machine.clean_up(&document).await.unwrap();
+        assert_eq!(fake.world().memory, 2048);
+        assert_eq!(fake.world().aliases.keys().collect::<Vec<_>>(), ["live"]);
+    }
 }
 
 #[tokio::test]
