@@ -1,6 +1,6 @@
 //! Deploying on this machine: created, unchanged, updated, gone.
 
-use crate::harness::{Said, World, deployer, tool, up_local};
+use crate::harness::{Running, Said, World, deployer, tool, up_local};
 
 #[test]
 fn up_is_done_once() {
@@ -45,6 +45,35 @@ async fn destroy_leaves_nothing() {
     }
     assert_eq!(objects, 0, "assets that are left");
     world.deployer(&["destroy", "--yes"]).success();
+}
+
+#[tokio::test]
+async fn a_bucket_of_ones_own_gets_the_assets_and_loses_nothing_else() {
+    let world = World::empty().await;
+    let objects = async || {
+        let listed = world.s3.list_objects_v2().bucket("mine").send().await.unwrap();
+        listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let missing = world.up(&["--assets-bucket", "mine"]).status(1);
+    missing.complains(&["mine", "hint: create it, or leave --assets-bucket out"]);
+    world.s3.create_bucket().bucket("mine").send().await.unwrap();
+    let theirs = "deployer-power-tuning/somebody's.zip";
+    world.s3.put_object().bucket("mine").key(theirs).send().await.unwrap();
+    world.up(&["--assets-bucket", "mine"]).success();
+    let uploaded = objects().await;
+    assert_eq!(uploaded.len(), 2, "{uploaded:?}");
+    let again = world.up(&["--assets-bucket", "mine"]).success();
+    assert!(!again.stderr.contains("uploaded"), "{again:?}");
+
+    // The assets go while the stack is being deleted: afterwards nothing says any more where they are.
+    let mut destroy = Running::start(&mut world.command(&["destroy", "--yes"]));
+    destroy.hear("deleted 1 uploaded asset from mine");
+    destroy.signal("INT");
+    destroy.end();
+    world.deployer(&["destroy", "--yes"]).success();
+    assert_eq!(objects().await, [theirs]);
+    let buckets = world.s3.list_buckets().send().await.unwrap();
+    assert_eq!(buckets.buckets().len(), 1, "{buckets:?}");
 }
 
 #[tokio::test]

@@ -144,7 +144,14 @@ async fn a_hosted_page_is_published_kept_up_to_date_and_taken_away() {
     assert_eq!(up(&[])["change"], "unchanged");
     assert_eq!(page_objects(&world).await, before);
     let first = folders(&before)[0].to_owned();
+    let preview = |status| {
+        let said =
+            folder.deployer(&world, &["preview", "--json", "--detailed-exitcode", "--architecture", host()]);
+        said.status(status).json()["pageChanges"].clone()
+    };
+    assert_eq!(preview(0), false);
     folder.write("style.css", "body{color:red}");
+    assert_eq!(preview(2), true);
     let again = up(&[]);
     assert_eq!(
         (&again["change"], &again["outputs"]["visualizationURL"]),

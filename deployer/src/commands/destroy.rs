@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::up;
-use crate::aws::Call;
+use crate::aws::{Aws, Call};
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};
@@ -56,6 +56,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let stack = deployment.at_rest().await?;
     // Ours is always looked at: an interrupted `destroy` may have left assets in it.
     let mut buckets = BTreeSet::from([Bucket::new(aws, None, &context.events).name().to_owned()]);
+    let mut deletion = None;
     if let Some(stack) = &stack {
         if stack.protected {
             return Err(protected(stack));
@@ -85,14 +86,30 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         if let Some(page) = page {
             page.empty().await?;
         }
-        deployment.delete(stack, None).await?;
+        deletion = Some(deployment.start_deletion(stack, None).await?);
     }
-    let mut assets_deleted = 0;
-    for bucket in buckets {
-        let bucket = Bucket::new(aws, Some(&bucket), &context.events);
-        assets_deleted += bucket.clear(&format!("{name}/"), |key| up::is_asset_of(name, key)).await?;
+    // While the stack goes: once it is gone, nothing says any more which bucket its assets are in.
+    let cleared = clear(buckets, name, aws, context).await;
+    if let Some(deletion) = deletion {
+        deployment.finish_deletion(deletion).await?;
     }
+    let assets_deleted = cleared?;
     Outcome::new(&Destroyed { stack: name.clone(), deleted: stack.is_some(), assets_deleted })
+}
+
+/// Deletes the stack's assets and says how many they were.
+async fn clear(buckets: BTreeSet<String>, name: &str, aws: &Aws, context: &Context) -> anyhow::Result<usize> {
+    let mut deleted = 0;
+    for bucket in buckets {
+        let assets = Bucket::new(aws, Some(&bucket), &context.events);
+        let count = assets.clear(&format!("{name}/"), |key| up::is_asset_of(name, key)).await?;
+        if count > 0 {
+            let s = if count == 1 { "" } else { "s" };
+            context.events.finished(format!("deleted {count} uploaded asset{s} from {bucket}"));
+        }
+        deleted += count;
+    }
+    Ok(deleted)
 }
 
 /// The buckets that hold assets of ours, according to the deployed template: `up` may have been told to use another one.

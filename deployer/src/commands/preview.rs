@@ -5,11 +5,13 @@ use std::fmt;
 use serde::Serialize;
 
 use super::up::{self, Plan};
+use crate::aws::Aws;
 use crate::context::Context;
 use crate::deployment::Deployment;
 use crate::deployment::change_set::Proposal;
 use crate::deployment::difference::{Difference, Operation};
-use crate::deployment::stack::Condition;
+use crate::deployment::page::{self, Page};
+use crate::deployment::stack::{Condition, Stack};
 use crate::failure::hinted;
 use crate::outcome::{Outcome, Status};
 
@@ -22,11 +24,14 @@ pub struct Options {
     pub deploy: up::Options,
 }
 
-/// What `up` would change. As JSON: `{"changes":bool,"difference":{…}|null}`.
+/// What `up` would change. As JSON: `{"changes":bool,"difference":{…}|null,"pageChanges":bool}`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Preview {
     changes: bool,
     difference: Option<Difference>,
+    /// Whether the hosted chart page would be uploaded.
+    page_changes: bool,
     #[serde(skip)]
     stack: String,
 }
@@ -34,9 +39,13 @@ pub struct Preview {
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.difference {
-            Some(difference) => difference.fmt(f),
-            None => write!(f, "The stack {} is up to date.", self.stack),
+            Some(difference) => difference.fmt(f)?,
+            None => write!(f, "The stack {} is up to date.", self.stack)?,
         }
+        if self.page_changes {
+            f.write_str("\nThe hosted chart page would be uploaded.")?;
+        }
+        Ok(())
     }
 }
 
@@ -72,6 +81,11 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             Condition::NeverCreated | Condition::Reviewed | Condition::Ready => {}
         }
     }
+    let page = page::wanted(&deploy.parameters, stack.as_ref(), aws, &context.events).await?;
+    let page_changes = match &page {
+        Some(page) => would_upload(page, stack.as_ref(), aws, context).await?,
+        None => false,
+    };
     let plan = Plan::make(deploy, context, aws).await?;
     let difference = match &stack {
         Some(stack) if stack.condition() == Condition::NeverCreated => {
@@ -90,8 +104,21 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             }
         }
     };
-    let status =
-        if detailed_exit_code && difference.is_some() { Status::UsageOrChanges } else { Status::Done };
-    let preview = Preview { changes: difference.is_some(), difference, stack: name.clone() };
+    let changes = difference.is_some() || page_changes;
+    let status = if detailed_exit_code && changes { Status::UsageOrChanges } else { Status::Done };
+    let preview = Preview { changes, difference, page_changes, stack: name.clone() };
     Ok(Outcome::new(&preview)?.with_status(status))
+}
+
+async fn would_upload(
+    page: &Page,
+    stack: Option<&Stack>,
+    aws: &Aws,
+    context: &Context,
+) -> anyhow::Result<bool> {
+    let Some(stack) = stack else { return Ok(true) };
+    match page::bucket(aws, stack, &context.events).await? {
+        Some(bucket) => bucket.differs(page).await,
+        None => Ok(true),
+    }
 }

@@ -99,12 +99,33 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// What could not be deleted.
     pub async fn delete(&self, stack: &Stack, role_arn: Option<&str>) -> anyhow::Result<()> {
+        let deletion = self.start_deletion(stack, role_arn).await?;
+        self.finish_deletion(deletion).await
+    }
+
+    /// Asks for the stack's deletion, which then goes on by itself.
+    ///
+    /// # Errors
+    /// What CloudFormation refuses.
+    pub async fn start_deletion(
+        &self,
+        stack: &Stack,
+        role_arn: Option<&str>,
+    ) -> anyhow::Result<Deletion<'a>> {
         let watch = self.watch(&stack.id).await?;
         self.events.started(format!("deleting the stack {}", self.name));
         let request =
             self.client.delete_stack().stack_name(&stack.id).set_role_arn(role_arn.map(str::to_owned));
         request.send().await.called("cloudformation:DeleteStack").context("deleting the stack")?;
-        let ended = self.follow(watch).await?;
+        Ok(Deletion(watch))
+    }
+
+    /// Follows a deletion to its end.
+    ///
+    /// # Errors
+    /// What could not be deleted.
+    pub async fn finish_deletion(&self, deletion: Deletion<'_>) -> anyhow::Result<()> {
+        let ended = self.follow(deletion.0).await?;
         if ended.status == "DELETE_COMPLETE" {
             self.events.finished(format!("deleted the stack {}", self.name));
             return Ok(());
@@ -136,6 +157,10 @@ impl<'a> Deployment<'a> {
         )
     }
 }
+
+/// A deletion under way.
+#[must_use = "what became of it is not known yet"]
+pub struct Deletion<'a>(Watch<'a>);
 
 /// The failure of a stack that is to be deleted and must not be.
 #[must_use]

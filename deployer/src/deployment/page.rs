@@ -120,6 +120,15 @@ pub struct PageBucket<'a> {
 }
 
 impl PageBucket<'_> {
+    /// Whether [`PageBucket::publish`] would upload anything.
+    ///
+    /// # Errors
+    /// A permission that is missing.
+    pub async fn differs(&self, page: &Page) -> anyhow::Result<bool> {
+        let there = self.sizes().await?;
+        Ok(!page.is(&there, self.folder_in_use().await?.as_deref()))
+    }
+
     /// Uploads the page, unless it is there already, and removes those before the last. Says whether anything was uploaded.
     ///
     /// # Errors
@@ -127,8 +136,7 @@ impl PageBucket<'_> {
     pub async fn publish(&self, page: &Page) -> anyhow::Result<bool> {
         let there = self.sizes().await?;
         let before = self.folder_in_use().await?;
-        let complete = page.objects.iter().all(|(key, body)| there.get(key) == Some(&(body.len() as u64)));
-        let published = !complete || before.as_deref() != Some(&page.folder);
+        let published = !page.is(&there, before.as_deref());
         if published {
             self.upload(page, &there)
                 .await
@@ -223,6 +231,12 @@ impl PageBucket<'_> {
 }
 
 impl Page {
+    /// Whether this is what a bucket holds, which objects of which sizes, and what its index refers to.
+    fn is(&self, there: &BTreeMap<String, u64>, in_use: Option<&str>) -> bool {
+        in_use == Some(&self.folder)
+            && self.objects.iter().all(|(key, body)| there.get(key) == Some(&(body.len() as u64)))
+    }
+
     /// Reads a folder of `index.html` and the files it refers to. Compressed copies are left out: CloudFront makes its own.
     fn read(folder: &Path) -> anyhow::Result<Self> {
         let mut files = BTreeMap::new();
