@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::harness::{Said, UP, World, emulator, isolated, release, tool};
+use crate::release::Folder;
 
 const ARCHITECTURE: &str = std::env::consts::ARCH;
 
@@ -192,6 +193,42 @@ fn ministack_is_deployed_to_tuned_on_and_left_as_it_was() {
     left["groups"].as_array_mut().unwrap().retain(|group| group != "/aws/lambda/sample");
     assert_eq!(left, nothing());
     ministack.deployer(&["destroy", "--yes"]).success();
+}
+
+#[test]
+fn ministack_hosts_the_page() {
+    let ministack = Emulator::ministack();
+    let folder = Folder::new();
+    let deployer =
+        |arguments: &[&str]| Said::by(&mut ministack.pointed(folder.path().join("deployer"), arguments));
+    let up = ["up", "--yes", "--json", "--architecture", ARCHITECTURE];
+    let created = deployer(&[&up[..], &["--host-visualization"]].concat()).success().json();
+    let url = created["outputs"]["visualizationURL"].as_str().unwrap();
+    assert!(url.starts_with("https://") && url.ends_with('/'), "{created}");
+    let buckets = ministack.left()["buckets"].clone();
+    let buckets = buckets.as_array().unwrap().iter().filter_map(Value::as_str);
+    let bucket = buckets.into_iter().find(|name| name.contains("visualization")).unwrap().to_owned();
+    let objects = || {
+        let listed = ministack.aws(&["s3api", "list-objects-v2", "--bucket", &bucket]).success().json();
+        let keys = listed["Contents"].as_array().unwrap().iter().map(|object| object["Key"].to_string());
+        keys.collect::<Vec<_>>()
+    };
+    let first = objects();
+    assert_eq!(first.len(), 4, "the page's files: {first:?}");
+    let index = ["s3api", "head-object", "--bucket", &bucket, "--key", "index.html"];
+    let index = ministack.aws(&index).success().json();
+    assert_eq!(
+        (&index["ContentType"], &index["CacheControl"]),
+        (&"text/html; charset=utf-8".into(), &"no-cache".into())
+    );
+
+    deployer(&up).success();
+    assert_eq!(objects(), first, "nothing has changed, nothing is uploaded");
+    folder.write("style.css", "body{color:red}");
+    deployer(&up).success();
+    assert_eq!(objects().len(), 7, "the new page's folder beside the one before");
+    deployer(&["destroy", "--yes"]).success();
+    assert_eq!(ministack.left(), nothing());
 }
 
 /// `aws cloudformation package` and `deploy` of what `synth` wrote, with the AWS command line pointed somewhere.

@@ -13,10 +13,10 @@ const PAGE: &str =
 
 /// A folder such as `build release` makes, from what the tests were built with: the program, the Lambdas of this machine for both
 /// processors, and a page.
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| folder.path().join(name);
         std::fs::copy(built("deployer"), at("deployer")).unwrap();
@@ -36,12 +36,12 @@ impl Folder {
         folder
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Writes a file of the page.
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path().join("page").join(name), text).unwrap();
     }
 
