@@ -2,7 +2,7 @@
 //! something, never a panic, a crash or a hang.
 //!
 //! Events of a real run are damaged with values that made trouble somewhere before (`corpus.json`) and with what
-//! is drawn by `BAD_INPUT_SEED`, which is printed. 60 events for each, with `SWEEP=full` 2,000.
+//! is drawn by `BAD_INPUT_SEED`, which is printed. 60 events for each, with `SWEEP=full` 2,000, with `SWEEP=N` N.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -120,7 +120,7 @@ async fn real_events(bench: &Bench) -> BTreeMap<String, Vec<Value>> {
 #[allow(clippy::print_stdout, reason = "the seed")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_makes_a_lambda_panic_or_hang() {
-    let each = if std::env::var("SWEEP").is_ok_and(|value| value == "full") { 2000 } else { 60 };
+    let each = crate::bench::amount(60, 2000);
     let seed = std::env::var("BAD_INPUT_SEED").ok().and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("BAD_INPUT_SEED={seed}");

@@ -365,6 +365,15 @@ fn code() -> &'static str {
     CODE.get_or_init(|| STANDARD.encode(samples_zip()))
 }
 
+/// How much to do: by the variable `SWEEP` all (`full`) or so much, otherwise the usual.
+pub fn amount(usual: usize, full: usize) -> usize {
+    match std::env::var("SWEEP") {
+        Err(_) => usual,
+        Ok(value) if value == "full" => full,
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("SWEEP={value}: say full or a number")),
+    }
+}
+
 /// What differs between two documents, as lines of `path: before -> after`.
 pub fn differences(before: &Value, after: &Value) -> Vec<String> {
     fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {

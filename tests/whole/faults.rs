@@ -1,7 +1,7 @@
 //! Nothing left behind, whatever goes wrong: every call that the functions of a run make is made to fail in every way
 //! there is, one at a time and two at random, and the tuned function is compared with what it was.
 //!
-//! With `SWEEP=full` (`tests/sweep`) it is every call and every kind; otherwise a choice that has every operation of
+//! With `SWEEP=full` (`tests/sweep`) it is every call and every kind, with `SWEEP=N` so many of them; otherwise a choice that has every operation of
 //! every function in every kind at least once.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use local_aws::Service;
 use local_aws::faults::{Fault, Kind, Made};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, FUNCTION, Over, differences};
+use crate::bench::{Bench, FUNCTION, Over, amount, differences};
 use crate::harness::{Said, deployer};
 
 /// How many machines work side by side: most of them wait for something.
@@ -416,10 +416,6 @@ fn report(job: &Job, done: &Done, made: &[Made], took: Duration) {
     }
 }
 
-fn full() -> bool {
-    std::env::var("SWEEP").is_ok_and(|value| value == "full")
-}
-
 #[allow(clippy::print_stdout, reason = "the figure is what a sweep is for")]
 fn conclude(what: &str, figure: &Figure, started: Instant) {
     println!(
@@ -454,7 +450,12 @@ async fn every_call_may_fail_in_every_way() {
     }
     bench.stop().await;
     let kinds = Kind::ALL.len();
-    let (total, jobs) = (all.len(), if full() { all } else { covering(all) });
+    let total = all.len();
+    let jobs = match amount(0, total).min(total) {
+        0 => covering(all),
+        // Spread evenly.
+        some => (0..some).map(|i| all[i * total / some].clone()).collect(),
+    };
     let figure = sweep(jobs).await;
     let what = format!(
         "{count} calls of {} kinds of run, {kinds} kinds of fault, {total} combinations",
@@ -477,7 +478,7 @@ async fn two_calls_at_random_may_fail() {
         all.push(jobs(shape, &positions(&bench, shape).await));
     }
     bench.stop().await;
-    let jobs = (0..if full() { 2000 } else { 60 }).map(|_| {
+    let jobs = (0..amount(60, 2000)).map(|_| {
         let singles = &all[random.usize(..all.len())];
         let mut job = singles[random.usize(..singles.len())].clone();
         job.faults.extend(singles[random.usize(..singles.len())].faults.clone());

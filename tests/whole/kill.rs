@@ -1,6 +1,6 @@
 //! kill -9 at any moment of any command on this machine: the next command works, and nothing deployed is lost.
 //!
-//! 24 kills, with `SWEEP=full` 300; the moments are drawn by `KILL_SEED`, which is printed.
+//! 24 kills, with `SWEEP=full` 300, with `SWEEP=N` N; the moments are drawn by `KILL_SEED`, which is printed.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use local_aws::{Caller, Endpoint, Options, Service};
 use serde_json::{Value, json};
 
-use crate::bench::differences;
+use crate::bench::{amount, differences};
 use crate::harness::{REGION, Said, deployer, samples_zip};
 
 /// What is killed. `up` has something to change each time.
@@ -76,7 +76,7 @@ async fn kept(folder: &Path) -> Value {
 #[allow(clippy::print_stdout, reason = "the seed, and the figure")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_command_loses_nothing_and_the_next_one_works() {
-    let kills = if std::env::var("SWEEP").is_ok_and(|value| value == "full") { 300 } else { 24 };
+    let kills = amount(24, 300);
     let seed = std::env::var("KILL_SEED").ok().and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("KILL_SEED={seed}");
