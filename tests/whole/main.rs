@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bench;
+mod budget;
 mod clients;
 mod compare;
 mod denied;

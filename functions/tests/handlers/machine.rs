@@ -55,6 +55,14 @@ impl Machine {
         self.fake.world().executions.insert(self.execution.clone(), record);
     }
 
+    /// Starts an execution and takes it past its first state; the document it goes on with.
+    pub async fn begin(&self, input: &Value) -> Value {
+        self.start(input);
+        let mut document = input.clone();
+        document["run"] = self.handle(Handler::Initializer, self.event(input)).await.unwrap();
+        document
+    }
+
     pub fn end(&self, status: &str) {
         if let Some(record) = self.fake.world().executions.get_mut(&self.execution) {
             record.0 = status.to_owned();

@@ -17,11 +17,8 @@ fn input() -> Value {
 /// A run that has got as far as measuring, and then no further.
 async fn begun(fake: &Fake, execution: &str) -> Value {
     let machine = Machine::named(fake, execution);
-    machine.start(&input());
-    let mut document = input();
-    for handler in [Handler::Initializer, Handler::Publisher] {
-        document["run"] = machine.handle(handler, machine.event(&document)).await.unwrap();
-    }
+    let mut document = machine.begin(&input()).await;
+    document["run"] = machine.handle(Handler::Publisher, machine.event(&document)).await.unwrap();
     document
 }
 
@@ -231,9 +228,7 @@ async fn a_publisher_stops_when_its_run_is_being_cleaned_up() {
     let fake = Fake::start(World::default()).await;
     let before = fake.world().kept();
     let machine = Machine::new(&fake);
-    machine.start(&input());
-    let mut document = input();
-    document["run"] = machine.handle(Handler::Initializer, machine.event(&document)).await.unwrap();
+    let document = machine.begin(&input()).await;
     // Stopped in the middle of publishing, while its Lambda lives on.
     fake.fault(4, Fault::Signal);
     let publisher = machine.handle(Handler::Publisher, machine.event(&document));

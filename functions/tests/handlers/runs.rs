@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use functions::error::Kind;
+use functions::handlers::Handler;
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
@@ -40,12 +41,8 @@ async fn a_good_run_leaves_the_function_as_it_was() {
 async fn each_size_is_measured_at_its_own_version() {
     let fake = Fake::start(World::default()).await;
     let machine = Machine::new(&fake);
-    machine.start(&input());
-    let mut document = input();
-    document["run"] =
-        machine.handle(functions::handlers::Handler::Initializer, machine.event(&document)).await.unwrap();
-    document["run"] =
-        machine.handle(functions::handlers::Handler::Publisher, machine.event(&document)).await.unwrap();
+    let mut document = machine.begin(&input()).await;
+    document["run"] = machine.handle(Handler::Publisher, machine.event(&document)).await.unwrap();
     {
         let world = fake.world();
         assert_eq!(world.memory, 256, "the function has its own size again before anything is measured");
@@ -239,15 +236,11 @@ async fn a_size_the_account_does_not_allow_is_named() {
     let fake = Fake::start(World::default()).await;
     let before = fake.world().kept();
     let machine = Machine::new(&fake);
-    let mut document = with(json!({"powerValues": [128]}));
-    machine.start(&document);
-    document["run"] =
-        machine.handle(functions::handlers::Handler::Initializer, machine.event(&document)).await.unwrap();
+    let mut document = machine.begin(&with(json!({"powerValues": [128]}))).await;
     // What no input can say, but an account's quota can.
     document["run"]["powerValues"] = json!([20_480]);
     document["powerValues"] = Value::Null;
-    let error =
-        machine.handle(functions::handlers::Handler::Publisher, machine.event(&document)).await.unwrap_err();
+    let error = machine.handle(Handler::Publisher, machine.event(&document)).await.unwrap_err();
     assert_eq!(error.kind, Kind::Refused);
     assert!(error.message.contains("power value 20480") && error.message.contains("MemorySize"), "{error}");
     machine.clean_up(&document).await.unwrap();
@@ -258,12 +251,9 @@ async fn a_size_the_account_does_not_allow_is_named() {
 async fn what_cannot_be_sent_is_not_tried_again() {
     let fake = Fake::start(World::default()).await;
     let machine = Machine::new(&fake);
-    machine.start(&input());
-    let mut document = input();
-    document["run"] =
-        machine.handle(functions::handlers::Handler::Initializer, machine.event(&document)).await.unwrap();
+    let mut document = machine.begin(&input()).await;
     document["run"]["region"] = json!("");
-    let publishing = machine.handle(functions::handlers::Handler::Publisher, machine.event(&document));
+    let publishing = machine.handle(Handler::Publisher, machine.event(&document));
     let error = tokio::time::timeout(Duration::from_secs(10), publishing).await.expect("it tries on and on");
     assert_eq!(error.unwrap_err().kind, Kind::Refused);
 }
