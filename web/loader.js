@@ -1,6 +1,6 @@
 // The wires between the document and viz.js. What a link means, what is shown and what a control does is decided in
 // Rust: controls carry data-act, and an action's answer is the fragment to go to.
-import init, { Page } from './viz.js';
+import * as viz from './viz.js';
 
 const root = document.documentElement;
 const $ = id => document.getElementById(id);
@@ -13,7 +13,7 @@ const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.d
 function show() {
   const focused = document.activeElement?.id;
   page?.free();
-  page = new Page(location.hash, location.search);
+  page = new viz.Page(location.hash, location.search);
   for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) $(id).innerHTML = page.text(id, 0);
   ok = !$('problem').innerHTML;
   $('problem').hidden = ok;
@@ -151,7 +151,12 @@ function theme() {
 try { root.dataset.theme = localStorage.theme ?? ''; } catch { /* storage is switched off: the system's preference holds */ }
 if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
 try {
-  await init({ module_or_path: new URL('viz_bg.wasm', import.meta.url) });
+  const answer = await fetch(new URL('viz_bg.wasm', import.meta.url));
+  if (!answer.ok) throw new Error(`${answer.status} for ${answer.url}`);
+  // Not streamed: that would depend on the type a static host gives the file.
+  const { instance } = await WebAssembly.instantiate(await answer.arrayBuffer(), { viz });
+  viz.__wbg_set_wasm(instance.exports);
+  instance.exports.__wbindgen_start();
   theme();
   show();
   listen();

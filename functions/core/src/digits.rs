@@ -22,7 +22,15 @@ fn power(exponent: i32) -> f64 {
 
 /// The power of ten at or below a value above zero.
 pub fn exponent(value: f64) -> i32 {
-    value.log10().floor() as i32
+    // By the natural logarithm, which the page has anyway; near a power of ten it may be off by one.
+    let guess = (value.ln() * std::f64::consts::LOG10_E).floor() as i32;
+    if shifted(1.0, guess + 1) <= value {
+        guess + 1
+    } else if shifted(1.0, guess) > value {
+        guess - 1
+    } else {
+        guess
+    }
 }
 
 /// `value`, at least 0 and below 1e15, rounded to so many decimals; zeros at the end are left out.

@@ -33,6 +33,9 @@ pub use encode::{encode, encode_hash, encode_link};
 /// Most runs in one link. Far above what a chart can show; a bound so that a hostile link costs nothing.
 pub const MAX_RUNS: usize = 100;
 
+/// The largest memory size in MB that a link can hold.
+const MAX_SIZE: u32 = i16::MAX as u32;
+
 /// Most sizes in one run: every whole number of MB that Lambda has.
 pub const MAX_POINTS: usize = 10_240;
 
@@ -160,7 +163,7 @@ pub enum UrlError {
         values: usize,
     },
     /// A size that is no memory size.
-    #[error("size {position} of run {run} is {value}: sizes are from 1 to {} MB", i16::MAX)]
+    #[error("size {position} of run {run} is {value}: sizes are from 1 to {MAX_SIZE} MB")]
     Size {
         /// Which run, from 1.
         run: usize,
@@ -208,7 +211,7 @@ fn check(run: &Run, number: usize) -> Result<(), UrlError> {
         return Err(UrlError::TooManyPoints { run: number, points });
     }
     for (index, &size) in run.sizes.iter().enumerate() {
-        if !(1..=i16::MAX as u32).contains(&size) {
+        if !(1..=MAX_SIZE).contains(&size) {
             return Err(UrlError::Size { run: number, position: index + 1, value: size.into() });
         }
     }
@@ -220,7 +223,7 @@ fn check(run: &Run, number: usize) -> Result<(), UrlError> {
         }
     }
     match run.extras.current {
-        Some(size) if !(1..=i16::MAX as u32).contains(&size) => {
+        Some(size) if !(1..=MAX_SIZE).contains(&size) => {
             Err(UrlError::Part { part: format!("current:{size}"), reason: NOT_A_SIZE })
         }
         _ => Ok(()),

@@ -48,7 +48,7 @@ pub(super) fn flags(scene: &Scene) -> Vec<Flag> {
         .into_iter()
         .map(|index| {
             let (size, text) = std::mem::take(&mut named[index]);
-            let half = scene.px(text.chars().count() as f64 * LETTER / 2.0);
+            let half = scene.px(text.len() as f64 * LETTER / 2.0);
             let middle = scene.column(size).min(scene.width as i32 - half).max(half);
             let row = ends.iter().position(|end| *end < middle - half).unwrap_or(ends.len());
             let end = middle + half + scene.px(6.0);

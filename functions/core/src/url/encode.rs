@@ -3,19 +3,10 @@
 use super::{Link, MAX_RUNS, Run, UrlError, check, joined, sorted};
 use crate::Currency;
 use base64ct::{Base64, Encoding as _};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What JavaScript's `encodeURIComponent` leaves as it is, so that names look as they do in existing links.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
+/// What JavaScript's `encodeURIComponent` leaves as it is besides letters and digits, so that names look as they do in existing
+/// links.
+const KEPT: &[u8] = b"-_.!~*'()";
 
 /// The link to the runs on the page at `base`. A query in `base` is kept, a fragment replaced; the currency is only written when
 /// it is not dollars.
@@ -90,7 +81,19 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
 }
 
 fn text(text: &str) -> String {
-    utf8_percent_encode(text, NAME).to_string()
+    // Not by percent-encoding, whose table of all escapes the page would load.
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || KEPT.contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                out.push(b"0123456789ABCDEF"[usize::from(digit)].into());
+            }
+        }
+    }
+    out
 }
 
 fn floats(values: &[f32]) -> String {
