@@ -1,8 +1,9 @@
 // What the page shows and does, through the page itself.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { axeSource, drawn, host, launch, visit } from './browser.js';
 import { contract, encode, full, made } from './links.js';
 
@@ -301,3 +302,10 @@ test('redrawing under the pointer stays under 16 ms at 1,000 points', () => at(e
   console.log(`redraw on hover, 1,000 points: median ${times[times.length >> 1].toFixed(2)} ms`);
   assert.ok(times[times.length >> 1] < 16);
 }));
+
+test('the page is no larger than README says, give or take a compiler', async () => {
+  const names = await readdir(process.env.PAGE_DIR);
+  const sizes = await Promise.all(names.map(async name => gzipSync(await readFile(join(process.env.PAGE_DIR, name)), { level: 9 }).length));
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(all < 58_000, `${all} bytes: did web/bundle find all that it takes out? ${names.map((name, i) => `${name} ${sizes[i]}`).join(', ')}`);
+});
