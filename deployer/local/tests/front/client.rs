@@ -99,7 +99,7 @@ impl Call {
     }
 
     /// Sends it; whether the connection ended without an answer.
-    pub async fn is_dropped(self) -> bool {
+    pub async fn got_no_answer(self) -> bool {
         exchange(&self.address, &self.request(), false).await.is_empty()
     }
 

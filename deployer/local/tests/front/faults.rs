@@ -129,7 +129,7 @@ async fn every_counted_call_is_recorded() {
     let world = World::new().await;
     world.plan("CreateAlias", Kind::LostAnswer);
     world.list_aliases().send().await.ok();
-    assert!(world.create_alias("a").is_dropped().await);
+    assert!(world.create_alias("a").got_no_answer().await);
     assert_eq!(world.create_alias("a").send().await.status, 409);
     let expected = [
         ("ListAliases".to_owned(), None, Some(200)),
@@ -176,10 +176,10 @@ async fn refusals_take_each_service_s_form_and_have_no_effect() {
 async fn a_lost_answer_has_its_effect_and_a_lost_request_has_none() {
     let world = World::new().await;
     world.plan("CreateAlias", Kind::LostRequest);
-    assert!(world.create_alias("a").is_dropped().await);
+    assert!(world.create_alias("a").got_no_answer().await);
     assert!(world.aliases().await.is_empty());
     world.plan("CreateAlias", Kind::LostAnswer);
-    assert!(world.create_alias("a").is_dropped().await);
+    assert!(world.create_alias("a").got_no_answer().await);
     assert_eq!(world.aliases().await, ["a"]);
 }
 
