@@ -55,6 +55,13 @@ impl std::error::Error for Hinted {
     }
 }
 
+/// Whether a failure is, or was caused by, one of this type.
+pub fn is<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<E>() || cause.downcast_ref::<Hinted>().is_some_and(|hinted| is::<E>(&hinted.error))
+    })
+}
+
 /// A failure taken apart for showing. Its JSON is what `--json` prints: `{"error":{"message","while","hints"}}`.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Failure {

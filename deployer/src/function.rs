@@ -1,7 +1,7 @@
 //! The function to tune: found by name or ARN, or on this machine created from its code.
 
-use std::io::{Cursor, Read, Write};
-use std::path::{Path, PathBuf};
+mod convention;
+mod package;
 
 use anyhow::Context as _;
 use aws_sdk_lambda::primitives::Blob;
@@ -16,93 +16,10 @@ use crate::context::Context;
 use crate::events::Events;
 use crate::failure::{Usage, hinted};
 
-/// Where a function's code is and how it is run.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Code {
-    /// A folder or a zip.
-    pub path: PathBuf,
-    /// The handler.
-    pub handler: Option<String>,
-    /// The environment's variables.
-    pub environment: Vec<(String, String)>,
-    /// The time-out, in seconds.
-    pub timeout: Option<u32>,
-}
+pub use package::{Code, Package};
 
 /// A function's time-out when none is given, in seconds. Lambda's own default of 3 s is too short for small sizes.
 const TIMEOUT: u32 = 60;
-
-/// Code that was read and found to be runnable.
-#[derive(Debug)]
-pub struct Package {
-    /// A name for the function, made from the file's.
-    pub name: String,
-    zip: Vec<u8>,
-    code: Code,
-}
-
-impl Package {
-    /// Reads and checks the code: a zip, or a folder to be zipped, with an executable `bootstrap` at its top.
-    ///
-    /// # Errors
-    /// [`Usage`] that names the path and what is wrong with it.
-    pub fn read(code: &Code) -> anyhow::Result<Self> {
-        let path = &code.path;
-        let usage = |problem: &dyn std::fmt::Display| Usage(format!("--code {}: {problem}", path.display()));
-        let path = path.canonicalize().map_err(|error| usage(&error))?;
-        let zip = if path.is_dir() {
-            zip_folder(&path)?
-        } else {
-            std::fs::read(&path).map_err(|error| usage(&error))?
-        };
-        let mut archive = zip::ZipArchive::new(Cursor::new(&zip))
-            .map_err(|error| usage(&format!("is neither a folder nor a zip ({error})")))?;
-        if archive.by_name("bootstrap").is_err() {
-            return Err(usage(
-                &"has no `bootstrap` at its top, the executable that Lambda starts; for Rust, build a binary of that name",
-            )
-            .into());
-        }
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let name: String = stem
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .take(64)
-            .collect();
-        Ok(Self { name: if name.is_empty() { "function".to_owned() } else { name }, zip, code: code.clone() })
-    }
-}
-
-fn zip_folder(folder: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let mut folders = vec![folder.to_owned()];
-    while let Some(inside) = folders.pop() {
-        let mut entries: Vec<_> = std::fs::read_dir(&inside)
-            .and_then(Iterator::collect::<Result<_, _>>)
-            .with_context(|| format!("reading the folder {}", inside.display()))?;
-        entries.sort_by_key(std::fs::DirEntry::path);
-        for entry in entries {
-            let path = entry.path();
-            let metadata = std::fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?;
-            if metadata.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            use std::os::unix::fs::PermissionsExt as _;
-            let options = zip::write::SimpleFileOptions::default()
-                .last_modified_time(zip::DateTime::default())
-                .unix_permissions(metadata.permissions().mode());
-            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-            zip.start_file(name, options).with_context(|| format!("zipping {}", path.display()))?;
-            let mut bytes = Vec::new();
-            std::fs::File::open(&path)
-                .and_then(|mut file| file.read_to_end(&mut bytes))
-                .with_context(|| format!("reading {}", path.display()))?;
-            zip.write_all(&bytes).with_context(|| format!("zipping {}", path.display()))?;
-        }
-    }
-    Ok(zip.finish().context("finishing the zip")?.into_inner())
-}
 
 /// Judges an execution input before anything is called, by the rules of the state machine itself. Fields that it would
 /// ignore are warned about. Hands back what will be chosen by.
@@ -173,7 +90,7 @@ fn arn(found: &FunctionConfiguration) -> anyhow::Result<String> {
 /// What Lambda refused.
 pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> anyhow::Result<String> {
     let code = &package.code;
-    let handler = code.handler.clone().unwrap_or_else(|| "bootstrap".to_owned());
+    let (runtime, handler) = (Runtime::from(package.runtime.as_str()), package.handler.clone());
     let timeout = i32::try_from(code.timeout.unwrap_or(TIMEOUT)).unwrap_or(900);
     let environment =
         Environment::builder().set_variables(Some(code.environment.iter().cloned().collect())).build();
@@ -192,6 +109,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
         aws.lambda()
             .update_function_configuration()
             .function_name(name)
+            .runtime(runtime)
             .handler(handler)
             .timeout(timeout)
             .environment(environment)
@@ -204,7 +122,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
         aws.lambda()
             .create_function()
             .function_name(name)
-            .runtime(Runtime::Providedal2023)
+            .runtime(runtime)
             .handler(handler)
             .timeout(timeout)
             .environment(environment)
@@ -216,6 +134,14 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
             .with_context(|| format!("creating {name}"))?;
     }
     let ready = ready(aws, name).await?;
+    if let Some(endpoint) = aws.embedded() {
+        let difference = endpoint.lambda.prepare(endpoint, name).await;
+        let difference =
+            difference.map_err(anyhow::Error::msg).with_context(|| format!("getting {name} ready"))?;
+        if let Some(difference) = difference {
+            events.note(difference);
+        }
+    }
     events.finished(format!("{name} is ready"));
     arn(&ready)
 }

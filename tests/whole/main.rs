@@ -15,6 +15,7 @@ mod faults;
 mod follow;
 mod harness;
 mod kill;
+mod languages;
 mod left_behind;
 mod ownership;
 mod page;

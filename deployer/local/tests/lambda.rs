@@ -18,6 +18,8 @@ mod failures;
 mod functions;
 #[path = "lambda/invocations.rs"]
 mod invocations;
+#[path = "lambda/languages.rs"]
+mod languages;
 #[path = "lambda/permissions.rs"]
 mod permissions;
 #[path = "lambda/versions.rs"]

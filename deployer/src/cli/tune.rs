@@ -140,14 +140,22 @@ pub struct ApplyArgs {
 #[command(next_help_heading = "A function on this machine (--local)")]
 #[serde(rename_all = "kebab-case")]
 pub struct CodeArgs {
-    /// Folder or zip with a `bootstrap` in it; creates or updates the function
+    /// Folder or zip with a `bootstrap`, Python or Node.js in it
     #[arg(long, value_name = "DIR|ZIP")]
     #[serde(skip)]
     pub(crate) code: Option<String>,
-    /// Its handler [default: bootstrap]
+    /// Its handler, such as app.handler [default: the one of Lambda's console]
     #[arg(long, value_name = "NAME", requires = "code")]
     #[serde(skip)]
     pub(crate) handler: Option<String>,
+    /// Its runtime, such as python3.13 or nodejs22.x [default: by what is in the folder]
+    #[arg(long, value_name = "NAME", requires = "code", hide_short_help = true)]
+    #[serde(skip)]
+    pub(crate) runtime: Option<String>,
+    /// Tune again whenever the code changes, and show the difference; Ctrl-C ends it
+    #[arg(long, requires = "code", conflicts_with_all = ["detach", "open"], hide_short_help = true)]
+    #[serde(skip)]
+    pub(crate) watch: bool,
     /// A variable of its environment; may be repeated
     #[arg(long, value_name = "K=V", requires = "code", hide_short_help = true)]
     #[serde(skip)]

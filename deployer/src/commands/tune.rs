@@ -1,5 +1,7 @@
 //! `tune`: runs the deployed state machine on a function and says which memory size to choose.
 
+mod watch;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -20,7 +22,7 @@ use crate::render::{Form, Tuned};
 const NUM: u32 = 20;
 
 /// The resolved options of `tune`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The function's name or ARN.
     pub function: Option<String>,
@@ -32,6 +34,8 @@ pub struct Options {
     pub fields: Map<String, Value>,
     /// The function's code, to create it from on this machine.
     pub code: Option<function::Code>,
+    /// Whether to tune again whenever the code changes.
+    pub watch: bool,
     /// What the result must keep to.
     pub gate: Gate,
     /// Whether to write Markdown rather than text.
@@ -75,6 +79,9 @@ impl Gate {
 /// # Errors
 /// Input that cannot be, before anything is started; a stack or a function that is not there; a run that failed.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    if options.watch {
+        return watch::run(options, context).await;
+    }
     if let Some(execution) = &options.attach {
         return attach(execution, &options, context).await;
     }
@@ -98,6 +105,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     }
     let named = options.function.clone().or_else(|| input.get("lambdaARN")?.as_str().map(str::to_owned));
     let package = options.code.as_ref().map(function::Package::read).transpose()?;
+    if let Some(guess) = package.as_ref().and_then(|package| package.guess.as_ref()) {
+        context.events.note(guess);
+    }
     let named = match (named, &package) {
         (Some(named), _) => named,
         (None, Some(package)) => package.name.clone(),
@@ -210,11 +220,16 @@ async fn result(
             Err(hinted(anyhow::anyhow!("{reason}"), format!("{left}the execution was {}", ended.arn)))
                 .with_context(tuning)
         }
-        Ending::Stopped(stopped) => Err(anyhow::anyhow!("{stopped}"))
-            .hint(format!("the execution was {}", ended.arn))
-            .with_context(tuning),
+        Ending::Stopped(stopped) => {
+            Err(Stopped(stopped)).hint(format!("the execution was {}", ended.arn)).with_context(tuning)
+        }
     }
 }
+
+/// Somebody stopped the run.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Stopped(String);
 
 /// The execution input that the file and the options make up, without the function.
 fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {

@@ -48,6 +48,7 @@ pub(super) fn options(arguments: &TuneArgs, reader: &mut Reader) -> Options {
         open: reader.flag("open"),
         state_machine: reader.take("state-machine-arn", values::state_machine_arn),
         detach: arguments.run.detach,
+        watch: arguments.code.watch,
         ..Options::default()
     };
     let alias = ("auto-optimize-alias", "autoOptimizeAlias", text as Read);
@@ -83,8 +84,13 @@ fn code(arguments: &TuneArgs, reader: &mut Reader) -> Option<Code> {
         }
         seconds
     });
+    let known = || local_aws::lambda::runtimes().collect::<Vec<_>>();
+    if let Some(runtime) = arguments.runtime.as_deref().filter(|runtime| !known().contains(runtime)) {
+        reader.problem(format!("--runtime `{runtime}`: must be one of {}", known().join(", ")));
+    }
     let path = arguments.code.as_ref()?.into();
-    Some(Code { path, handler: arguments.handler.clone(), environment, timeout })
+    let (runtime, handler) = (arguments.runtime.clone(), arguments.handler.clone());
+    Some(Code { path, runtime, handler, environment, timeout })
 }
 
 fn text(text: &str) -> Result<Value, String> {

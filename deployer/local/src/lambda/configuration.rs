@@ -7,12 +7,18 @@ use serde_json::Value;
 
 use crate::{ApiError, Aws, Caller};
 
+use super::engine::language::RUNTIMES;
 use super::errors::invalid;
 use super::input::{Constraints, number};
 use super::record::{Content, Logging, Vpc};
 
-/// Runtimes the endpoint can run: those whose code brings its own `bootstrap`.
-const RUNTIMES: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
+/// Runtimes whose code brings its own `bootstrap`.
+const OWN_BOOTSTRAP: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
+/// The runtimes of which the endpoint runs functions.
+pub fn runtimes() -> impl Iterator<Item = &'static str> {
+    RUNTIMES.into_iter().chain(OWN_BOOTSTRAP)
+}
+
 /// Variables that Lambda sets itself.
 const RESERVED: [&str; 18] = [
     "_HANDLER",
@@ -279,11 +285,11 @@ impl Configured {
     }
 
     fn refuse_what_cannot_run(&self) -> Result<(), ApiError> {
-        if let Some(runtime) = self.runtime.as_deref().filter(|r| !RUNTIMES.contains(r)) {
+        if let Some(runtime) = self.runtime.as_deref().filter(|r| !runtimes().any(|known| known == *r)) {
             return Err(invalid(format!(
-                "Value {runtime} at 'runtime' failed to satisfy constraint: the local endpoint runs {} only; build the \
-                 function as an executable named bootstrap",
-                RUNTIMES.join(", ")
+                "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a \
+                 valid ARN",
+                runtimes().collect::<Vec<_>>().join(", ")
             )));
         }
         if self.snap_start.as_ref().and_then(|s| s.apply_on.as_deref()) == Some("PublishedVersions") {
@@ -413,7 +419,8 @@ mod tests {
     #[test]
     fn what_cannot_run_here_is_refused_not_ignored() {
         for (member, value, words) in [
-            ("Runtime", json!("python3.13"), "provided.al2023"),
+            ("Runtime", json!("ruby3.3"), "python3.13"),
+            ("Runtime", json!("python2.7"), "Member must satisfy enum value set"),
             ("Layers", json!(["arn"]), "Layers"),
             ("SnapStart", json!({"ApplyOn": "PublishedVersions"}), "SnapStart"),
             ("FileSystemConfigs", json!([{}]), "FileSystemConfigs"),

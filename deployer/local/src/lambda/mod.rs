@@ -30,6 +30,7 @@ use serde_json::Value;
 use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
 
+pub use configuration::runtimes;
 pub use engine::Description as CpuShare;
 pub use engine::doom::Doom;
 pub use tags::APPARATUS;
@@ -151,6 +152,19 @@ impl Lambda {
     #[must_use]
     pub fn cpu_share(&self) -> CpuShare {
         self.engine.describe()
+    }
+
+    /// Finds what runs a function on this machine, and installs what that needs, so that no invocation waits for it. Hands
+    /// back what is not as on Lambda, such as another version of the interpreter, as a sentence.
+    ///
+    /// # Errors
+    /// What is missing and how to get it.
+    pub async fn prepare(&self, aws: &Aws, function: &str) -> Result<Option<String>, String> {
+        let function: Option<Function> = aws.store.get(FUNCTION, function);
+        let Some(content) = function.map(|f| f.latest.content) else { return Ok(None) };
+        let root = self.packages.folder(&content.code_sha256).map_err(|e| e.message)?;
+        let ready = self.engine.runtime(&content.runtime, &root).await?;
+        Ok(ready.and_then(|ready| ready.difference()))
     }
 
     /// The behaviour as it is.

@@ -100,6 +100,11 @@ impl Packages {
         self.folder.join("zip").join(format!("{sha256}.zip"))
     }
 
+    /// Where what runs functions without a `bootstrap` is kept.
+    pub fn runtimes(&self) -> PathBuf {
+        self.folder.join("runtimes")
+    }
+
     /// A folder for the files of running environments, emptied of what an earlier process left.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use crate::Aws;
 use super::cpu_share::Limiter;
 use super::doom::{Doom, Doomed, Dooms};
 use super::journal::{Journal, Stream};
+use super::language::Launch;
 use super::process::{self, Groups};
 use super::runtime_api::{Call, Event, Reply, RuntimeApi};
 use super::spawner::Spawner;
@@ -39,6 +40,8 @@ pub struct Start {
     pub scratch: tempfile::TempDir,
     /// Its environment variables, without `AWS_LAMBDA_RUNTIME_API`.
     pub variables: Vec<(String, String)>,
+    /// What to start; the package's own `bootstrap` when there is none.
+    pub launch: Option<Launch>,
     /// Memory in MB, over which it is ended.
     pub memory_mb: u32,
     /// Where its log lines go.
@@ -90,7 +93,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(kind: &str, message: impl Into<String>) -> Self {
+    /// One of this kind, for this reason.
+    pub fn new(kind: &str, message: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), message: message.into(), document: None }
     }
 
@@ -126,6 +130,8 @@ pub struct Environment {
     pub expires: Instant,
     /// Since when it has had nothing to do.
     pub idle_since: Instant,
+    /// The interpreter's version; `None` for a package that runs by itself.
+    pub runtime_version: Option<String>,
     memory_mb: u32,
     peak_kb: u64,
     next: Option<oneshot::Sender<Event>>,
@@ -159,25 +165,17 @@ impl Environment {
     /// `Runtime.InvalidEntrypoint` when there is nothing to start.
     pub async fn start(start: Start, machinery: &Machinery) -> Result<Self, Failure> {
         let unable = |e: std::io::Error| Failure::new("Runtime.StartError", format!("Error: {e}"));
-        let bootstrap = start.root.join("bootstrap");
-        if !bootstrap.exists() {
-            return Err(Failure::new(
-                "Runtime.InvalidEntrypoint",
-                "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
-            ));
-        }
-        if !executable_here(&bootstrap).map_err(unable)? {
-            return Err(Failure::new(
-                "Runtime.InvalidEntrypoint",
-                "Error: fork/exec /var/task/bootstrap: exec format error",
-            ));
-        }
+        let launch = match start.launch {
+            Some(launch) => launch,
+            None => bootstrap(&start.root)?,
+        };
         let (sender, calls) = mpsc::channel(8);
         let api = RuntimeApi::listen(sender).await.map_err(unable)?;
         let (reader, writer) = std::io::pipe().map_err(unable)?;
         let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(unable)?;
-        let mut command = Command::new(&bootstrap);
+        let mut command = Command::new(&launch.program);
         command
+            .args(launch.arguments)
             .current_dir(&start.root)
             .env_clear()
             .envs(start.variables)
@@ -192,10 +190,11 @@ impl Environment {
                 ErrorKind::NotFound => "no such file or directory".to_owned(),
                 _ => e.to_string(),
             };
-            Failure::new(
-                "Runtime.InvalidEntrypoint",
-                format!("Error: fork/exec /var/task/bootstrap: {reason}"),
-            )
+            let program = match &launch.version {
+                None => "/var/task/bootstrap".to_owned(),
+                Some(_) => launch.program.display().to_string(),
+            };
+            Failure::new("Runtime.InvalidEntrypoint", format!("Error: fork/exec {program}: {reason}"))
         })?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let group = group.ok_or_else(|| Failure::new("Runtime.ExitError", "Error: Runtime exited"))?;
@@ -205,6 +204,7 @@ impl Environment {
             stream: start.stream,
             expires: start.expires,
             idle_since: now,
+            runtime_version: launch.version,
             memory_mb: start.memory_mb,
             peak_kb: 0,
             next: None,
@@ -458,6 +458,21 @@ impl Drop for Environment {
             self.kill();
         }
     }
+}
+
+/// The package's own `bootstrap`, when the kernel would run it.
+fn bootstrap(root: &Path) -> Result<Launch, Failure> {
+    let invalid = |message: &str| Failure::new("Runtime.InvalidEntrypoint", message);
+    let program = root.join("bootstrap");
+    if !program.exists() {
+        return Err(invalid("Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
+    }
+    let runs =
+        executable_here(&program).map_err(|e| Failure::new("Runtime.StartError", format!("Error: {e}")))?;
+    if !runs {
+        return Err(invalid("Error: fork/exec /var/task/bootstrap: exec format error"));
+    }
+    Ok(Launch { program, arguments: Vec::new(), version: None })
 }
 
 /// Whether the kernel would run the file. The C library gives what it would not to a shell, which Lambda does not do: a

@@ -131,6 +131,18 @@ impl Journal {
         }
     }
 
+    /// The platform begins an initialization with this interpreter.
+    pub fn init_start(&mut self, version: &str) {
+        self.platform(
+            "INFO",
+            || format!("INIT_START Runtime Version: {version}"),
+            || {
+                json!({"type": "platform.initStart", "record": {"initializationType": "on-demand", "phase": "init",
+                       "runtimeVersion": version}})
+            },
+        );
+    }
+
     /// The platform begins an invocation.
     pub fn start(&mut self, request_id: &str, version: &str) {
         self.platform(

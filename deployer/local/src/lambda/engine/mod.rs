@@ -10,11 +10,13 @@ pub mod cpu_share;
 pub mod doom;
 pub mod environment;
 pub mod journal;
+pub mod language;
 pub mod process;
 pub mod runtime_api;
 pub mod spawner;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +38,7 @@ pub use cpu_share::{CpuShares, Description, share_of};
 use doom::{Doom, Dooms};
 use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
 use journal::{Delivery, Journal, Report, Stream, iso_time};
+use language::{Language, Ready, Runtimes};
 use process::Groups;
 use runtime_api::Event;
 use spawner::Spawner;
@@ -80,6 +83,7 @@ pub struct Engine {
     machinery: Machinery,
     admission: Admission,
     packages: Packages,
+    runtimes: Runtimes,
     state: Mutex<State>,
     closed: AtomicBool,
     deliveries: Mutex<Option<mpsc::Sender<Delivery>>>,
@@ -154,6 +158,7 @@ impl Engine {
             concurrency: Concurrency::default(),
             machinery,
             admission: Admission::new(cores),
+            runtimes: Runtimes::new(packages.runtimes()),
             packages,
             state: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -403,6 +408,10 @@ impl Engine {
         let root = tokio::task::spawn_blocking(move || packages.folder(&sha256))
             .await
             .map_err(|e| service(e.to_string()))??;
+        let ready = match self.runtime(&content.runtime, &root).await {
+            Ok(ready) => ready,
+            Err(why) => return Ok(Err(Failure::new("Runtime.StartError", format!("Error: {why}")))),
+        };
         let scratch =
             self.scratch().map_err(|e| service(format!("cannot make a folder for a function: {e}")))?;
         let session = Session { aws: Arc::downgrade(aws), access_key_id: credentials.access_key_id.clone() };
@@ -431,6 +440,7 @@ impl Engine {
             ("TMPDIR", scratch.path().display().to_string()),
         ];
         let mut variables: Vec<(String, String)> = own.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        variables.extend(ready.iter().flat_map(|r| r.variables(&content.runtime, &root)));
         if content.logging.json {
             let level = content.logging.application_level.clone();
             variables.push(("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned()));
@@ -442,6 +452,7 @@ impl Engine {
             root,
             scratch,
             variables,
+            launch: ready.map(|r| r.launch(content.memory_size)),
             memory_mb: content.memory_size,
             stream,
             session,
@@ -449,6 +460,17 @@ impl Engine {
                 + Duration::from_secs(lasts.saturating_sub(u64::from(content.timeout) + 60)),
         };
         Ok(Environment::start(start, &self.machinery).await)
+    }
+
+    /// What runs a function in a language that needs an interpreter; `None` when the package runs by itself.
+    ///
+    /// # Errors
+    /// What is missing on this machine, and how to get it.
+    pub async fn runtime(&self, runtime: &str, root: &Path) -> Result<Option<Arc<Ready>>, String> {
+        let Some(language) = Language::of(runtime) else { return Ok(None) };
+        let root = root.to_owned();
+        let sdk = tokio::task::spawn_blocking(move || language::needs_sdk(language, &root)).await;
+        self.runtimes.ready(language, sdk.map_err(|e| e.to_string())?).await.map(Some)
     }
 
     fn scratch(&self) -> std::io::Result<tempfile::TempDir> {
@@ -523,6 +545,9 @@ impl Run<'_> {
         let first = match self.environment(&key, &stream).await? {
             Err(failure) => Err(failure),
             Ok(mut environment) => {
+                if let Some(version) = &environment.runtime_version {
+                    journal.init_start(version);
+                }
                 match environment.init(self.behaviour.init_limit, None, &mut journal).await {
                     Ok(took) => Ok((environment, took)),
                     Err(failure) => Err(failure),

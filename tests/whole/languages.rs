@@ -1,0 +1,136 @@
+//! Functions in Python and Node.js, tuned on this machine from nothing but their code.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::harness::{Running, Said, deployer, up_local};
+
+/// A machine with the stack deployed, which all tests here share: Python's runtime client is installed once.
+fn state() -> &'static Path {
+    static STATE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    STATE
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            up_local(folder.path(), &["--power-values", "128,512"]).success();
+            folder
+        })
+        .path()
+}
+
+/// A folder of these files.
+fn code(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("fn-").tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// `deployer tune --local --code FOLDER`, one at a time: a state folder has one user.
+fn tune(state: PathBuf, code: &Path, flags: &[&str]) -> Said {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut command = deployer(&["tune", "--local", "--state"]);
+    Said::by(command.arg(state).arg("--code").arg(code).args(flags).current_dir(code))
+}
+
+const WORDS: &str = r#"
+import collections, json
+
+def lambda_handler(event, context):
+    text = json.loads(json.dumps({"text": event.get("text", "") * 200}))["text"]
+    counted = collections.Counter(text.split())
+    print("counted", len(counted), "words")
+    return {"most": counted.most_common(1)[0]}
+"#;
+
+#[test]
+fn a_python_function_is_tuned_from_its_folder() {
+    let code = code(&[("lambda_function.py", WORDS)]);
+    let flags = ["--num", "5", "--payload", r#"{"text":"a rose is a rose "}"#];
+    let said = tune(state().join("state"), code.path(), &flags).success().complains(&[
+        "running lambda_function.lambda_handler as python3.14 (--handler and --runtime say otherwise)",
+    ]);
+    assert!(said.stdout.contains(" should have "), "{}", said.stdout);
+    assert!(said.stdout.contains("128 MB") && said.stdout.contains("512 MB"), "{}", said.stdout);
+}
+
+#[test]
+fn a_node_function_is_tuned_from_its_folder() {
+    let handler = "import { words } from './lib/words.mjs';\n\
+                   export const run = async (event) => { console.log('noise'); return words(event.text); };\n";
+    let words = "export const words = (text) => new Set(text.split(' ')).size;\n";
+    let code = code(&[("app.mjs", handler), ("lib/words.mjs", words)]);
+    let flags = ["--handler", "app.run", "--runtime", "nodejs20.x", "--num", "5", "--json", "--payload"];
+    let said = tune(state().join("state"), code.path(), &[&flags[..], &[r#"{"text":"a b a"}"#]].concat());
+    let result = said.success().json();
+    assert!([128, 512].contains(&result["power"].as_i64().unwrap()), "{result}");
+}
+
+#[test]
+fn a_handler_that_fails_fails_the_run_with_its_trace() {
+    let source = "def handler(event, context):\n    return event['missing']\n";
+    let code = code(&[("app.py", source)]);
+    let said = tune(state().join("state"), code.path(), &["--handler", "app.handler", "--num", "5"]);
+    said.status(1).complains(&["TypeError", "not subscriptable", "app.py"]);
+    let code = self::code(&[(
+        "index.js",
+        "exports.handler = async () => { Promise.reject(new Error('lost')); await new Promise((r) => setTimeout(r, 500)); };",
+    )]);
+    let said = tune(state().join("state"), code.path(), &["--num", "5"]);
+    said.status(1).complains(&["Runtime.UnhandledPromiseRejection", "lost"]);
+}
+
+#[test]
+fn code_without_a_handler_is_refused_before_anything_is_touched() {
+    let nowhere = std::env::temp_dir().join("no-such-state");
+    for (files, flags, words) in [
+        (&[("notes.txt", "")][..], &[][..], "neither a `bootstrap` at its top"),
+        (
+            &[("app.py", "")],
+            &[],
+            "Say --handler app.FUNCTION; without that it is lambda_function.lambda_handler",
+        ),
+        (&[("app.py", "")], &["--handler", "main.run"], "main.py, which is not there (at the top: app.py)"),
+        (&[("index.ts", ""), ("x.js", "")], &["--handler", "index.run"], "index.ts is TypeScript"),
+        (&[("index.js", "")], &["--runtime", "ruby3.3"], "--runtime `ruby3.3`: must be one of nodejs18.x"),
+    ] {
+        let code = code(files);
+        tune(nowhere.clone(), code.path(), flags).status(2).complains(&[words]);
+    }
+    assert!(!nowhere.exists());
+}
+
+#[test]
+fn a_missing_interpreter_is_said_with_its_remedy() {
+    let code = code(&[("index.js", "exports.handler = async () => 1;")]);
+    let empty = tempfile::tempdir().unwrap();
+    let machine = tempfile::tempdir().unwrap();
+    up_local(machine.path(), &["--power-values", "128"]).success();
+    let mut command = deployer(&["tune", "--local", "--state"]);
+    command.arg(machine.path().join("state")).arg("--code").arg(code.path()).env("PATH", empty.path());
+    Said::by(&mut command).status(1).complains(&["no Node.js from 18 on", "apt-get install nodejs"]);
+}
+
+#[test]
+fn a_change_of_the_code_is_tuned_again_and_compared() {
+    let slow = "import time\ndef lambda_handler(event, context):\n    time.sleep(0.04)\n    return 'SLOW'\n";
+    let code = code(&[("lambda_function.py", slow)]);
+    let machine = tempfile::tempdir().unwrap();
+    up_local(machine.path(), &["--power-values", "512"]).success();
+    let mut command = deployer(&["tune", "--local", "--watch", "--num", "5", "--payload", "{}", "--state"]);
+    command.arg(machine.path().join("state")).arg("--code").arg(code.path());
+    let mut watching = Running::start(&mut command);
+    watching.hear("waiting for a change");
+    std::fs::write(code.path().join("lambda_function.py"), "def lambda_handler(:").unwrap();
+    watching.hear("Runtime.UserCodeSyntaxError");
+    watching.hear("waiting for a change");
+    std::fs::write(code.path().join("lambda_function.py"), slow.replace("0.04", "0.01")).unwrap();
+    watching.hear("waiting for a change");
+    watching.signal("INT");
+    let said = watching.end().success();
+    assert_eq!(said.stdout.matches(" should have 512 MB").count(), 2, "{}", said.stdout);
+    assert!(said.stdout.contains("now at its cheapest size, 512 MB, against before"), "{}", said.stdout);
+}
