@@ -22,6 +22,7 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
+use local_aws::lambda::Mechanism;
 use local_aws::{Caller, Service};
 use serde_json::json;
 
@@ -54,8 +55,8 @@ impl Aws {
                     configuration(profile.as_deref(), region.clone(), endpoint_url.as_deref()).await?;
                 (config, None, None)
             }
-            Target::Local { state, region } => {
-                let endpoint = start_endpoint(0, state, region).await?;
+            Target::Local { state, region, cpu_share } => {
+                let endpoint = start_endpoint(0, state, region, *cpu_share).await?;
                 (local_configuration(endpoint.url(), region), Some(endpoint), Some(state.clone()))
             }
         };
@@ -209,9 +210,14 @@ impl Aws {
 /// Starts the embedded endpoint on a state folder.
 ///
 /// # Errors
-/// A port or a folder that is in use or cannot be used.
-pub async fn start_endpoint(port: u16, state: &Path, region: &str) -> anyhow::Result<local_aws::Endpoint> {
-    let options = local_aws::Options { port, state: state.to_owned(), region: region.to_owned() };
+/// A port or a folder that is in use or cannot be used; CPU shares enforced by what this machine does not have.
+pub async fn start_endpoint(
+    port: u16,
+    state: &Path,
+    region: &str,
+    cpu_share: Option<Mechanism>,
+) -> anyhow::Result<local_aws::Endpoint> {
+    let options = local_aws::Options { port, state: state.to_owned(), region: region.to_owned(), cpu_share };
     local_aws::Endpoint::start(options).await.context("starting the local endpoint")
 }
 

@@ -81,7 +81,7 @@ impl Bench {
         let folder = folder();
         let state = folder.path().join("state");
         fork(deployed(), folder.path());
-        let options = Options { port: 0, state, region: REGION.to_owned() };
+        let options = Options { port: 0, state, region: REGION.to_owned(), cpu_share: None };
         let endpoint = Endpoint::start(options).await.expect("the endpoint starts");
         let mut bench = Self {
             endpoint: Some(endpoint),

@@ -40,7 +40,8 @@ fn said(folder: &Path, line: &str) -> Said {
 
 /// The function as it is on the disk, and what the stack consists of.
 async fn kept(folder: &Path) -> Value {
-    let options = Options { port: 0, state: folder.join("state"), region: REGION.to_owned() };
+    let options =
+        Options { port: 0, state: folder.join("state"), region: REGION.to_owned(), cpu_share: None };
     let endpoint = Endpoint::start(options).await.expect("the state folder can be opened");
     let aws = endpoint.aws();
     // An execution that was killed is announced at the start; the stack's rule cleans up after it.

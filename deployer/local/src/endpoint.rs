@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::lambda::Mechanism;
 use crate::{Aws, Settings, protocol};
 
 /// Longer than the SDKs keep idle connections, so that no client writes into a connection as it is closed.
@@ -31,6 +32,8 @@ pub struct Options {
     pub state: PathBuf,
     /// The region that ARNs name.
     pub region: String,
+    /// How functions are to get their CPU share; the best that the machine has when there is none.
+    pub cpu_share: Option<Mechanism>,
 }
 
 /// Why the endpoint did not start.
@@ -39,6 +42,14 @@ pub enum StartError {
     /// The state folder.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// The mechanism of CPU shares.
+    #[error("cpu-share {}: {why}", wanted.name())]
+    CpuShare {
+        /// The one asked for.
+        wanted: Mechanism,
+        /// Why it cannot be.
+        why: String,
+    },
     /// The port.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
@@ -60,15 +71,20 @@ impl Endpoint {
     /// Opens the state folder, listens, and takes up what an earlier process left unfinished.
     ///
     /// # Errors
-    /// [`StartError`]: the port is taken, or the state folder is in use or not readable.
+    /// [`StartError`]: the port is taken, the state folder is in use or not readable, or the machine does not have the
+    /// mechanism of CPU shares that is asked for.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let refused = |source| StartError::Listen { port: options.port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         // Absolute, since sandboxes run in other folders.
         let state = std::path::absolute(&options.state).unwrap_or(options.state);
-        let settings = Settings { state, region: options.region, url: format!("http://{address}") };
-        let aws = Aws::open(settings)?;
+        let (region, cpu_share) = (options.region, options.cpu_share);
+        let aws = Aws::open(Settings { state, region, url: format!("http://{address}"), cpu_share })?;
+        if let Some(wanted) = cpu_share.filter(|wanted| *wanted != aws.lambda.mechanism()) {
+            let why = aws.lambda.cpu_share().unavailable.join("; ");
+            return Err(StartError::CpuShare { wanted, why });
+        }
         let (stop, stopping) = watch::channel(false);
         let server = tokio::spawn(serve(Arc::clone(&aws), listener, stopping));
         aws.start().await;

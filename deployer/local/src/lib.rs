@@ -67,6 +67,8 @@ pub struct Settings {
     pub region: String,
     /// The endpoint's own address, `http://127.0.0.1:PORT`; functions get it as `AWS_ENDPOINT_URL`.
     pub url: String,
+    /// How functions are to get their CPU share; the best that the machine has when there is none.
+    pub cpu_share: Option<lambda::Mechanism>,
 }
 
 impl Aws {

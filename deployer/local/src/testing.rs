@@ -20,6 +20,7 @@ impl Local {
             state: folder.path().to_owned(),
             region: "us-east-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),
+            cpu_share: None,
         };
         Self { aws: Aws::open(settings).unwrap(), _folder: folder }
     }

@@ -32,7 +32,7 @@ Everywhere:
       --config FILE       Settings file [default: deployer.toml, if there is one here]
       --json              Result as one JSON document on stdout, events as JSON lines on stderr
   -y, --yes               Ask nothing
-  -q, --quiet  -v, --verbose  --no-color  -h, --help  -V, --version
+  -q, --quiet  -v, --verbose  --no-color  --cpu-share HOW  -h, --help  -V, --version
 
 Options may also be set as DEPLOYER_<OPTION> in the environment, or by name in deployer.toml.
 A flag wins over the environment, and that over the file.";
@@ -59,6 +59,9 @@ pub struct Globals {
     /// Where the local endpoint keeps its state
     #[arg(long, global = true, hide_short_help = true, hide_long_help = true, value_name = "DIR")]
     pub(crate) state: Option<String>,
+    /// What gives functions their CPU share at the local endpoint
+    #[arg(long, global = true, hide_short_help = true, hide_long_help = true, value_name = "HOW")]
+    pub(crate) cpu_share: Option<String>,
     /// Profile of ~/.aws/config
     #[arg(long, global = true, hide_short_help = true, hide_long_help = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use local_aws::faults::Fault;
+use local_aws::lambda::Mechanism;
 use serde::Serialize;
 
 use crate::aws;
@@ -21,6 +22,8 @@ pub struct Options {
     pub state: PathBuf,
     /// The region that ARNs name.
     pub region: String,
+    /// What is to enforce CPU shares, unless it is the best this machine has.
+    pub cpu_share: Option<Mechanism>,
     /// A file with a plan of faults.
     pub faults: Option<PathBuf>,
 }
@@ -45,9 +48,9 @@ impl fmt::Display for Running {
 /// # Errors
 /// A plan of faults that is none; a port or a state folder that is in use; stdout that cannot be written to.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
-    let Options { port, state, region, faults } = options;
+    let Options { port, state, region, cpu_share, faults } = options;
     let faults = faults.map(|file| plan(&file)).transpose()?;
-    let endpoint = aws::start_endpoint(port, &state, &region).await?;
+    let endpoint = aws::start_endpoint(port, &state, &region, cpu_share).await?;
     if let Some(faults) = faults {
         context.events.warning(format!("{} calls of functions will fail, as --faults says", faults.len()));
         endpoint.aws().faults.plan(faults);

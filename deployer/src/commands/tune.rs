@@ -200,8 +200,8 @@ async fn result(
     match ended.ending {
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
-            let local = context.settings.is_local();
-            let tuned = Tuned::new(function_arn, ended.arn, output, strategy, keep_stats, form, local)
+            let measured = aws.embedded().map(|local| local.lambda.cpu_share());
+            let tuned = Tuned::new(function_arn, ended.arn, output, strategy, keep_stats, form, measured)
                 .context("reading the execution's output")?;
             for warning in tuned.warnings() {
                 context.events.warning(warning);

@@ -274,6 +274,7 @@ mod tests {
             target: crate::settings::Target::Local {
                 state: folder.path().to_owned(),
                 region: "us-east-1".to_owned(),
+                cpu_share: None,
             },
             stack_name: "long".to_owned(),
             yes: true,

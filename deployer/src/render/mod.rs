@@ -8,6 +8,7 @@ pub mod table;
 
 use std::fmt;
 
+use local_aws::lambda::CpuShare;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use tuning::output::{Analysis, Stat};
@@ -33,14 +34,14 @@ pub struct Tuned {
     function: String,
     strategy: Strategy,
     form: Form,
-    local: bool,
+    measured: Option<CpuShare>,
     json: Map<String, Value>,
     analysis: Option<Analysis>,
 }
 
 impl Tuned {
     /// Takes an execution's output, which must have the figures of every size. `keep_stats` says whether the user wants
-    /// them in the JSON as well.
+    /// them in the JSON as well; `measured` is how functions got their CPU share, if on this machine.
     ///
     /// # Errors
     /// An output that is not the state machine's.
@@ -51,7 +52,7 @@ impl Tuned {
         strategy: Strategy,
         keep_stats: bool,
         form: Form,
-        local: bool,
+        measured: Option<CpuShare>,
     ) -> anyhow::Result<Self> {
         let analysis: Option<Analysis> = serde_json::from_value(output.clone())?;
         let mut json = match output {
@@ -62,8 +63,11 @@ impl Tuned {
             json.remove("stats");
         }
         json.insert("executionArn".to_owned(), execution_arn.into());
+        if let Some(measured) = &measured {
+            json.insert("measuredHere".to_owned(), serde_json::to_value(measured)?);
+        }
         let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
-        Ok(Self { function, strategy, form, local, json, analysis })
+        Ok(Self { function, strategy, form, measured, json, analysis })
     }
 
     /// Average duration in ms and cost of an invocation at the chosen size.
@@ -85,6 +89,20 @@ impl Tuned {
         let notes = self.json.get("notes").and_then(Value::as_array).into_iter().flatten();
         let mut warnings: Vec<String> = notes.filter_map(Value::as_str).map(str::to_owned).collect();
         warnings.extend(self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref()?.note.clone()));
+        if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {
+            let rows = Self::rows(analysis);
+            let larger = rows.iter().filter(|row| row.memory_mb > measured.largest_memory);
+            let larger: Vec<String> = larger.map(|row| row.memory_mb.to_string()).collect();
+            if !larger.is_empty() {
+                warnings.push(format!(
+                    "{} MB: this machine has {} cores, enough for {} MB; Lambda gives more, so what uses several \
+                     threads may be faster there",
+                    larger.join(", "),
+                    measured.cores,
+                    measured.largest_memory,
+                ));
+            }
+        }
         warnings
     }
 
@@ -126,8 +144,15 @@ impl Tuned {
             "The run itself: {} for the state machine and {} for the function{}.",
             numbers::money(state_machine.execution_cost, currency),
             numbers::money(state_machine.lambda_cost, currency),
-            if self.local { " (what it would be on AWS; here it cost nothing)" } else { "" },
+            if self.measured.is_some() { " (what it would be on AWS; here it cost nothing)" } else { "" },
         )?;
+        if let Some(measured) = &self.measured {
+            writeln!(
+                f,
+                "Measured on this machine: {} cores, CPU shares by {}, memory {}.",
+                measured.cores, measured.mechanism, measured.memory,
+            )?;
+        }
         match self.form {
             Form::Text => write!(f, "Chart: {}", state_machine.visualization),
             Form::Markdown => write!(f, "[Chart]({})", state_machine.visualization),
@@ -192,7 +217,7 @@ mod tests {
 
     fn tuned(output: Value, keep_stats: bool, form: Form) -> Tuned {
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:mine";
-        Tuned::new(arn, "execution".into(), output, Strategy::Cost, keep_stats, form, false).unwrap()
+        Tuned::new(arn, "execution".into(), output, Strategy::Cost, keep_stats, form, None).unwrap()
     }
 
     #[test]
@@ -213,6 +238,29 @@ mod tests {
         assert_eq!(json.get("stats"), None);
         let json = serde_json::to_value(tuned(output(), true, Form::Text)).unwrap();
         assert_eq!(json["stats"], output()["stats"]);
+    }
+
+    #[test]
+    fn a_local_result_says_what_it_was_measured_with() {
+        let measured = CpuShare {
+            mechanism: "cgroup v2, 20 ms periods".to_owned(),
+            memory: "limited by cgroup v2".to_owned(),
+            cores: 0.5,
+            largest_memory: 884,
+            unavailable: Vec::new(),
+        };
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:mine";
+        let new = |form| {
+            let measured = Some(measured.clone());
+            Tuned::new(arn, "execution".into(), output(), Strategy::Cost, false, form, measured).unwrap()
+        };
+        let line = "Measured on this machine: 0.5 cores, CPU shares by cgroup v2, 20 ms periods, memory limited by \
+                    cgroup v2.\n";
+        assert!(new(Form::Text).to_string().contains(line) && new(Form::Markdown).to_string().contains(line));
+        let json = serde_json::to_value(new(Form::Text)).unwrap();
+        assert_eq!(json["measuredHere"]["mechanism"], measured.mechanism);
+        let warnings = new(Form::Text).warnings();
+        assert!(warnings.len() == 1 && warnings[0].starts_with("1024 MB: this machine has 0.5 cores"));
     }
 
     #[test]

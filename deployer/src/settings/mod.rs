@@ -14,6 +14,7 @@ mod verbs;
 use std::path::{Path, PathBuf};
 
 use layers::{Layers, Reader};
+use local_aws::lambda::Mechanism;
 
 use crate::cli::{self, Arguments, Globals};
 use crate::commands::Command;
@@ -56,6 +57,8 @@ pub enum Target {
         state: PathBuf,
         /// The region that its ARNs name.
         region: String,
+        /// What is to enforce CPU shares, unless it is the best this machine has.
+        cpu_share: Option<Mechanism>,
     },
 }
 
@@ -143,6 +146,7 @@ fn settings(
     let region = reader.take("region", values::region);
     let profile = reader.take("profile", values::text);
     let endpoint_url = reader.take("endpoint-url", values::url);
+    let cpu_share = reader.take("cpu-share", values::cpu_share);
     let target = if reader.flag("local") || is_endpoint {
         if endpoint_url.is_some() {
             reader.problem(
@@ -154,6 +158,7 @@ fn settings(
         Target::Local {
             state: state.unwrap_or_else(|| default_state(environment)),
             region: region.or(found.map(str::to_owned)).unwrap_or_else(|| "us-east-1".to_owned()),
+            cpu_share,
         }
     } else {
         Target::Aws { profile, region, endpoint_url }
@@ -252,13 +257,17 @@ mod tests {
         let (settings, _) = resolved("deployer outputs --local", &environment, "").unwrap();
         assert_eq!(
             settings.target,
-            Target::Local { state: "/s/deployer".into(), region: "eu-west-1".into() }
+            Target::Local { state: "/s/deployer".into(), region: "eu-west-1".into(), cpu_share: None }
         );
         let (settings, _) =
             resolved("deployer outputs --local --region eu-north-1", &[("HOME", "/h")], "").unwrap();
         assert_eq!(
             settings.target,
-            Target::Local { state: "/h/.local/state/deployer".into(), region: "eu-north-1".into() }
+            Target::Local {
+                state: "/h/.local/state/deployer".into(),
+                region: "eu-north-1".into(),
+                cpu_share: None
+            }
         );
     }
 }

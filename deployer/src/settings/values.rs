@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use local_aws::lambda::Mechanism;
+
 use crate::build::Architecture;
 
 type Read<T> = Result<T, String>;
@@ -46,6 +48,11 @@ pub fn region(text: &str) -> Read<String> {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && text.ends_with(|c: char| c.is_ascii_digit());
     if form { Ok(text.to_owned()) } else { Err("must be a region's name, such as eu-west-1".to_owned()) }
+}
+
+/// What enforces CPU shares.
+pub fn cpu_share(text: &str) -> Read<Mechanism> {
+    text.parse()
 }
 
 /// An address of HTTP.

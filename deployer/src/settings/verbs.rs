@@ -80,8 +80,14 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
         Verb::Local(arguments) => {
             reader.flags(arguments);
             let port = reader.take("port", values::port).unwrap_or(LOCAL_PORT);
-            let Target::Local { state, region } = settings.target.clone() else { return None };
-            Command::Local(local::Options { port, state, region, faults: arguments.faults.clone() })
+            let Target::Local { state, region, cpu_share } = settings.target.clone() else { return None };
+            Command::Local(local::Options {
+                port,
+                state,
+                region,
+                cpu_share,
+                faults: arguments.faults.clone(),
+            })
         }
         Verb::Completions { shell } => Command::Completions(*shell),
     })

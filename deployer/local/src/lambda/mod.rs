@@ -31,8 +31,8 @@ use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
 
 pub use configuration::runtimes;
-pub use engine::Description as CpuShare;
 pub use engine::doom::Doom;
+pub use engine::{Description as CpuShare, Mechanism};
 pub use tags::APPARATUS;
 
 use engine::Engine;
@@ -103,7 +103,7 @@ impl Lambda {
         let packages = Packages::new(&settings.state);
         let cores = std::thread::available_parallelism()
             .map_or(1.0, |n| f64::from(u16::try_from(n.get()).unwrap_or(1)));
-        let engine = Arc::new(Engine::new(packages.clone(), cores));
+        let engine = Arc::new(Engine::new(packages.clone(), cores, settings.cpu_share));
         for (name, function) in store.list::<Function>(FUNCTION) {
             engine.concurrency.reserve(&name, function.reserved_concurrency);
         }
@@ -113,6 +113,9 @@ impl Lambda {
     /// Takes up what an earlier process left unfinished: queued events, and packages that nothing uses any more.
     pub async fn start(&self, aws: &Arc<Aws>) {
         self.sweep(aws);
+        let engine = Arc::clone(&self.engine);
+        // Tries out what the machine has, and removes what an endpoint that was killed has left of it.
+        let _ = tokio::task::spawn_blocking(move || engine.mechanism()).await;
         self.resume_queue(aws);
         self.resume_provisioned(aws);
         let (engine, tasks) = (Arc::clone(&self.engine), Arc::downgrade(aws));
@@ -165,6 +168,12 @@ impl Lambda {
         let root = self.packages.folder(&content.code_sha256).map_err(|e| e.message)?;
         let ready = self.engine.runtime(&content.runtime, &root).await?;
         Ok(ready.and_then(|ready| ready.difference()))
+    }
+
+    /// What enforces CPU shares on this machine.
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        self.engine.mechanism()
     }
 
     /// The behaviour as it is.

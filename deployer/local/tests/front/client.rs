@@ -74,7 +74,7 @@ impl Local {
 }
 
 pub fn options(state: &Path) -> Options {
-    Options { port: 0, state: state.to_owned(), region: "us-east-1".to_owned() }
+    Options { port: 0, state: state.to_owned(), region: "us-east-1".to_owned(), cpu_share: None }
 }
 
 impl Call {

@@ -1,3 +1,4 @@
+use local_aws::lambda::Mechanism;
 use local_aws::{Endpoint, Options, StartError, store::Store};
 
 use super::client::{Local, options};
@@ -50,6 +51,24 @@ async fn a_folder_in_use_and_a_taken_port_are_said() {
         matches!(error, StartError::Listen { .. }) && error.to_string().contains(&port.to_string()),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mechanism_that_is_asked_for_is_used_or_refused() {
+    for wanted in [Mechanism::CgroupV2, Mechanism::CgroupV1, Mechanism::DutyCycle] {
+        let folder = tempfile::tempdir().unwrap();
+        match Endpoint::start(Options { cpu_share: Some(wanted), ..options(folder.path()) }).await {
+            Ok(endpoint) => {
+                assert_eq!(endpoint.aws().lambda.mechanism(), wanted);
+                endpoint.stop().await;
+            }
+            Err(error) => {
+                let told = error.to_string();
+                assert!(told.starts_with(&format!("cpu-share {}: cgroup v", wanted.name())), "{told}");
+                assert_ne!(wanted, Mechanism::DutyCycle, "every machine has it");
+            }
+        }
+    }
 }
 
 #[tokio::test]

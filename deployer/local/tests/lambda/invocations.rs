@@ -6,7 +6,7 @@ use local_aws::lambda::{Behaviour, Invocation, InvocationType};
 use local_aws::{Caller, Service};
 use serde_json::json;
 
-use crate::support::{ACCOUNT_ARN, Local, ROLE, eventually, package_of, runs, variables};
+use crate::support::{ACCOUNT_ARN, Local, ROLE, eventually, groups_of, package_of, runs, variables};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_invocation_is_cold_and_the_next_warm() {
@@ -284,9 +284,12 @@ async fn functions_die_with_an_endpoint_that_is_killed() {
     })
     .await;
     assert!(runs(&pid));
+    let groups = groups_of(&pid);
     endpoint.kill().unwrap();
     endpoint.wait().unwrap();
     eventually("the function is gone", || !runs(&pid)).await;
+    let _next = Local::new().await;
+    assert!(groups.iter().all(|group| !group.exists()), "the next endpoint removes {groups:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

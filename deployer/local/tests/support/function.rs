@@ -137,7 +137,11 @@ fn handle(event: &Value, next: &Answer, count: u32) -> Result<Value, String> {
         }
         "big" => Ok(Value::String("x".repeat(usize::try_from(number("bytes")).unwrap_or_default()))),
         "child" => {
-            let child = std::process::Command::new("sleep").arg("600").spawn().map_err(|e| e.to_string())?;
+            let mut child = std::process::Command::new("sleep");
+            if event["apart"] == true {
+                std::os::unix::process::CommandExt::process_group(&mut child, 0);
+            }
+            let child = child.arg("600").spawn().map_err(|e| e.to_string())?;
             Ok(json!({"child": child.id(), "pid": std::process::id()}))
         }
         "hog-in-child" => {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use local_aws::lambda::{Behaviour, Invocation, InvocationType};
+use local_aws::lambda::{Behaviour, Invocation, InvocationType, Mechanism};
 use local_aws::{ApiError, Aws, Caller, Service, Settings};
 use serde_json::{Value, json};
 
@@ -48,11 +49,29 @@ impl Run {
 
 impl Local {
     pub async fn new() -> Self {
-        Self::open(tempfile::tempdir().unwrap(), Self::quick()).await
+        Self::open(tempfile::tempdir().unwrap(), Self::quick(), None).await
     }
 
     pub async fn with(behaviour: Behaviour) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), behaviour).await
+        Self::open(tempfile::tempdir().unwrap(), behaviour, None).await
+    }
+
+    /// One for each mechanism of CPU shares that this machine has; the duty cycle every machine has.
+    pub async fn each() -> Vec<Self> {
+        let mut locals = Vec::new();
+        for mechanism in [Mechanism::CgroupV2, Mechanism::CgroupV1, Mechanism::DutyCycle] {
+            let folder = tempfile::tempdir().unwrap();
+            let local = Self::open(folder, Self::quick(), Some(mechanism)).await;
+            if local.aws.lambda.mechanism() == mechanism {
+                locals.push(local);
+            }
+        }
+        locals
+    }
+
+    /// Whether the kernel limits memory.
+    pub fn kernel_limits_memory(&self) -> bool {
+        self.aws.lambda.cpu_share().memory.starts_with("limited by cgroup")
     }
 
     pub fn quick() -> Behaviour {
@@ -64,11 +83,12 @@ impl Local {
         }
     }
 
-    async fn open(folder: tempfile::TempDir, behaviour: Behaviour) -> Self {
+    async fn open(folder: tempfile::TempDir, behaviour: Behaviour, mechanism: Option<Mechanism>) -> Self {
         let settings = Settings {
             state: folder.path().to_owned(),
             region: "us-east-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),
+            cpu_share: mechanism,
         };
         // A process that another test is starting holds every lock of this one until it runs its own program.
         let mut opened = Aws::open(settings.clone());
@@ -96,10 +116,10 @@ impl Local {
     /// Ends this process's work on the state folder and begins anew.
     pub async fn reopen(self) -> Self {
         let Self { aws, folder } = self;
-        let behaviour = aws.lambda.behaviour();
+        let (behaviour, mechanism) = (aws.lambda.behaviour(), aws.settings.cpu_share);
         aws.stop().await;
         drop(aws);
-        Self::open(folder, behaviour).await
+        Self::open(folder, behaviour, mechanism).await
     }
 
     pub fn path(&self) -> &std::path::Path {
@@ -235,6 +255,20 @@ pub fn variables(pairs: &[(&str, &str)]) -> Value {
 pub fn runs(pid: &Value) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// The control groups of ours that a process is in, as folders.
+pub fn groups_of(pid: &Value) -> Vec<PathBuf> {
+    let lines = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let folder = |line: &str| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        let path = path.trim_start_matches('/');
+        let root = PathBuf::from("/sys/fs/cgroup");
+        let places = [root.join(controllers).join(path), root.join("unified").join(path)];
+        path.contains("deployer-local-").then(|| places.into_iter().find(|p| p.exists()).unwrap())
+    };
+    lines.lines().filter_map(folder).collect()
 }
 
 /// Waits until something holds.

@@ -36,6 +36,7 @@ impl Cfn {
             state: folder.path().to_owned(),
             region: "eu-west-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),
+            cpu_share: None,
         };
         let mut aws = Aws::open(settings).unwrap();
         Arc::get_mut(&mut aws).unwrap().cloudformation = CloudFormation::with(world::registry(&world));

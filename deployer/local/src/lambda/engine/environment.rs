@@ -74,7 +74,7 @@ pub struct Machinery {
     /// Starts processes.
     pub spawner: Arc<Spawner>,
     /// Gives them their CPU share.
-    pub shares: CpuShares,
+    pub shares: Arc<CpuShares>,
     /// Knows who belongs to whom.
     pub groups: Arc<Groups>,
     /// Ends environments on purpose.
@@ -184,7 +184,9 @@ impl Environment {
             .stdout(writer.try_clone().map_err(unable)?)
             .stderr(writer)
             .kill_on_drop(true);
-        let child = machinery.spawner.spawn(command).await.map_err(|e| {
+        let room = machinery.shares.room(start.memory_mb).map_err(unable)?;
+        let doors = room.doors().map_err(unable)?;
+        let child = machinery.spawner.spawn(command, doors).await.map_err(|e| {
             let reason = match e.kind() {
                 ErrorKind::PermissionDenied => "permission denied".to_owned(),
                 ErrorKind::NotFound => "no such file or directory".to_owned(),
@@ -210,7 +212,7 @@ impl Environment {
             next: None,
             calls,
             output,
-            limiter: machinery.shares.limiter(group),
+            limiter: machinery.shares.limiter(group, room),
             group,
             child,
             groups: Arc::clone(&machinery.groups),
@@ -235,7 +237,10 @@ impl Environment {
         journal: &mut Journal,
     ) -> Result<Duration, Failure> {
         let began = Instant::now();
-        self.limiter.run(share);
+        if let Err(e) = self.limiter.run(share) {
+            self.end().await;
+            return Err(no_share(&e));
+        }
         let result = loop {
             match self.happens(began + limit, journal).await {
                 Happened::Called(at, Call::Next(next)) => {
@@ -278,7 +283,10 @@ impl Environment {
         let request_id = event.request_id.clone();
         let mut event = Some(event);
         let mut answer = None;
-        self.limiter.run(share);
+        if let Err(e) = self.limiter.run(share) {
+            self.end().await;
+            return Outcome { duration: Duration::ZERO, answer: Err(no_share(&e)) };
+        }
         let began = Instant::now();
         self.hand_over(&mut event);
         let (duration, failure) = loop {
@@ -329,9 +337,13 @@ impl Environment {
             self.limiter.freeze();
         }
         self.drain_output(journal);
-        self.note_memory();
-        let over = self.peak_kb > self.limit_kb();
+        let over = self.over_memory();
         let answer = match (answer, failure) {
+            // What a function has to say whose child the kernel has just ended.
+            (Some(Answer::Error(..)), None) if over && self.limiter.memory().is_some() => {
+                self.end().await;
+                Err(out_of_memory())
+            }
             // An answer that was given counts, whatever happens to the runtime after it.
             (Some(answer), failure) => {
                 if failure.is_some() || over {
@@ -399,6 +411,9 @@ impl Environment {
 
     fn exited(&self, status: std::io::Result<ExitStatus>) -> Failure {
         use std::os::unix::process::ExitStatusExt;
+        if self.limiter.memory().is_some_and(|memory| memory.exceeded) {
+            return out_of_memory();
+        }
         let reason = match status {
             Err(e) => format!("with error: {e}"),
             Ok(status) => match (status.code(), status.signal()) {
@@ -417,17 +432,20 @@ impl Environment {
 
     /// Reads how much memory is in use, and says whether that is too much.
     fn over_memory(&mut self) -> bool {
-        self.note_memory();
-        self.peak_kb > self.limit_kb()
-    }
-
-    fn note_memory(&mut self) {
         let leader = self.group.as_raw();
-        let Some(own) = process::resident(leader) else { return };
-        let others = self.groups.others(leader);
-        self.limiter.members(&others);
-        let theirs: u64 = others.iter().filter_map(|pid| process::resident(*pid)).map(|m| m.now).sum();
-        self.peak_kb = self.peak_kb.max(own.peak).max(own.now + theirs);
+        let own = process::resident(leader);
+        if let Some(memory) = self.limiter.memory() {
+            // The program itself lies in files, which the kernel counts for whoever read them first.
+            self.peak_kb = self.peak_kb.max(memory.most_kb).max(own.map_or(0, |own| own.peak));
+            return memory.exceeded;
+        }
+        if let Some(own) = own {
+            let others = self.groups.others(leader);
+            self.limiter.members(&others);
+            let theirs: u64 = others.iter().filter_map(|pid| process::resident(*pid)).map(|m| m.now).sum();
+            self.peak_kb = self.peak_kb.max(own.peak).max(own.now + theirs);
+        }
+        self.peak_kb > self.limit_kb()
     }
 
     /// The most memory in use so far, in MB, at most the function's size.
@@ -448,7 +466,7 @@ impl Environment {
 
     fn kill(&mut self) {
         self.ended = true;
-        let _ = killpg(self.group, Signal::SIGKILL);
+        self.limiter.kill();
     }
 }
 
@@ -515,6 +533,10 @@ fn refuse(call: Call, with: Reply) {
             let _ = reply.send(with);
         }
     }
+}
+
+fn no_share(error: &std::io::Error) -> Failure {
+    Failure::new("Runtime.StartError", format!("Error: no CPU share: {error}"))
 }
 
 fn out_of_memory() -> Failure {

@@ -34,7 +34,7 @@ use super::record::{Configuration, FUNCTION, Function, now_ms, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
-pub use cpu_share::{CpuShares, Description, share_of};
+pub use cpu_share::{CpuShares, Description, Mechanism, share_of};
 use doom::{Doom, Dooms};
 use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
 use journal::{Delivery, Journal, Report, Stream, iso_time};
@@ -146,11 +146,11 @@ impl Drop for Busy {
 }
 
 impl Engine {
-    /// An engine on a machine of so many cores.
-    pub fn new(packages: Packages, cores: f64) -> Self {
+    /// An engine on a machine of so many cores that gives shares by this mechanism, or else the best there is.
+    pub fn new(packages: Packages, cores: f64, mechanism: Option<Mechanism>) -> Self {
         let machinery = Machinery {
             spawner: Arc::new(Spawner::start()),
-            shares: CpuShares::start(cores),
+            shares: Arc::new(CpuShares::new(cores, mechanism)),
             groups: Arc::new(Groups::default()),
             dooms: Dooms::default(),
         };
@@ -174,6 +174,11 @@ impl Engine {
     /// How functions get their CPU share.
     pub fn describe(&self) -> Description {
         self.machinery.shares.describe()
+    }
+
+    /// What enforces CPU shares.
+    pub fn mechanism(&self) -> Mechanism {
+        self.machinery.shares.mechanism()
     }
 
     /// Runs an invocation to its end.
@@ -379,7 +384,7 @@ impl Engine {
             environment.end().await;
         }
         self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.machinery.shares.close();
+        self.machinery.shares.close().await;
     }
 
     /// The way to the log groups; the first use starts it.

@@ -4,6 +4,7 @@
 //! outliving a killed endpoint; started from a pool's thread they would die with that.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::sync::mpsc;
 
@@ -39,11 +40,12 @@ impl Spawner {
         Self { jobs }
     }
 
-    /// Starts a process in a group of its own that dies with this program.
+    /// Starts a process in a group of its own that dies with this program, behind these doors (see
+    /// [`super::cpu_share::Room::doors`]).
     ///
     /// # Errors
     /// What the system said to fork or exec.
-    pub async fn spawn(&self, mut command: Command) -> io::Result<Child> {
+    pub async fn spawn(&self, mut command: Command, doors: Vec<OwnedFd>) -> io::Result<Child> {
         let parent = std::process::id();
         command.process_group(0);
         // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
@@ -51,11 +53,10 @@ impl Spawner {
             command.as_std_mut().pre_exec(move || {
                 nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
                 // The parent may have died before the line above took effect.
-                if nix::unistd::getppid().as_raw() as u32 == parent {
-                    Ok(())
-                } else {
-                    Err(io::Error::from_raw_os_error(nix::libc::ESRCH))
+                if nix::unistd::getppid().as_raw() as u32 != parent {
+                    return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
                 }
+                super::cpu_share::enter(&doors)
             });
         }
         let (tell, told) = oneshot::channel();

@@ -1,12 +1,12 @@
-//! Gives a process the CPU share Lambda gives its memory size: `memory / 1769` of a core.
+//! CPU shares without control groups: the duty cycle.
 //!
-//! The mechanism here works without privileges on any Linux: a supervisor reads the process's CPU clock and stops and
-//! continues its process group. It does what the kernel's bandwidth control does: every 20 ms of wall time bring a
+//! It works without privileges on any Linux: a supervisor reads the process's CPU clock and stops and continues its
+//! process group. It does what the kernel's bandwidth control does: every 20 ms of wall time bring a
 //! budget of `20 ms × share`; who has used it up waits for the next period, unused budget is lost (so time spent
 //! waiting cannot be saved up), and overdrawn budget is paid back. Because the loop is closed over the clock, an
 //! imprecise timer shifts when the process runs but not how much.
 //!
-//! It counts the process and those its group has had long enough to be seen (see [`super::process`]).
+//! It counts the process and those its group has had long enough to be seen (see [`crate::lambda::engine::process`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,37 +16,17 @@ use nix::sys::signal::{Signal, killpg};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// Megabytes of memory that bring one core.
-pub const MEMORY_PER_CORE: f64 = 1769.0;
+use super::PERIOD;
 
-const PERIOD: Duration = Duration::from_millis(20);
 /// Looking again sooner than this costs more than it brings.
 const SHORTEST_LOOK: Duration = Duration::from_micros(250);
 /// Looking again later than this lets a process that wakes up run too far ahead.
 const LONGEST_LOOK: Duration = Duration::from_millis(2);
 
-/// The share of a memory size, in cores.
-pub fn share_of(memory_mb: u32) -> f64 {
-    f64::from(memory_mb) / MEMORY_PER_CORE
-}
-
-/// How functions get their CPU share on this machine.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Description {
-    /// The mechanism, in words.
-    pub mechanism: String,
-    /// The cores that shares are given from.
-    pub cores: f64,
-    /// The largest memory size, in MB, whose share this machine has; larger ones run with all cores, which is less than
-    /// Lambda gives them.
-    pub largest_memory: u32,
-}
-
 /// The supervisor of all processes that run at a share.
 #[derive(Clone)]
-pub struct CpuShares {
+pub struct Duty {
     supervised: Arc<Supervised>,
-    cores: f64,
 }
 
 struct Supervised {
@@ -72,14 +52,14 @@ struct Process {
 }
 
 /// One process group under supervision; dropping it ends that.
-pub struct Limiter {
-    shares: CpuShares,
+pub struct Supervision {
+    duty: Duty,
     group: Pid,
 }
 
-impl CpuShares {
-    /// Starts the supervisor for a machine of so many cores.
-    pub fn start(cores: f64) -> Self {
+impl Duty {
+    /// Starts the supervisor.
+    pub fn start() -> Self {
         let supervised = Arc::new(Supervised { state: Mutex::default(), changed: Condvar::new() });
         let watched = Arc::clone(&supervised);
         let thread = std::thread::Builder::new().name("lambda-cpu-share".to_owned());
@@ -89,23 +69,12 @@ impl CpuShares {
             go_first();
             supervise(&watched);
         });
-        Self { supervised, cores }
-    }
-
-    /// What to tell people about it.
-    pub fn describe(&self) -> Description {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a memory size in MB")]
-        let largest_memory = (self.cores * MEMORY_PER_CORE) as u32;
-        Description {
-            mechanism: "pausing and resuming the process, 20 ms periods".to_owned(),
-            cores: self.cores,
-            largest_memory,
-        }
+        Self { supervised }
     }
 
     /// Takes a process group into care. It runs, at full speed.
-    pub fn limiter(&self, group: Pid) -> Limiter {
-        Limiter { shares: self.clone(), group }
+    pub fn supervise(&self, group: Pid) -> Supervision {
+        Supervision { duty: self.clone(), group }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -119,13 +88,12 @@ impl CpuShares {
     }
 }
 
-impl Limiter {
+impl Supervision {
     /// Lets the group run, with this share of a core or, with none, at full speed.
     pub fn run(&self, share: Option<f64>) {
-        let mut state = self.shares.lock();
+        let mut state = self.duty.lock();
         state.processes.remove(&self.group.as_raw());
-        // More than the machine has is no limit.
-        if let Some(share) = share.filter(|s| *s < self.shares.cores) {
+        if let Some(share) = share {
             let now = Instant::now();
             let process = Process {
                 clocks: HashMap::from_iter(clock(self.group)),
@@ -137,21 +105,21 @@ impl Limiter {
                 stopped: false,
             };
             state.processes.insert(self.group.as_raw(), process);
-            self.shares.supervised.changed.notify_one();
+            self.duty.supervised.changed.notify_one();
         }
         let _ = killpg(self.group, Signal::SIGCONT);
     }
 
     /// Stops the group until it is to run again, as Lambda freezes an environment between invocations.
     pub fn freeze(&self) {
-        let mut state = self.shares.lock();
+        let mut state = self.duty.lock();
         state.processes.remove(&self.group.as_raw());
         let _ = killpg(self.group, Signal::SIGSTOP);
     }
 
     /// Says which processes belong to the group besides its first.
     pub fn members(&self, pids: &[i32]) {
-        let mut state = self.shares.lock();
+        let mut state = self.duty.lock();
         if let Some(process) = state.processes.get_mut(&self.group.as_raw()) {
             let group = self.group.as_raw();
             process.clocks.retain(|pid, _| *pid == group || pids.contains(pid));
@@ -164,9 +132,9 @@ impl Limiter {
     }
 }
 
-impl Drop for Limiter {
+impl Drop for Supervision {
     fn drop(&mut self) {
-        self.shares.lock().processes.remove(&self.group.as_raw());
+        self.duty.lock().processes.remove(&self.group.as_raw());
     }
 }
 
@@ -294,11 +262,5 @@ mod tests {
         assert_eq!(process.look_at, now + 3 * PERIOD);
         process.look(Pid::from_raw(i32::MAX), now + 3 * PERIOD);
         assert!(!process.stopped && process.budget > 0.0);
-    }
-
-    #[test]
-    fn shares_follow_memory() {
-        assert!((share_of(1769) - 1.0).abs() < 1e-12);
-        assert!((share_of(128) - 0.072_357).abs() < 1e-6);
     }
 }
