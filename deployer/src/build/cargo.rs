@@ -99,6 +99,8 @@ async fn for_lambda(
     let toolchain = Toolchain::of(architecture);
     toolchain.install(events).await?;
     cargo.args(["--profile", "lambda", "--target", toolchain.target]);
+    // What was compiled before must not show in the asset.
+    cargo.env("CARGO_INCREMENTAL", "0");
     let upper = toolchain.target.to_uppercase().replace('-', "_");
     let cc = format!("CC_{}", toolchain.target.replace('-', "_"));
     if std::env::var_os(&cc).is_none() {
