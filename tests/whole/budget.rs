@@ -42,7 +42,7 @@ fn check(found: &BTreeMap<String, usize>, changes: &[(&str, usize)], most_reads:
 async fn a_run_makes_no_more_calls_than_it_did() {
     let bench = Bench::new().await;
     let (found, transitions) = calls(&bench, json!({"num": 10, "powerValues": [128, 512, 1024]})).await;
-    // One for the lock or the snapshot, one for each size; the lock is moved twice for each and once at the end.
+    // One for the lock or the snapshot, one for each version; the lock is written once for each and four times besides.
     let changes = [
         ("CreateAlias", 4),
         ("DeleteAlias", 4),

@@ -173,6 +173,10 @@ pub struct LocalArgs {
 #[command(after_help = EVERYWHERE)]
 pub struct DemoArgs {
     /// Let things go wrong, drawn by this number, and see what comes of it
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = seed)]
     pub(crate) faults: Option<u64>,
+}
+
+fn seed(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "say a whole number from 0 on; the same one draws the same faults")
 }
