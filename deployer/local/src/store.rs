@@ -8,6 +8,7 @@ use std::fs::{File, TryLockError};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use redb::{
     Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
@@ -20,6 +21,9 @@ const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 /// Counts changes of the records' layout that an earlier program could not read, or a later one not take over.
 const FORMAT: u32 = 1;
 const FILE: &str = "state.redb";
+/// How long a folder in use is waited for. A process that was killed has not always let go when its end is known: a child
+/// that it was about to start holds the lock until it is another program.
+const PATIENCE: Duration = Duration::from_secs(1);
 const CACHE_BYTES: usize = 32 << 20;
 const READABLE: &str = "the database was verified when it was opened";
 const WRITABLE: &str = "the disk takes what the database writes";
@@ -85,7 +89,7 @@ impl Store {
     /// Opens or creates the database in `folder`, verifying all of it.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] when another process holds it, [`StoreError::Corrupt`] when it is not a whole database of
+    /// [`StoreError::InUse`] when another process holds it and does not let go within a second, [`StoreError::Corrupt`] when it is not a whole database of
     /// ours, [`StoreError::Format`] when it is another version's, [`StoreError::Io`] when the system refuses the folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let name = || folder.display().to_string();
@@ -93,10 +97,16 @@ impl Store {
         let corrupt = |reason: String| StoreError::Corrupt { folder: name(), reason };
         std::fs::create_dir_all(folder).map_err(io)?;
         let lock = File::create(folder.join("lock")).map_err(io)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(name())),
-            Err(TryLockError::Error(e)) => return Err(io(e)),
+        let patient_until = Instant::now() + PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < patient_until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(name())),
+                Err(TryLockError::Error(e)) => return Err(io(e)),
+            }
         }
 
         let file = folder.join(FILE);
@@ -115,9 +125,20 @@ impl Store {
             std::fs::rename(&new, &file).map_err(io)?;
             File::open(folder).and_then(|f| f.sync_all()).map_err(io)?;
         }
-        let opened = quietly(|| builder.open(&file)).unwrap_or_else(|| {
-            Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(format!("{FILE} is damaged"))))
-        });
+        let open = || {
+            quietly(|| builder.open(&file)).unwrap_or_else(|| {
+                Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(format!(
+                    "{FILE} is damaged"
+                ))))
+            })
+        };
+        let mut opened = open();
+        while matches!(opened, Err(redb::DatabaseError::DatabaseAlreadyOpen))
+            && Instant::now() < patient_until
+        {
+            std::thread::sleep(Duration::from_millis(20));
+            opened = open();
+        }
         let database = match opened {
             Ok(database) => database,
             Err(redb::DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(name())),
@@ -386,6 +407,22 @@ mod tests {
         let _first = Store::open(folder.path()).unwrap();
         let error = Store::open(folder.path()).err().unwrap().to_string();
         assert!(error.contains("in use by another process"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_another_is_about_to_let_go_of_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Store::open(folder.path()).unwrap();
+        let (about_to, lets_go) = std::sync::mpsc::channel();
+        std::thread::scope(|threads| {
+            threads.spawn(move || {
+                about_to.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(200));
+                drop(first);
+            });
+            lets_go.recv().unwrap();
+            Store::open(folder.path()).unwrap();
+        });
     }
 
     #[test]
