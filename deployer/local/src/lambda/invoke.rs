@@ -80,6 +80,7 @@ impl Lambda {
             client_context,
             log_tail: invocation.log_tail,
             exempt: exempt(&function),
+            measured: !exempt(&function) && is_apparatus(aws, caller),
             caller: caller.clone(),
         };
         self.run(aws, job).await
@@ -107,6 +108,7 @@ impl Lambda {
             client_context,
             log_tail: false,
             exempt: exempt(function),
+            measured: false,
             caller: Caller::Owner,
         };
         self.run(aws, job).await
@@ -157,6 +159,12 @@ fn drawn(alias: &Alias) -> &str {
 /// Whether the owner has marked a function as part of the measuring apparatus.
 fn exempt(function: &Function) -> bool {
     function.tags.get(APPARATUS).is_some_and(|v| v == "true")
+}
+
+/// Whether it is a function of the measuring apparatus that calls: a function's session has its name.
+fn is_apparatus(aws: &Aws, caller: &Caller) -> bool {
+    let Caller::Role { session, .. } = caller else { return false };
+    aws.store.get(FUNCTION, session).is_some_and(|function| exempt(&function))
 }
 
 fn client_context(given: Option<&str>) -> Result<Option<String>, ApiError> {

@@ -1,7 +1,7 @@
 //! Running functions: which environment takes an invocation, when it may start, and what becomes of it.
 //!
-//! An invocation passes the concurrency limits ([`concurrency`]), waits for its share of the cores ([`admission`]),
-//! takes an idle environment or starts one ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log
+//! An invocation passes the concurrency limits ([`concurrency`]), waits for its turn when it is one of a series that is
+//! measured ([`rounds`]) and for its share of the cores ([`admission`]), takes an idle environment or starts one ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log
 //! lines ([`journal`]).
 
 pub mod admission;
@@ -12,6 +12,7 @@ pub mod environment;
 pub mod journal;
 pub mod language;
 pub mod process;
+pub mod rounds;
 pub mod runtime_api;
 pub mod spawner;
 
@@ -40,6 +41,7 @@ use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Sta
 use journal::{Delivery, Journal, Report, Stream, iso_time};
 use language::{Language, Ready, Runtimes};
 use process::Groups;
+use rounds::Rounds;
 use runtime_api::Event;
 use spawner::Spawner;
 
@@ -72,6 +74,8 @@ pub struct Job {
     pub log_tail: bool,
     /// Whether it runs at full speed and without waiting for free cores.
     pub exempt: bool,
+    /// Whether the measuring apparatus invokes it, to measure it.
+    pub measured: bool,
     /// Who invoked it.
     pub caller: Caller,
 }
@@ -82,6 +86,7 @@ pub struct Engine {
     pub concurrency: Concurrency,
     machinery: Machinery,
     admission: Admission,
+    rounds: Rounds,
     packages: Packages,
     runtimes: Runtimes,
     state: Mutex<State>,
@@ -158,6 +163,7 @@ impl Engine {
             concurrency: Concurrency::default(),
             machinery,
             admission: Admission::new(cores),
+            rounds: Rounds::default(),
             runtimes: Runtimes::new(packages.runtimes()),
             packages,
             state: Mutex::default(),
@@ -201,6 +207,10 @@ impl Engine {
             incarnation: job.configuration.incarnation.clone(),
         };
         let share = share_of(job.configuration.content.memory_size);
+        let _turn = match job.measured {
+            true => Some(self.rounds.turn(&job.function, &job.configuration.version).await),
+            false => None,
+        };
         let mut warm = self.take(&key);
         let mut seat = match job.exempt {
             true => None,
