@@ -2,7 +2,7 @@
 //!
 //! [`cli`] (what was typed) → [`settings`] (what is meant) → [`commands`] (what is done), which use [`app`] (the stack),
 //! [`build`] (its assets), [`deployment`] (CloudFormation), [`function`] (what is tuned), [`execution`] (a run) and
-//! [`render`] (its result). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
+//! [`render`] (its result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
 //! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
 //! [`context`] is what every command gets: the settings, the events and a connection ([`aws`]) made when first asked for.
 //!
@@ -12,6 +12,7 @@ pub mod app;
 pub mod aws;
 pub mod browser;
 pub mod build;
+pub mod calibration;
 pub mod cli;
 pub mod commands;
 pub mod context;

@@ -150,7 +150,10 @@ async fn no_event_makes_a_lambda_panic_or_hang() {
             }
             let kind = answer["errorType"].as_str().unwrap_or_default().to_owned();
             let message = answer["errorMessage"].as_str().unwrap_or_default();
-            assert!(OURS.contains(&kind.as_str()), "{function}: {answer}: {}", shown());
+            // Nested too deeply to be read at all, it is refused before a handler sees it.
+            let unreadable =
+                kind.ends_with("DeserializeError") && message.contains("recursion limit exceeded");
+            assert!(unreadable || OURS.contains(&kind.as_str()), "{function}: {answer}: {}", shown());
             assert!(message.len() > 10 && !message.contains("panicked"), "{function}: {answer}: {}", shown());
             *kinds.entry(kind).or_default() += 1;
         }

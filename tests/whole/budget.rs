@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, differences};
 
 /// Calls of an undisturbed run, by operation, and its transitions.
 async fn calls(bench: &Bench, input: Value) -> (BTreeMap<String, usize>, u64) {
@@ -69,5 +69,22 @@ async fn a_run_makes_no_more_calls_than_it_did() {
     ];
     check(&found, &changes, 60);
     assert_eq!(transitions, 7 + 3 * 2);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_one_execution_cannot_hold_is_refused_before_anything_is_changed() {
+    let bench = Bench::new().await;
+    let before = bench.snapshot().await;
+    let sizes = |n: u32| (128..128 + n).collect::<Vec<u32>>();
+    for (input, said) in [
+        (json!({"num": 5, "powerValues": sizes(900)}), "powerValues: the results of 900 sizes do not fit"),
+        (json!({"num": 100_000, "powerValues": [128]}), "num: 100000 measurements do not fit"),
+    ] {
+        let over = bench.run(input).await;
+        assert_eq!(over.status, "FAILED", "{over:?}");
+        assert!(over.cause.contains(said) && over.cause.contains("at most "), "{over:?}");
+        assert!(differences(&before, &bench.snapshot().await).is_empty(), "{over:?}");
+    }
     bench.stop().await;
 }

@@ -2,114 +2,14 @@
 //! command line deploys what `synth` writes, there and on our own endpoint.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Said, UP, World, emulator, isolated, release, tool};
+use crate::emulator::Emulator;
+use crate::harness::{Said, World, isolated, release, tool};
 use crate::release::Folder;
 
 const ARCHITECTURE: &str = std::env::consts::ARCH;
-
-/// An emulator on a free port, with a folder of its own for all it writes.
-struct Emulator {
-    folder: tempfile::TempDir,
-    process: Child,
-    url: String,
-}
-
-impl Emulator {
-    fn start(program: &str, arguments: &dyn Fn(u16) -> Vec<String>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let url = format!("http://127.0.0.1:{port}");
-        let inside = |name: &str| {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(&path).unwrap();
-            path
-        };
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let process = isolated(emulator(program))
-            .args(arguments(port))
-            .env("GATEWAY_PORT", port.to_string())
-            .env("BIND_HOST", "127.0.0.1")
-            .env("AWS_ENDPOINT_URL", &url)
-            .env("SFTP_ENABLED", "0")
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("STATE_DIR", inside("state"))
-            .env("S3_DATA_DIR", inside("s3"))
-            .env("TMPDIR", inside("tmp"))
-            .current_dir(folder.path())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut emulator = Self { folder, process, url };
-        for _ in 0..600 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return emulator;
-            }
-            let ended = emulator.process.try_wait().unwrap();
-            assert!(ended.is_none(), "{program} ended: {}", emulator.log());
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        panic!("{program} does not listen after a minute: {}", emulator.log());
-    }
-
-    fn ministack() -> Self {
-        Self::start("ministack", &|_| Vec::new())
-    }
-
-    fn moto() -> Self {
-        Self::start("moto_server", &|port| {
-            vec!["-H".into(), "127.0.0.1".into(), "-p".into(), port.to_string()]
-        })
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn pointed(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
-        let mut command = isolated(program);
-        command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_PAGER", "").args(arguments);
-        command.current_dir(self.folder.path());
-        command
-    }
-
-    fn deployer(&self, arguments: &[&str]) -> Said {
-        Said::by(&mut self.pointed(release().join("deployer"), arguments))
-    }
-
-    fn up(&self, flags: &[&str]) -> Said {
-        self.deployer(&[&UP[..], flags].concat())
-    }
-
-    fn aws(&self, arguments: &[&str]) -> Said {
-        Said::by(&mut self.pointed(tool("aws"), arguments))
-    }
-
-    /// Everything that is there, by boto3.
-    fn left(&self) -> Value {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/left.py");
-        Said::by(self.pointed(tool("python"), &[]).arg(script)).success().json()
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // Asked first, so that it ends the functions it has started.
-        let _ = Command::new("kill").arg(self.process.id().to_string()).stderr(Stdio::null()).status();
-        for _ in 0..50 {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn nothing() -> Value {
     json!({ "stacks": [], "functions": [], "roles": [], "groups": [], "machines": [], "rules": [], "buckets": [] })
@@ -153,16 +53,7 @@ fn ministack_is_deployed_to_tuned_on_and_left_as_it_was() {
     ministack.up(&["--total-execution-timeout", "120"]).success();
     assert_eq!(ministack.left()["functions"].as_array().unwrap().len(), 6);
 
-    let role = "arn:aws:iam::000000000000:role/sample";
-    let mut zip =
-        zip::ZipWriter::new(std::fs::File::create(ministack.folder.path().join("sample.zip")).unwrap());
-    zip.start_file("sample.py", zip::write::SimpleFileOptions::default()).unwrap();
-    std::io::Write::write_all(&mut zip, include_bytes!("sample.py")).unwrap();
-    zip.finish().unwrap();
-    let sample =
-        ["lambda", "create-function", "--function-name", "sample", "--runtime", "python3.12", "--role", role];
-    let code = ["--handler", "sample.handler", "--zip-file", "fileb://sample.zip", "--memory-size", "256"];
-    ministack.aws(&[&sample[..], &code].concat()).success();
+    ministack.python_sample("sample", 20);
     let output = ministack
         .deployer(&["tune", "sample", "--num", "5", "--json", "--include-output-results"])
         .success()

@@ -1,10 +1,11 @@
 # A function for an emulator whose log tails have no REPORT line: it writes one itself, like Lambda's.
+import os
 import time
 
 
 def handler(event, context):
     started = time.perf_counter()
-    time.sleep(0.02)
+    time.sleep(int(os.environ.get("MILLISECONDS", "20")) / 1000)
     took = (time.perf_counter() - started) * 1000
     print(
         f"REPORT RequestId: {context.aws_request_id}\tDuration: {took:.2f} ms\tBilled Duration: {int(took) + 1} ms\t"

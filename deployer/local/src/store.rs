@@ -127,9 +127,7 @@ impl Store {
         }
         let open = || {
             quietly(|| builder.open(&file)).unwrap_or_else(|| {
-                Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(format!(
-                    "{FILE} is damaged"
-                ))))
+                Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(format!("{FILE} is damaged"))))
             })
         };
         let mut opened = open();

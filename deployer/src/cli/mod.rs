@@ -15,7 +15,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 pub use page::{CompareArgs, ServeArgs};
-pub use stack::{BuildArgs, BuildWhat, DemoArgs, LocalArgs, ParameterArgs, PreviewArgs, SynthArgs, UpArgs};
+pub use stack::{
+    BuildArgs, BuildWhat, DemoArgs, LocalArgs, LocalWhat, ParameterArgs, PreviewArgs, SynthArgs, UpArgs,
+};
 pub use tune::{CleanupArgs, TuneArgs};
 
 use crate::outcome::Status;

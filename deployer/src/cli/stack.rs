@@ -157,8 +157,11 @@ pub struct BuildWebArgs {
 
 /// `local`
 #[derive(Debug, Clone, Default, Args, Serialize)]
-#[command(after_help = EVERYWHERE)]
+#[command(after_help = EVERYWHERE, args_conflicts_with_subcommands = true)]
 pub struct LocalArgs {
+    #[command(subcommand)]
+    #[serde(skip)]
+    pub(crate) what: Option<LocalWhat>,
     /// The port on 127.0.0.1; 0 takes any free one [default: 4566]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<String>,
@@ -166,6 +169,23 @@ pub struct LocalArgs {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) faults: Option<std::path::PathBuf>,
+}
+
+/// What else there is to do with this machine.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LocalWhat {
+    /// Measure how fast a core of this machine is against one of Lambda's, for tune --calibrated
+    #[command(after_help = EVERYWHERE)]
+    Calibrate(CalibrateArgs),
+}
+
+/// `local calibrate`
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CalibrateArgs {
+    /// What the sample function `cpu` takes in your account at 1,769 MB [default: 140, which is assumed]
+    #[arg(long, value_name = "MS")]
+    pub(crate) lambda_ms: Option<String>,
 }
 
 /// `demo`

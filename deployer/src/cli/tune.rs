@@ -179,6 +179,10 @@ pub struct ReportArgs {
     #[arg(long)]
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) open: bool,
+    /// With --local: durations on a core of Lambda too, as `deployer local calibrate` tells its speed
+    #[arg(long, hide_short_help = true)]
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) calibrated: bool,
     /// With --json: the figures of every memory size as well
     #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "is_false")]

@@ -15,6 +15,7 @@
 //! [`hint`](crate::failure::Advice::hint), wrong usage is [`Usage`](crate::failure::Usage) before anything is touched.
 
 pub mod build;
+pub mod calibrate;
 pub mod cleanup;
 pub mod compare;
 pub mod completions;
@@ -63,6 +64,8 @@ pub enum Command {
     BuildRelease(std::path::PathBuf),
     /// Run the endpoint in the foreground.
     Local(local::Options),
+    /// Measure how fast this machine is.
+    Calibrate(calibrate::Options),
     /// Print a completion script.
     Completions(clap_complete::Shell),
 }
@@ -88,6 +91,7 @@ impl Command {
             Self::BuildWeb(out) => build::web(&out, context).await,
             Self::BuildRelease(out) => release::run(out, context).await,
             Self::Local(options) => local::run(options, context).await,
+            Self::Calibrate(options) => calibrate::run(options, context).await,
             Self::Completions(shell) => completions::run(shell),
         }
     }

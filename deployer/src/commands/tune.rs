@@ -11,12 +11,14 @@ use serde_json::{Map, Value};
 use tuning::strategy::Strategy;
 
 use crate::aws::Aws;
+use crate::calibration::Calibration;
 use crate::context::Context;
 use crate::execution::{self, Ended, Ending};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
+use crate::settings::Target;
 
 /// Invocations per memory size when neither the input nor a flag says it: enough for the trimmed average to settle.
 const NUM: u32 = 20;
@@ -36,6 +38,8 @@ pub struct Options {
     pub code: Option<function::Code>,
     /// Whether to tune again whenever the code changes.
     pub watch: bool,
+    /// Whether to show what the durations would be on a core of Lambda.
+    pub calibrated: bool,
     /// What the result must keep to.
     pub gate: Gate,
     /// Whether to write Markdown rather than text.
@@ -93,6 +97,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         )
         .into());
     }
+    let calibration = calibration(&options, context)?;
     let mut input = base(&options)?;
     if let Some(code) = &options.code
         && !context.settings.is_local()
@@ -134,7 +139,20 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         return Outcome::new(&Detached { execution_arn: execution, lambda_arn: arn });
     }
     let ended = execution::follow_or_stop(aws, execution, &arn, &context.events).await?;
-    result(ended, &arn, strategy, wanted, &options, aws, context).await
+    let reading = Reading { strategy, keep_stats: wanted, calibration };
+    result(ended, &arn, reading, &options, aws, context).await
+}
+
+/// What durations are scaled by, if they are to be.
+fn calibration(options: &Options, context: &Context) -> anyhow::Result<Option<Calibration>> {
+    match &context.settings.target {
+        _ if !options.calibrated => Ok(None),
+        Target::Local { state, .. } => Calibration::read(state).map(Some),
+        Target::Aws { .. } => Err(Usage(
+            "--calibrated scales what this machine measures, which needs --local; on AWS durations are Lambda's own".into(),
+        )
+        .into()),
+    }
 }
 
 async fn machine(options: &Options, aws: &Aws, context: &Context) -> anyhow::Result<String> {
@@ -163,7 +181,9 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     let strategy =
         tuning::input::Input::parse(&input, &defaults).map_or(Strategy::Cost, |input| input.strategy);
     let wanted = options.fields.get("includeOutputResults") == Some(&Value::Bool(true));
-    result(ended, &function, strategy, wanted, options, aws, context).await
+    let calibration = calibration(options, context)?;
+    let reading = Reading { strategy, keep_stats: wanted, calibration };
+    result(ended, &function, reading, options, aws, context).await
 }
 
 /// A run that was left to itself. As JSON: `{"executionArn","lambdaARN"}`.
@@ -186,12 +206,19 @@ impl fmt::Display for Detached {
     }
 }
 
+/// How an execution's output is read.
+struct Reading {
+    strategy: Strategy,
+    /// Whether the figures of every size were asked for.
+    keep_stats: bool,
+    calibration: Option<Calibration>,
+}
+
 /// What an execution that is over comes to.
 async fn result(
     ended: Ended,
     function_arn: &str,
-    strategy: Strategy,
-    keep_stats: bool,
+    reading: Reading,
     options: &Options,
     aws: &Aws,
     context: &Context,
@@ -201,7 +228,9 @@ async fn result(
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
             let measured = aws.embedded().map(|local| local.lambda.cpu_share());
+            let Reading { strategy, keep_stats, calibration } = reading;
             let tuned = Tuned::new(function_arn, ended.arn, output, strategy, keep_stats, form, measured)
+                .and_then(|tuned| tuned.calibrated(calibration))
                 .context("reading the execution's output")?;
             for warning in tuned.warnings() {
                 context.events.warning(warning);

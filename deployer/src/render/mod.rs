@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod comparison;
+pub mod doubts;
 pub mod numbers;
 pub mod row;
 pub mod table;
@@ -10,13 +11,14 @@ use std::fmt;
 
 use local_aws::lambda::CpuShare;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tuning::output::{Analysis, Stat};
 use tuning::strategy::Strategy;
 
 use row::Row;
 use table::Marks;
 
+use crate::calibration::Calibration;
 use crate::site::Chart;
 
 /// How a result is written.
@@ -37,6 +39,7 @@ pub struct Tuned {
     measured: Option<CpuShare>,
     json: Map<String, Value>,
     analysis: Option<Analysis>,
+    calibration: Option<Calibration>,
 }
 
 impl Tuned {
@@ -64,10 +67,39 @@ impl Tuned {
         }
         json.insert("executionArn".to_owned(), execution_arn.into());
         if let Some(measured) = &measured {
-            json.insert("measuredHere".to_owned(), serde_json::to_value(measured)?);
+            let mut told = serde_json::to_value(measured)?;
+            if let Some(percent) = analysis.as_ref().and_then(Self::uncertainty_percent) {
+                told["uncertaintyPercent"] = percent.into();
+            }
+            json.insert("measuredHere".to_owned(), told);
         }
         let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
-        Ok(Self { function, strategy, form, measured, json, analysis })
+        Ok(Self { function, strategy, form, measured, json, analysis, calibration: None })
+    }
+
+    /// The same with what the durations would be on a core of Lambda; in the JSON as `calibrated`.
+    ///
+    /// # Errors
+    /// A calibration that does not serialize.
+    pub fn calibrated(mut self, calibration: Option<Calibration>) -> anyhow::Result<Self> {
+        let (Some(calibration), Some(analysis)) = (calibration, &self.analysis) else { return Ok(self) };
+        let durations: Vec<Value> = Self::rows(analysis)
+            .iter()
+            .map(|row| json!({"value": row.memory_mb, "averageDuration": row.duration_ms * calibration.factor()}))
+            .collect();
+        let mut told = serde_json::to_value(&calibration)?;
+        told["factor"] = calibration.factor().into();
+        told["stats"] = durations.into();
+        self.json.insert("calibrated".to_owned(), told);
+        self.calibration = Some(calibration);
+        Ok(self)
+    }
+
+    /// By how much the averages may be off, in per cent: 1.96 standard errors, of the size where that is most.
+    fn uncertainty_percent(analysis: &Analysis) -> Option<f64> {
+        let measured = analysis.stats.iter().flatten().filter_map(Stat::as_measured);
+        let errors = measured.filter_map(|stat| Some(stat.standard_error? / stat.average_duration * 196.0));
+        errors.reduce(f64::max).map(|percent| (percent * 10.0).round() / 10.0)
     }
 
     /// Average duration in ms and cost of an invocation at the chosen size.
@@ -89,6 +121,7 @@ impl Tuned {
         let notes = self.json.get("notes").and_then(Value::as_array).into_iter().flatten();
         let mut warnings: Vec<String> = notes.filter_map(Value::as_str).map(str::to_owned).collect();
         warnings.extend(self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref()?.note.clone()));
+        warnings.extend(self.analysis.iter().flat_map(doubts::doubts));
         if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {
             let rows = Self::rows(analysis);
             let larger = rows.iter().filter(|row| row.memory_mb > measured.largest_memory);
@@ -113,6 +146,7 @@ impl Tuned {
                 memory_mb: stat.value,
                 duration_ms: stat.average_duration,
                 p95_ms: stat.spread.as_ref().map(|spread| spread.p95),
+                on_lambda_ms: None,
                 cost: stat.average_price,
                 lost: stat.lost,
             })
@@ -124,7 +158,10 @@ impl Tuned {
             Some("CNY") => "¥",
             _ => "$",
         };
-        let rows = Self::rows(analysis);
+        let mut rows = Self::rows(analysis);
+        if let Some(calibration) = &self.calibration {
+            rows.iter_mut().for_each(|row| row.on_lambda_ms = Some(row.duration_ms * calibration.factor()));
+        }
         let marks = Marks {
             chosen: Some(analysis.power),
             current: analysis.baseline.as_ref().map(|baseline| baseline.power),
@@ -147,11 +184,18 @@ impl Tuned {
             if self.measured.is_some() { " (what it would be on AWS; here it cost nothing)" } else { "" },
         )?;
         if let Some(measured) = &self.measured {
-            writeln!(
+            write!(
                 f,
-                "Measured on this machine: {} cores, CPU shares by {}, memory {}.",
-                measured.cores, measured.mechanism, measured.memory,
+                "Measured on this machine: {}, {} cores, CPU shares by {}, memory {}",
+                measured.processor, measured.cores, measured.mechanism, measured.memory,
             )?;
+            match Self::uncertainty_percent(analysis) {
+                Some(percent) => writeln!(f, "; the averages are within \u{b1} {percent} %.")?,
+                None => writeln!(f, ".")?,
+            }
+        }
+        if let Some(calibration) = &self.calibration {
+            writeln!(f, "On Lambda: what was measured, scaled; {}.", calibration.sentence())?;
         }
         match self.form {
             Form::Text => write!(f, "Chart: {}", state_machine.visualization),
@@ -243,6 +287,7 @@ mod tests {
     #[test]
     fn a_local_result_says_what_it_was_measured_with() {
         let measured = CpuShare {
+            processor: "Z80".to_owned(),
             mechanism: "cgroup v2, 20 ms periods".to_owned(),
             memory: "limited by cgroup v2".to_owned(),
             cores: 0.5,
@@ -254,13 +299,31 @@ mod tests {
             let measured = Some(measured.clone());
             Tuned::new(arn, "execution".into(), output(), Strategy::Cost, false, form, measured).unwrap()
         };
-        let line = "Measured on this machine: 0.5 cores, CPU shares by cgroup v2, 20 ms periods, memory limited by \
+        let line = "Measured on this machine: Z80, 0.5 cores, CPU shares by cgroup v2, 20 ms periods, memory limited by \
                     cgroup v2.\n";
         assert!(new(Form::Text).to_string().contains(line) && new(Form::Markdown).to_string().contains(line));
         let json = serde_json::to_value(new(Form::Text)).unwrap();
         assert_eq!(json["measuredHere"]["mechanism"], measured.mechanism);
         let warnings = new(Form::Text).warnings();
         assert!(warnings.len() == 1 && warnings[0].starts_with("1024 MB: this machine has 0.5 cores"));
+    }
+
+    #[test]
+    fn a_calibrated_result_says_what_it_would_be_on_lambda_and_why() {
+        let calibration = Calibration {
+            processor: "Z80".to_owned(),
+            here_ms: 70.0,
+            lambda_ms: 140.0,
+            lambda_measured: true,
+        };
+        let tuned = tuned(output(), false, Form::Text).calibrated(Some(calibration)).unwrap();
+        let text = tuned.to_string();
+        assert!(text.contains("on Lambda") && text.contains("1.80 s"), "{text}");
+        assert!(text.contains("one core of Z80 takes 70.0 ms for a fixed piece of work"), "{text}");
+        let json = serde_json::to_value(&tuned).unwrap();
+        assert_eq!(json["calibrated"]["factor"], 2.0);
+        assert_eq!(json["calibrated"]["stats"][1], json!({"value": 1024, "averageDuration": 200.0}));
+        assert_eq!(json["duration"], 100.0);
     }
 
     #[test]

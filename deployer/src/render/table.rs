@@ -23,8 +23,12 @@ pub fn table(rows: &[Row], marks: Marks, currency: &str, markdown: bool) -> Stri
     let mut table = Table::new();
     table.load_style(if markdown { ASCII_MARKDOWN } else { NOTHING });
     table.set_content_arrangement(ContentArrangement::Disabled);
-    let header = ["memory", "average", "p95", "vs fastest", "cost per million", "vs cheapest", ""];
-    table.set_header(header.map(|text| Cell::new(text).add_attribute(Attribute::Dim)));
+    let mut header = vec!["memory", "average", "p95", "vs fastest", "cost per million", "vs cheapest", ""];
+    let scaled = rows.iter().any(|row| row.on_lambda_ms.is_some());
+    if scaled {
+        header.insert(2, "on Lambda");
+    }
+    table.set_header(header.iter().map(|text| Cell::new(text).add_attribute(Attribute::Dim)));
     for row in rows {
         let mut notes = Vec::new();
         if marks.chosen == Some(row.memory_mb) {
@@ -42,7 +46,7 @@ pub fn table(rows: &[Row], marks: Marks, currency: &str, markdown: bool) -> Stri
         if row.lost > 0 {
             notes.push(format!("{} answers lost", row.lost));
         }
-        table.add_row([
+        let mut cells = vec![
             format!("{} MB", row.memory_mb),
             numbers::duration(row.duration_ms),
             row.p95_ms.map_or_else(String::new, numbers::duration),
@@ -50,7 +54,11 @@ pub fn table(rows: &[Row], marks: Marks, currency: &str, markdown: bool) -> Stri
             numbers::per_million(row.cost, currency),
             numbers::difference(row.cost, cheapest),
             notes.join(", "),
-        ]);
+        ];
+        if scaled {
+            cells.insert(2, row.on_lambda_ms.map_or_else(String::new, numbers::duration));
+        }
+        table.add_row(cells);
     }
     for column in table.column_iter_mut().take(header.len() - 1) {
         column.set_cell_alignment(CellAlignment::Right);

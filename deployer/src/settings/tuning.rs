@@ -41,14 +41,15 @@ pub(super) fn options(arguments: &TuneArgs, reader: &mut Reader) -> Options {
         input: arguments.input.clone(),
         payload_file: reader.take("payload-file", values::path),
         gate: Gate {
-            max_duration_ms: reader.take("max-duration-ms", limit),
-            max_cost: reader.take("max-cost", limit),
+            max_duration_ms: reader.take("max-duration-ms", values::above_zero),
+            max_cost: reader.take("max-cost", values::above_zero),
         },
         markdown: reader.flag("markdown"),
         open: reader.flag("open"),
         state_machine: reader.take("state-machine-arn", values::state_machine_arn),
         detach: arguments.run.detach,
         watch: arguments.code.watch,
+        calibrated: reader.flag("calibrated"),
         ..Options::default()
     };
     let alias = ("auto-optimize-alias", "autoOptimizeAlias", text as Read);
@@ -114,9 +115,4 @@ fn payload(text: &str) -> Result<Value, String> {
 
 fn list(text: &str) -> Result<Value, String> {
     Ok(json!(text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>()))
-}
-
-fn limit(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| "must be a number above 0".to_owned())
 }

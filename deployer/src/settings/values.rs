@@ -28,6 +28,12 @@ pub fn switch(text: &str) -> Read<bool> {
     }
 }
 
+/// A number above zero.
+pub fn above_zero(text: &str) -> Read<f64> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "must be a number above 0".to_owned())
+}
+
 /// A port of TCP.
 pub fn port(text: &str) -> Read<u16> {
     text.parse().map_err(|_| "must be a port number, 0 to 65535".to_owned())

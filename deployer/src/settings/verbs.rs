@@ -7,8 +7,8 @@ use super::layers::Reader;
 use super::{Settings, Target, values};
 use crate::app::parameters::VISUALIZATION_URL;
 use crate::build::{Architecture, Flavour};
-use crate::cli::{BuildWhat, Verb};
-use crate::commands::{Command, build, compare, local, preview, serve, synth, up};
+use crate::cli::{BuildWhat, LocalArgs, LocalWhat, Verb};
+use crate::commands::{Command, build, calibrate, compare, local, preview, serve, synth, up};
 use crate::deployment::parameters::Parameters;
 use crate::site;
 
@@ -77,6 +77,14 @@ pub(super) fn command(verb: &Verb, reader: &mut Reader, settings: &Settings) -> 
                 Command::BuildRelease(out(reader, "release")?)
             }
         },
+        Verb::Local(LocalArgs { what: Some(LocalWhat::Calibrate(arguments)), .. }) => {
+            reader.flags(arguments);
+            let Target::Local { state, .. } = settings.target.clone() else { return None };
+            Command::Calibrate(calibrate::Options {
+                state,
+                lambda_ms: reader.take("lambda-ms", values::above_zero),
+            })
+        }
         Verb::Local(arguments) => {
             reader.flags(arguments);
             let port = reader.take("port", values::port).unwrap_or(LOCAL_PORT);

@@ -10,9 +10,12 @@
 //! 6. [`output`]: the result of one power value and of the whole run, in the words users' programs read;
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
+//! Beside them, [`calibration`] is what the speed of a core is told by.
+//!
 //! The state machine's functions, the `deployer` program and the chart page all build on this crate, so that each rule
 //! exists once. The page uses [`url`], [`strategy`], [`digits`] and [`Currency`] only; those know nothing of JSON.
 
+pub mod calibration;
 pub mod digits;
 pub mod failure;
 pub mod input;

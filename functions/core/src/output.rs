@@ -4,12 +4,15 @@
 
 mod analyze;
 mod baseline;
+mod undecided;
 
 pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
 pub use baseline::Baseline;
+pub use undecided::Undecided;
 
 use crate::pricing::LambdaPrice;
 use crate::stats::{Measurements, Spread};
+use crate::strategy::Candidate;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What an Executor answers for one power value.
@@ -39,6 +42,10 @@ pub struct Measured {
     /// How the durations are spread; absent in results of other programs.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Spread>,
+    /// By how much the average duration may be off, as a standard error; absent in results of other programs and for a single
+    /// invocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
     /// Invocations that were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocations: Option<u32>,
@@ -57,6 +64,13 @@ pub struct Measured {
     /// How many passes the Executor needed; absent when one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub passes: u32,
+}
+
+impl Measured {
+    /// What a strategy looks at.
+    pub fn candidate(&self) -> Candidate {
+        Candidate { cost: self.average_price, duration: self.average_duration }
+    }
 }
 
 /// A power value at which the function cannot work.
@@ -92,10 +106,8 @@ impl Stat {
             average_price: price.cost(value, summary.average_billed_ms),
             average_duration: summary.average_duration_ms,
             total_cost: price.cost(value, summary.total_billed_ms as f64),
-            spread: Some(Spread {
-                stddev: (summary.spread.stddev * 1000.0).round() / 1000.0,
-                ..summary.spread
-            }),
+            spread: Some(Spread { stddev: to_microseconds(summary.spread.stddev), ..summary.spread }),
+            standard_error: summary.standard_error_ms.map(to_microseconds),
             invocations: Some(summary.invocations),
             cold_starts: Some(summary.cold_starts),
             init_duration: summary.init_duration_ms,
@@ -174,6 +186,9 @@ pub struct Analysis {
     /// The power values at which the function cannot work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedSize>,
+    /// The sizes that may be as good as the winner, since the measurements do not tell them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<Undecided>,
     /// What the winner changes; absent when the size before the run is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
@@ -227,6 +242,11 @@ pub struct Prices {
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     crate::input::power_value(&value).map_err(serde::de::Error::custom)
+}
+
+/// Milliseconds without what no clock has measured.
+fn to_microseconds(milliseconds: f64) -> f64 {
+    (milliseconds * 1000.0).round() / 1000.0
 }
 
 fn is_zero(value: &u32) -> bool {

@@ -123,6 +123,7 @@ impl Measurements {
         let cold: Vec<u64> = self.taken.iter().filter_map(|taken| taken.cold_start_us).collect();
         Some(Summary {
             average_duration_ms: trimmed_mean(&durations, discard)? / 1000.0,
+            standard_error_ms: standard_error(&durations, discard).map(|us| us / 1000.0),
             average_billed_ms: trimmed_mean(&billed, discard)?,
             total_billed_ms: billed.iter().sum(),
             spread: Spread {
@@ -148,6 +149,8 @@ impl Measurements {
 pub struct Summary {
     /// Trimmed average of handler, init and restore together.
     pub average_duration_ms: f64,
+    /// Standard error of that average; `None` for a single invocation.
+    pub standard_error_ms: Option<f64>,
     /// Trimmed average of the billed time (trimmed by itself, not together with the durations).
     pub average_billed_ms: f64,
     /// Billed time of all measured invocations.
@@ -184,11 +187,30 @@ pub struct Spread {
 /// Mean of sorted values without `floor(n · discard)` of them at each end; `None` when there are no values.
 fn trimmed_mean(sorted: &[u64], discard: f64) -> Option<f64> {
     let n = sorted.len();
-    // Never all of them, whatever `discard` is: the middle one or two stay.
-    let dropped = ((n as f64 * discard) as usize).min(n.checked_sub(1)? / 2);
+    let dropped = dropped(n, discard)?;
     let kept = &sorted[dropped..n - dropped];
     let sum: u128 = kept.iter().map(|&value| u128::from(value)).sum();
     Some(sum as f64 / kept.len() as f64)
+}
+
+/// How many of `n` sorted values are dropped at each end: never all of them, whatever `discard` is; the middle one or two stay.
+fn dropped(n: usize, discard: f64) -> Option<usize> {
+    Some(((n as f64 * discard) as usize).min(n.checked_sub(1)? / 2))
+}
+
+/// Standard error of [`trimmed_mean`], after Yuen (1974): the values that were dropped count as the outermost
+/// that were kept. `None` when fewer than two are kept, which says nothing of how they vary.
+fn standard_error(sorted: &[u64], discard: f64) -> Option<f64> {
+    let n = sorted.len();
+    let dropped = dropped(n, discard)?;
+    let kept = n - 2 * dropped;
+    if kept < 2 {
+        return None;
+    }
+    let (least, most) = (sorted[dropped], sorted[n - dropped - 1]);
+    let winsorized: Vec<u64> = sorted.iter().map(|value| *value.clamp(&least, &most)).collect();
+    let (n, kept) = (n as f64, kept as f64);
+    Some(standard_deviation(&winsorized) * ((n - 1.0) / (kept * (kept - 1.0))).sqrt())
 }
 
 /// The smallest value that at least `percent` % of the sorted values do not exceed.

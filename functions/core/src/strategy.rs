@@ -66,23 +66,31 @@ pub struct Candidate {
 ///
 /// `balanced_weight` is looked at by [`Strategy::Balanced`] only: 0 is all speed, 1 is all cost.
 pub fn choose(strategy: Strategy, balanced_weight: f64, candidates: &[Candidate]) -> Option<usize> {
+    let scores = scores(strategy, balanced_weight, candidates);
+    let second = |c: &Candidate| match strategy {
+        Strategy::Cost => c.duration,
+        Strategy::Speed => c.cost,
+        Strategy::Balanced => 0.0,
+    };
+    (0..candidates.len()).min_by(|&a, &b| {
+        scores[a].total_cmp(&scores[b]).then(second(&candidates[a]).total_cmp(&second(&candidates[b])))
+    })
+}
+
+/// What a strategy goes by, for each candidate: the lower, the better.
+pub fn scores(strategy: Strategy, balanced_weight: f64, candidates: &[Candidate]) -> Vec<f64> {
     let most = |value: fn(&Candidate) -> f64| candidates.iter().map(value).fold(0.0, f64::max);
     let (most_cost, most_duration) = (most(|c| c.cost), most(|c| c.duration));
     let share = |value: f64, most: f64| if most > 0.0 { value / most } else { 0.0 };
-
-    let key = |c: &Candidate| match strategy {
-        Strategy::Cost => (c.cost, c.duration),
-        Strategy::Speed => (c.duration, c.cost),
-        Strategy::Balanced => (
+    let score = |c: &Candidate| match strategy {
+        Strategy::Cost => c.cost,
+        Strategy::Speed => c.duration,
+        Strategy::Balanced => {
             balanced_weight * share(c.cost, most_cost)
-                + (1.0 - balanced_weight) * share(c.duration, most_duration),
-            0.0,
-        ),
+                + (1.0 - balanced_weight) * share(c.duration, most_duration)
+        }
     };
-    (0..candidates.len()).min_by(|&a, &b| {
-        let (a, b) = (key(&candidates[a]), key(&candidates[b]));
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
-    })
+    candidates.iter().map(score).collect()
 }
 
 #[cfg(test)]

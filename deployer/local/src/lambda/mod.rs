@@ -32,7 +32,7 @@ use crate::{ApiError, Aws, Caller, Settings};
 
 pub use configuration::runtimes;
 pub use engine::doom::Doom;
-pub use engine::{Description as CpuShare, Mechanism};
+pub use engine::{Description as CpuShare, Mechanism, processor};
 pub use tags::APPARATUS;
 
 use engine::Engine;
@@ -51,6 +51,8 @@ pub struct Behaviour {
     /// How many control-plane calls in roles' sessions are taken in a second, all together; AWS takes 15. As many as come
     /// when there is none.
     pub control_plane_rate: Option<u32>,
+    /// How long such a call takes besides: on AWS, around a tenth of a second.
+    pub control_plane_latency: Duration,
     /// How long an initialization may take.
     pub init_limit: Duration,
     /// How long an environment is kept without an invocation.
@@ -69,6 +71,7 @@ impl Default for Behaviour {
             settle: Duration::from_millis(50),
             account_concurrency: 1000,
             control_plane_rate: None,
+            control_plane_latency: Duration::ZERO,
             init_limit: Duration::from_secs(10),
             idle: Duration::from_secs(300),
             idle_limit: 100,
@@ -198,8 +201,12 @@ impl Lambda {
         operation: &str,
         input: Value,
     ) -> Result<Value, ApiError> {
-        if let (Caller::Role { .. }, Some(rate)) = (caller, self.behaviour().control_plane_rate) {
-            self.pace.take(rate)?;
+        if let Caller::Role { .. } = caller {
+            let Behaviour { control_plane_rate, control_plane_latency, .. } = self.behaviour();
+            tokio::time::sleep(control_plane_latency).await;
+            if let Some(rate) = control_plane_rate {
+                self.pace.take(rate)?;
+            }
         }
         match operation {
             "CreateFunction" => self.create_function(aws, caller, input).await,

@@ -1,5 +1,6 @@
 //! From the power values' figures to the output of the execution: the whole of what the Analyzer does.
 
+use super::undecided::undecided;
 use super::{Analysis, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
 use crate::input::Input;
 use crate::pricing::{self, Architecture, LambdaPrice, Transitions};
@@ -60,16 +61,12 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         .filter_map(Stat::as_measured)
         .filter(|measured| measured.average_duration > 0.0)
         .collect();
-    let candidates: Vec<Candidate> = measured
-        .iter()
-        .map(|measured| Candidate { cost: measured.average_price, duration: measured.average_duration })
-        .collect();
+    let candidates: Vec<Candidate> = measured.iter().map(|measured| measured.candidate()).collect();
     let skipped: Vec<SkippedSize> = stats.iter().filter_map(skipped).collect();
-    let Some(winner) =
-        strategy::choose(input.strategy, input.balanced_weight, &candidates).map(|index| measured[index])
-    else {
+    let Some(chosen) = strategy::choose(input.strategy, input.balanced_weight, &candidates) else {
         return Err(nothing(&skipped));
     };
+    let winner = measured[chosen];
 
     let region = input.lambda_arn.region.as_str();
     let price = pricing::lambda(region, run.architecture);
@@ -95,6 +92,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
             .include_output_results
             .then(|| measured.iter().map(|&measured| Stat::Measured(Box::new(measured.clone()))).collect()),
         skipped,
+        undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
         baseline: before,
         prices: Some(prices(region, run.architecture, &price)),
     }))

@@ -45,6 +45,21 @@ fn the_spread_is_of_everything_that_was_measured() {
 }
 
 #[test]
+fn the_standard_error_is_of_the_trimmed_average() {
+    let durations: Vec<f64> = (1..=10).map(f64::from).collect();
+    let error = |discard| summary(&durations, discard).standard_error_ms.unwrap();
+    assert!((error(0.0) - 0.957_427_107_756_338).abs() < 1e-9);
+    // 3 to 8 are kept; 3, 3, 3, 4, 5, 6, 7, 8, 8, 8 vary by 42.5 in all: √(42.5 / (6 · 5)).
+    assert!((error(0.2) - (42.5_f64 / 30.0).sqrt()).abs() < 1e-9);
+    assert_eq!(summary(&[7.25], 0.2).standard_error_ms, None);
+    // One value in the middle is kept, which says nothing of how it varies.
+    assert_eq!(summary(&durations[..5], 0.4).standard_error_ms, None);
+    let mut outlier = durations.clone();
+    outlier[9] = 1e6;
+    assert_eq!(summary(&outlier, 0.2).standard_error_ms, summary(&durations, 0.2).standard_error_ms);
+}
+
+#[test]
 fn cold_starts_errors_and_lost_answers_are_counted_apart() {
     let mut measurements = Measurements::new();
     measurements.push(Measurement { duration_ms: 310.0, billed_ms: 310, cold_start_ms: Some(300.0) });

@@ -35,7 +35,7 @@ use super::record::{Configuration, FUNCTION, Function, now_ms, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
-pub use cpu_share::{CpuShares, Description, Mechanism, share_of};
+pub use cpu_share::{CpuShares, Description, Mechanism, processor, share_of};
 use doom::{Doom, Dooms};
 use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
 use journal::{Delivery, Journal, Report, Stream, iso_time};

@@ -81,6 +81,8 @@ impl FromStr for Mechanism {
 /// How functions get their CPU share and their memory on this machine.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Description {
+    /// The processor's name.
+    pub processor: String,
     /// What enforces the share, in words.
     pub mechanism: String,
     /// What enforces the memory size, in words.
@@ -93,6 +95,15 @@ pub struct Description {
     /// Why it is nothing better: what was tried before and what came of it.
     #[serde(rename = "unavailable", skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<String>,
+}
+
+/// The processor's name as Linux tells it; its architecture where it tells none, as on many Arm machines.
+#[must_use]
+pub fn processor() -> String {
+    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        told.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == "model name");
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
 }
 
 /// Gives shares and memory, by what this machine has.
@@ -146,6 +157,7 @@ impl CpuShares {
             )]
             let largest_memory = (self.cores * MEMORY_PER_CORE) as u32;
             let description = Description {
+                processor: processor(),
                 mechanism: mechanism.to_string(),
                 memory: memory.to_owned(),
                 cores: self.cores,
