@@ -135,10 +135,10 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
     }
     let ready = ready(aws, name).await?;
     if let Some(endpoint) = aws.embedded() {
-        let difference = endpoint.lambda.prepare(endpoint, name).await;
-        let difference =
-            difference.map_err(anyhow::Error::msg).with_context(|| format!("getting {name} ready"))?;
-        if let Some(difference) = difference {
+        let differences = endpoint.lambda.prepare(endpoint, name).await;
+        for difference in
+            differences.map_err(anyhow::Error::msg).with_context(|| format!("getting {name} ready"))?
+        {
             events.note(difference);
         }
     }

@@ -20,6 +20,8 @@ mod functions;
 mod invocations;
 #[path = "lambda/languages.rs"]
 mod languages;
+#[path = "lambda/layers.rs"]
+mod layers;
 #[path = "lambda/permissions.rs"]
 mod permissions;
 #[path = "lambda/versions.rs"]

@@ -10,6 +10,7 @@ use crate::{ApiError, Aws, Caller};
 use super::engine::language::RUNTIMES;
 use super::errors::invalid;
 use super::input::{Constraints, number};
+use super::layers::{VERSION_ARN, is_version_arn};
 use super::record::{Content, Logging, Vpc};
 
 /// Runtimes whose code brings its own `bootstrap`.
@@ -72,8 +73,8 @@ pub struct Configured {
     #[serde(rename = "KMSKeyArn")]
     kms_key: Option<String>,
     snap_start: Option<SnapStartInput>,
-    #[serde(default)]
-    layers: Option<Vec<Value>>,
+    /// ARNs of layer versions; what they hold is found by [`super::Lambda::layers`].
+    pub layers: Option<Vec<String>>,
     #[serde(default)]
     file_system_configs: Option<Vec<Value>>,
     image_config: Option<Value>,
@@ -165,6 +166,9 @@ impl Configured {
             );
             constraints.length("loggingConfig.logGroup", logging.log_group.as_deref(), 1, 512);
         }
+        if let Some(layers) = &self.layers {
+            constraints.arns("layers", layers, layers.iter().all(|arn| is_version_arn(arn)), VERSION_ARN);
+        }
         let snap_start = self.snap_start.as_ref().and_then(|s| s.apply_on.as_deref());
         constraints.one_of("snapStart.applyOn", snap_start, &["PublishedVersions", "None"]);
     }
@@ -201,6 +205,7 @@ impl Configured {
             vpc: None,
             dead_letter: None,
             kms_key: None,
+            layers: Vec::new(),
         };
         self.change(function, &mut content)?;
         Ok(content)
@@ -296,11 +301,6 @@ impl Configured {
             return Err(invalid("provided runtimes are not supported for SnapStart enabled functions."));
         }
         let there = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|l| !l.is_empty());
-        if there(&self.layers) {
-            return Err(invalid(
-                "Layers are not supported by the local endpoint; put their content into the package.",
-            ));
-        }
         if there(&self.file_system_configs) {
             return Err(invalid("FileSystemConfigs are not supported by the local endpoint."));
         }
@@ -421,7 +421,6 @@ mod tests {
         for (member, value, words) in [
             ("Runtime", json!("ruby3.3"), "python3.13"),
             ("Runtime", json!("python2.7"), "Member must satisfy enum value set"),
-            ("Layers", json!(["arn"]), "Layers"),
             ("SnapStart", json!({"ApplyOn": "PublishedVersions"}), "SnapStart"),
             ("FileSystemConfigs", json!([{}]), "FileSystemConfigs"),
             ("Environment", json!({"Variables": {"AWS_REGION": "x"}}), "reserved keys"),

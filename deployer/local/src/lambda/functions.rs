@@ -19,9 +19,10 @@ use super::record::{
 };
 use super::{Lambda, record, tags, versions};
 
+/// Where a zip comes from.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Code {
+pub struct Code {
     zip_file: Option<String>,
     #[serde(rename = "S3Bucket")]
     s3_bucket: Option<String>,
@@ -139,8 +140,11 @@ impl Lambda {
         let Some(code) = input.code else {
             return Err(invalid("Please provide a source for function code."));
         };
+        let layers = self.layers(aws, caller, input.configured.layers.as_deref().unwrap_or_default())?;
         let package = self.fetch(aws, caller, code, "CreateFunction").await?;
-        let content = input.configured.create(&target.name, package, architecture)?;
+        let mut content = input.configured.create(&target.name, package, architecture)?;
+        content.layers = layers;
+        self.fits(&content.code_sha256, &content.layers).await?;
         Configured::check_network(aws, &content)?;
         let delay = self.settle_ms();
         let function = Function {
@@ -318,8 +322,10 @@ impl Lambda {
         let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
         target.authorize(aws, caller, "UpdateFunctionCode")?;
         let architecture = architecture(input.architectures.as_deref())?;
-        changeable(aws, &self.function(aws, &target)?, input.revision_id.as_deref())?;
+        let function = self.function(aws, &target)?;
+        changeable(aws, &function, input.revision_id.as_deref())?;
         let package = self.fetch(aws, caller, input.code, "UpdateFunctionCode").await?;
+        self.fits(&package.sha256, &function.latest.content.layers).await?;
         let delay = self.settle_ms();
         let answer = aws.store.transaction(|records| {
             let mut function: Function =
@@ -344,7 +350,7 @@ impl Lambda {
         Ok(answer)
     }
 
-    pub(super) fn update_configuration(
+    pub(super) async fn update_configuration(
         &self,
         aws: &Arc<Aws>,
         caller: &Caller,
@@ -356,8 +362,13 @@ impl Lambda {
         constraints.check()?;
         let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
         target.authorize(aws, caller, "UpdateFunctionConfiguration")?;
-        self.function(aws, &target)?;
+        let function = self.function(aws, &target)?;
         input.configured.check_role(aws, caller)?;
+        let layers =
+            input.configured.layers.as_deref().map(|arns| self.layers(aws, caller, arns)).transpose()?;
+        if let Some(layers) = &layers {
+            self.fits(&function.latest.content.code_sha256, layers).await?;
+        }
         let delay = self.settle_ms();
         let answer = aws.store.transaction(|records| {
             let mut function: Function =
@@ -365,6 +376,7 @@ impl Lambda {
             changeable(aws, &function, input.revision_id.as_deref())?;
             let mut content = function.latest.content.clone();
             input.configured.change(&target.name, &mut content)?;
+            content.layers = layers.unwrap_or(content.layers);
             if content.vpc != function.latest.content.vpc || content.role != function.latest.content.role {
                 Configured::check_network(aws, &content)?;
             }
@@ -434,7 +446,7 @@ impl Lambda {
     }
 
     /// Gets the package that a request carries or points to.
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         aws: &Arc<Aws>,
         caller: &Caller,

@@ -71,6 +71,32 @@ impl Constraints {
         }
     }
 
+    /// Every text of a list must be an ARN of this pattern; `holds` says whether each is.
+    pub fn arns(&mut self, member: &str, values: &[String], holds: bool, pattern: &str) {
+        if !holds {
+            self.violated(
+                format_args!("'[{}]'", values.join(", ")),
+                member,
+                format_args!(
+                    "Member must satisfy constraint: [Member must have length less than or equal to 2048, Member must \
+                     have length greater than or equal to 1, Member must satisfy regular expression pattern: {pattern}, \
+                     Member must not be null]"
+                ),
+            );
+        }
+    }
+
+    /// The list must hold no more than so many texts.
+    pub fn items(&mut self, member: &str, values: &[String], greatest: usize) {
+        if values.len() > greatest {
+            self.violated(
+                format_args!("'[{}]'", values.join(", ")),
+                member,
+                format_args!("Member must have length less than or equal to {greatest}"),
+            );
+        }
+    }
+
     /// The number must lie between two bounds, both allowed.
     pub fn range(&mut self, member: &str, value: Option<i64>, least: i64, greatest: i64) {
         let Some(value) = value else { return };

@@ -12,6 +12,8 @@ mod errors;
 mod functions;
 mod input;
 mod invoke;
+mod layers;
+mod merge;
 mod name;
 mod pace;
 mod package;
@@ -39,7 +41,7 @@ use engine::Engine;
 use pace::Pace;
 use package::Packages;
 use queue::Tasks;
-use record::{Configuration, FUNCTION, Function, VERSION};
+use record::{Configuration, Content, FUNCTION, Function, VERSION};
 
 /// What AWS leaves to itself and a local endpoint may choose.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,16 +163,16 @@ impl Lambda {
     }
 
     /// Finds what runs a function on this machine, and installs what that needs, so that no invocation waits for it. Hands
-    /// back what is not as on Lambda, such as another version of the interpreter, as a sentence.
+    /// back what is not as on Lambda, such as another version of the interpreter, as sentences.
     ///
     /// # Errors
     /// What is missing and how to get it.
-    pub async fn prepare(&self, aws: &Aws, function: &str) -> Result<Option<String>, String> {
+    pub async fn prepare(&self, aws: &Aws, function: &str) -> Result<Vec<String>, String> {
         let function: Option<Function> = aws.store.get(FUNCTION, function);
-        let Some(content) = function.map(|f| f.latest.content) else { return Ok(None) };
-        let root = self.packages.folder(&content.code_sha256).map_err(|e| e.message)?;
-        let ready = self.engine.runtime(&content.runtime, &root).await?;
-        Ok(ready.and_then(|ready| ready.difference()))
+        let Some(content) = function.map(|f| f.latest.content) else { return Ok(Vec::new()) };
+        let (_, ready, opt) = self.engine.runtime(&content).await.map_err(|e| e.message)??;
+        let layers = opt.iter().flat_map(engine::opt::Opt::differences);
+        Ok(ready.and_then(|ready| ready.difference()).into_iter().chain(layers).collect())
     }
 
     /// What enforces CPU shares on this machine.
@@ -214,7 +216,7 @@ impl Lambda {
             "GetFunctionConfiguration" => self.get_configuration(aws, caller, input),
             "ListFunctions" => self.list_functions(aws, caller, input),
             "UpdateFunctionCode" => self.update_code(aws, caller, input).await,
-            "UpdateFunctionConfiguration" => self.update_configuration(aws, caller, input),
+            "UpdateFunctionConfiguration" => self.update_configuration(aws, caller, input).await,
             "DeleteFunction" => self.delete_function(aws, caller, input),
             "PublishVersion" => self.publish_version(aws, caller, input),
             "ListVersionsByFunction" => self.list_versions(aws, caller, input),
@@ -245,6 +247,14 @@ impl Lambda {
             "GetFunctionCodeSigningConfig" | "GetFunctionRecursionConfig" | "GetRuntimeManagementConfig" => {
                 self.get_untouched(aws, caller, operation, input)
             }
+            "PublishLayerVersion" => self.publish_layer(aws, caller, input).await,
+            "GetLayerVersion" => self.get_layer(aws, caller, input),
+            "ListLayerVersions" => self.list_layer_versions(aws, caller, input),
+            // One path and method serve both; the query tells them apart.
+            "ListLayers" if input["find"] == "LayerVersion" => self.get_layer_by_arn(aws, caller, input),
+            "ListLayers" => self.list_layers(aws, caller, input),
+            "GetLayerVersionByArn" => self.get_layer_by_arn(aws, caller, input),
+            "DeleteLayerVersion" => self.delete_layer(aws, caller, input),
             "GetAccountSettings" => self.account_settings(aws, caller),
             "TagResource" => self.tag_resource(aws, caller, input),
             "UntagResource" => self.untag_resource(aws, caller, input),
@@ -259,13 +269,20 @@ impl Lambda {
 
     fn sweep(&self, aws: &Aws) {
         let mut used = std::collections::HashSet::new();
+        let mut needs = |content: &Content| {
+            let layers = content.layer_zips();
+            used.insert(merge::name(&layers));
+            used.extend(layers.into_iter().chain([content.code_sha256.as_str()]).map(str::to_owned));
+        };
         for (_, function) in aws.store.list::<Function>(FUNCTION) {
-            used.extend(function.previous.map(|p| p.content.code_sha256));
-            used.insert(function.latest.content.code_sha256);
+            for configuration in function.previous.iter().map(AsRef::as_ref).chain([&function.latest]) {
+                needs(&configuration.content);
+            }
         }
         for (_, version) in aws.store.list::<Configuration>(VERSION) {
-            used.insert(version.content.code_sha256);
+            needs(&version.content);
         }
+        used.extend(layers::zips(&aws.store));
         self.packages.sweep(&|sha256| used.contains(sha256));
     }
 

@@ -15,7 +15,7 @@ use super::errors::{invalid, service, too_large};
 /// The largest package that a request itself may carry.
 const UPLOAD_LIMIT: usize = 70_167_211;
 /// The largest unpacked package.
-const UNPACKED_LIMIT: u64 = 262_144_000;
+pub const UNPACKED_LIMIT: u64 = 262_144_000;
 
 /// The packages in the state folder.
 #[derive(Debug, Clone)]
@@ -55,18 +55,18 @@ impl Packages {
     /// # Errors
     /// As [`Packages::upload`].
     pub fn keep(&self, zip: &[u8]) -> Result<Package, ApiError> {
-        let sha256: String = Sha256::digest(zip).iter().map(|b| format!("{b:02x}")).collect();
+        let sha256 = digest(zip);
         let package = Package { sha256, size: zip.len() as u64 };
         if self.root(&package.sha256).exists() && self.zip(&package.sha256).exists() {
             return Ok(package);
         }
         let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|_| not_a_zip())?;
         let internal = |e: io::Error| service(format!("cannot keep the function's code: {e}"));
-        for folder in ["zip", "code", "new"] {
+        for folder in ["zip", "code"] {
             fs::create_dir_all(self.folder.join(folder)).map_err(internal)?;
         }
         // Made under another name and moved at the end, so that what is there under its name is whole.
-        let new = tempfile::tempdir_in(self.folder.join("new")).map_err(internal)?;
+        let new = self.new_folder().map_err(internal)?;
         let root = new.path().join("code");
         fs::create_dir(&root).map_err(internal)?;
         unpack(&mut archive, &root)?;
@@ -118,10 +118,43 @@ impl Packages {
         Ok(scratch)
     }
 
+    /// Where the merged layers of functions are kept.
+    pub fn merged(&self) -> PathBuf {
+        self.folder.join("layers")
+    }
+
+    /// A new folder for something to be made in under another name than its own, and then moved.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new_folder(&self) -> io::Result<tempfile::TempDir> {
+        fs::create_dir_all(self.folder.join("new"))?;
+        tempfile::tempdir_in(self.folder.join("new"))
+    }
+
+    /// Bytes of all files of a package.
+    ///
+    /// # Errors
+    /// As [`Packages::folder`].
+    pub fn unpacked(&self, sha256: &str) -> Result<u64, ApiError> {
+        let mut size = 0;
+        let mut folders = vec![self.folder(sha256)?];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                    Ok(metadata) => size += metadata.len(),
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(size)
+    }
+
     /// Removes packages that no version uses, and what an interrupted upload left.
     pub fn sweep(&self, used: &dyn Fn(&str) -> bool) {
         let _ = fs::remove_dir_all(self.folder.join("new"));
-        for (folder, suffix) in [("zip", ".zip"), ("code", "")] {
+        for (folder, suffix) in [("zip", ".zip"), ("code", ""), ("layers", "")] {
             let Ok(entries) = fs::read_dir(self.folder.join(folder)) else { continue };
             for entry in entries.flatten() {
                 let name = entry.file_name();
@@ -137,6 +170,11 @@ impl Packages {
     fn root(&self, sha256: &str) -> PathBuf {
         self.folder.join("code").join(sha256)
     }
+}
+
+/// SHA-256, hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn not_a_zip() -> ApiError {

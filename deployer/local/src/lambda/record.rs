@@ -18,6 +18,10 @@ use super::name::{self, LATEST};
 pub const FUNCTION: &str = "function";
 /// Published versions, by `NAME/NUMBER`.
 pub const VERSION: &str = "function-version";
+/// Layers, by name: the number that the next version gets.
+pub const LAYER: &str = "layer";
+/// Versions of layers, by `NAME/NUMBER`.
+pub const LAYER_VERSION: &str = "layer-version";
 /// Aliases, by `NAME/ALIAS`.
 pub const ALIAS: &str = "function-alias";
 /// Which aliases route to a version, by `NAME/NUMBER/ALIAS`, so that a version's are found without reading all.
@@ -127,6 +131,20 @@ pub struct Content {
     pub dead_letter: Option<String>,
     /// The key of the environment, kept as given.
     pub kms_key: Option<String>,
+    /// Layers, later ones over earlier ones. Records written before there were any have none.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+}
+
+/// A layer version as a function has it; it stays so when the layer version is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The layer version's ARN.
+    pub arn: String,
+    /// Bytes of its zip.
+    pub code_size: u64,
+    /// SHA-256 of its zip, hexadecimal.
+    pub code_sha256: String,
 }
 
 /// How a function logs.
@@ -282,6 +300,10 @@ impl Configuration {
         if let Some(arn) = &c.kms_key {
             set("KMSKeyArn", json!(arn));
         }
+        if !c.layers.is_empty() {
+            let layers = c.layers.iter().map(|l| json!({"Arn": l.arn, "CodeSize": l.code_size}));
+            set("Layers", layers.collect());
+        }
         set("TracingConfig", json!({"Mode": c.tracing}));
         set("RevisionId", json!(self.revision()));
         set("PackageType", json!("Zip"));
@@ -310,6 +332,13 @@ impl Configuration {
             shown["LastUpdateStatus"] = json!("Successful");
         }
         shown
+    }
+}
+
+impl Content {
+    /// The zips of its layers, SHA-256 in hexadecimal, in their order.
+    pub fn layer_zips(&self) -> Vec<&str> {
+        self.layers.iter().map(|layer| layer.code_sha256.as_str()).collect()
     }
 }
 

@@ -158,6 +158,47 @@ async fn python_handlers_lie_in_folders_and_log_json_when_asked() {
     assert!(!run.log.contains("unseen"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn python_imports_from_its_layers_after_the_package() {
+    let local = local().await;
+    let below = [
+        ("python/lib/python3.13/site-packages/deep.py", "WORD = 'deep'"),
+        ("python/shared.py", "WORD = 'below'"),
+        ("python/own.py", "WORD = 'layer'"),
+    ];
+    let layers = json!([
+        local.layer("below", &below).await,
+        local.layer("above", &[("python/shared.py", "WORD = 'above'")]).await
+    ]);
+    let app = "import sys, deep, own, shared\n\
+               def handler(e, c):\n    return [deep.WORD, own.WORD, shared.WORD, sys.path[:3]]\n";
+    let files = [("app.py", app), ("own.py", "WORD = 'package'")];
+    local.written("f", "python3.13", &files, json!({"Layers": layers})).await;
+    let run = local.invoke("f", json!({})).await;
+    assert_eq!(run.function_error, None, "{}", run.log);
+    assert_eq!(run.result.as_array().unwrap()[..3], ["deep", "package", "above"]);
+    let path = &run.result[3];
+    let opt = path[2].as_str().unwrap();
+    assert_eq!(path[1], format!("{opt}/lib/python3.13/site-packages"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_requires_from_its_layers() {
+    let local = local().await;
+    let files = [
+        ("nodejs/node_modules/shared/index.js", "exports.word = 'any version';"),
+        ("nodejs/node22/node_modules/special/index.js", "exports.word = 'version 22';"),
+        ("nodejs/node20/node_modules/special/index.js", "exports.word = 'version 20';"),
+    ];
+    let layers = json!([local.layer("libs", &files).await]);
+    let app = "exports.handler = async () => [require('shared').word, require('special').word];";
+    for (name, runtime, version) in [("f", "nodejs22.x", "version 22"), ("g", "nodejs20.x", "version 20")] {
+        local.written(name, runtime, &[("app.js", app)], json!({"Layers": layers})).await;
+        let run = local.invoke(name, json!({})).await;
+        assert_eq!(run.result, json!(["any version", version]), "{}", run.log);
+    }
+}
+
 const NODE: &str = r#"
 const fs = require("node:fs");
 exports.count = 0;

@@ -159,9 +159,18 @@ fn handle(event: &Value, next: &Answer, count: u32) -> Result<Value, String> {
             std::thread::sleep(Duration::from_millis(number("ms")));
             Ok(json!("still here"))
         }
+        "read" => std::fs::read_to_string(opt(event)).map(Value::String).map_err(|e| e.to_string()),
+        "write" => std::fs::write(opt(event), "").map(|()| Value::Null).map_err(|e| e.to_string()),
         "delete-alias" => delete_alias(event["name"].as_str().unwrap_or_default()).map_err(|e| e.to_string()),
         other => Err(format!("unknown mode {other}")),
     }
+}
+
+/// A file of the layers: `PATH` ends with their `bin`.
+fn opt(event: &Value) -> std::path::PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let bin = std::path::Path::new(path.rsplit(':').next().unwrap_or_default());
+    bin.with_file_name(event["path"].as_str().unwrap_or_default())
 }
 
 /// Calls the endpoint as the function's role, without a client library, and waits for the end of the connection.

@@ -22,6 +22,7 @@ use super::cpu_share::Limiter;
 use super::doom::{Doom, Doomed, Dooms};
 use super::journal::{Journal, Stream};
 use super::language::Launch;
+use super::opt::Opt;
 use super::process::{self, Groups};
 use super::runtime_api::{Call, Event, Reply, RuntimeApi};
 use super::spawner::Spawner;
@@ -40,8 +41,10 @@ pub struct Start {
     pub scratch: tempfile::TempDir,
     /// Its environment variables, without `AWS_LAMBDA_RUNTIME_API`.
     pub variables: Vec<(String, String)>,
-    /// What to start; the package's own `bootstrap` when there is none.
+    /// What to start; the package's own `bootstrap`, or that of its layers, when there is none.
     pub launch: Option<Launch>,
+    /// What its layers hold.
+    pub opt: Option<Opt>,
     /// Memory in MB, over which it is ended.
     pub memory_mb: u32,
     /// Where its log lines go.
@@ -167,7 +170,7 @@ impl Environment {
         let unable = |e: std::io::Error| Failure::new("Runtime.StartError", format!("Error: {e}"));
         let launch = match start.launch {
             Some(launch) => launch,
-            None => bootstrap(&start.root)?,
+            None => bootstrap(&start.root, start.opt.as_ref())?,
         };
         let (sender, calls) = mpsc::channel(8);
         let api = RuntimeApi::listen(sender).await.map_err(unable)?;
@@ -186,14 +189,16 @@ impl Environment {
             .kill_on_drop(true);
         let room = machinery.shares.room(start.memory_mb).map_err(unable)?;
         let doors = room.doors().map_err(unable)?;
-        let child = machinery.spawner.spawn(command, doors).await.map_err(|e| {
+        let mount = start.opt.as_ref().and_then(Opt::mount);
+        let child = machinery.spawner.spawn(command, doors, mount).await.map_err(|e| {
             let reason = match e.kind() {
                 ErrorKind::PermissionDenied => "permission denied".to_owned(),
                 ErrorKind::NotFound => "no such file or directory".to_owned(),
                 _ => e.to_string(),
             };
             let program = match &launch.version {
-                None => "/var/task/bootstrap".to_owned(),
+                None if launch.program.starts_with(&start.root) => "/var/task/bootstrap".to_owned(),
+                None => "/opt/bootstrap".to_owned(),
                 Some(_) => launch.program.display().to_string(),
             };
             Failure::new("Runtime.InvalidEntrypoint", format!("Error: fork/exec {program}: {reason}"))
@@ -478,19 +483,21 @@ impl Drop for Environment {
     }
 }
 
-/// The package's own `bootstrap`, when the kernel would run it.
-fn bootstrap(root: &Path) -> Result<Launch, Failure> {
+/// The package's own `bootstrap`, else that of its layers, when the kernel would run it.
+fn bootstrap(root: &Path, opt: Option<&Opt>) -> Result<Launch, Failure> {
     let invalid = |message: &str| Failure::new("Runtime.InvalidEntrypoint", message);
-    let program = root.join("bootstrap");
-    if !program.exists() {
+    let own = Some(("/var/task/bootstrap", root.join("bootstrap"), root));
+    let theirs = opt.map(|opt| ("/opt/bootstrap", opt.folder.join("bootstrap"), opt.path.as_path()));
+    let Some((name, file, seen_in)) = [own, theirs].into_iter().flatten().find(|(_, file, _)| file.exists())
+    else {
         return Err(invalid("Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
-    }
+    };
     let runs =
-        executable_here(&program).map_err(|e| Failure::new("Runtime.StartError", format!("Error: {e}")))?;
+        executable_here(&file).map_err(|e| Failure::new("Runtime.StartError", format!("Error: {e}")))?;
     if !runs {
-        return Err(invalid("Error: fork/exec /var/task/bootstrap: exec format error"));
+        return Err(invalid(&format!("Error: fork/exec {name}: exec format error")));
     }
-    Ok(Launch { program, arguments: Vec::new(), version: None })
+    Ok(Launch { program: seen_in.join("bootstrap"), arguments: Vec::new(), version: None })
 }
 
 /// Whether the kernel would run the file. The C library gives what it would not to a shell, which Lambda does not do: a

@@ -11,13 +11,14 @@ pub mod doom;
 pub mod environment;
 pub mod journal;
 pub mod language;
+pub mod opt;
 pub mod process;
 pub mod rounds;
 pub mod runtime_api;
 pub mod spawner;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ use crate::{ApiError, Aws, Caller, ids};
 use super::errors::service;
 use super::name::LATEST;
 use super::package::Packages;
-use super::record::{Configuration, FUNCTION, Function, now_ms, version};
+use super::record::{Configuration, Content, FUNCTION, Function, now_ms, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
@@ -40,6 +41,7 @@ use doom::{Doom, Dooms};
 use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
 use journal::{Delivery, Journal, Report, Stream, iso_time};
 use language::{Language, Ready, Runtimes};
+use opt::Opt;
 use process::Groups;
 use rounds::Rounds;
 use runtime_api::Event;
@@ -55,6 +57,9 @@ pub struct Key {
     /// [`Configuration::incarnation`].
     pub incarnation: String,
 }
+
+/// The unpacked package of a function, what interprets it, and its layers.
+pub type Runtime = (PathBuf, Option<Arc<Ready>>, Option<Opt>);
 
 /// An invocation that may run.
 pub struct Job {
@@ -103,7 +108,7 @@ struct State {
     kept: HashMap<Key, usize>,
     /// How many environments of a key run an invocation.
     busy: HashMap<Key, usize>,
-    scratch: Option<std::path::PathBuf>,
+    scratch: Option<PathBuf>,
 }
 
 /// A seat, and the note that its function has one.
@@ -418,19 +423,18 @@ impl Engine {
     ) -> Result<Result<Environment, Failure>, ApiError> {
         let content = &configuration.content;
         let credentials = aws.iam.session(aws, &content.role, &key.function)?;
-        let packages = self.packages.clone();
-        let sha256 = content.code_sha256.clone();
-        let root = tokio::task::spawn_blocking(move || packages.folder(&sha256))
-            .await
-            .map_err(|e| service(e.to_string()))??;
-        let ready = match self.runtime(&content.runtime, &root).await {
-            Ok(ready) => ready,
+        let (root, ready, opt) = match self.runtime(content).await? {
+            Ok(found) => found,
             Err(why) => return Ok(Err(Failure::new("Runtime.StartError", format!("Error: {why}")))),
         };
         let scratch =
             self.scratch().map_err(|e| service(format!("cannot make a folder for a function: {e}")))?;
         let session = Session { aws: Arc::downgrade(aws), access_key_id: credentials.access_key_id.clone() };
         let lasts = u64::try_from(credentials.expiration - now_ms() / 1000).unwrap_or_default();
+        let layers = opt.as_ref().map(|opt| opt.path.clone());
+        let layers = layers.as_deref();
+        let libraries = layers.map(|l| format!(":{}/lib", l.display())).unwrap_or_default();
+        let opt_bin = layers.unwrap_or(Path::new(opt::OPT)).join("bin");
         let own = [
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
@@ -449,13 +453,14 @@ impl Engine {
             ("_HANDLER", content.handler.clone()),
             ("LANG", "en_US.UTF-8".to_owned()),
             ("TZ", ":UTC".to_owned()),
-            ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned()),
+            ("PATH", format!("/usr/local/bin:/usr/bin:/bin:{}", opt_bin.display())),
+            ("LD_LIBRARY_PATH", format!("{0}:{0}/lib{libraries}", root.display())),
             // On AWS a function finds no profile of a user and has /tmp to itself.
             ("HOME", scratch.path().display().to_string()),
             ("TMPDIR", scratch.path().display().to_string()),
         ];
         let mut variables: Vec<(String, String)> = own.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        variables.extend(ready.iter().flat_map(|r| r.variables(&content.runtime, &root)));
+        variables.extend(ready.iter().flat_map(|r| r.variables(&content.runtime, &root, layers)));
         if content.logging.json {
             let level = content.logging.application_level.clone();
             variables.push(("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned()));
@@ -467,7 +472,8 @@ impl Engine {
             root,
             scratch,
             variables,
-            launch: ready.map(|r| r.launch(content.memory_size)),
+            launch: ready.map(|r| r.launch(content.memory_size, layers)),
+            opt,
             memory_mb: content.memory_size,
             stream,
             session,
@@ -477,15 +483,33 @@ impl Engine {
         Ok(Environment::start(start, &self.machinery).await)
     }
 
-    /// What runs a function in a language that needs an interpreter; `None` when the package runs by itself.
+    /// What runs a function: its unpacked package, the interpreter when it needs one, and its layers.
     ///
     /// # Errors
-    /// What is missing on this machine, and how to get it.
-    pub async fn runtime(&self, runtime: &str, root: &Path) -> Result<Option<Arc<Ready>>, String> {
-        let Some(language) = Language::of(runtime) else { return Ok(None) };
-        let root = root.to_owned();
-        let sdk = tokio::task::spawn_blocking(move || language::needs_sdk(language, &root)).await;
-        self.runtimes.ready(language, sdk.map_err(|e| e.to_string())?).await.map(Some)
+    /// `ServiceException`; inside, what is missing on this machine and how to get it.
+    pub async fn runtime(&self, content: &Content) -> Result<Result<Runtime, String>, ApiError> {
+        let (packages, content) = (self.packages.clone(), content.clone());
+        let language = Language::of(&content.runtime);
+        let unpack = move || {
+            let root = packages.folder(&content.code_sha256)?;
+            let layers = packages.layers(&content.layer_zips())?;
+            let sdk = language.is_some_and(|l| language::needs_sdk(l, &root, layers.as_deref()));
+            Ok::<_, ApiError>((root, layers, sdk))
+        };
+        let unpacked = tokio::task::spawn_blocking(unpack).await.map_err(|e| service(e.to_string()))?;
+        let (root, layers, sdk) = unpacked?;
+        let ready = match language {
+            Some(language) => match self.runtimes.ready(language, sdk).await {
+                Ok(ready) => Some(ready),
+                Err(why) => return Ok(Err(why)),
+            },
+            None => None,
+        };
+        let runtimes = self.packages.runtimes();
+        let needed: Vec<&Path> =
+            [root.as_path(), &runtimes].into_iter().chain(ready.as_ref().map(|r| r.program())).collect();
+        let opt = layers.map(|folder| Opt::new(folder, &needed));
+        Ok(Ok((root, ready, opt)))
     }
 
     fn scratch(&self) -> std::io::Result<tempfile::TempDir> {

@@ -13,6 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::opt::Mount;
+
 struct Job {
     command: Command,
     runtime: Handle,
@@ -41,11 +43,16 @@ impl Spawner {
     }
 
     /// Starts a process in a group of its own that dies with this program, behind these doors (see
-    /// [`super::cpu_share::Room::doors`]).
+    /// [`super::cpu_share::Room::doors`]) and with this at `/opt`.
     ///
     /// # Errors
     /// What the system said to fork or exec.
-    pub async fn spawn(&self, mut command: Command, doors: Vec<OwnedFd>) -> io::Result<Child> {
+    pub async fn spawn(
+        &self,
+        mut command: Command,
+        doors: Vec<OwnedFd>,
+        opt: Option<Mount>,
+    ) -> io::Result<Child> {
         let parent = std::process::id();
         command.process_group(0);
         // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
@@ -56,7 +63,8 @@ impl Spawner {
                 if nix::unistd::getppid().as_raw() as u32 != parent {
                     return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
                 }
-                super::cpu_share::enter(&doors)
+                super::cpu_share::enter(&doors)?;
+                opt.as_ref().map_or(Ok(()), Mount::enter)
             });
         }
         let (tell, told) = oneshot::channel();

@@ -70,14 +70,22 @@ pub struct Launch {
 }
 
 impl Ready {
-    /// The process for an environment of this size.
-    pub fn launch(&self, memory_mb: u32) -> Launch {
+    /// The interpreter.
+    pub fn program(&self) -> &Path {
+        &self.interpreter.program
+    }
+
+    /// The process for an environment of this size, with its layers in this folder.
+    pub fn launch(&self, memory_mb: u32, layers: Option<&Path>) -> Launch {
         let script = self.script.clone().into_os_string();
         let arguments = match self.language {
-            Language::Python(_) => {
+            Language::Python(minor) => {
                 // Nothing of the user's own, and no compiled files: on AWS the package is read-only.
+                let own = ["-s", "-B"].into_iter().map(OsString::from).chain([script]);
+                let layers = layers.into_iter().flat_map(|layers| python::layer_folders(minor, layers));
+                let layers = layers.map(PathBuf::into_os_string);
                 let packages = self.packages.iter().map(|p| p.clone().into_os_string());
-                ["-s", "-B"].into_iter().map(Into::into).chain([script]).chain(packages).collect()
+                own.chain(layers).chain(["--".into()]).chain(packages).collect()
             }
             Language::Node(_) => {
                 // V8 sizes its heap by the machine's memory, which is not the function's.
@@ -89,14 +97,19 @@ impl Ready {
     }
 
     /// The variables that Lambda's runtime sets besides those that every function has; a function's own win over them.
-    pub fn variables(&self, runtime: &str, root: &Path) -> Vec<(String, String)> {
+    pub fn variables(&self, runtime: &str, root: &Path, layers: Option<&Path>) -> Vec<(String, String)> {
         let root = root.display();
         let mut variables = vec![
             ("AWS_EXECUTION_ENV", format!("AWS_Lambda_{runtime}")),
             ("LAMBDA_RUNTIME_DIR", self.folder.display().to_string()),
         ];
-        if let Language::Node(_) = self.language {
-            variables.push(("NODE_PATH", format!("{root}/node_modules:{root}")));
+        if let Language::Node(major) = self.language {
+            let layers = layers.map(|layers| {
+                let nodejs = layers.join("nodejs").display().to_string();
+                format!("{nodejs}/node{major}/node_modules:{nodejs}/node_modules:")
+            });
+            let layers = layers.unwrap_or_default();
+            variables.push(("NODE_PATH", format!("{layers}{root}/node_modules:{root}")));
         }
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -169,9 +182,11 @@ impl Runtimes {
     }
 }
 
-/// Whether the code uses the AWS SDK without bringing it along.
-pub fn needs_sdk(language: Language, root: &Path) -> bool {
-    matches!(language, Language::Python(_)) && python::needs_sdk(root)
+/// Whether code or layers use the AWS SDK without bringing it along.
+pub fn needs_sdk(language: Language, root: &Path, layers: Option<&Path>) -> bool {
+    let Language::Python(minor) = language else { return false };
+    let layers = layers.into_iter().flat_map(|layers| python::layer_folders(minor, layers));
+    python::needs_sdk(std::iter::once(root.to_owned()).chain(layers).collect())
 }
 
 #[cfg(test)]
@@ -200,6 +215,6 @@ mod tests {
         assert_eq!(ready(true).difference(), None);
         let said = ready(false).difference().unwrap();
         assert_eq!(said, "Node.js 22 is not on this machine; /usr/bin/node (20.1.0) runs it");
-        assert_eq!(ready(false).launch(128).version.as_deref(), Some("nodejs:20.1.0"));
+        assert_eq!(ready(false).launch(128, None).version.as_deref(), Some("nodejs:20.1.0"));
     }
 }

@@ -1,4 +1,5 @@
-"""Starts a Python function with AWS's own runtime client: python.py FOLDER..., the folders of what Lambda itself provides."""
+"""Starts a Python function with AWS's own runtime client: python.py LAYER... -- FOLDER..., the folders of its layers and
+those of what Lambda itself provides."""
 
 import os
 import sys
@@ -6,8 +7,9 @@ import sys
 # The script's own folder is nothing of the function's, and of what this machine happens to have installed Lambda has nothing.
 sys.path.pop(0)
 sys.path[:] = [p for p in sys.path if not p.endswith(("site-packages", "dist-packages"))]
-sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
-sys.path.extend(sys.argv[1:])
+end = sys.argv.index("--")
+sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *sys.argv[1:end]]
+sys.path.extend(sys.argv[end + 1 :])
 
 from awslambdaric.__main__ import main  # noqa: E402
 

@@ -99,12 +99,17 @@ async fn said(command: &mut Command) -> Result<(), String> {
     Err(first.map_or_else(|| output.status.to_string(), |l| l.trim_start_matches("ERROR: ").to_owned()))
 }
 
-/// Whether some source mentions the SDK that the package does not hold itself.
-pub fn needs_sdk(root: &Path) -> bool {
-    if root.join("boto3").exists() {
+/// The folders of layers that a function imports from, first ones first.
+pub fn layer_folders(minor: u32, layers: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let python = layers.join("python");
+    [python.join(format!("lib/python3.{minor}/site-packages")), python].into_iter()
+}
+
+/// Whether some source below these folders mentions the SDK that none of them holds.
+pub fn needs_sdk(mut folders: Vec<PathBuf>) -> bool {
+    if folders.iter().any(|folder| folder.join("boto3").exists()) {
         return false;
     }
-    let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -138,11 +143,12 @@ mod tests {
         };
         put("app.py", "import json\nmy_boto3_like = 1\n");
         put("notes.txt", "boto3");
-        assert!(!needs_sdk(root.path()));
+        let needs_sdk = || needs_sdk(vec![root.path().to_owned(), root.path().join("layer")]);
+        assert!(!needs_sdk());
         put("lib/store.py", "from boto3.session import Session\n");
-        assert!(needs_sdk(root.path()));
-        put("boto3/__init__.py", "");
-        assert!(!needs_sdk(root.path()));
+        assert!(needs_sdk());
+        put("layer/boto3/__init__.py", "");
+        assert!(!needs_sdk());
     }
 
     /// No network is asked: the index is a port where nobody listens.
