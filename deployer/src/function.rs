@@ -1,6 +1,7 @@
 //! The function to tune: found by name or ARN, or on this machine created from its code.
 
 mod convention;
+mod layers;
 mod package;
 
 use anyhow::Context as _;
@@ -95,6 +96,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
     let environment =
         Environment::builder().set_variables(Some(code.environment.iter().cloned().collect())).build();
     let zip = Blob::new(package.zip.clone());
+    let layers = layers::put(aws, &package.layers, events).await?;
     if configuration(aws, name).await?.is_some() {
         events.started(format!("bringing {name} up to date"));
         aws.lambda()
@@ -113,6 +115,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
             .handler(handler)
             .timeout(timeout)
             .environment(environment)
+            .set_layers(Some(layers))
             .send()
             .await
             .called("lambda:UpdateFunctionConfiguration")
@@ -126,6 +129,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
             .handler(handler)
             .timeout(timeout)
             .environment(environment)
+            .set_layers(Some(layers))
             .role(aws.local_function_role().await?)
             .code(FunctionCode::builder().zip_file(zip).build())
             .send()

@@ -18,6 +18,37 @@ async fn the_aws_command_line_sees_what_was_deployed() {
     assert_eq!(machines["stateMachines"].as_array().unwrap().len(), 1, "{machines}");
 }
 
+#[tokio::test]
+async fn the_aws_command_line_gives_a_function_a_layer() {
+    let world = World::new().await;
+    world.sample("echo", "echo").await;
+    let folder = tempfile::tempdir().unwrap();
+    let zip = folder.path().join("layer.zip");
+    let zip_it = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').writestr('lib/words', 'hello')";
+    Said::by(isolated(tool("python")).args(["-c", zip_it]).arg(&zip)).success();
+    let file = format!("fileb://{}", zip.display());
+    let publish = ["lambda", "publish-layer-version", "--layer-name", "words", "--zip-file", &file];
+    let published = world.aws(&publish).success().json();
+    let arn = published["LayerVersionArn"].as_str().unwrap();
+    assert!(arn.ends_with(":layer:words:1"), "{published}");
+    let configure = ["lambda", "update-function-configuration", "--function-name", "echo", "--layers", arn];
+    let configured = world.aws(&configure).success().json();
+    assert_eq!(configured["Layers"][0]["Arn"], arn);
+    assert_eq!(configured["Layers"][0]["CodeSize"], published["Content"]["CodeSize"]);
+    let by_arn = world.aws(&["lambda", "get-layer-version-by-arn", "--arn", arn]).success().json();
+    let got = ["lambda", "get-layer-version", "--layer-name", "words", "--version-number", "1"];
+    assert_eq!(by_arn, world.aws(&got).success().json());
+    assert_eq!(by_arn["Content"], published["Content"]);
+    let delete = ["lambda", "delete-layer-version", "--layer-name", "words", "--version-number", "1"];
+    world.aws(&delete).success();
+    let layers = world.aws(&["lambda", "list-layers"]).success().json();
+    assert_eq!(layers["Layers"], Value::Array(Vec::new()));
+    let versions = world.aws(&["lambda", "list-layer-versions", "--layer-name", "words"]).success().json();
+    assert_eq!(versions["LayerVersions"], Value::Array(Vec::new()));
+    let missing = ["lambda", "update-function-configuration", "--function-name", "echo", "--layers", arn];
+    world.aws(&missing).status(254).complains(&["InvalidParameterValueException", "words:1 does not exist"]);
+}
+
 const SCRIPT: &str = r#"
 import boto3, json, sys, time
 name = sys.argv[1]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::harness::{Running, Said, deployer, up_local};
+use crate::harness::{Running, Said, built, deployer, up_local};
 
 /// A machine with the stack deployed, which all tests here share: Python's runtime client is installed once.
 fn state() -> &'static Path {
@@ -67,6 +67,77 @@ fn a_node_function_is_tuned_from_its_folder() {
     let said = tune(state().join("state"), code.path(), &[&flags[..], &[r#"{"text":"a b a"}"#]].concat());
     let result = said.success().json();
     assert!([128, 512].contains(&result["power"].as_i64().unwrap()), "{result}");
+}
+
+#[test]
+fn layers_are_published_when_their_content_is_new() {
+    let words = |text: &str| code(&[("python/words.py", &format!("WORDS = '{text}'\n"))]);
+    let handler = "import words, own\ndef handler(event, context):\n    assert words.WORDS == event['words'], words.WORDS\n    \
+                   return own.__file__\n";
+    let app = code(&[("app.py", handler)]);
+    let folder = tempfile::tempdir().unwrap();
+    let layer = |name: &str, from: &Path| {
+        let layer = folder.path().join(name);
+        let _ = std::fs::remove_dir_all(&layer);
+        std::fs::create_dir(&layer).unwrap();
+        std::fs::rename(from.join("python"), layer.join("python")).unwrap();
+        layer
+    };
+    let own = layer("own", code(&[("python/own.py", "")]).path());
+    let run = |layers: &[&Path], payload: &str| {
+        let mut flags = vec!["--handler", "app.handler", "--runtime", "python3.13", "--num", "5"];
+        flags.extend(["--power-values", "512", "--payload", payload]);
+        for layer in layers {
+            flags.extend(["--layer", layer.to_str().unwrap()]);
+        }
+        tune(state().join("state"), app.path(), &flags)
+    };
+    let first = layer("words", words("one").path());
+    let said = run(&[&first, &own], r#"{"words":"one"}"#).success();
+    let said = said
+        .complains(&["the layer words is published as version 1", "the layer own is published as version 1"]);
+    assert!(said.stdout.contains(" should have 512 MB"), "{}", said.stdout);
+    let again = run(&[&first, &own], r#"{"words":"one"}"#).success();
+    assert!(!again.stderr.contains("published"), "{}", again.stderr);
+    let second = layer("words", words("two").path());
+    let said = run(&[&second, &own], r#"{"words":"two"}"#).success();
+    let said = said.complains(&["the layer words is published as version 2"]);
+    assert!(!said.stderr.contains("the layer own"), "{}", said.stderr);
+    // Without the option the function has no layers any more.
+    run(&[], r#"{"words":"two"}"#)
+        .status(1)
+        .complains(&["Runtime.ImportModuleError", "No module named 'words'"]);
+}
+
+#[test]
+fn a_layer_may_bring_the_bootstrap() {
+    let layer = code(&[("readme.txt", "a runtime of one's own")]);
+    std::fs::copy(built("samples"), layer.path().join("bootstrap")).unwrap();
+    let app = code(&[("data.json", "{}")]);
+    let layer = layer.path().to_str().unwrap();
+    let said =
+        tune(state().join("state"), app.path(), &["--handler", "echo", "--num", "5", "--layer", layer]);
+    let said = said.success();
+    assert!(said.stdout.contains(" should have "), "{}", said.stdout);
+}
+
+#[test]
+fn a_layer_that_cannot_be_is_refused_by_its_path() {
+    let nowhere = std::env::temp_dir().join("no-such-state");
+    let app = code(&[("lambda_function.py", "")]);
+    let empty = tempfile::tempdir().unwrap();
+    let file = app.path().join("lambda_function.py");
+    for (layer, words) in [
+        (app.path().join("missing"), "missing: No such file or directory"),
+        (file, "lambda_function.py: is neither a folder nor a zip"),
+        (empty.path().to_owned(), "there is nothing in it; a layer holds python/"),
+    ] {
+        let said = tune(nowhere.clone(), app.path(), &["--layer", layer.to_str().unwrap()]);
+        said.status(2).complains(&["--layer ", words]);
+    }
+    let mut alone = deployer(&["tune", "f", "--local", "--layer", "x"]);
+    Said::by(&mut alone).status(2).complains(&["--code"]);
+    assert!(!nowhere.exists());
 }
 
 #[test]

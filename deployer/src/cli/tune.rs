@@ -160,6 +160,10 @@ pub struct CodeArgs {
     #[arg(long, value_name = "K=V", requires = "code", hide_short_help = true)]
     #[serde(skip)]
     pub(crate) env: Vec<String>,
+    /// Folder or zip of a layer, found in /opt as on AWS; may be repeated, later ones over earlier ones
+    #[arg(long, value_name = "DIR|ZIP", requires = "code", hide_short_help = true)]
+    #[serde(skip)]
+    pub(crate) layer: Vec<String>,
     /// Its time-out in seconds, 1 to 900 [default: 60]
     #[arg(long, value_name = "SECONDS", requires = "code", hide_short_help = true)]
     #[serde(skip)]

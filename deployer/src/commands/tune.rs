@@ -110,8 +110,8 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     }
     let named = options.function.clone().or_else(|| input.get("lambdaARN")?.as_str().map(str::to_owned));
     let package = options.code.as_ref().map(function::Package::read).transpose()?;
-    if let Some(guess) = package.as_ref().and_then(|package| package.guess.as_ref()) {
-        context.events.note(guess);
+    for note in package.iter().flat_map(function::Package::notes) {
+        context.events.note(note);
     }
     let named = match (named, &package) {
         (Some(named), _) => named,

@@ -22,6 +22,8 @@ pub struct Code {
     pub environment: Vec<(String, String)>,
     /// The time-out, in seconds.
     pub timeout: Option<u32>,
+    /// Folders or zips of its layers, later ones over earlier ones.
+    pub layers: Vec<PathBuf>,
 }
 
 /// Code that was read and found to be runnable.
@@ -37,6 +39,8 @@ pub struct Package {
     pub guess: Option<String>,
     pub(super) zip: Vec<u8>,
     pub(super) code: Code,
+    /// Its layers, in their order.
+    pub(super) layers: Vec<LayerPackage>,
 }
 
 impl Package {
@@ -46,8 +50,46 @@ impl Package {
     /// # Errors
     /// [`Usage`] that names the path and what is wrong with it.
     pub fn read(code: &Code) -> anyhow::Result<Self> {
-        let path = &code.path;
-        let usage = |problem: &dyn std::fmt::Display| Usage(format!("--code {}: {problem}", path.display()));
+        let Archive { name, zip, files } = Archive::read("--code", &code.path)?;
+        let layers = LayerPackage::read_all(&code.layers)?;
+        let find = |files: &BTreeSet<&str>| {
+            convention::find(files, code.runtime.as_deref(), code.handler.as_deref())
+        };
+        let mut files: BTreeSet<&str> = files.iter().map(String::as_str).collect();
+        let found = find(&files).or_else(|problem| {
+            // A layer may be what brings the `bootstrap`.
+            if !layers.iter().any(|layer| layer.bootstrap) {
+                return Err(problem);
+            }
+            files.insert("bootstrap");
+            find(&files)
+        });
+        let Convention { runtime, handler, guess } =
+            found.map_err(|problem| Usage(format!("--code {}: {problem}", code.path.display())))?;
+        let name = if name.is_empty() { "function".to_owned() } else { name };
+        let guess = guess.map(|what| format!("--code {}: {what}", code.path.display()));
+        Ok(Self { name, runtime, handler, guess, zip, code: code.clone(), layers })
+    }
+
+    /// What is to be said before it runs.
+    pub fn notes(&self) -> impl Iterator<Item = &String> {
+        self.guess.iter().chain(self.layers.iter().filter_map(|layer| layer.unseen.as_ref()))
+    }
+}
+
+/// A zip that was read, or made of a folder.
+struct Archive {
+    /// The file's name as Lambda takes names; it may be empty.
+    name: String,
+    zip: Vec<u8>,
+    files: Vec<String>,
+}
+
+impl Archive {
+    /// Reads what an option leads to.
+    fn read(option: &str, path: &Path) -> anyhow::Result<Self> {
+        let usage =
+            |problem: &dyn std::fmt::Display| Usage(format!("{option} {}: {problem}", path.display()));
         let path = path.canonicalize().map_err(|error| usage(&error))?;
         let zip = if path.is_dir() {
             zip_folder(&path)?
@@ -57,21 +99,64 @@ impl Package {
         let archive = zip::ZipArchive::new(Cursor::new(&zip))
             .map_err(|error| usage(&format!("is neither a folder nor a zip ({error})")))?;
         let names: Vec<_> = archive.file_names().collect::<Result<_, _>>().map_err(|error| usage(&error))?;
-        let files: BTreeSet<&str> = names.iter().map(AsRef::as_ref).collect();
-        let Convention { runtime, handler, guess } =
-            convention::find(&files, code.runtime.as_deref(), code.handler.as_deref())
-                .map_err(|problem| usage(&problem))?;
+        let files = names.iter().map(ToString::to_string).collect();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let name: String = stem
+        let name = stem
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
             .take(64)
             .collect();
-        let name = if name.is_empty() { "function".to_owned() } else { name };
-        let guess = guess.map(|what| format!("--code {}: {what}", code.path.display()));
-        Ok(Self { name, runtime, handler, guess, zip, code: code.clone() })
+        Ok(Self { name, zip, files })
     }
 }
+
+/// A layer that was read.
+#[derive(Debug)]
+pub(super) struct LayerPackage {
+    /// Its name, made from the file's.
+    pub(super) name: String,
+    pub(super) zip: Vec<u8>,
+    /// Whether it has what starts a function.
+    bootstrap: bool,
+    /// That nothing in it is where Lambda looks by itself, as a sentence.
+    unseen: Option<String>,
+}
+
+impl LayerPackage {
+    /// Reads layers; of those that would have the same name, each further one gets a number.
+    fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
+        let mut layers: Vec<Self> = Vec::new();
+        for path in paths {
+            let Archive { name, zip, files } = Archive::read("--layer", path)?;
+            if files.is_empty() {
+                return Err(Usage(format!(
+                    "--layer {}: there is nothing in it; a layer holds python/, nodejs/node_modules/, lib/, bin/ or a \
+                     bootstrap",
+                    path.display()
+                ))
+                .into());
+            }
+            let name = if name.is_empty() { "layer".to_owned() } else { name };
+            let taken = |name: &str| layers.iter().any(|layer| layer.name == name);
+            let numbered = (2..).map(|n| format!("{name}-{n}"));
+            let name =
+                std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(name);
+            let seen = files.iter().any(|file| SEEN.iter().any(|place| file.starts_with(place)));
+            let unseen = (!seen).then(|| {
+                format!(
+                    "--layer {}: Lambda looks into python/, nodejs/, lib/ and bin/ of a layer, and there is none of them at \
+                     its top",
+                    path.display()
+                )
+            });
+            layers.push(Self { name, zip, bootstrap: files.iter().any(|file| file == "bootstrap"), unseen });
+        }
+        Ok(layers)
+    }
+}
+
+/// Where Lambda looks by itself.
+const SEEN: [&str; 6] = ["python/", "nodejs/", "lib/", "bin/", "bootstrap", "extensions/"];
 
 fn zip_folder(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));

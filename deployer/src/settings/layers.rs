@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::failure::Usage;
 
 /// Options that only make sense on the command line.
-const ONLY_FLAGS: [&str; 14] = [
-    "attach", "code", "config", "detach", "env", "faults", "handler", "help", "input", "runtime", "timeout",
-    "version", "watch", "yes",
+const ONLY_FLAGS: [&str; 15] = [
+    "attach", "code", "config", "detach", "env", "faults", "handler", "help", "input", "layer", "runtime",
+    "timeout", "version", "watch", "yes",
 ];
 
 type Layer = BTreeMap<String, String>;

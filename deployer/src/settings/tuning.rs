@@ -91,7 +91,8 @@ fn code(arguments: &TuneArgs, reader: &mut Reader) -> Option<Code> {
     }
     let path = arguments.code.as_ref()?.into();
     let (runtime, handler) = (arguments.runtime.clone(), arguments.handler.clone());
-    Some(Code { path, runtime, handler, environment, timeout })
+    let layers = arguments.layer.iter().map(Into::into).collect();
+    Some(Code { path, runtime, handler, environment, timeout, layers })
 }
 
 fn text(text: &str) -> Result<Value, String> {

@@ -3,7 +3,7 @@
 //! The files are looked at once a second: a folder of code is read in no time, and any editor's way of saving is seen.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -42,13 +42,15 @@ impl fmt::Display for Watched {
 /// What is wrong with the first run. A later one that fails is told, and the next change awaited: code that is being worked
 /// on does not always work.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
-    let Some(path) = options.code.as_ref().map(|code| code.path.clone()) else {
+    let Some(code) = options.code.clone() else {
         return Err(Usage("--watch needs the code to be watched: --code DIR".to_owned()).into());
     };
+    let paths: Vec<PathBuf> = [code.path].into_iter().chain(code.layers).collect();
+    let named = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let options = Options { watch: false, ..options };
     let mut before: Option<Outcome> = None;
     loop {
-        let seen = look(&path);
+        let seen = look(&paths);
         match Box::pin(super::run(options.clone(), context)).await {
             Ok(now) => {
                 let watched = against(before.as_ref(), &now, options.markdown)?;
@@ -63,10 +65,10 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
                 context.events.suspend(|| failure::print(&error, told.json, told.color));
             }
         }
-        context.events.note(format!("waiting for a change in {}; Ctrl-C ends this", path.display()));
+        context.events.note(format!("waiting for a change in {named}; Ctrl-C ends this"));
         tokio::select! {
             () = interrupt::interrupted() => return Ok(Outcome::silent()),
-            () = change(&path, &seen) => {}
+            () = change(&paths, &seen) => {}
         }
     }
 }
@@ -86,12 +88,12 @@ fn against(before: Option<&Outcome>, now: &Outcome, markdown: bool) -> anyhow::R
     Ok(Watched { tuned, comparison: Some(compared.json().clone()), text })
 }
 
-/// Every file below the path, with its size and when it was last written.
-type Seen = Vec<(std::path::PathBuf, u64, Option<SystemTime>)>;
+/// Every file below the paths, with its size and when it was last written.
+type Seen = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-fn look(path: &Path) -> Seen {
+fn look(paths: &[PathBuf]) -> Seen {
     let mut seen = Seen::new();
-    let mut rest = vec![path.to_owned()];
+    let mut rest = paths.to_vec();
     while let Some(path) = rest.pop() {
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         if metadata.is_dir() {
@@ -105,11 +107,11 @@ fn look(path: &Path) -> Seen {
 }
 
 /// Waits until something differs from what was seen, and no longer changes.
-async fn change(path: &Path, seen: &Seen) {
-    let mut last = look(path);
+async fn change(paths: &[PathBuf], seen: &Seen) {
+    let mut last = look(paths);
     loop {
         tokio::time::sleep(LOOK).await;
-        let now = look(path);
+        let now = look(paths);
         if now != *seen && now == last {
             return;
         }
@@ -127,16 +129,21 @@ mod tests {
         let file = |name: &str| folder.path().join(name);
         std::fs::create_dir(file("lib")).unwrap();
         std::fs::write(file("lib/a"), "1").unwrap();
-        let first = look(folder.path());
+        let layer = tempfile::tempdir().unwrap();
+        let look = || look(&[folder.path().to_owned(), layer.path().to_owned()]);
+        let first = look();
         assert_eq!(first.len(), 1);
-        assert_eq!(look(folder.path()), first);
+        assert_eq!(look(), first);
         std::fs::write(file("lib/a"), "12").unwrap();
-        let second = look(folder.path());
+        let second = look();
         assert_ne!(second, first);
         std::fs::rename(file("lib/a"), file("lib/b")).unwrap();
-        let third = look(folder.path());
+        let third = look();
         assert_ne!(third, second);
         std::fs::write(file("c"), "").unwrap();
-        assert_ne!(look(folder.path()), third);
+        let fourth = look();
+        assert_ne!(fourth, third);
+        std::fs::write(layer.path().join("d"), "").unwrap();
+        assert_ne!(look(), fourth);
     }
 }
