@@ -79,7 +79,10 @@ async fn a_run_that_one_execution_cannot_hold_is_refused_before_anything_is_chan
     let sizes = |n: u32| (128..128 + n).collect::<Vec<u32>>();
     for (input, said) in [
         (json!({"num": 5, "powerValues": sizes(900)}), "powerValues: the results of 900 sizes do not fit"),
-        (json!({"num": 100_000, "powerValues": [128]}), "num: 100000 measurements do not fit"),
+        (
+            json!({"num": 20_000, "powerValues": [128], "payload": "x".repeat(60_000)}),
+            "num: 20000 measurements do not fit",
+        ),
     ] {
         let over = bench.run(input).await;
         assert_eq!(over.status, "FAILED", "{over:?}");
