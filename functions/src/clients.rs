@@ -1,4 +1,4 @@
-//! The AWS clients, built once per sandbox and only when a handler needs one.
+//! The AWS clients, built once per sandbox and only those that a handler needs.
 //!
 //! Credentials come from the environment alone, as Lambda provides them: no look-ups elsewhere that would cost time
 //! in a cold start. The SDK's own retries are off; [`crate::function_api::weather`] decides what may be repeated.
@@ -15,6 +15,7 @@ use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider, SharedHttpC
 use aws_smithy_http_client::tls;
 
 use crate::error::{Error, Kind};
+use crate::objects::Objects;
 
 /// A connection that takes longer than this to come about is tried anew.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Clients {
     given: Option<(String, Credentials)>,
     lambda: PerRegion<aws_sdk_lambda::Client>,
-    s3: PerRegion<aws_sdk_s3::Client>,
+    s3: PerRegion<Objects>,
     states: PerRegion<aws_sdk_sfn::Client>,
 }
 
@@ -47,17 +48,15 @@ impl Clients {
         self.lambda.get(region, || Ok(aws_sdk_lambda::Client::new(&self.config(region, "LAMBDA")?)))
     }
 
-    /// The S3 client of a region.
+    /// The objects in S3 of a region.
     ///
     /// # Errors
     /// As for [`Clients::lambda`].
-    pub fn s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Error> {
+    pub fn objects(&self, region: &str) -> Result<Objects, Error> {
         self.s3.get(region, || {
-            let config = self.config(region, "S3")?;
-            // An endpoint named by an address has no host for every bucket.
-            let builder =
-                aws_sdk_s3::config::Builder::from(&config).force_path_style(config.endpoint_url().is_some());
-            Ok(aws_sdk_s3::Client::from_conf(builder.build()))
+            let (endpoint, credentials) = self.access("S3")?;
+            let http = http_client(endpoint.as_deref())?;
+            Ok(Objects { region: region.to_owned(), endpoint, credentials, timeouts: timeouts(), http })
         })
     }
 
@@ -69,17 +68,22 @@ impl Clients {
         self.states.get(region, || Ok(aws_sdk_sfn::Client::new(&self.config(region, "SFN")?)))
     }
 
-    fn config(&self, region: &str, service: &str) -> Result<SdkConfig, Error> {
-        let (endpoint, credentials) = match &self.given {
+    /// A service's endpoint, if it is not AWS's own, and the credentials for it.
+    fn access(&self, service: &str) -> Result<(Option<String>, Credentials), Error> {
+        Ok(match &self.given {
             Some((url, credentials)) => (Some(url.clone()), credentials.clone()),
             None => (endpoint(service), credentials()?),
-        };
+        })
+    }
+
+    fn config(&self, region: &str, service: &str) -> Result<SdkConfig, Error> {
+        let (endpoint, credentials) = self.access(service)?;
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
+            .timeout_config(timeouts())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http_client(endpoint.as_deref())?);
         builder.set_endpoint_url(endpoint);
@@ -107,6 +111,10 @@ impl<T: Clone> PerRegion<T> {
         clients.insert(region.to_owned(), client.clone());
         Ok(client)
     }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build()
 }
 
 /// The endpoint the environment names for a service, if it is not to be AWS's own.

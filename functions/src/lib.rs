@@ -16,5 +16,6 @@ pub mod event;
 pub mod function_api;
 pub mod handlers;
 pub mod mark;
+pub mod objects;
 pub mod run;
 pub mod undo;

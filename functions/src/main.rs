@@ -12,6 +12,7 @@ use serde_json::Value;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let handler = Handler::named(&std::env::var("_HANDLER").unwrap_or_default())?;
     let clients = Arc::new(Clients::new());
+    handler.prepare(&clients);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let clients = Arc::clone(&clients);
         async move {

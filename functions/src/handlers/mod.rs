@@ -52,6 +52,17 @@ impl Handler {
         }
     }
 
+    /// Gets ready, in the course of an environment's initialization, what the first event will most likely need. Root
+    /// certificates are the better part of it, and Lambda initializes at full speed what it then runs at the smallest
+    /// size's share. What is amiss is for the first event to report.
+    pub fn prepare(self, clients: &Clients) {
+        if self != Self::Analyzer
+            && let Ok(region) = std::env::var("AWS_REGION")
+        {
+            let _ = clients.lambda(&region);
+        }
+    }
+
     /// Answers one event.
     ///
     /// # Errors

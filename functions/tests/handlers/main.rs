@@ -6,6 +6,7 @@
 )]
 
 mod bootstrap;
+mod budget;
 mod executor;
 mod fake;
 mod machine;
@@ -13,3 +14,9 @@ mod ownership;
 mod runs;
 mod sweep;
 mod world;
+
+#[path = "../../benches/lambda/instructions.rs"]
+mod instructions;
+#[path = "../../benches/lambda/platform.rs"]
+#[allow(dead_code, reason = "made for the benchmark")]
+mod platform;

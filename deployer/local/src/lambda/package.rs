@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
@@ -21,6 +22,8 @@ pub const UNPACKED_LIMIT: u64 = 262_144_000;
 #[derive(Debug, Clone)]
 pub struct Packages {
     folder: PathBuf,
+    /// Held while a package is made: what several functions have in common, all created at once, is made once.
+    making: Arc<Mutex<()>>,
 }
 
 /// A package that is there, unpacked.
@@ -35,7 +38,7 @@ pub struct Package {
 impl Packages {
     /// The packages under `state`.
     pub fn new(state: &Path) -> Self {
-        Self { folder: state.join("lambda") }
+        Self { folder: state.join("lambda"), making: Arc::default() }
     }
 
     /// Keeps and unpacks a zip that came with a request of this operation.
@@ -57,6 +60,7 @@ impl Packages {
     pub fn keep(&self, zip: &[u8]) -> Result<Package, ApiError> {
         let sha256 = digest(zip);
         let package = Package { sha256, size: zip.len() as u64 };
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if self.root(&package.sha256).exists() && self.zip(&package.sha256).exists() {
             return Ok(package);
         }
@@ -75,7 +79,7 @@ impl Packages {
         File::open(&copy).and_then(|f| f.sync_all()).map_err(internal)?;
         fs::rename(&copy, self.zip(&package.sha256)).map_err(internal)?;
         match fs::rename(&root, self.root(&package.sha256)) {
-            // Another request has just unpacked the same content.
+            // It was only the zip that was missing.
             Err(_) if self.root(&package.sha256).exists() => Ok(package),
             moved => moved.map(|()| package).map_err(internal),
         }

@@ -21,27 +21,24 @@ pub async fn plan(input: &Input, deadline: Deadline, clients: &Clients) -> Resul
     let (bucket, key) = (&location.bucket, &location.key);
     let wrong =
         |problem: String| Error::new(Kind::InvalidInput, format!("payloadS3: s3://{bucket}/{key} {problem}"));
-    let client = clients.s3(&input.lambda_arn.region)?;
-    let object =
-        weather::call("GetObject", deadline, false, || client.get_object().bucket(bucket).key(key).send())
-            .await
-            .map_err(|refusal| {
-                if refusal.is_not_found() {
-                    wrong("does not exist".to_owned())
-                } else if refusal.is_denied() {
-                    wrong(format!(
-                        "may not be read ({}): deploy with payloadS3Bucket and payloadS3Key that cover it",
-                        refusal.message
-                    ))
-                } else if refusal.status == 301 {
-                    wrong(format!("is in another region than the function, {}", input.lambda_arn.region))
-                } else {
-                    refusal.into()
-                }
-            })?;
+    let objects = clients.objects(&input.lambda_arn.region)?;
+    let content = weather::call("GetObject", deadline, false, || objects.get(bucket, key)).await.map_err(
+        |refusal| {
+            if refusal.is_not_found() {
+                wrong("does not exist".to_owned())
+            } else if refusal.is_denied() {
+                wrong(format!(
+                    "may not be read ({}): deploy with payloadS3Bucket and payloadS3Key that cover it",
+                    refusal.message
+                ))
+            } else if refusal.status == 301 {
+                wrong(format!("is in another region than the function, {}", input.lambda_arn.region))
+            } else {
+                refusal.into()
+            }
+        },
+    )?;
     let content =
-        object.body.collect().await.map_err(|e| wrong(format!("could not be read to its end: {e}")))?;
-    let content = String::from_utf8(content.to_vec())
-        .map_err(|_| wrong("is not text: a payload is JSON".to_owned()))?;
+        String::from_utf8(content).map_err(|_| wrong("is not text: a payload is JSON".to_owned()))?;
     Plan::from_object(&content, num).map_err(|e| wrong(format!("is not usable: {e}")))
 }

@@ -1,0 +1,205 @@
+//! Objects in S3, read whole.
+//!
+//! One signed GET is all that is wanted of S3, and the SDK's client for it would be a quarter of what is uploaded to
+//! Lambda, most of it tables for checksums of uploads. So the request is made here, on the SDK's own signature, transport and
+//! time-outs.
+
+use std::time::SystemTime;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_lambda::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_lambda::config::{Credentials, SharedHttpClient};
+use aws_sdk_lambda::error::SdkError;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_types::error::ErrorMetadata;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stays as it is in a path that S3 signs: unreserved characters, and the slash of keys.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// The domains of AWS's partitions, by how their regions begin (botocore's `partitions.json`).
+const DOMAINS: [(&str, &str); 6] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+];
+
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+/// S3 in one region.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    pub(crate) region: String,
+    /// Somebody else's S3, where buckets are parts of the path.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) credentials: Credentials,
+    pub(crate) timeouts: TimeoutConfig,
+    pub(crate) http: SharedHttpClient,
+}
+
+impl Objects {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// What S3 answered, with its code and message; or what happened on the way.
+    pub async fn get(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Vec<u8>, SdkError<ErrorMetadata, HttpResponse>> {
+        let (origin, path) = self.place(bucket, key);
+        let url = format!("{origin}{path}");
+        let (region, credentials) = (self.region.clone(), self.credentials.clone());
+        Operation::builder()
+            .service_name("S3")
+            .operation_name("GetObject")
+            .http_client(self.http.clone())
+            .endpoint_url(&origin)
+            .timeout_config(self.timeouts.clone())
+            .no_retry()
+            .no_auth()
+            .serializer(move |()| signed(&url, &region, &credentials))
+            .deserializer(read)
+            .build()
+            .invoke(())
+            .await
+    }
+
+    /// Scheme and host, and the path, of an object.
+    fn place(&self, bucket: &str, key: &str) -> (String, String) {
+        let key = utf8_percent_encode(key, PATH);
+        if let Some(endpoint) = &self.endpoint {
+            let endpoint = endpoint.trim_end_matches('/');
+            let host = endpoint.find("://").map_or(0, |at| at + 3);
+            let split = endpoint[host..].find('/').map_or(endpoint.len(), |at| host + at);
+            let (origin, base) = endpoint.split_at(split);
+            return (origin.to_owned(), format!("{base}/{bucket}/{key}"));
+        }
+        let region = &self.region;
+        let domain = DOMAINS.iter().find(|(start, _)| region.starts_with(start));
+        let domain = domain.map_or("amazonaws.com", |(_, domain)| domain);
+        // A certificate for `*.s3…` covers no second dot, and `_` is none of a host's characters.
+        if bucket.contains(['.', '_']) {
+            (format!("https://s3.{region}.{domain}"), format!("/{bucket}/{key}"))
+        } else {
+            (format!("https://{bucket}.s3.{region}.{domain}"), format!("/{key}"))
+        }
+    }
+}
+
+fn signed(url: &str, region: &str, credentials: &Credentials) -> Result<HttpRequest, Problem> {
+    let identity = credentials.clone().into();
+    let mut settings = SigningSettings::default();
+    // S3 signs the path as it is sent.
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("s3")
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()?
+        .into();
+    let signable = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::Bytes(&[]))?;
+    let (headers, _) = sign(signable, &parameters)?.into_parts().0.into_parts();
+    let mut request = HttpRequest::get(url)?;
+    for header in headers {
+        request.headers_mut().try_insert(header.name().to_owned(), header.value().to_owned())?;
+    }
+    Ok(request)
+}
+
+fn read(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<ErrorMetadata>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if response.status().is_success() {
+        return Ok(body.to_vec());
+    }
+    Err(OrchestratorError::operation(error(&String::from_utf8_lossy(body))))
+}
+
+/// S3's error document. One that is something else has neither code nor message.
+fn error(text: &str) -> ErrorMetadata {
+    let mut error = ErrorMetadata::builder();
+    let mut document = aws_smithy_xml::decode::Document::new(text);
+    let Ok(mut root) = document.root_element() else { return error.build() };
+    while let Some(mut tag) = root.next_tag() {
+        let name = tag.start_el().local().to_owned();
+        let Ok(text) = aws_smithy_xml::decode::try_data(&mut tag) else { continue };
+        match name.as_str() {
+            "Code" => error = error.code(text),
+            "Message" => error = error.message(text),
+            _ => {}
+        }
+    }
+    error.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(region: &str, endpoint: Option<&str>, bucket: &str, key: &str) -> String {
+        let objects = Objects {
+            region: region.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+            credentials: Credentials::new("a", "b", None, None, "test"),
+            timeouts: TimeoutConfig::disabled(),
+            http: aws_smithy_http_client::Builder::new().build_http(),
+        };
+        let (origin, path) = objects.place(bucket, key);
+        format!("{origin} {path}")
+    }
+
+    #[test]
+    fn an_object_has_a_host_of_its_bucket_where_there_can_be_one() {
+        assert_eq!(place("eu-west-1", None, "b-1", "a/k"), "https://b-1.s3.eu-west-1.amazonaws.com /a/k");
+        assert_eq!(place("eu-west-1", None, "b.1", "k"), "https://s3.eu-west-1.amazonaws.com /b.1/k");
+        assert_eq!(place("cn-north-1", None, "b-1", "k"), "https://b-1.s3.cn-north-1.amazonaws.com.cn /k");
+        assert_eq!(place("us-gov-west-1", None, "b-1", "k"), "https://b-1.s3.us-gov-west-1.amazonaws.com /k");
+        assert_eq!(place("x", Some("http://127.0.0.1:1"), "b-1", "k"), "http://127.0.0.1:1 /b-1/k");
+        assert_eq!(place("x", Some("http://h:1/s3/"), "b-1", "k"), "http://h:1 /s3/b-1/k");
+    }
+
+    #[test]
+    fn a_key_may_hold_any_text() {
+        let path = place("x", Some("http://h"), "b", "a//../ü +%?#&=.json");
+        assert_eq!(path, "http://h /b/a//../%C3%BC%20%2B%25%3F%23%26%3D.json");
+        signed(&path.replace(' ', ""), "x", &Credentials::new("a", "b", None, None, "test")).unwrap();
+    }
+
+    #[test]
+    fn a_request_is_signed_with_everything_s3_asks_for() {
+        let credentials = Credentials::new("AKID", "secret", Some("token".to_owned()), None, "test");
+        let request = signed("https://b.s3.us-east-1.amazonaws.com/k", "us-east-1", &credentials).unwrap();
+        let header = |name: &str| request.headers().get(name).unwrap_or_default();
+        // Of nothing.
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(header("x-amz-content-sha256"), empty);
+        assert_eq!(header("x-amz-security-token"), "token");
+        let authorization = header("authorization");
+        assert!(authorization.contains("/us-east-1/s3/aws4_request"), "{authorization}");
+        let signed = "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+        assert!(authorization.contains(signed), "{authorization}");
+    }
+
+    #[test]
+    fn an_error_has_its_code_and_message() {
+        let text = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>not &lt;there&gt;</Message><Key>k</Key></Error>";
+        let found = error(text);
+        assert_eq!((found.code(), found.message()), (Some("NoSuchKey"), Some("not <there>")));
+        for text in ["", "<html", "bad gateway", "<a/>"] {
+            assert_eq!(error(text).code(), None, "{text}");
+        }
+    }
+}
