@@ -41,7 +41,7 @@ impl Connection {
     /// Sends a request and reads the answer.
     fn ask(&mut self, method: &str, path: &str, body: &str) -> String {
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: aws\r\nAuthorization: AWS4-HMAC-SHA256 \
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: AWS4-HMAC-SHA256 \
              Credential=local/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
@@ -120,13 +120,21 @@ impl Program {
     }
 
     /// Ends it in good order, or as `kill -9` does.
-    fn end(mut self, kill: bool) {
+    fn end(&mut self, kill: bool) {
         if kill {
             self.process.kill().unwrap();
         } else {
             signal::kill(Pid::from_raw(self.process.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
         }
         self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    /// A benchmark that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -291,7 +299,7 @@ fn start(program: &Path, state: &Path, what: &str, times: usize, kill: bool) {
     let mut cpu = Vec::new();
     let mut memory = (0.0, 0.0);
     for _ in 0..times {
-        let running = Program::start(program, state);
+        let mut running = Program::start(program, state);
         let mut connection = running.connect();
         connection.ask("GET", CONFIGURATION, "");
         started.push(ms(running.started));
@@ -332,13 +340,13 @@ fn main() {
         "| state folder | GetFunctionConfiguration | a second | {CLIENTS} clients | Invoke, warm | of it added | a second | \
          {CLIENTS} clients | cores busy |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     );
-    let running = Program::start(&program, &state);
+    let mut running = Program::start(&program, &state);
     requests(&running, "one function", bare);
     running.end(false);
     let before = Instant::now();
     runtime.block_on(furnish(&state, true));
     let took = before.elapsed().as_secs_f64();
-    let running = Program::start(&program, &state);
+    let mut running = Program::start(&program, &state);
     requests(&running, "large", bare);
     running.end(false);
 
