@@ -67,7 +67,7 @@ impl Objects {
             .timeout_config(self.timeouts.clone())
             .no_retry()
             .no_auth()
-            .serializer(move |()| signed(&url, &region, &credentials))
+            .serializer(move |()| signed(&url, &region, &credentials, SystemTime::now()))
             .deserializer(read)
             .build()
             .invoke(())
@@ -96,7 +96,12 @@ impl Objects {
     }
 }
 
-fn signed(url: &str, region: &str, credentials: &Credentials) -> Result<HttpRequest, Problem> {
+fn signed(
+    url: &str,
+    region: &str,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<HttpRequest, Problem> {
     let identity = credentials.clone().into();
     let mut settings = SigningSettings::default();
     // S3 signs the path as it is sent.
@@ -107,7 +112,7 @@ fn signed(url: &str, region: &str, credentials: &Credentials) -> Result<HttpRequ
         .identity(&identity)
         .region(region)
         .name("s3")
-        .time(SystemTime::now())
+        .time(now)
         .settings(settings)
         .build()?
         .into();
@@ -175,13 +180,21 @@ mod tests {
     fn a_key_may_hold_any_text() {
         let path = place("x", Some("http://h"), "b", "a//../ü +%?#&=.json");
         assert_eq!(path, "http://h /b/a//../%C3%BC%20%2B%25%3F%23%26%3D.json");
-        signed(&path.replace(' ', ""), "x", &Credentials::new("a", "b", None, None, "test")).unwrap();
+        signed(
+            &path.replace(' ', ""),
+            "x",
+            &Credentials::new("a", "b", None, None, "test"),
+            SystemTime::now(),
+        )
+        .unwrap();
     }
 
     #[test]
     fn a_request_is_signed_with_everything_s3_asks_for() {
         let credentials = Credentials::new("AKID", "secret", Some("token".to_owned()), None, "test");
-        let request = signed("https://b.s3.us-east-1.amazonaws.com/k", "us-east-1", &credentials).unwrap();
+        let request =
+            signed("https://b.s3.us-east-1.amazonaws.com/k", "us-east-1", &credentials, SystemTime::now())
+                .unwrap();
         let header = |name: &str| request.headers().get(name).unwrap_or_default();
         // Of nothing.
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -191,6 +204,19 @@ mod tests {
         assert!(authorization.contains("/us-east-1/s3/aws4_request"), "{authorization}");
         let signed = "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
         assert!(authorization.contains(signed), "{authorization}");
+    }
+
+    /// The one without further headers of "Examples: Signature Calculations" in the Amazon S3 API Reference.
+    #[test]
+    fn a_signature_is_the_one_in_the_documentation() {
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "test");
+        let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_369_353_600);
+        let url = "https://examplebucket.s3.amazonaws.com/?lifecycle";
+        let request = signed(url, "us-east-1", &credentials, then).unwrap();
+        let authorization = request.headers().get("authorization").unwrap();
+        let signature = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543";
+        assert!(authorization.ends_with(&format!("Signature={signature}")), "{authorization}");
     }
 
     #[test]

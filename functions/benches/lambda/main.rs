@@ -23,6 +23,9 @@ use share::Share;
 /// A 128 MB function's, the smallest there is.
 const SHARE: f64 = 128.0 / 1769.0;
 
+/// What a zip may have.
+const MOST_BYTES: u64 = 3_000_000;
+
 /// From spawning it to its first answer.
 #[derive(Debug, Clone, Copy)]
 struct Start {
@@ -108,7 +111,10 @@ fn main() {
     for architecture in ["arm64", "x86_64"] {
         let zip = folder.join(format!("functions-{architecture}.zip"));
         match std::fs::metadata(&zip) {
-            Ok(zip) => println!("| {architecture} | {} bytes |", zip.len()),
+            Ok(zip) => {
+                println!("| {architecture} | {} bytes |", zip.len());
+                assert!(zip.len() <= MOST_BYTES, "that is more than the {MOST_BYTES} bytes there may be");
+            }
             Err(e) => println!("| {architecture} | not there: {e} |"),
         }
     }

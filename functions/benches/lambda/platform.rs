@@ -2,6 +2,7 @@
 //! `Invoke`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,6 +17,9 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:target";
+
+/// Where distributions have all root certificates in one file.
+const BUNDLES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
 
 /// What a function is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +121,10 @@ impl Platform {
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("_HANDLER", work.handler())
             .stdout(Stdio::null());
+        // Debian also has each certificate in a file of its own, and all of them would be read twice.
+        if let Some(bundle) = BUNDLES.iter().find(|bundle| Path::new(bundle).exists()) {
+            command.env("SSL_CERT_FILE", bundle);
+        }
     }
 
     /// Waits for the function's answer, or what else was to be waited for; when it came.
