@@ -128,7 +128,8 @@ async fn initialization_and_the_apparatus_run_at_full_speed() {
         local.invoke("f", json!({})).await.figure("Init Duration").unwrap()
     };
     let init = soonest(1000.0, init).await;
-    assert!((100.0..1000.0).contains(&init), "{init}");
+    // A little of it may run before the clock does.
+    assert!((80.0..1000.0).contains(&init), "{init}");
     local.function("own", json!({"MemorySize": 128})).await;
     local.invoke("own", json!({})).await;
     let own = async || local.invoke("own", json!({"mode": "burn", "ms": 50})).await.duration();
