@@ -114,17 +114,24 @@ impl From<Refusal> for Error {
     }
 }
 
+/// Most changes have come into effect by then, so it is looked for them often until then.
+const SOON: Duration = Duration::from_secs(3);
+/// How often: rarely enough for the 15 calls a second that an account has, in which calls take a while themselves.
+const OFTEN: Duration = Duration::from_millis(160);
+
 /// Delays that double, with full jitter, from `first` up to `longest`.
 #[derive(Debug)]
 pub struct Backoff {
     ceiling: Duration,
     longest: Duration,
+    /// For so long yet, no delay is over [`OFTEN`].
+    often_for: Duration,
 }
 
 impl Backoff {
     /// A back-off whose first delay is at most `first` and whose last are at most `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
-        Self { ceiling: first, longest }
+        Self { ceiling: first, longest, often_for: Duration::ZERO }
     }
 
     /// For calls that were throttled or not answered.
@@ -132,15 +139,17 @@ impl Backoff {
         Self::new(Duration::from_millis(100), Duration::from_secs(5))
     }
 
-    /// For looking whether a change has come into effect.
+    /// For looking whether a change has come into effect: finely at first, since each is waited for.
     pub fn polling() -> Self {
-        Self::new(Duration::from_millis(20), Duration::from_secs(1))
+        Self { often_for: SOON, ..Self::new(Duration::from_millis(20), Duration::from_secs(1)) }
     }
 
     /// The next delay.
     pub fn delay(&mut self) -> Duration {
         let ceiling = self.ceiling;
-        self.ceiling = (ceiling * 2).min(self.longest);
+        self.often_for = self.often_for.saturating_sub(ceiling);
+        let longest = if self.often_for.is_zero() { self.longest } else { OFTEN };
+        self.ceiling = (ceiling * 2).min(longest);
         // Never less than a quarter, or many callers would come back at once after all.
         ceiling.mul_f64(0.25 + 0.75 * fastrand::f64())
     }
@@ -203,6 +212,20 @@ mod tests {
             assert!(delay <= Duration::from_millis(ceiling), "{delay:?}");
             assert!(delay >= Duration::from_millis(ceiling / 4), "{delay:?}");
         }
+    }
+
+    #[test]
+    fn changes_are_looked_for_often_at_first_and_then_less() {
+        let mut backoff = Backoff::polling();
+        let mut ceilings = Vec::new();
+        for _ in 0..30 {
+            ceilings.push(backoff.ceiling.as_millis());
+            backoff.delay();
+        }
+        assert_eq!(ceilings[..5], [20, 40, 80, 160, 160]);
+        let often: u128 = ceilings.iter().filter(|ms| **ms <= 160).sum();
+        assert!((3000..3400).contains(&often), "{ceilings:?}");
+        assert_eq!(ceilings.last(), Some(&1000));
     }
 
     #[test]

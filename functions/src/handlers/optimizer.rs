@@ -10,8 +10,8 @@
 //!
 //! | permission | on | when |
 //! |---|---|---|
-//! | `lambda:ListAliases`, `GetFunctionConfiguration`, `CreateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
-//! | `lambda:PublishVersion`, `UpdateAlias` | the function | `autoOptimizeAlias` |
+//! | `lambda:ListAliases`, `GetFunctionConfiguration`, `CreateAlias`, `UpdateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
+//! | `lambda:PublishVersion` | the function | `autoOptimizeAlias` |
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ use crate::event::{self, StateEvent};
 use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
 use crate::run::Run;
-use crate::undo::{CONFIGURATION_LAG, Held, Lock, READ_LAG};
+use crate::undo::{CONFIGURATION_LAG, Held, Lock, LockError, READ_LAG};
 
 /// Answers one event.
 ///
@@ -122,7 +122,14 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
     let mut backoff = Backoff::polling();
     loop {
         let taken = match Held::among(&api.aliases().await?) {
-            Held::By(lock) if lock.mark.owner == run.execution && !lock.mark.stopping => return Ok(lock),
+            // A reading from before the Cleaner deleted this run's lock shows one as well: what can be written is there.
+            Held::By(lock) if lock.mark.owner == run.execution && !lock.mark.stopping => {
+                match lock.write(api, lock.mark.clone(), None).await {
+                    Ok(lock) => return Ok(lock),
+                    Err(LockError::Moved) => None,
+                    Err(LockError::Refused(refusal)) => return Err(refusal.into()),
+                }
+            }
             Held::By(lock) => {
                 let owner = lock.mark.owner;
                 let message =
