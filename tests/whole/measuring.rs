@@ -16,9 +16,9 @@ async fn the_sizes_of_a_run_take_turns() {
     let calls = std::fs::read_to_string(calls).unwrap();
     let slow: Vec<bool> = calls.lines().map(|line| line.contains(":deployer-tuning-128 ")).collect();
     assert_eq!((slow.len(), slow.iter().filter(|slow| **slow).count()), (16, 8), "{calls}");
-    // In one go, seven or eight fast ones would fit between two slow ones. A busy machine may slip in one or two.
+    // In one go, all eight fast ones would fit between two slow ones. A busy machine may slip in a few.
     let most = slow.split(|slow| *slow).map(<[bool]>::len).max();
-    assert!(most <= Some(3), "{calls}");
+    assert!(most <= Some(5), "{calls}");
 }
 
 #[tokio::test]
