@@ -1,8 +1,8 @@
 //! Running functions: which environment takes an invocation, when it may start, and what becomes of it.
 //!
 //! An invocation passes the concurrency limits ([`concurrency`]), waits for its turn when it is one of a series that is
-//! measured ([`rounds`]) and for its share of the cores ([`admission`]), takes an idle environment or starts one ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log
-//! lines ([`journal`]).
+//! measured ([`rounds`]) and for its share of the cores ([`admission`]), takes an idle environment or starts one
+//! ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log lines ([`journal`]).
 
 pub mod admission;
 pub mod concurrency;

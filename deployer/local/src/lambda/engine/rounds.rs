@@ -107,6 +107,11 @@ mod tests {
 
     use super::*;
 
+    /// Fails when somebody waits who should not: waiting for the others ends by itself, but not so soon.
+    async fn without_waiting<R>(what: impl Future<Output = R>) -> R {
+        tokio::time::timeout(PATIENCE / 2, what).await.expect("nobody is waited for")
+    }
+
     /// Makes so many invocations of so many milliseconds, one after another, and notes each.
     async fn series(
         rounds: &Rounds,
@@ -145,7 +150,10 @@ mod tests {
     async fn nobody_waits_for_those_who_have_ended_or_for_another_function() {
         let (rounds, order) = (Rounds::default(), Mutex::default());
         let other = rounds.turn("another", "1").await;
-        tokio::join!(series(&rounds, &order, "few", 2, 1), series(&rounds, &order, "many", 5, 1));
+        let both = async {
+            tokio::join!(series(&rounds, &order, "few", 2, 1), series(&rounds, &order, "many", 5, 1))
+        };
+        without_waiting(both).await;
         assert_eq!(order.into_inner().unwrap().iter().filter(|v| **v == "many").count(), 5);
         drop(other);
     }
@@ -155,9 +163,11 @@ mod tests {
         let rounds = Arc::new(Rounds::default());
         let behind = rounds.turn("f", "1").await;
         let first = rounds.turn("f", "2").await;
-        let more = [rounds.turn("f", "2").await, rounds.turn("f", "2").await];
-        drop((first, more));
-        drop(behind);
+        let second = rounds.turn("f", "2").await;
+        // Now it has made one, and the other version none.
+        drop(first);
+        let third = without_waiting(rounds.turn("f", "2")).await;
+        drop((second, third, behind));
     }
 
     #[tokio::test]
