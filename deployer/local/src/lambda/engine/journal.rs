@@ -7,9 +7,9 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Caller;
+use crate::{Caller, ids};
 
-use super::super::record::{Logging, now_ms};
+use super::super::record::{Configuration, Logging, now_ms};
 
 const TAIL_LIMIT: usize = 4096;
 /// The longest event CloudWatch Logs takes, less its overhead.
@@ -32,6 +32,17 @@ pub struct Stream {
     pub caller: Caller,
     /// The log stream's name.
     pub name: String,
+}
+
+impl Stream {
+    /// A new log stream of a version, written by its role.
+    pub fn new(function: &str, configuration: &Configuration) -> Self {
+        let date = &iso_time(now_ms())[..10].replace('-', "/");
+        Self {
+            caller: Caller::Role { arn: configuration.content.role.clone(), session: function.to_owned() },
+            name: format!("{date}/[{}]{}", configuration.version, ids::hex(32)),
+        }
+    }
 }
 
 /// How an invocation ended, for its REPORT line. Times in milliseconds, memory in MB.

@@ -11,41 +11,46 @@ pub mod doom;
 pub mod environment;
 pub mod journal;
 pub mod language;
+mod launch;
 pub mod opt;
 pub mod process;
 pub mod rounds;
+mod run;
 pub mod runtime_api;
 pub mod spawner;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller};
 
 use super::errors::service;
 use super::name::LATEST;
 use super::package::Packages;
-use super::record::{Configuration, Content, FUNCTION, Function, now_ms, version};
+use super::record::{Configuration, FUNCTION, Function, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
 pub use cpu_share::{CpuShares, Description, Mechanism, processor, share_of};
 use doom::{Doom, Dooms};
-use environment::{Answer, Environment, Failure, Machinery, Outcome, Session, Start};
-use journal::{Delivery, Journal, Report, Stream, iso_time};
-use language::{Language, Ready, Runtimes};
+use environment::{Environment, Machinery};
+use journal::{Delivery, Journal, Stream};
+use language::{Ready, Runtimes};
 use opt::Opt;
 use process::Groups;
 use rounds::Rounds;
-use runtime_api::Event;
+use run::Run;
 use spawner::Spawner;
+
+/// The part of the machine's cores that functions may have at once. The rest is for what they need beside themselves, the
+/// endpoint's answers and this machine's other work, which would otherwise be taken from those that want a whole core.
+const ADMITTED: f64 = 0.9;
 
 /// Which environments are alike: of one function and version, in one state of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -167,7 +172,7 @@ impl Engine {
         Self {
             concurrency: Concurrency::default(),
             machinery,
-            admission: Admission::new(cores),
+            admission: Admission::new(cores * ADMITTED),
             rounds: Rounds::default(),
             runtimes: Runtimes::new(packages.runtimes()),
             packages,
@@ -364,7 +369,7 @@ impl Engine {
                 return;
             }
             let seat = self.admission.enter(1.0).await;
-            let stream = stream(&key.function, configuration);
+            let stream = Stream::new(&key.function, configuration);
             let mut journal =
                 Journal::new(configuration.content.logging.clone(), stream.clone(), self.deliveries(aws));
             let started =
@@ -413,116 +418,6 @@ impl Engine {
         sender.clone()
     }
 
-    async fn environment(
-        &self,
-        aws: &Arc<Aws>,
-        key: Key,
-        configuration: &Configuration,
-        stream: Stream,
-        initialization: &str,
-    ) -> Result<Result<Environment, Failure>, ApiError> {
-        let content = &configuration.content;
-        let credentials = aws.iam.session(aws, &content.role, &key.function)?;
-        let (root, ready, opt) = match self.runtime(content).await? {
-            Ok(found) => found,
-            Err(why) => return Ok(Err(Failure::new("Runtime.StartError", format!("Error: {why}")))),
-        };
-        let scratch =
-            self.scratch().map_err(|e| service(format!("cannot make a folder for a function: {e}")))?;
-        let session = Session { aws: Arc::downgrade(aws), access_key_id: credentials.access_key_id.clone() };
-        let lasts = u64::try_from(credentials.expiration - now_ms() / 1000).unwrap_or_default();
-        let layers = opt.as_ref().map(|opt| opt.path.clone());
-        let layers = layers.as_deref();
-        let libraries = layers.map(|l| format!(":{}/lib", l.display())).unwrap_or_default();
-        let opt_bin = layers.unwrap_or(Path::new(opt::OPT)).join("bin");
-        let own = [
-            ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
-            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
-            ("AWS_SESSION_TOKEN", credentials.session_token),
-            ("AWS_REGION", aws.settings.region.clone()),
-            ("AWS_DEFAULT_REGION", aws.settings.region.clone()),
-            ("AWS_ENDPOINT_URL", aws.settings.url.clone()),
-            ("AWS_LAMBDA_FUNCTION_NAME", key.function.clone()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", key.version.clone()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", content.memory_size.to_string()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization.to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", content.logging.group.clone()),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", stream.name.clone()),
-            ("LAMBDA_TASK_ROOT", root.display().to_string()),
-            ("LAMBDA_RUNTIME_DIR", root.display().to_string()),
-            ("_HANDLER", content.handler.clone()),
-            ("LANG", "en_US.UTF-8".to_owned()),
-            ("TZ", ":UTC".to_owned()),
-            ("PATH", format!("/usr/local/bin:/usr/bin:/bin:{}", opt_bin.display())),
-            ("LD_LIBRARY_PATH", format!("{0}:{0}/lib{libraries}", root.display())),
-            // On AWS a function finds no profile of a user and has /tmp to itself.
-            ("HOME", scratch.path().display().to_string()),
-            ("TMPDIR", scratch.path().display().to_string()),
-        ];
-        let mut variables: Vec<(String, String)> = own.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        variables.extend(ready.iter().flat_map(|r| r.variables(&content.runtime, &root, layers)));
-        if content.logging.json {
-            let level = content.logging.application_level.clone();
-            variables.push(("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned()));
-            variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.unwrap_or_else(|| "INFO".to_owned())));
-        }
-        variables.extend(content.environment.iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
-        let start = Start {
-            key,
-            root,
-            scratch,
-            variables,
-            launch: ready.map(|r| r.launch(content.memory_size, layers)),
-            opt,
-            memory_mb: content.memory_size,
-            stream,
-            session,
-            expires: Instant::now()
-                + Duration::from_secs(lasts.saturating_sub(u64::from(content.timeout) + 60)),
-        };
-        Ok(Environment::start(start, &self.machinery).await)
-    }
-
-    /// What runs a function: its unpacked package, the interpreter when it needs one, and its layers.
-    ///
-    /// # Errors
-    /// `ServiceException`; inside, what is missing on this machine and how to get it.
-    pub async fn runtime(&self, content: &Content) -> Result<Result<Runtime, String>, ApiError> {
-        let (packages, content) = (self.packages.clone(), content.clone());
-        let language = Language::of(&content.runtime);
-        let unpack = move || {
-            let root = packages.folder(&content.code_sha256)?;
-            let layers = packages.layers(&content.layer_zips())?;
-            let sdk = language.is_some_and(|l| language::needs_sdk(l, &root, layers.as_deref()));
-            Ok::<_, ApiError>((root, layers, sdk))
-        };
-        let unpacked = tokio::task::spawn_blocking(unpack).await.map_err(|e| service(e.to_string()))?;
-        let (root, layers, sdk) = unpacked?;
-        let ready = match language {
-            Some(language) => match self.runtimes.ready(language, sdk).await {
-                Ok(ready) => Some(ready),
-                Err(why) => return Ok(Err(why)),
-            },
-            None => None,
-        };
-        let runtimes = self.packages.runtimes();
-        let needed: Vec<&Path> =
-            [root.as_path(), &runtimes].into_iter().chain(ready.as_ref().map(|r| r.program())).collect();
-        let opt = layers.map(|folder| Opt::new(folder, &needed));
-        Ok(Ok((root, ready, opt)))
-    }
-
-    fn scratch(&self) -> std::io::Result<tempfile::TempDir> {
-        let folder = {
-            let mut state = self.lock();
-            match &state.scratch {
-                Some(folder) => folder.clone(),
-                None => state.scratch.insert(self.packages.scratch()?).clone(),
-            }
-        };
-        tempfile::tempdir_in(folder)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -550,234 +445,4 @@ async fn deliver(aws: std::sync::Weak<Aws>, mut deliveries: mpsc::Receiver<Deliv
             }
         }
     }
-}
-
-/// One invocation on its way through an environment.
-struct Run<'a> {
-    engine: &'a Arc<Engine>,
-    aws: &'a Arc<Aws>,
-    job: &'a Job,
-    behaviour: &'a Behaviour,
-    share: Option<f64>,
-}
-
-impl Run<'_> {
-    async fn warm(&mut self, mut environment: Environment) -> (Invoked, Option<Environment>) {
-        let mut journal = self.journal(environment.stream.clone());
-        journal.start(&self.job.request_id, &self.job.configuration.version);
-        let limit = self.limit();
-        let outcome = environment.invoke(self.event(limit), limit, self.share, &mut journal).await;
-        let invoked = self.finish(&mut journal, outcome, None, &environment).await;
-        let reusable = environment.alive();
-        (invoked, reusable.then_some(environment))
-    }
-
-    async fn cold(
-        &mut self,
-        key: Key,
-        seat: Option<&mut Seat>,
-    ) -> Result<(Invoked, Option<Environment>), ApiError> {
-        let stream = stream(&self.job.function, &self.job.configuration);
-        let mut journal = self.journal(stream.clone());
-        let configuration = &self.job.configuration;
-        let began = Instant::now();
-        let first = match self.environment(&key, &stream).await? {
-            Err(failure) => Err(failure),
-            Ok(mut environment) => {
-                if let Some(version) = &environment.runtime_version {
-                    journal.init_start(version);
-                }
-                match environment.init(self.behaviour.init_limit, None, &mut journal).await {
-                    Ok(took) => Ok((environment, took)),
-                    Err(failure) => Err(failure),
-                }
-            }
-        };
-        if let Some(seat) = seat {
-            seat.shrink(self.share.unwrap_or_default());
-        }
-        let failure = match first {
-            Ok((mut environment, init)) => {
-                journal.start(&self.job.request_id, &configuration.version);
-                let limit = self.limit();
-                let outcome = environment.invoke(self.event(limit), limit, self.share, &mut journal).await;
-                let invoked = self.finish(&mut journal, outcome, Some(init), &environment).await;
-                let reusable = environment.alive();
-                return Ok((invoked, reusable.then_some(environment)));
-            }
-            Err(failure) => failure,
-        };
-        // Lambda tries an initialization that failed once more, now as part of the invocation and in its time.
-        let status = |f: &Failure| if f.timed_out() { "timeout" } else { "error" };
-        let kind = |f: &Failure| (!f.timed_out()).then(|| f.kind.clone());
-        journal.init_report("init", millis(began.elapsed()), status(&failure), kind(&failure).as_deref());
-        let began = Instant::now();
-        let limit = self.limit();
-        let second = self.environment(&key, &stream).await?;
-        let mut environment = match second {
-            Ok(environment) => environment,
-            Err(failure) => {
-                journal.init_report("invoke", millis(began.elapsed()), "error", Some(&failure.kind));
-                journal.start(&self.job.request_id, &configuration.version);
-                return Ok((self.fail(&mut journal, began.elapsed(), failure, 0).await, None));
-            }
-        };
-        match environment.init(limit, self.share, &mut journal).await {
-            Ok(took) => {
-                journal.start(&self.job.request_id, &configuration.version);
-                let left = limit.saturating_sub(took);
-                let mut outcome = environment.invoke(self.event(left), left, self.share, &mut journal).await;
-                outcome.duration += took;
-                if let Err(failure) = &mut outcome.answer
-                    && failure.timed_out()
-                {
-                    failure.message = timed_out(limit);
-                }
-                let invoked = self.finish(&mut journal, outcome, None, &environment).await;
-                let reusable = environment.alive();
-                Ok((invoked, reusable.then_some(environment)))
-            }
-            Err(mut failure) => {
-                let memory = environment.max_memory_mb();
-                let took = if failure.timed_out() { limit } else { began.elapsed() };
-                journal.init_report("invoke", millis(took), status(&failure), kind(&failure).as_deref());
-                if failure.timed_out() {
-                    failure.message = timed_out(limit);
-                }
-                journal.start(&self.job.request_id, &configuration.version);
-                Ok((self.fail(&mut journal, took, failure, memory).await, None))
-            }
-        }
-    }
-
-    async fn environment(
-        &self,
-        key: &Key,
-        stream: &Stream,
-    ) -> Result<Result<Environment, Failure>, ApiError> {
-        let configuration = &self.job.configuration;
-        self.engine.environment(self.aws, key.clone(), configuration, stream.clone(), "on-demand").await
-    }
-
-    fn limit(&self) -> Duration {
-        Duration::from_secs(u64::from(self.job.configuration.content.timeout))
-    }
-
-    fn event(&self, limit: Duration) -> Event {
-        let now = now_ms();
-        let payload =
-            if self.job.payload.is_empty() { Bytes::from_static(b"{}") } else { self.job.payload.clone() };
-        Event {
-            request_id: self.job.request_id.clone(),
-            deadline_ms: now + i64::try_from(limit.as_millis()).unwrap_or(i64::MAX),
-            function_arn: self.job.invoked_arn.clone(),
-            trace_id: format!("Root=1-{:08x}-{};Parent={};Sampled=0", now / 1000, ids::hex(24), ids::hex(16)),
-            payload,
-            client_context: self.job.client_context.clone(),
-        }
-    }
-
-    fn journal(&self, stream: Stream) -> Journal {
-        let logging = self.job.configuration.content.logging.clone();
-        Journal::new(logging, stream, self.engine.deliveries(self.aws))
-    }
-
-    async fn finish(
-        &self,
-        journal: &mut Journal,
-        outcome: Outcome,
-        init: Option<Duration>,
-        environment: &Environment,
-    ) -> Invoked {
-        let memory = environment.max_memory_mb();
-        let answer = match outcome.answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let report = Report { init_ms: init.map(millis), ..self.report(outcome.duration, memory) };
-                return self.failed(journal, report, failure).await;
-            }
-        };
-        let mut report = Report { init_ms: init.map(millis), ..self.report(outcome.duration, memory) };
-        let (payload, function_error) = match answer {
-            Answer::Response(payload) => (payload, None),
-            Answer::Error(payload, kind) => {
-                report.handler_error = Some(kind.unwrap_or_else(|| "Runtime.Unknown".to_owned()));
-                (payload, Some("Unhandled".to_owned()))
-            }
-        };
-        self.close(journal, &report, payload, function_error).await
-    }
-
-    async fn fail(&self, journal: &mut Journal, took: Duration, failure: Failure, memory: u64) -> Invoked {
-        self.failed(journal, self.report(took, memory), failure).await
-    }
-
-    async fn failed(&self, journal: &mut Journal, mut report: Report, failure: Failure) -> Invoked {
-        let id = &self.job.request_id;
-        if failure.timed_out() {
-            report.status = Some("timeout");
-            let told = failure.message.trim_start_matches("Error: ");
-            journal.note(&format!("{} {id} {told}", iso_time(now_ms())));
-        } else {
-            report.status = Some("error");
-            report.error_type = Some(failure.kind.clone());
-            if failure.kind == "Runtime.OutOfMemory" {
-                report.max_memory_mb = u64::from(report.memory_mb);
-            }
-            if failure.document.is_none() {
-                journal.note(&format!("RequestId: {id} {}", failure.message));
-                journal.note(&failure.kind);
-            }
-        }
-        let payload = failure.document.unwrap_or_else(|| {
-            let message = format!("RequestId: {id} {}", failure.message);
-            Bytes::from(json!({"errorType": failure.kind, "errorMessage": message}).to_string())
-        });
-        self.close(journal, &report, payload, Some("Unhandled".to_owned())).await
-    }
-
-    async fn close(
-        &self,
-        journal: &mut Journal,
-        report: &Report,
-        payload: Bytes,
-        function_error: Option<String>,
-    ) -> Invoked {
-        journal.end(&self.job.request_id, report);
-        let log_result = self.job.log_tail.then(|| journal.tail());
-        journal.deliver().await;
-        Invoked {
-            status: 200,
-            payload,
-            function_error,
-            log_result,
-            executed_version: self.job.configuration.version.clone(),
-        }
-    }
-
-    fn report(&self, duration: Duration, max_memory_mb: u64) -> Report {
-        Report {
-            duration_ms: millis(duration),
-            memory_mb: self.job.configuration.content.memory_size,
-            max_memory_mb,
-            ..Report::default()
-        }
-    }
-}
-
-/// A new log stream of a version, written by its role.
-fn stream(function: &str, configuration: &Configuration) -> Stream {
-    let date = &iso_time(now_ms())[..10].replace('-', "/");
-    Stream {
-        caller: Caller::Role { arn: configuration.content.role.clone(), session: function.to_owned() },
-        name: format!("{date}/[{}]{}", configuration.version, ids::hex(32)),
-    }
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
-
-fn timed_out(limit: Duration) -> String {
-    format!("Error: Task timed out after {:.2} seconds", limit.as_secs_f64())
 }
