@@ -11,8 +11,8 @@ mod bench;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../whole/emulator.rs"]
 mod emulator;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../whole/harness.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+#[path = "../whole/harness/mod.rs"]
 mod harness;
 
 use std::collections::BTreeMap;

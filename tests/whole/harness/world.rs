@@ -1,0 +1,305 @@
+//! A machine of a test's own.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::OnceLock;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
+use serde_json::{Value, json};
+
+use super::function::Function;
+use super::program::{
+    REGION, Said, UP, deployer, isolated, release, samples_zip, send, serve, tool, up_local,
+};
+
+/// A machine of one's own: a state folder with the stack deployed, an endpoint on a free port, and clients for it.
+pub struct World {
+    folder: tempfile::TempDir,
+    endpoint: Option<Child>,
+    /// The endpoint's address.
+    pub url: String,
+    /// Lambda, as the owner.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Step Functions, as the owner.
+    pub states: aws_sdk_sfn::Client,
+    /// CloudFormation, as the owner.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// S3, as the owner.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl World {
+    /// With the stack at its defaults, except for the power values 128, 512 and 3008.
+    pub async fn new() -> Self {
+        static DEPLOYED: OnceLock<tempfile::TempDir> = OnceLock::new();
+        let deployed = DEPLOYED.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            up_local(folder.path(), &["--power-values", "128,512,3008"]).success();
+            folder
+        });
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        copy(&deployed.path().join("state"), &folder.path().join("state"));
+        Self::on(folder).await
+    }
+
+    /// With the stack deployed with these flags of `up`.
+    pub async fn with(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        up_local(folder.path(), flags).success();
+        Self::on(folder).await
+    }
+
+    /// With nothing deployed.
+    pub async fn empty() -> Self {
+        Self::on(tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    async fn on(folder: tempfile::TempDir) -> Self {
+        let (endpoint, url) = serve(&folder.path().join("state"));
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .region(REGION)
+            .endpoint_url(&url)
+            .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "tests"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .load()
+            .await;
+        let world = Self {
+            folder,
+            endpoint: Some(endpoint),
+            url,
+            lambda: aws_sdk_lambda::Client::new(&config),
+            states: aws_sdk_sfn::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
+            ),
+        };
+        world.role().await;
+        world
+    }
+
+    /// The role of the sample functions, which may do nothing.
+    async fn role(&self) {
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        }]});
+        let properties = json!({ "RoleName": "sample", "AssumeRolePolicyDocument": trust });
+        let template =
+            json!({ "Resources": { "role": { "Type": "AWS::IAM::Role", "Properties": properties } } });
+        assert_eq!(self.deploy("samples", &template).await, "CREATE_COMPLETE");
+    }
+
+    /// Creates a stack of the test's own and waits for its end; gives the state it is in then.
+    pub async fn deploy(&self, name: &str, template: &Value) -> String {
+        let create = self.cloudformation.create_stack().stack_name(name).template_body(template.to_string());
+        create
+            .capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam)
+            .send()
+            .await
+            .unwrap();
+        self.at_rest(name).await
+    }
+
+    /// The state of a stack, once it is at rest; `gone` when there is none.
+    pub async fn at_rest(&self, name: &str) -> String {
+        for _ in 0..2400 {
+            match self.status(name).await.as_str() {
+                busy if busy.ends_with("_IN_PROGRESS") && busy != "REVIEW_IN_PROGRESS" => {
+                    tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+                }
+                other => return other.to_owned(),
+            }
+        }
+        panic!("the stack {name} is not at rest after a minute");
+    }
+
+    /// The state of a stack; `gone` when there is none.
+    pub async fn status(&self, name: &str) -> String {
+        match self.cloudformation.describe_stacks().stack_name(name).send().await {
+            Ok(found) => found.stacks()[0].stack_status().unwrap().as_str().to_owned(),
+            Err(_) => "gone".to_owned(),
+        }
+    }
+
+    /// Makes roles that may do everything but some actions, and a profile of the same name for each in this world's
+    /// AWS configuration: what [`as_profile`](Self::as_profile) takes.
+    pub async fn roles(&self, roles: &[(&str, &[&str])]) {
+        let mut resources = serde_json::Map::new();
+        let mut profiles =
+            "[profile owner]\naws_access_key_id = test\naws_secret_access_key = test\n".to_owned();
+        for (index, (name, missing)) in roles.iter().enumerate() {
+            let trust = json!({ "Statement": [{
+                "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::000000000000:root" }, "Action": "sts:AssumeRole",
+            }]});
+            let policy =
+                json!({ "Statement": [{ "Effect": "Allow", "NotAction": missing, "Resource": "*" }] });
+            let properties = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust,
+                "Policies": [{ "PolicyName": "most", "PolicyDocument": policy }] });
+            resources.insert(
+                format!("role{index}"),
+                json!({ "Type": "AWS::IAM::Role", "Properties": properties }),
+            );
+            profiles += &format!(
+                "[profile {name}]\nrole_arn = arn:aws:iam::000000000000:role/{name}\nsource_profile = owner\nregion = {REGION}\n"
+            );
+        }
+        std::fs::write(self.folder().join("aws-config"), profiles).unwrap();
+        assert_eq!(self.deploy("roles", &json!({ "Resources": resources })).await, "CREATE_COMPLETE");
+    }
+
+    /// The program with a profile of [`roles`](Self::roles). The keys in its environment would be the owner's.
+    pub fn as_profile(&self, profile: &str, arguments: &[&str]) -> Said {
+        let mut command = self.released(arguments);
+        Said::by(
+            command.env("AWS_CONFIG_FILE", self.folder().join("aws-config")).args(["--profile", profile]),
+        )
+    }
+
+    /// The program as it is in a release, with this machine's functions beside it, pointed at this world's endpoint.
+    pub fn released(&self, arguments: &[&str]) -> Command {
+        let mut command = isolated(release().join("deployer"));
+        command.args(arguments).env("AWS_ENDPOINT_URL", &self.url).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the program as it is in a release.
+    pub fn as_released(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.released(arguments))
+    }
+
+    /// `deployer up --yes` through this world's endpoint.
+    pub fn up(&self, flags: &[&str]) -> Said {
+        Said::by(self.released(&UP).args(flags))
+    }
+
+    /// Sends the endpoint's process a signal, `STOP` or `CONT` for example.
+    pub fn signal(&self, signal: &str) {
+        send(signal, self.endpoint.as_ref().expect("it runs").id());
+    }
+
+    /// A folder for the test's own files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program, pointed at this world's endpoint.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = deployer(arguments);
+        command.env("AWS_ENDPOINT_URL", &self.url).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs an execution input as it is, past all checks of `tune`, and hands back how the execution ended.
+    pub async fn execute(&self, input: &Value) -> Ended {
+        let machines = self.states.list_state_machines().send().await.unwrap();
+        let machine = machines.state_machines()[0].state_machine_arn().to_owned();
+        let started = self
+            .states
+            .start_execution()
+            .state_machine_arn(machine)
+            .input(input.to_string())
+            .send()
+            .await
+            .unwrap();
+        self.ended(started.execution_arn()).await
+    }
+
+    /// How an execution ended, once it has.
+    pub async fn ended(&self, arn: &str) -> Ended {
+        for _ in 0..1200 {
+            let over = self.states.describe_execution().execution_arn(arn).send().await.unwrap();
+            if over.status().as_str() != "RUNNING" {
+                return Ended {
+                    arn: arn.to_owned(),
+                    status: over.status().as_str().to_owned(),
+                    output: over.output().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default(),
+                    cause: over.cause().unwrap_or_default().to_owned(),
+                };
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{arn} is still running after two minutes");
+    }
+
+    /// Runs the program against this world's endpoint.
+    pub fn deployer(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.command(arguments))
+    }
+
+    /// The AWS command line, pointed at this world's endpoint.
+    pub fn aws(&self, arguments: &[&str]) -> Said {
+        let mut command = isolated(tool("aws"));
+        Said::by(command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_PAGER", "").args(arguments))
+    }
+
+    /// Creates a sample function with 256 MB, a description and a time-out of 30 s.
+    pub async fn sample(&self, name: &str, handler: &str) -> Function<'_> {
+        self.sample_with(name, handler, &[]).await
+    }
+
+    /// The same with environment variables.
+    pub async fn sample_with(&self, name: &str, handler: &str, variables: &[(&str, &str)]) -> Function<'_> {
+        let role = "arn:aws:iam::000000000000:role/sample";
+        let environment = aws_sdk_lambda::types::Environment::builder()
+            .set_variables(Some(variables.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()))
+            .build();
+        self.lambda
+            .create_function()
+            .function_name(name)
+            .runtime(Runtime::Providedal2023)
+            .handler(handler)
+            .role(role)
+            .memory_size(256)
+            .timeout(30)
+            .description(format!("the {name} sample"))
+            .environment(environment)
+            .code(FunctionCode::builder().zip_file(Blob::new(samples_zip())).build())
+            .send()
+            .await
+            .unwrap_or_else(|e| panic!("cannot create {name}: {e:?}"));
+        let function = Function { world: self, name: name.to_owned() };
+        function.settled().await;
+        function
+    }
+
+    /// The ARN of a function by name.
+    pub fn arn(&self, name: &str) -> String {
+        format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut endpoint) = self.endpoint.take() {
+            let _ = endpoint.kill();
+            let _ = endpoint.wait();
+        }
+    }
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its ARN.
+    pub arn: String,
+    /// `SUCCEEDED`, `FAILED`, `ABORTED` or `TIMED_OUT`.
+    pub status: String,
+    /// Its output, when it succeeded.
+    pub output: Value,
+    /// Its error's cause, when it failed.
+    pub cause: String,
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
