@@ -4,7 +4,8 @@
 //! Event `{"input", "execution"}`, result [`Run`] with `published` brought forward; `published.done` ends the
 //! loop. It works until shortly before its deadline. Before each change of `$LATEST` it writes on the lock where it is
 //! going, on the condition that the lock is as it left it: so it stops when the run is being cleaned up, and
-//! whoever cleans up knows which sizes are the run's. The function is changed for seconds only: while sizes
+//! whoever cleans up knows which sizes are the run's. While a version is being published the lock is told where `$LATEST` goes
+//! next, and while that comes into effect the version gets its alias. The function is changed for seconds only: while sizes
 //! are being published, not while they are measured.
 //!
 //! | permission | on | when |
@@ -23,7 +24,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::event::{self, StateEvent};
 use crate::function_api::{Backoff, Configuration, FunctionApi, Readiness, Version};
-use crate::mark::{Purpose, ThingMark};
+use crate::mark::{LockMark, Purpose, ThingMark};
 use crate::run::{Plan, Planned, Run};
 use crate::undo::{CONFIGURATION_LAG, Lock};
 
@@ -72,12 +73,11 @@ async fn advance(api: &FunctionApi, run: &mut Run, plan: &Plan<'_>) -> Result<()
     while !run.published.done {
         // The first step of a pass always goes, or there would be no end to passes.
         if steps > 0 && api.deadline().remaining() < longest * 2 + SHORTEST_STEP {
-            return Ok(());
+            return publisher.catch_up(run).await;
         }
         let started = Instant::now();
-        if let Some(planned) = plan.get(run.published.next) {
-            publisher.publish(run, planned).await?;
-            run.published.next += 1;
+        if let Some(planned) = plan.get(publisher.next(run)) {
+            publisher.publish(run, plan, planned).await?;
         } else if !run.published.restored {
             publisher.restore(run).await?;
             run.published.restored = true;
@@ -100,42 +100,97 @@ struct Publisher<'a> {
     lock: Lock,
     /// The revision of `$LATEST` as last read, if nothing has been done since that would change it.
     revision: Option<String>,
+    /// The lock says already where `$LATEST` goes next, and nothing has been sent to take it there. It was written after
+    /// `revision` was read.
+    ahead: bool,
+    /// A change of the lock is a change of the function too, so that nothing can be published at the same time.
+    apart: bool,
     /// A pass before this one was cut off: what it made may be there already.
     resuming: bool,
+    /// A version whose alias is to be made while the next version is.
+    waiting: Option<Unnamed>,
+    /// The least time that a change has taken to come into effect.
+    quickest: Option<Duration>,
+}
+
+/// A version that has no alias yet.
+struct Unnamed {
+    planned: Planned,
+    version: String,
 }
 
 impl<'a> Publisher<'a> {
     async fn enter(api: &'a FunctionApi, run: &Run, plan: &Plan<'_>) -> Result<Self, Error> {
         let lock = Lock::owned(api, &run.execution).await?;
-        let resuming = lock.mark.to != expected_memory(run, plan);
-        Ok(Self { api, lock, revision: None, resuming })
+        let next = run.published.next;
+        let regular = [size_before(run, plan, next), size_from(run, plan, next)];
+        let resuming = !regular.contains(&lock.mark.to);
+        Ok(Self {
+            api,
+            lock,
+            revision: None,
+            ahead: false,
+            apart: false,
+            resuming,
+            waiting: None,
+            quickest: None,
+        })
     }
 
-    /// Makes one version and its alias.
-    async fn publish(&mut self, run: &mut Run, planned: Planned) -> Result<(), Error> {
+    /// The index of the next version to make.
+    fn next(&self, run: &Run) -> u32 {
+        run.published.next + u32::from(self.waiting.is_some())
+    }
+
+    /// Makes one version, and meanwhile the alias of the one before.
+    async fn publish(&mut self, run: &mut Run, plan: &Plan<'_>, planned: Planned) -> Result<(), Error> {
         let mark = planned.mark(&run.execution);
         if self.resuming {
             match self.api.alias(&planned.alias()).await? {
-                Some(alias) if alias.description == mark => return Ok(()),
+                Some(alias) if alias.description == mark => {
+                    run.published.next += 1;
+                    return Ok(());
+                }
                 _ => self.resuming = false,
             }
         }
-        let version = if planned.copy.is_none() && planned.power == run.baseline.memory_size {
+        if planned.copy.is_none() && planned.power == run.baseline.memory_size {
+            self.catch_up(run).await?;
             // The copy of the function as it was has this very size. It may be a version that outlives the run, so
             // that making an alias of it would succeed even after the clean-up.
             Lock::owned(self.api, &run.execution).await?;
-            run.snapshot_version.clone()
-        } else {
-            let version = self.version(run, planned, &mark).await?;
-            run.published.pending |= version.pending;
-            number(&version)?
-        };
-        self.alias(planned, &version, &mark).await
+            self.waiting = Some(Unnamed { planned, version: run.snapshot_version.clone() });
+            return self.catch_up(run).await;
+        }
+        let then = size_from(run, plan, self.next(run) + 1);
+        let waiting = self.waiting.take();
+        let (named, version) =
+            tokio::join!(name(self.api, run, waiting.as_ref()), self.version(run, planned, &mark, then));
+        named?;
+        run.published.next += u32::from(waiting.is_some());
+        let version = version?;
+        run.published.pending |= version.pending;
+        self.waiting = Some(Unnamed { planned, version: number(&version)? });
+        Ok(())
     }
 
-    /// A version with this size; for cold starts, one that nobody else has.
-    async fn version(&mut self, run: &Run, planned: Planned, mark: &str) -> Result<Version, Error> {
-        let version = self.publish_at(run, planned.power, planned.copy.is_some(), mark).await?;
+    /// Makes the alias that was put off.
+    async fn catch_up(&mut self, run: &mut Run) -> Result<(), Error> {
+        let waiting = self.waiting.take();
+        name(self.api, run, waiting.as_ref()).await?;
+        run.published.next += u32::from(waiting.is_some());
+        Ok(())
+    }
+
+    /// A version with this size; for cold starts, one that nobody else has. After it `$LATEST` goes to the size `then`.
+    async fn version(
+        &mut self,
+        run: &Run,
+        planned: Planned,
+        mark: &str,
+        then: u32,
+    ) -> Result<Version, Error> {
+        let version = self.publish_at(run, planned.power, planned.copy.is_some(), mark, then).await?;
         if planned.copy.is_none() || version.description == mark {
             return Ok(version);
         }
@@ -143,8 +198,8 @@ impl<'a> Publisher<'a> {
         let spacer = ThingMark::new(Purpose::Spacer, &run.execution).to_string();
         let neighbour =
             if planned.power > tuning::input::SMALLEST { planned.power - 1 } else { planned.power + 1 };
-        self.publish_at(run, neighbour, true, &spacer).await?;
-        let version = self.publish_at(run, planned.power, true, mark).await?;
+        self.publish_at(run, neighbour, true, &spacer, planned.power).await?;
+        let version = self.publish_at(run, planned.power, true, mark, then).await?;
         if version.description == mark {
             return Ok(version);
         }
@@ -155,8 +210,15 @@ impl<'a> Publisher<'a> {
         Err(Error::new(Kind::FunctionChanged, message))
     }
 
-    /// Sets `$LATEST` to a size and publishes it.
-    async fn publish_at(&mut self, run: &Run, power: u32, touch: bool, mark: &str) -> Result<Version, Error> {
+    /// Sets `$LATEST` to a size and publishes it. Meanwhile the lock is told where it goes `then`.
+    async fn publish_at(
+        &mut self,
+        run: &Run,
+        power: u32,
+        touch: bool,
+        mark: &str,
+        then: u32,
+    ) -> Result<Version, Error> {
         let mut backoff = Backoff::polling();
         let mut touch = touch;
         loop {
@@ -165,13 +227,23 @@ impl<'a> Publisher<'a> {
                 // A function that was put back in the meantime looks just like one that was set to this size.
                 Lock::owned(self.api, &run.execution).await?;
             }
-            self.revision = Some(configuration.revision.clone());
-            match self.api.publish(mark, &run.code_sha256, &configuration.revision).await {
+            let ahead = LockMark { from: power, to: then, ..self.lock.mark.clone() };
+            let ahead = (then != power && !self.apart).then_some(ahead);
+            let (published, announced) = tokio::join!(
+                self.api.publish(mark, &run.code_sha256, &configuration.revision),
+                announce_ahead(self.api, &self.lock, ahead.as_ref())
+            );
+            if let Some(lock) = announced? {
+                self.lock = lock;
+                self.ahead = true;
+            }
+            self.revision = Some(configuration.revision);
+            match published {
                 Ok(version) if version.memory == power => return Ok(version),
                 // A version from before the change: Lambda has not seen it yet.
                 Ok(_) => {}
-                Err(refusal) if refusal.is_outdated() || refusal.code == "InvalidParameterValueException" => {
-                }
+                Err(refusal) if refusal.is_outdated() => self.apart |= ahead.is_some(),
+                Err(refusal) if refusal.code == "InvalidParameterValueException" => {}
                 Err(refusal) => return Err(at(power, refusal.into())),
             }
             self.revision = None;
@@ -187,27 +259,45 @@ impl<'a> Publisher<'a> {
     /// Brings `$LATEST` to a size and waits until that has come into effect. With `touch` it is updated even when it
     /// has the size, which lets Lambda make a new version of it.
     async fn change(&mut self, run: &Run, power: u32, touch: bool) -> Result<Configuration, Error> {
+        let accepted = self.request(run, power, touch).await?;
+        if accepted.readiness() == Readiness::Ready {
+            return Ok(accepted);
+        }
+        let since = Instant::now();
+        if let Some(quickest) = self.quickest {
+            tokio::time::sleep((quickest * 9 / 10).min(self.api.deadline().remaining())).await;
+        }
+        let settled = self.settled(run, Some(power)).await?;
+        let took = since.elapsed();
+        self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
+        Ok(settled)
+    }
+
+    /// Brings `$LATEST` to a size, which need not have come into effect yet.
+    async fn request(&mut self, run: &Run, power: u32, touch: bool) -> Result<Configuration, Error> {
         let mut touch = touch;
         let mut backoff = Backoff::polling();
         loop {
-            let revision = match self.revision.take() {
-                Some(revision) => revision,
+            let (revision, announced) = match self.revision.take() {
+                Some(revision) => (revision, self.ahead && self.lock.mark.to == power),
                 None => {
                     let found = self.settled(run, None).await?;
                     if found.memory == power && self.lock.mark.to == power && !touch {
                         return Ok(found);
                     }
-                    found.revision
+                    (found.revision, false)
                 }
             };
             // In this order: whoever cleans up first marks the lock, then makes every revision read before invalid.
-            self.announce(run, power).await?;
+            if !announced {
+                self.announce(run, power).await?;
+            }
+            self.ahead = false;
             match self.api.set_memory(power, &revision).await {
-                Ok(updated) if updated.readiness() == Readiness::Ready => {
+                Ok(updated) => {
                     check_unchanged(run, &updated)?;
                     return Ok(updated);
                 }
-                Ok(_) => return self.settled(run, Some(power)).await,
                 // Somebody changed it, or this very change was made and its answer lost: look before going on.
                 Err(refusal) if refusal.is_outdated() => touch = false,
                 Err(refusal) => return Err(at(power, refusal.into())),
@@ -224,7 +314,11 @@ impl<'a> Publisher<'a> {
         if self.lock.mark.to == power {
             self.lock = Lock::owned(self.api, &run.execution).await?;
         } else {
-            let mark = self.lock.mark.going_to(power);
+            let mark = match self.ahead {
+                // Where it was to go next it has not gone.
+                true => LockMark { to: power, ..self.lock.mark.clone() },
+                false => self.lock.mark.going_to(power),
+            };
             self.lock = self.lock.update(self.api, |_| mark.clone(), None).await?;
         }
         Ok(())
@@ -260,63 +354,94 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Makes an alias; one that is there already is ours from a pass whose answer was lost, or it is an error.
-    async fn alias(&self, planned: Planned, version: &str, mark: &str) -> Result<(), Error> {
-        let name = planned.alias();
-        let mut backoff = Backoff::weather();
-        loop {
-            match self.api.create_alias(&name, version, mark).await {
-                Ok(_) => return Ok(()),
-                Err(refusal) if refusal.is_conflict() => match self.api.alias(&name).await? {
-                    Some(found) if found.description != mark => {
-                        let message = format!("somebody has just made an alias {name}, which this run needs");
-                        return Err(Error::new(Kind::AliasClash, message));
-                    }
-                    Some(found) if found.version == version => return Ok(()),
-                    Some(found) => {
-                        match self.api.update_alias(&name, Some(version), None, &found.revision).await {
-                            Ok(_) => return Ok(()),
-                            Err(refusal) if refusal.is_outdated() || refusal.is_not_found() => {}
-                            Err(refusal) => return Err(refusal.into()),
-                        }
-                    }
-                    // A conflict with something else, such as an update in progress.
-                    None => {}
-                },
-                Err(refusal) => return Err(at(planned.power, refusal.into())),
-            }
-            if !backoff.wait(self.api.deadline()).await {
-                return Err(Error::new(
-                    Kind::OutOfTime,
-                    format!("the alias {name} could not be made in time"),
-                ));
-            }
-        }
+    /// Gives the function its own size back and says so on the lock: a size set after that is somebody else's.
+    ///
+    /// Nobody waits until that has come into effect, since versions are what is measured. The Cleaner looks at it.
+    async fn restore(&mut self, run: &mut Run) -> Result<(), Error> {
+        let waiting = self.waiting.take();
+        let (named, restored) = tokio::join!(name(self.api, run, waiting.as_ref()), self.put_back(run));
+        named?;
+        run.published.next += u32::from(waiting.is_some());
+        restored
     }
 
-    /// Gives the function its own size back and says so on the lock: a size set after that is somebody else's.
-    async fn restore(&mut self, run: &Run) -> Result<(), Error> {
+    async fn put_back(&mut self, run: &Run) -> Result<(), Error> {
         let base = run.baseline.memory_size;
-        let idle = crate::mark::LockMark::idle(&run.execution, base);
+        let idle = LockMark::idle(&run.execution, base);
         if self.lock.mark != idle {
-            self.change(run, base, false).await?;
+            self.request(run, base, false).await?;
             self.lock = self.lock.update(self.api, |_| idle.clone(), None).await?;
         }
         Ok(())
     }
 }
 
-/// The size `$LATEST` has if the passes before this one came to their regular end.
-fn expected_memory(run: &Run, plan: &Plan<'_>) -> u32 {
+/// Writes on the lock where `$LATEST` goes next; the lock as it is then.
+async fn announce_ahead(
+    api: &FunctionApi,
+    lock: &Lock,
+    mark: Option<&LockMark>,
+) -> Result<Option<Lock>, Error> {
+    match mark {
+        Some(mark) => lock.update(api, |_| mark.clone(), None).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Makes a version's alias; one that is there already is ours from a pass whose answer was lost, or it is an error.
+async fn name(api: &FunctionApi, run: &Run, unnamed: Option<&Unnamed>) -> Result<(), Error> {
+    let Some(Unnamed { planned, version }) = unnamed else { return Ok(()) };
+    let (name, mark) = (planned.alias(), planned.mark(&run.execution));
+    let mut backoff = Backoff::weather();
+    loop {
+        match api.create_alias(&name, version, &mark).await {
+            Ok(_) => return Ok(()),
+            Err(refusal) if refusal.is_conflict() => match api.alias(&name).await? {
+                Some(found) if found.description != mark => {
+                    let message = format!("somebody has just made an alias {name}, which this run needs");
+                    return Err(Error::new(Kind::AliasClash, message));
+                }
+                Some(found) if found.version == *version => return Ok(()),
+                Some(found) => match api.update_alias(&name, Some(version), None, &found.revision).await {
+                    Ok(_) => return Ok(()),
+                    Err(refusal) if refusal.is_outdated() || refusal.is_not_found() => {}
+                    Err(refusal) => return Err(refusal.into()),
+                },
+                // A conflict with something else, such as an update in progress.
+                None => {}
+            },
+            Err(refusal) => return Err(at(planned.power, refusal.into())),
+        }
+        if !backoff.wait(api.deadline()).await {
+            return Err(Error::new(Kind::OutOfTime, format!("the alias {name} could not be made in time")));
+        }
+    }
+}
+
+/// The size `$LATEST` has before the version of this index is made, if all went regularly.
+fn size_before(run: &Run, plan: &Plan<'_>, index: u32) -> u32 {
     let base = run.baseline.memory_size;
     if run.published.restored {
         return base;
     }
-    let made = (0..run.published.next).rev().filter_map(|index| plan.get(index));
-    made.filter(|planned| planned.copy.is_some() || planned.power != base)
-        .map(|planned| planned.power)
-        .next()
-        .unwrap_or(base)
+    (0..index)
+        .rev()
+        .filter_map(|index| plan.get(index))
+        .find(|it| sets_size(it, base))
+        .map_or(base, |it| it.power)
+}
+
+/// The size `$LATEST` is set to for the version of this index, or for the first after it that needs that; in the end
+/// its own.
+fn size_from(run: &Run, plan: &Plan<'_>, index: u32) -> u32 {
+    let base = run.baseline.memory_size;
+    let planned = (index..plan.total()).filter_map(|index| plan.get(index));
+    planned.filter(|it| sets_size(it, base)).map(|it| it.power).next().unwrap_or(base)
+}
+
+/// Whether a version has to be made for it: of the function's own size there is the copy.
+fn sets_size(planned: &Planned, base: u32) -> bool {
+    planned.copy.is_some() || planned.power != base
 }
 
 fn check_unchanged(run: &Run, found: &Configuration) -> Result<(), Error> {

@@ -99,12 +99,23 @@ async fn restore(
     swept: &mut Swept,
 ) -> Result<(), Error> {
     let mut fence = !mark.is_idle();
+    let mut sent = false;
     let mut backoff = Backoff::polling();
     loop {
         let found = api.configuration(None).await?;
-        if !matches!(found.readiness(), Readiness::NotYet(_)) {
+        let readiness = found.readiness();
+        if !matches!(readiness, Readiness::NotYet(_)) {
             let ours = mark.set_by_run(found.memory);
+            // The Publisher does not wait for its last change: nobody has seen yet that it failed.
+            let broken = match readiness {
+                Readiness::Broken(reason) => Some(reason),
+                _ => None,
+            };
+            fence |= broken.is_some() && !sent;
             if !ours && !fence {
+                if let Some(reason) = broken {
+                    swept.notes.push(format!("the function cannot be used as it is: {reason}"));
+                }
                 if found.memory != mark.base {
                     swept.notes.push(format!(
                         "somebody set the function's memory size to {} MB during the run: that was left as it is (it was {} MB before)",
@@ -122,6 +133,7 @@ async fn restore(
             match api.set_memory(target, &found.revision).await {
                 Ok(_) => {
                     fence = false;
+                    sent = true;
                     swept.restored |= ours;
                 }
                 // Changed since it was read, or our own change whose answer was lost: look again.

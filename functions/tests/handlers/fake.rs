@@ -1,4 +1,4 @@
-//! The model of AWS behind HTTP, with faults by call position.
+//! The model of AWS behind HTTP, with faults by call.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -56,7 +56,7 @@ const STALE: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Default)]
 struct Plan {
-    faults: BTreeMap<usize, Fault>,
+    faults: BTreeMap<(String, usize), Fault>,
     calls: Vec<String>,
 }
 
@@ -115,11 +115,12 @@ impl Fake {
         self.world.lock().unwrap()
     }
 
-    /// From now on, the call with this number (from 0, counted from now) goes wrong.
-    pub fn fault(&self, position: usize, fault: Fault) {
+    /// The call of this description goes wrong, when it comes for the nth time (from 0, counted from now). Among all calls
+    /// it would have no number of its own: some are made at once.
+    pub fn fault(&self, call: &str, nth: usize, fault: Fault) {
         let mut plan = self.plan.lock().unwrap();
-        let position = plan.calls.len() + position;
-        plan.faults.insert(position, fault);
+        let before = plan.calls.iter().filter(|before| *before == call).count();
+        plan.faults.insert((call.to_owned(), before + nth), fault);
     }
 
     pub fn clear_faults(&self) {
@@ -149,10 +150,11 @@ impl Fake {
         }
         let fault = {
             let mut plan = self.plan.lock().unwrap();
-            let position = plan.calls.len();
             let name = if call.name.is_empty() { String::new() } else { format!(" {}", call.name) };
-            plan.calls.push(format!("{}{name}", call.operation));
-            plan.faults.get(&position).copied()
+            let description = format!("{}{name}", call.operation);
+            let nth = plan.calls.iter().filter(|before| **before == description).count();
+            plan.calls.push(description.clone());
+            plan.faults.get(&(description, nth)).copied()
         };
         match fault {
             Some(Fault::Throttle) => {

@@ -201,7 +201,7 @@ async fn a_size_somebody_sets_while_the_choice_is_applied_survives() {
         document["autoOptimize"] = json!(true);
         document["autoOptimizeAlias"] = alias;
         // After the aliases, the function and the lock: just before its revision is read to be written.
-        fake.fault(3, Fault::Resize);
+        fake.fault("GetFunctionConfiguration", 1, Fault::Resize);
         let error = machine.handle(Handler::Optimizer, machine.event(&document)).await.unwrap_err();
         assert_eq!(error.kind, Kind::FunctionChanged, "{error}");
         assert!(error.message.contains("2048 MB"), "{error}");
@@ -230,7 +230,7 @@ async fn a_publisher_stops_when_its_run_is_being_cleaned_up() {
     let machine = Machine::new(&fake);
     let document = machine.begin(&input()).await;
     // Stopped in the middle of publishing, while its Lambda lives on.
-    fake.fault(4, Fault::Signal);
+    fake.fault("GetFunctionConfiguration", 1, Fault::Signal);
     let publisher = machine.handle(Handler::Publisher, machine.event(&document));
     let cleaner = async {
         fake.reached().await;

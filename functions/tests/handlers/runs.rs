@@ -25,8 +25,9 @@ fn with(extra: Value) -> Value {
 #[tokio::test]
 async fn a_good_run_leaves_the_function_as_it_was() {
     for any_update_counts in [true, false] {
-        for pending_for in [0, 2] {
-            let fake = Fake::start(World { any_update_counts, pending_for, ..World::default() }).await;
+        for (pending_for, aliases_count) in [(0, false), (2, false), (0, true)] {
+            let world = World { any_update_counts, pending_for, aliases_count, ..World::default() };
+            let fake = Fake::start(world).await;
             let before = fake.world().kept();
             let output = Machine::new(&fake).run(&input()).await.unwrap();
             assert_eq!(fake.world().kept(), before);
@@ -55,6 +56,20 @@ async fn each_size_is_measured_at_its_own_version() {
         assert_eq!(world.aliases["deployer-tuning-256"].version, world.aliases["deployer-tuning"].version);
     }
     machine.clean_up(&document).await.unwrap();
+}
+
+/// The Publisher does not wait until the function's own size is in effect again.
+#[tokio::test]
+async fn a_return_to_the_own_size_that_failed_is_made_once_more() {
+    let fake = Fake::start(World::default()).await;
+    let before = fake.world().kept();
+    let machine = Machine::new(&fake);
+    let mut document = machine.begin(&input()).await;
+    document["run"] = machine.handle(Handler::Publisher, machine.event(&document)).await.unwrap();
+    fake.world().failed = true;
+    machine.clean_up(&document).await.unwrap();
+    assert!(!fake.world().failed);
+    assert_eq!(fake.world().kept(), before);
 }
 
 #[tokio::test]

@@ -146,6 +146,10 @@ pub struct World {
     pub pending_for: u32,
     /// Whether an update that changes nothing also lets the next publication be a new version, as on AWS.
     pub any_update_counts: bool,
+    /// Whether a change of an alias also changes the function's revision.
+    pub aliases_count: bool,
+    /// The last update has failed, without anybody having looked.
+    pub failed: bool,
     /// What invocations are answered with, in order; afterwards all with the same.
     pub script: VecDeque<Invoked>,
     pub seen: Vec<Seen>,
@@ -157,6 +161,7 @@ pub struct World {
     pub published_as: Option<(i64, i64, String, String)>,
     pub changed_since: bool,
     pub revision: u64,
+    pub alias_revision: u64,
     pub next_version: u64,
     pub in_progress: u32,
 }
@@ -175,6 +180,8 @@ impl Default for World {
             update_takes: 1,
             pending_for: 0,
             any_update_counts: true,
+            aliases_count: false,
+            failed: false,
             script: VecDeque::new(),
             seen: Vec::new(),
             denied: BTreeSet::new(),
@@ -183,6 +190,7 @@ impl Default for World {
             published_as: None,
             changed_since: true,
             revision: 1,
+            alias_revision: 1,
             next_version: 1,
             in_progress: 0,
         };
@@ -255,13 +263,19 @@ impl World {
         number
     }
 
+    fn next_alias_revision(&mut self) -> u64 {
+        self.revision += u64::from(self.aliases_count);
+        self.alias_revision += 1;
+        self.alias_revision
+    }
+
     pub fn add_alias(&mut self, name: &str, version: &str, description: &str) {
-        self.revision += 1;
+        let revision = self.next_alias_revision();
         let alias = Alias {
             version: version.to_owned(),
             description: description.to_owned(),
             weights: BTreeMap::new(),
-            revision: self.revision,
+            revision,
         };
         self.aliases.insert(name.to_owned(), alias);
     }
@@ -323,11 +337,16 @@ impl World {
     }
 
     fn configuration(&self, version: &str, memory: i64, description: &str) -> Value {
+        let last_update = match version {
+            "$LATEST" if self.failed => "Failed",
+            "$LATEST" if self.in_progress > 0 => "InProgress",
+            _ => "Successful",
+        };
         json!({
             "FunctionName": "target", "FunctionArn": format!("{ARN}:{version}"), "Version": version,
             "MemorySize": memory, "Timeout": self.timeout, "Description": description, "CodeSha256": self.code,
             "Architectures": [self.architecture], "RevisionId": format!("r{}", self.revision), "State": "Active",
-            "LastUpdateStatus": if self.in_progress > 0 { "InProgress" } else { "Successful" },
+            "LastUpdateStatus": last_update,
         })
     }
 
@@ -381,6 +400,7 @@ impl World {
         }
         self.touch();
         self.in_progress = self.update_takes;
+        self.failed = false;
         Reply::ok(self.configuration("$LATEST", self.memory, &self.description))
     }
 
@@ -460,8 +480,9 @@ impl World {
             assert!(description.len() <= 256, "too long a description: {description}");
             alias.description = description.to_owned();
         }
-        self.revision += 1;
-        alias.revision = self.revision;
+        let revision = self.next_alias_revision();
+        let alias = self.aliases.get_mut(&call.name).unwrap();
+        alias.revision = revision;
         Reply::ok(alias_json(&call.name, alias))
     }
 }
