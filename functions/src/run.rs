@@ -65,10 +65,8 @@ pub struct Published {
     pub passes: u32,
     /// Whether the function has its own memory size again.
     pub restored: bool,
-    /// Whether Lambda reported versions that it was still preparing.
+    /// Whether Lambda may still be preparing versions.
     pub pending: bool,
-    /// The number of aliases known to be ready to be invoked.
-    pub ready: u32,
     /// For how long no alias came into being, in ms.
     pub stalled_ms: u64,
 }
@@ -124,6 +122,11 @@ impl<'a> Plan<'a> {
         }
         let power = *self.power_values.get((index % sizes) as usize)?;
         Some(Planned { power, copy: self.copies.map(|_| index / sizes) })
+    }
+
+    /// The last one.
+    pub fn last(&self) -> Option<Planned> {
+        self.get(self.total().checked_sub(1)?)
     }
 
     /// All of them.

@@ -9,6 +9,7 @@ pub mod invoke;
 pub mod weather;
 
 use aws_sdk_lambda::Client;
+use tokio::time::Instant;
 
 pub use self::configuration::{Configuration, Readiness, Version};
 pub use self::weather::{Backoff, Refusal};
@@ -47,6 +48,17 @@ impl Alias {
     pub fn serves(&self, version: &str) -> bool {
         self.version == version || self.also.iter().any(|also| also == version)
     }
+}
+
+/// A function that is ready.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Its configuration.
+    pub configuration: Configuration,
+    /// When the reading that says so was asked for.
+    pub asked: Instant,
+    /// Whether it was the first.
+    pub at_once: bool,
 }
 
 macro_rules! alias {
@@ -103,17 +115,28 @@ impl FunctionApi {
     /// # Errors
     /// When it is in a state it does not leave by itself, does not exist, or time is up.
     pub async fn ready_configuration(&self, qualifier: Option<&str>) -> Result<Configuration, Error> {
+        self.ready(qualifier).await.map(|ready| ready.configuration)
+    }
+
+    /// The same, and when that was seen.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn ready(&self, qualifier: Option<&str>) -> Result<Ready, Error> {
         let mut backoff = Backoff::polling();
+        let mut at_once = true;
         loop {
+            let asked = Instant::now();
             let configuration = self.configuration(qualifier).await?;
             let what = qualifier.map_or("the function".to_owned(), |q| format!("version or alias {q}"));
             match configuration.readiness() {
-                Readiness::Ready => return Ok(configuration),
+                Readiness::Ready => return Ok(Ready { configuration, asked, at_once }),
                 Readiness::Broken(reason) => {
                     let message = format!("{what} of {} cannot be used: {reason}", self.function);
                     return Err(Error::new(Kind::FunctionNotReady, message));
                 }
                 Readiness::NotYet(reason) => {
+                    at_once = false;
                     if !backoff.wait(self.deadline).await {
                         let message = format!(
                             "{what} of {} was not ready in the time there was: {reason}",

@@ -23,7 +23,7 @@ use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::event::{self, StateEvent};
-use crate::function_api::{Backoff, Configuration, FunctionApi, Readiness, Version};
+use crate::function_api::{Backoff, Configuration, FunctionApi, Readiness, Ready, Version};
 use crate::mark::{LockMark, Purpose, ThingMark};
 use crate::run::{Plan, Planned, Run};
 use crate::undo::{CONFIGURATION_LAG, Lock};
@@ -47,9 +47,10 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let plan = Plan::new(&input, &sizes);
 
     run.published.passes += 1;
-    let before = (run.published.next, run.published.ready, run.published.restored);
+    let progress = |run: &Run| (run.published.next, run.published.restored);
+    let before = progress(&run);
     let outcome = advance(&api, &mut run, &plan).await;
-    if before == (run.published.next, run.published.ready, run.published.restored) {
+    if before == progress(&run) {
         run.published.stalled_ms += u64::try_from(deadline.elapsed().as_millis()).unwrap_or(u64::MAX);
     } else {
         run.published.stalled_ms = 0;
@@ -81,11 +82,12 @@ async fn advance(api: &FunctionApi, run: &mut Run, plan: &Plan<'_>) -> Result<()
         } else if !run.published.restored {
             publisher.restore(run).await?;
             run.published.restored = true;
-        } else if run.published.pending && run.published.ready < run.published.total {
-            if let Some(planned) = plan.get(run.published.ready) {
+        } else if run.published.pending {
+            // Versions are prepared in the order in which they came. Should one take longer, its invocation waits for it.
+            if let Some(planned) = plan.last() {
                 api.ready_configuration(Some(&planned.alias())).await?;
             }
-            run.published.ready += 1;
+            run.published.pending = false;
         } else {
             run.published.done = true;
         }
@@ -109,8 +111,8 @@ struct Publisher<'a> {
     resuming: bool,
     /// A version whose alias is to be made while the next version is.
     waiting: Option<Unnamed>,
-    /// The least time that a change has taken to come into effect.
-    quickest: Option<Duration>,
+    /// How long after a change it is worth looking whether it is in effect.
+    look_after: Duration,
 }
 
 /// A version that has no alias yet.
@@ -133,7 +135,7 @@ impl<'a> Publisher<'a> {
             apart: false,
             resuming,
             waiting: None,
-            quickest: None,
+            look_after: Duration::ZERO,
         })
     }
 
@@ -264,13 +266,12 @@ impl<'a> Publisher<'a> {
             return Ok(accepted);
         }
         let since = Instant::now();
-        if let Some(quickest) = self.quickest {
-            tokio::time::sleep((quickest * 9 / 10).min(self.api.deadline().remaining())).await;
-        }
-        let settled = self.settled(run, Some(power)).await?;
-        let took = since.elapsed();
-        self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
-        Ok(settled)
+        tokio::time::sleep(self.look_after.min(self.api.deadline().remaining())).await;
+        let seen = self.settled(run, Some(power)).await?;
+        // As long as the first look finds it, the next one comes earlier: each call counts, and each wait.
+        let took = seen.asked.duration_since(since);
+        self.look_after = if seen.at_once { took * 9 / 10 } else { took };
+        Ok(seen.configuration)
     }
 
     /// Brings `$LATEST` to a size, which need not have come into effect yet.
@@ -281,7 +282,7 @@ impl<'a> Publisher<'a> {
             let (revision, announced) = match self.revision.take() {
                 Some(revision) => (revision, self.ahead && self.lock.mark.to == power),
                 None => {
-                    let found = self.settled(run, None).await?;
+                    let found = self.settled(run, None).await?.configuration;
                     if found.memory == power && self.lock.mark.to == power && !touch {
                         return Ok(found);
                     }
@@ -326,19 +327,20 @@ impl<'a> Publisher<'a> {
 
     /// Waits until no update is in progress and, where given, the size is this one; refuses to go on when somebody
     /// else changed the function.
-    async fn settled(&self, run: &Run, power: Option<u32>) -> Result<Configuration, Error> {
+    async fn settled(&self, run: &Run, power: Option<u32>) -> Result<Ready, Error> {
         let started = Instant::now();
         let mut backoff = Backoff::polling();
         loop {
-            let found = self.api.ready_configuration(None).await?;
-            check_unchanged(run, &found)?;
+            let seen = self.api.ready(None).await?;
+            let found = &seen.configuration;
+            check_unchanged(run, found)?;
             let mark = &self.lock.mark;
             let expected = match power {
                 Some(power) => found.memory == power,
                 None => [mark.base, mark.from, mark.to].contains(&found.memory),
             };
             if expected {
-                return Ok(found);
+                return Ok(seen);
             }
             // Whoever cleans up after this run sets another size too.
             Lock::owned(self.api, &run.execution).await?;
