@@ -153,8 +153,10 @@ if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
 try {
   const answer = await fetch(new URL('viz_bg.wasm', import.meta.url));
   if (!answer.ok) throw new Error(`${answer.status} for ${answer.url}`);
-  // Not streamed: that would depend on the type a static host gives the file.
-  const { instance } = await WebAssembly.instantiate(await answer.arrayBuffer(), { viz });
+  // Compiled while it arrives, which browsers do only if the host gives the file its type.
+  const { instance } = await (answer.headers.get('content-type') === 'application/wasm'
+    ? WebAssembly.instantiateStreaming(answer, { viz })
+    : WebAssembly.instantiate(await answer.arrayBuffer(), { viz }));
   viz.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
   theme();

@@ -10,10 +10,10 @@ const tools = createRequire(join(process.env.PAGE_TOOLS, 'package.json'));
 const { chromium } = tools('playwright-core');
 export const axeSource = await readFile(tools.resolve('axe-core/axe.min.js'), 'utf8');
 
-const TYPES = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+export const TYPES = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
 // Serves a folder under /some/sub/path/, as a project page or a bucket's prefix would.
-export async function host(folder) {
+export async function host(folder, types = TYPES) {
   const prefix = '/some/sub/path/';
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, 'http://host').pathname);
@@ -21,7 +21,7 @@ export async function host(folder) {
     const name = path.slice(prefix.length) || 'index.html';
     try {
       const body = await readFile(join(folder, name));
-      response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'application/octet-stream' }).end(body);
+      response.writeHead(200, { 'content-type': types[extname(name)] ?? 'application/octet-stream' }).end(body);
     } catch {
       response.writeHead(404).end();
     }

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { axeSource, drawn, host, launch, visit } from './browser.js';
+import { TYPES, axeSource, drawn, host, launch, visit } from './browser.js';
 import { contract, encode, full, made } from './links.js';
 
 let browser, site;
@@ -133,6 +133,16 @@ test('10,000 points and 50 runs are drawn', async () => {
     assert.equal(await page.locator('#runs li').count(), 50);
     assert.equal(await page.locator('#table tbody tr').count(), 300);
   });
+});
+
+test('a host that does not know the type of WebAssembly does', async () => {
+  const { '.wasm': _, ...types } = TYPES;
+  const plain = await host(process.env.PAGE_DIR, types);
+  try {
+    await visit(browser, plain.url, one, {}, async page => assert.equal(await page.evaluate(() => document.documentElement.dataset.drawn), 'chart'));
+  } finally {
+    plain.close();
+  }
 });
 
 test('controls write the link, and back and forward undo and redo', () => at(two, {}, async page => {
