@@ -358,7 +358,8 @@ impl Progress {
                 self.total = event
                     .map_state_started_event_details()
                     .map_or(0, |d| usize::try_from(d.length()).unwrap_or(0));
-                events.started(format!("measuring {} memory sizes", self.total));
+                let s = if self.total == 1 { "" } else { "s" };
+                events.started(format!("measuring {} memory size{s}", self.total));
             }
             HistoryEventType::TaskStateExited
                 if exited.is_some_and(|details| details.name() == "Executor") =>

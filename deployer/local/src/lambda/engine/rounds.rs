@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// For how long a version belongs to the rounds after its last invocation: who measures it needs a moment to look at an answer
 /// and to ask for the next.
-const BETWEEN: Duration = Duration::from_millis(250);
+const BETWEEN: Duration = Duration::from_secs(1);
 /// The longest that one waits for the others: an answer must arrive before its caller gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
