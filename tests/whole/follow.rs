@@ -85,7 +85,7 @@ async fn ctrl_c_stops_a_run_and_puts_the_function_back() {
     let before = function.snapshot().await;
     let mut tune = Running::start(&mut world.command(&[&["tune", "wait"][..], &LONG].concat()));
     tune.hear("Ctrl-C stops it and puts the function back");
-    tune.hear("measuring 1 memory sizes");
+    tune.hear("measuring 1 memory size …");
     tune.signal("INT");
     tune.end().status(1).complains(&["error: interrupted; the function is as it was before"]);
     assert_eq!(function.snapshot().await, before);
