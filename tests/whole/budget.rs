@@ -45,7 +45,7 @@ fn check(found: &BTreeMap<String, usize>, changes: &[(&str, usize)], most_reads:
 fn the_functions_zip_is_no_larger_than_it_was() {
     let zip = release().join(format!("functions-{}.zip", std::env::consts::ARCH));
     let bytes = std::fs::metadata(&zip).unwrap_or_else(|e| panic!("{}: {e}", zip.display())).len();
-    assert!((6_000_000..8_200_000).contains(&bytes), "{bytes} bytes, 7.88 million when this was written");
+    assert!(bytes < 8_200_000, "{bytes} bytes, 7.88 million when this was written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,17 +47,8 @@ async fn a_stopped_execution_is_cleaned_up_by_the_rule() {
     let world = World::new().await;
     let function = world.sample("wait", "io").await;
     let before = function.snapshot().await;
-    let machines = world.states.list_state_machines().send().await.unwrap();
-    let machine = machines.state_machines()[0].state_machine_arn();
     let input = json!({ "lambdaARN": function.arn(), "num": 100, "payload": { "milliseconds": 300 } });
-    let started = world
-        .states
-        .start_execution()
-        .state_machine_arn(machine)
-        .input(input.to_string())
-        .send()
-        .await
-        .unwrap();
+    let execution = world.start(&input).await;
     for _ in 0..100 {
         let aliases = world.lambda.list_aliases().function_name("wait").send().await.unwrap();
         if aliases.aliases().len() > 1 {
@@ -65,7 +56,7 @@ async fn a_stopped_execution_is_cleaned_up_by_the_rule() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    world.states.stop_execution().execution_arn(started.execution_arn()).send().await.unwrap();
+    world.states.stop_execution().execution_arn(&execution).send().await.unwrap();
     for _ in 0..150 {
         if function.snapshot().await == before {
             return;

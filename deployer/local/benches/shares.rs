@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use support::Local;
 
 const SIZES: [u32; 6] = [128, 256, 512, 1024, 1769, 3538];
-/// Long against the 20 ms of a period: the first one's budget is there at once, as on Lambda, and theory knows nothing of it.
+/// Long against the 20 ms of a period: the first one's budget is there at once, and theory knows nothing of it.
 const BURN_MS: u32 = 120;
 const SLEEP_MS: u32 = 100;
 const HALF_MS: u32 = 150;

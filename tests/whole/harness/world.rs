@@ -190,19 +190,18 @@ impl World {
         command
     }
 
-    /// Runs an execution input as it is, past all checks of `tune`, and hands back how the execution ended.
-    pub async fn execute(&self, input: &Value) -> Ended {
+    /// Starts an execution with an input as it is, past all checks of `tune`; its ARN.
+    pub async fn start(&self, input: &Value) -> String {
         let machines = self.states.list_state_machines().send().await.unwrap();
-        let machine = machines.state_machines()[0].state_machine_arn().to_owned();
-        let started = self
-            .states
-            .start_execution()
-            .state_machine_arn(machine)
-            .input(input.to_string())
-            .send()
-            .await
-            .unwrap();
-        self.ended(started.execution_arn()).await
+        let machine = machines.state_machines()[0].state_machine_arn();
+        let start = self.states.start_execution().state_machine_arn(machine).input(input.to_string());
+        start.send().await.unwrap().execution_arn().to_owned()
+    }
+
+    /// The same, and how the execution ended.
+    pub async fn execute(&self, input: &Value) -> Ended {
+        let execution = self.start(input).await;
+        self.ended(&execution).await
     }
 
     /// How an execution ended, once it has.
