@@ -29,6 +29,12 @@ impl Deadline {
         Self { answer_by: started + left, started }
     }
 
+    /// The same, or this moment if that comes first.
+    #[must_use]
+    pub fn or(self, moment: Instant) -> Self {
+        Self { answer_by: self.answer_by.min(moment), ..self }
+    }
+
     /// The time left, zero once it is over.
     pub fn remaining(&self) -> Duration {
         self.answer_by.saturating_duration_since(Instant::now())

@@ -66,6 +66,12 @@ impl LockMark {
         Self { owner: owner.to_owned(), stopping: false, base, from: base, to: base }
     }
 
+    /// The lock of a run that leaves the function at a size (MB) and has only to delete the lock. Nobody who cleans up
+    /// writes the same.
+    pub fn ended(owner: &str, base: u32) -> Self {
+        Self { owner: owner.to_owned(), stopping: true, base, from: 0, to: 0 }
+    }
+
     /// Whether no change of `$LATEST` is under way and none has been made.
     pub fn is_idle(&self) -> bool {
         self.from == self.base && self.to == self.base
@@ -186,6 +192,9 @@ mod tests {
         assert_eq!(LockMark::parse(&lock.to_string()), Some(lock.clone()));
         let stopping = LockMark { stopping: true, ..lock };
         assert_eq!(LockMark::parse(&stopping.to_string()), Some(stopping));
+        let ended = LockMark::ended(EXECUTION, 256);
+        assert_eq!(LockMark::parse(&ended.to_string()), Some(ended.clone()));
+        assert!(!ended.is_idle() && !ended.set_by_run(512), "{ended:?}");
     }
 
     #[test]

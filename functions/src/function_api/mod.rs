@@ -87,6 +87,12 @@ impl FunctionApi {
         Self { lists: true, ..self }
     }
 
+    /// The same, to be talked to until this moment at the latest.
+    #[must_use]
+    pub fn until(&self, moment: Instant) -> Self {
+        Self { deadline: self.deadline.or(moment), ..self.clone() }
+    }
+
     /// The function's ARN.
     pub fn function(&self) -> &str {
         &self.function
@@ -296,6 +302,15 @@ impl FunctionApi {
         })
         .await;
         missing_is_done(result.map(drop))
+    }
+
+    /// The same, but whether it may be tried again is for the caller to find out.
+    ///
+    /// # Errors
+    /// What AWS refuses; [`Refusal::may_pass`] when it may be done all the same.
+    pub async fn delete_alias_once(&self, name: &str) -> Result<(), Refusal> {
+        let request = self.client.delete_alias().function_name(&self.function).name(name);
+        missing_is_done(weather::once("DeleteAlias", self.deadline, request.send()).await.map(drop))
     }
 }
 

@@ -84,6 +84,11 @@ impl Refusal {
         self.status == 403 || self.code.starts_with("AccessDenied")
     }
 
+    /// It may succeed another time, or have succeeded without its answer having come.
+    pub fn may_pass(&self) -> bool {
+        self.is_weather() || self.is_conflict()
+    }
+
     fn is_weather(&self) -> bool {
         self.is_throttled() || self.status >= 500 || (self.status == 0 && self.code != NOT_SENT)
     }
@@ -165,6 +170,27 @@ impl Backoff {
     }
 }
 
+/// Calls the control plane and waits for its answer, so long as there is time.
+pub async fn once<T, E>(
+    operation: &'static str,
+    deadline: Deadline,
+    attempt: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T, Refusal>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let patience = CALL_TIMEOUT.min(deadline.remaining());
+    let silence =
+        |message, out_of_time| Refusal { operation, code: String::new(), status: 0, message, out_of_time };
+    if patience.is_zero() {
+        return Err(silence("there was no time left for it".to_owned(), true));
+    }
+    match tokio::time::timeout(patience, attempt).await {
+        Ok(answer) => answer.map_err(|error| Refusal::of(operation, &error)),
+        Err(_) => Err(silence(format!("no answer within {} ms", patience.as_millis()), false)),
+    }
+}
+
 /// Calls the control plane until it answers or time is up. With `conflicts_pass`, a conflict is weather too.
 pub async fn call<T, E, F>(
     operation: &'static str,
@@ -178,17 +204,9 @@ where
 {
     let mut backoff = Backoff::weather();
     loop {
-        let patience = CALL_TIMEOUT.min(deadline.remaining());
-        let refusal = match tokio::time::timeout(patience, attempt()).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Refusal::of(operation, &error),
-            Err(_) => Refusal {
-                operation,
-                code: String::new(),
-                status: 0,
-                message: format!("no answer within {} ms", patience.as_millis()),
-                out_of_time: false,
-            },
+        let refusal = match once(operation, deadline, attempt()).await {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => refusal,
         };
         let passes = refusal.is_weather() || (conflicts_pass && refusal.is_conflict());
         if !passes {

@@ -28,6 +28,7 @@ use crate::function_api::{Backoff, FunctionApi};
 use crate::mark::LOCK_ALIAS;
 use crate::run::Run;
 use crate::undo::execution::{self, Life};
+use crate::undo::hold::Hold;
 use crate::undo::sweep::{self, Job};
 use crate::undo::{Held, Lock, READ_LAG};
 
@@ -204,8 +205,14 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
 }
 
 async fn clean(api: &FunctionApi, lock: Lock, job: &Job<'_>) -> Result<Cleaned, Error> {
-    let (swept, _) = sweep::sweep(api, lock, job).await?;
-    api.delete_alias(LOCK_ALIAS).await?;
+    let Some(mut hold) = Hold::claim(api, lock).await? else {
+        return Ok(Cleaned::nothing(format!(
+            "nothing to do: what {} had left has just been cleaned up",
+            job.of
+        )));
+    };
+    let swept = sweep::sweep(api, &mut hold, job).await?;
+    hold.release(api).await?;
     Ok(Cleaned {
         notes: swept.notes,
         owner: Some(job.of.to_owned()),

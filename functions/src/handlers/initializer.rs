@@ -22,8 +22,9 @@ use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
 use crate::run::{Baseline, Plan, Published, Run};
 use crate::undo::execution::{self, Life};
+use crate::undo::hold::{Hold, Watch};
 use crate::undo::sweep::{self, Job};
-use crate::undo::{Held, Lock, LockError};
+use crate::undo::{Held, Lock};
 
 /// Step Functions' limit for what a state hands on.
 const STATE_LIMIT: usize = 256 * 1024;
@@ -74,9 +75,11 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
         }
         // It was stopped, and its clean-up may have come and gone before the lock was there.
         Life::Over { status, .. } => {
-            let job = Job { of: execution, interrupted: true, expected_aliases: 0, settings: None };
-            sweep::sweep(api, lock, &job).await?;
-            api.delete_alias(LOCK_ALIAS).await?;
+            if let Some(mut hold) = Hold::claim(api, lock).await? {
+                let job = Job { of: execution, interrupted: true, expected_aliases: 0, settings: None };
+                sweep::sweep(api, &mut hold, &job).await?;
+                hold.release(api).await?;
+            }
             let message = format!("{execution} is {status}, not running; the function is as it was");
             return Err(Error::new(Kind::LockLost, message));
         }
@@ -184,9 +187,10 @@ async fn acquire(
     aliases: &[Alias],
 ) -> Result<(Lock, Vec<String>), Error> {
     let mut aliases = aliases.to_vec();
-    let mut notes = Vec::new();
+    let mut watch = Watch::default();
     let mut backoff = Backoff::polling();
     loop {
+        let mut cleaned_up = None;
         match Held::among(&aliases) {
             Held::Foreign(_) => {
                 let message =
@@ -197,41 +201,51 @@ async fn acquire(
                 let memory = api.ready_configuration(None).await?.memory;
                 if let Some(lock) = Lock::take(api, LockMark::idle(execution, memory)).await? {
                     let leftover = |alias: &Alias| ThingMark::parse(&alias.description).is_some();
-                    if aliases.iter().any(leftover) {
-                        let (lock, _) = recover(api, lock, execution, execution).await?;
-                        return Ok((lock, notes));
+                    if !aliases.iter().any(leftover) {
+                        return Ok((lock, Vec::new()));
                     }
-                    return Ok((lock, notes));
+                    if let Some(hold) = Hold::take_over(api, &lock, execution).await? {
+                        let (lock, _) = recover(api, hold, execution).await?;
+                        return Ok((lock, Vec::new()));
+                    }
                 }
             }
             Held::By(lock) if lock.mark.owner == execution && !lock.mark.stopping => {
-                return Ok((lock, notes));
-            }
-            // This execution was interrupted while it recovered what another had left.
-            Held::By(lock) if lock.mark.owner == execution => {
-                let (lock, found) = recover(api, lock, execution, execution).await?;
-                notes.extend(found);
-                return Ok((lock, notes));
+                return Ok((lock, Vec::new()));
             }
             Held::By(lock) => {
                 let owner = lock.mark.owner.clone();
-                refuse_if_alive(clients, &owner, api.deadline()).await?;
+                // Otherwise this execution was interrupted while it recovered what another had left.
+                if owner != execution {
+                    refuse_if_alive(clients, &owner, api.deadline()).await?;
+                }
                 // Several may have found it dead: whoever's write finds the lock as it was read goes on.
-                let mark = LockMark { owner: execution.to_owned(), stopping: true, ..lock.mark.clone() };
-                match lock.write(api, mark, None).await {
-                    Ok(lock) => {
-                        let (lock, found) = recover(api, lock, &owner, execution).await?;
-                        notes.push(format!("what {owner} had left on the function was cleaned up first"));
-                        notes.extend(found);
+                if watch.is_free(&lock) {
+                    if let Some(hold) = Hold::take_over(api, &lock, execution).await? {
+                        let (lock, mut notes) = recover(api, hold, &owner).await?;
+                        if owner != execution {
+                            notes.insert(
+                                0,
+                                format!("what {owner} had left on the function was cleaned up first"),
+                            );
+                        }
                         return Ok((lock, notes));
                     }
-                    Err(LockError::Moved) => {}
-                    Err(LockError::Refused(refusal)) => return Err(refusal.into()),
+                } else {
+                    cleaned_up = Some(owner);
                 }
             }
         }
         if !backoff.wait(api.deadline()).await {
-            return Err(Error::new(Kind::OutOfTime, "the lock on the function could not be taken in time"));
+            let Some(owner) = cleaned_up else {
+                return Err(Error::new(
+                    Kind::OutOfTime,
+                    "the lock on the function could not be taken in time",
+                ));
+            };
+            let message =
+                format!("what {owner} left on the function is still being cleaned up: run again later");
+            return Err(Error::new(Kind::AlreadyBeingTuned, message));
         }
         aliases = api.aliases().await?;
     }
@@ -248,16 +262,11 @@ async fn refuse_if_alive(clients: &Clients, owner: &str, deadline: Deadline) -> 
     Err(Error::new(Kind::AlreadyBeingTuned, format!("the function is being tuned by {owner}: {why}")))
 }
 
-/// Cleans up after `of` and renews the lock for this execution.
-async fn recover(
-    api: &FunctionApi,
-    lock: Lock,
-    of: &str,
-    execution: &str,
-) -> Result<(Lock, Vec<String>), Error> {
+/// Cleans up after `of` and makes the lock that of a run that begins.
+async fn recover(api: &FunctionApi, mut hold: Hold, of: &str) -> Result<(Lock, Vec<String>), Error> {
     let job = Job { of, interrupted: true, expected_aliases: 0, settings: None };
-    let (swept, lock) = sweep::sweep(api, lock, &job).await?;
-    let lock = lock.update(api, |_| LockMark::idle(execution, swept.memory), None).await?;
+    let swept = sweep::sweep(api, &mut hold, &job).await?;
+    let lock = hold.renew(api, swept.memory).await?;
     Ok((lock, swept.notes))
 }
 

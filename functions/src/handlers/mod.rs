@@ -68,13 +68,14 @@ impl Handler {
     /// # Errors
     /// What the handler's own module says.
     pub async fn handle(self, event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
+        // Apart in memory, or one would be as large as the largest.
         match self {
-            Self::Initializer => initializer::handle(event, deadline, clients).await,
-            Self::Publisher => publisher::handle(event, deadline, clients).await,
-            Self::Executor => executor::handle(event, deadline, clients).await,
-            Self::Cleaner => cleaner::handle(event, deadline, clients).await,
+            Self::Initializer => Box::pin(initializer::handle(event, deadline, clients)).await,
+            Self::Publisher => Box::pin(publisher::handle(event, deadline, clients)).await,
+            Self::Executor => Box::pin(executor::handle(event, deadline, clients)).await,
+            Self::Cleaner => Box::pin(cleaner::handle(event, deadline, clients)).await,
             Self::Analyzer => analyzer::handle(&event),
-            Self::Optimizer => optimizer::handle(event, deadline, clients).await,
+            Self::Optimizer => Box::pin(optimizer::handle(event, deadline, clients)).await,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::event::{self, StateEvent};
 use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
 use crate::run::Run;
+use crate::undo::hold::Hold;
 use crate::undo::{CONFIGURATION_LAG, Held, Lock, LockError, READ_LAG};
 
 /// Answers one event.
@@ -69,13 +70,14 @@ pub fn refuse_weights(alias: &Alias) -> Result<(), Error> {
 }
 
 async fn apply_to_latest(api: &FunctionApi, run: &Run, power: u32) -> Result<(), Error> {
-    let base = take_lock(api, run, power).await?.mark.base;
-    set(api, run, base, power).await?;
-    release(api, run).await
+    let lock = take_lock(api, run, power).await?;
+    set(api, run, lock.mark.base, power).await?;
+    Hold::last(api, &lock, power).await?.release(api).await
 }
 
 async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) -> Result<(), Error> {
-    let base = take_lock(api, run, power).await?.mark.base;
+    let lock = take_lock(api, run, power).await?;
+    let base = lock.mark.base;
     let mark = ThingMark::new(Purpose::Result, &run.execution).to_string();
     let mut backoff = Backoff::polling();
     let version = loop {
@@ -96,13 +98,7 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
         .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
     point(api, run, name, &number.to_string()).await?;
     set(api, run, power, base).await?;
-    release(api, run).await
-}
-
-/// Deletes the lock, which has no revision to go by: so it is looked at once more.
-async fn release(api: &FunctionApi, run: &Run) -> Result<(), Error> {
-    Lock::owned(api, &run.execution).await?;
-    Ok(api.delete_alias(LOCK_ALIAS).await?)
+    Hold::last(api, &lock, base).await?.release(api).await
 }
 
 /// The function as it is; somebody else's changes since the measurement make the choice worthless.

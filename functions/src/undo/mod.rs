@@ -5,9 +5,10 @@
 //! id it was read with, so that of two who want to change it one fails and looks again: that is how a Publisher
 //! learns that its run is being cleaned up, and how exactly one of several executions recovers a dead one's lock.
 //!
-//! [`sweep`] puts everything back and deletes what a run made.
+//! [`sweep`] puts everything back and deletes what a run made; who does so is alone while they do ([`hold`]).
 
 pub mod execution;
+pub mod hold;
 pub mod sweep;
 
 use std::time::Duration;
@@ -150,7 +151,7 @@ impl Lock {
     /// this very change, whose answer was lost. `mark` says what to write over what is there.
     ///
     /// # Errors
-    /// [`Kind::LockLost`] when it is no longer this execution's, or stopping and the change does not expect that.
+    /// [`Kind::LockLost`] when it is no longer this execution's, or somebody else has written *stopping*.
     pub async fn update(
         &self,
         api: &FunctionApi,
@@ -166,7 +167,7 @@ impl Lock {
                 Err(LockError::Refused(refusal)) => return Err(refusal.into()),
                 Err(LockError::Moved) => {
                     let found = Self::still_of(api, &wanted.owner).await?;
-                    if found.mark.stopping && !wanted.stopping {
+                    if found.mark.stopping && found.mark != wanted {
                         return Err(lost("this run is being cleaned up"));
                     }
                     let version = to.map_or(lock.snapshot, |version| version.parse().ok());

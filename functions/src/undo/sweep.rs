@@ -5,15 +5,16 @@
 //! snapshot, then aliases and versions go. Whoever is interrupted can start again at the beginning: what is done is
 //! found to be done. Only what carries a mark of ours is deleted, only sizes the run set are undone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Lock, LockError, READ_LAG};
+use super::READ_LAG;
+use super::hold::Hold;
 use crate::error::{Error, Kind};
-use crate::function_api::{Alias, Backoff, FunctionApi, LATEST, Readiness, Refusal, Version};
-use crate::mark::{LOCK_ALIAS, LockMark, MARK, Purpose, ThingMark};
+use crate::function_api::{Alias, Backoff, FunctionApi, Readiness, Refusal, Version};
+use crate::mark::{LOCK_ALIAS, MARK, Purpose, ThingMark};
 
 /// Deletions under way at once: Lambda allows 15 control-plane calls a second in an account.
 const AT_ONCE: usize = 4;
@@ -49,43 +50,17 @@ pub struct Swept {
     pub versions: usize,
 }
 
-/// Puts back and deletes; the lock stays, on `$LATEST` and stopping, for the caller to delete or to renew.
+/// Puts back and deletes; the lock stays for the caller to delete or to renew.
 ///
 /// # Errors
 /// What AWS refuses, a lock that now belongs to somebody else, or a lack of time. It can be called again.
-pub async fn sweep(api: &FunctionApi, mut lock: Lock, job: &Job<'_>) -> Result<(Swept, Lock), Error> {
+pub async fn sweep(api: &FunctionApi, hold: &mut Hold, job: &Job<'_>) -> Result<Swept, Error> {
     let mut swept = Swept::default();
-    let mut backoff = Backoff::polling();
-    let interrupted = loop {
-        let interrupted = job.interrupted || !lock.mark.is_idle();
-        if interrupted && !lock.mark.stopping {
-            // What a Publisher has announced in the meantime must not be lost: it may be doing it.
-            lock = lock.update(api, |found| LockMark { stopping: true, ..found.clone() }, None).await?;
-        }
-        swept.notes.clear();
-        restore(api, &lock.mark, job.settings, &mut swept).await?;
-        let done = LockMark { stopping: true, ..LockMark::idle(&lock.mark.owner, lock.mark.base) };
-        match lock.write(api, done.clone(), Some(LATEST)).await {
-            Ok(written) => {
-                lock = written;
-                break interrupted;
-            }
-            Err(LockError::Refused(refusal)) => return Err(refusal.into()),
-            Err(LockError::Moved) => {
-                lock = Lock::still_of(api, &lock.mark.owner).await?;
-                if lock.mark == done && lock.snapshot.is_none() {
-                    break interrupted;
-                }
-                // Another state of the run has announced what it is doing, which is to be undone as well.
-            }
-        }
-        if !backoff.wait(api.deadline()).await {
-            let message = "the lock on the function could not be written in time";
-            return Err(Error::new(Kind::OutOfTime, message));
-        }
-    };
-    clear(api, job, interrupted, &mut swept).await?;
-    Ok((swept, lock))
+    let interrupted = job.interrupted || !hold.mark().is_idle();
+    restore(api, hold, job.settings, &mut swept).await?;
+    hold.put_back(api).await?;
+    clear(api, hold, job, interrupted, &mut swept).await?;
+    Ok(swept)
 }
 
 /// Sets `$LATEST` back to the size it had, if the size it has is one the run set.
@@ -94,15 +69,18 @@ pub async fn sweep(api: &FunctionApi, mut lock: Lock, job: &Job<'_>) -> Result<(
 /// that an update or publication somebody sent before the lock said *stopping* fails instead of arriving late.
 async fn restore(
     api: &FunctionApi,
-    mark: &LockMark,
+    hold: &mut Hold,
     settings: Option<(&str, &str)>,
     swept: &mut Swept,
 ) -> Result<(), Error> {
+    let mark = hold.mark().clone();
     let mut fence = !mark.is_idle();
     let mut sent = false;
     let mut backoff = Backoff::polling();
     loop {
         let found = api.configuration(None).await?;
+        // After the reading: what was read is the run's doing as long as nobody else has taken over.
+        hold.keep(api).await?;
         let readiness = found.readiness();
         if !matches!(readiness, Readiness::NotYet(_)) {
             let ours = mark.set_by_run(found.memory);
@@ -151,13 +129,20 @@ async fn restore(
 }
 
 /// Deletes every alias and version of ours until none is found any more.
-async fn clear(api: &FunctionApi, job: &Job<'_>, interrupted: bool, swept: &mut Swept) -> Result<(), Error> {
+async fn clear(
+    api: &FunctionApi,
+    hold: &mut Hold,
+    job: &Job<'_>,
+    interrupted: bool,
+    swept: &mut Swept,
+) -> Result<(), Error> {
     let started = tokio::time::Instant::now();
     let mut backoff = Backoff::polling();
     let mut awaited = BTreeSet::new();
     let mut quiet = false;
     loop {
-        let (aliases, versions) = tokio::try_join!(api.aliases(), api.versions())?;
+        let lists = async { tokio::try_join!(api.aliases(), api.versions()) };
+        let (aliases, versions) = hold.meanwhile(api, lists).await??;
         let found = Found::sort(&aliases, &versions, job.of);
         awaited.extend(found.targets);
         awaited.retain(|number| !versions.iter().any(|version| version.number == Some(*number)));
@@ -165,8 +150,8 @@ async fn clear(api: &FunctionApi, job: &Job<'_>, interrupted: bool, swept: &mut 
         let nothing = found.aliases.is_empty() && found.versions.is_empty();
         let delete_alias = |api: FunctionApi, name: String| async move { api.delete_alias(&name).await };
         let delete_version = |api: FunctionApi, version| async move { api.delete_version(version).await };
-        let (aliases, _) = delete_all(api, found.aliases, delete_alias).await?;
-        let (versions, in_use) = delete_all(api, found.versions, delete_version).await?;
+        let (aliases, _) = delete_all(api, hold, found.aliases, delete_alias).await?;
+        let (versions, in_use) = delete_all(api, hold, found.versions, delete_version).await?;
         swept.aliases += aliases;
         swept.versions += versions;
 
@@ -233,26 +218,35 @@ impl Found {
 /// Deletes a few at a time; the numbers of what was deleted and of what is still in use.
 async fn delete_all<T, F>(
     api: &FunctionApi,
+    hold: &mut Hold,
     things: Vec<T>,
     delete: impl Fn(FunctionApi, T) -> F,
 ) -> Result<(usize, usize), Error>
 where
+    T: Clone + Send + 'static,
     F: Future<Output = Result<(), Refusal>> + Send + 'static,
 {
-    let mut waiting = things.into_iter();
+    let mut waiting = VecDeque::from(things);
     let mut under_way = JoinSet::new();
     let (mut deleted, mut in_use) = (0, 0);
     loop {
         while under_way.len() < AT_ONCE
-            && let Some(thing) = waiting.next()
+            && let Some(thing) = waiting.pop_front()
         {
-            under_way.spawn(delete(api.clone(), thing));
+            let deletion = delete(hold.deleting(api).await?, thing.clone());
+            under_way.spawn(async { (thing, deletion.await) });
         }
         match under_way.join_next().await {
             None => return Ok((deleted, in_use)),
-            Some(Ok(Ok(()))) => deleted += 1,
-            Some(Ok(Err(refusal))) if refusal.is_conflict() => in_use += 1,
-            Some(Ok(Err(refusal))) => return Err(refusal.into()),
+            Some(Ok((_, Ok(())))) => deleted += 1,
+            // The lease was over, not the time there is.
+            Some(Ok((thing, Err(refusal))))
+                if refusal.out_of_time && !api.deadline().remaining().is_zero() =>
+            {
+                waiting.push_back(thing);
+            }
+            Some(Ok((_, Err(refusal)))) if refusal.is_conflict() => in_use += 1,
+            Some(Ok((_, Err(refusal)))) => return Err(refusal.into()),
             Some(Err(panic)) => return Err(Error::new(Kind::Refused, format!("a deletion failed: {panic}"))),
         }
     }
@@ -261,6 +255,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mark::LockMark;
 
     const RUN: &str = "arn:aws:states:us-east-1:123456789012:execution:machine:run-1";
     const EARLIER: &str = "arn:aws:states:us-east-1:123456789012:execution:machine:run-0";

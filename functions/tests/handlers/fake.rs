@@ -47,6 +47,8 @@ pub enum Fault {
     Publish,
     /// The test is told, and the call goes on a moment later.
     Signal,
+    /// The test is told, and the call goes on when it says so, unless its caller has given up by then.
+    Hold,
     /// Done, but for a while readings show what was there before.
     Stale,
 }
@@ -69,6 +71,7 @@ pub struct Fake {
     before: Arc<Mutex<Option<(Instant, World)>>>,
     reached: Arc<Notify>,
     signalled: Arc<AtomicBool>,
+    going_on: Arc<Notify>,
 }
 
 impl Fake {
@@ -82,6 +85,7 @@ impl Fake {
             before: Arc::default(),
             reached: Arc::default(),
             signalled: Arc::default(),
+            going_on: Arc::default(),
         };
         let serving = fake.clone();
         tokio::spawn(async move {
@@ -131,7 +135,17 @@ impl Fake {
         self.plan.lock().unwrap().calls.clone()
     }
 
-    /// Waits until a call of [`Fault::Signal`], [`Fault::HangBefore`] or [`Fault::HangAfter`] is there.
+    /// The call of [`Fault::Hold`] goes on.
+    pub fn let_go(&self) {
+        self.going_on.notify_one();
+    }
+
+    /// As if such a call had been there.
+    pub fn tell(&self) {
+        self.reached.notify_one();
+    }
+
+    /// Waits until a call of a fault that tells the test is there.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
@@ -182,6 +196,10 @@ impl Fake {
                 self.signalled.store(true, Ordering::SeqCst);
                 self.reached.notify_one();
                 tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+            Some(Fault::Hold) => {
+                self.reached.notify_one();
+                self.going_on.notified().await;
             }
             Some(Fault::Edit) => self.world().edit(|world| world.timeout = 77),
             Some(Fault::Resize) => self.world().edit(|world| world.memory = 2048),

@@ -31,7 +31,7 @@ impl Machine {
         Self {
             fake: fake.clone(),
             execution: execution.to_owned(),
-            time: Duration::from_secs(20),
+            time: Duration::from_secs(60),
             passes: (0, 0),
         }
     }

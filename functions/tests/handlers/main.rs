@@ -9,6 +9,7 @@ mod bootstrap;
 mod budget;
 mod executor;
 mod fake;
+mod handover;
 mod machine;
 mod ownership;
 mod runs;

@@ -69,7 +69,7 @@ async fn sweep(input: Value, world: fn() -> World, from: impl Fn(&[String]) -> O
     let before = world().kept();
     let after = fake.world().kept();
 
-    let places = Arc::new(Semaphore::new(48));
+    let places = Arc::new(Semaphore::new(96));
     let mut runs = JoinSet::new();
     let first = from(&calls).unwrap();
     for (nth, call) in numbered(&calls).skip(first) {
@@ -101,7 +101,7 @@ async fn sweep(input: Value, world: fn() -> World, from: impl Fn(&[String]) -> O
 }
 
 /// Each call, and how often there was one like it before.
-fn numbered(calls: &[String]) -> impl Iterator<Item = (usize, &String)> {
+pub fn numbered(calls: &[String]) -> impl Iterator<Item = (usize, &String)> {
     let nth = |index: usize| calls[..index].iter().filter(|before| **before == calls[index]).count();
     calls.iter().enumerate().map(move |(index, call)| (nth(index), call))
 }

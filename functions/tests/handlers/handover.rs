@@ -1,0 +1,155 @@
+//! A function passes from a run that was stopped to the next one, while the first is still being cleaned up.
+
+use std::sync::Arc;
+
+use functions::error::Error;
+use functions::handlers::Handler;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::fake::{Fake, Fault};
+use crate::machine::{EXECUTION, Machine};
+use crate::sweep::numbered;
+use crate::world::{ARN, World};
+
+const NEXT: &str = "arn:aws:states:us-east-1:123456789012:execution:machine:run-2";
+
+/// How far the run had got when it was stopped.
+#[derive(Debug, Clone, Copy)]
+enum Stopped {
+    Publishing,
+    Measuring,
+}
+
+fn input() -> Value {
+    json!({"lambdaARN": ARN, "num": 5, "powerValues": [128, 512]})
+}
+
+async fn stopped(at: Stopped) -> Fake {
+    let fake = Fake::start(World::default()).await;
+    let machine = Machine::new(&fake);
+    let document = machine.begin(&input()).await;
+    if let Stopped::Publishing = at {
+        fake.fault("UpdateFunctionConfiguration", 1, Fault::HangAfter);
+    }
+    tokio::select! {
+        published = machine.handle(Handler::Publisher, machine.event(&document)) => drop(published.unwrap()),
+        () = fake.reached() => {}
+    }
+    machine.end("ABORTED");
+    fake
+}
+
+/// What the clean-up calls, in a way to be found again.
+async fn calls_of_the_clean_up(at: Stopped) -> Vec<(usize, String)> {
+    let fake = stopped(at).await;
+    let before = fake.calls().len();
+    Machine::new(&fake).clean_up_after_stop().await.unwrap();
+    let calls = fake.calls()[before..].to_vec();
+    assert!(calls.len() > 10 && calls.last().unwrap() == "DeleteAlias deployer-tuning", "{calls:?}");
+    numbered(&calls).map(|(nth, call)| (nth, call.clone())).collect()
+}
+
+/// Whoever waits for a call of it need not wait longer: what the run left, and so the calls, depends a little on
+/// when it was stopped.
+async fn cleaned(machine: &Machine) -> Result<Value, Error> {
+    let cleaned = machine.clean_up_after_stop().await;
+    machine.fake.tell();
+    cleaned
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_run_waits_for_a_clean_up_that_is_at_work() {
+    let before = World::default().kept();
+    let mut runs = JoinSet::new();
+    for at in [Stopped::Publishing, Stopped::Measuring] {
+        for (nth, call) in calls_of_the_clean_up(at).await {
+            let before = before.clone();
+            runs.spawn(async move {
+                let fake = stopped(at).await;
+                fake.fault(&call, nth, Fault::Signal);
+                let machine = Machine::new(&fake);
+                let mut next = Machine::named(&fake, NEXT);
+                let input = input();
+                let next = async {
+                    fake.reached().await;
+                    next.run(&input).await
+                };
+                let (cleaned, output) = tokio::join!(cleaned(&machine), next);
+                let what = format!("{at:?}, {call}, number {nth}: {cleaned:?}\n{:#?}", fake.calls());
+                assert!(output.is_ok(), "{output:?}, {what}");
+                assert!(cleaned.is_ok(), "{what}");
+                assert_eq!(fake.world().kept(), before, "{what}");
+            });
+        }
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+}
+
+/// Each of its calls, one after the other, comes back only when the next run has long had the function.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_up_that_was_held_up_does_no_harm_to_the_next_run() {
+    let before = World::default().kept();
+    let mut runs = JoinSet::new();
+    for at in [Stopped::Publishing, Stopped::Measuring] {
+        for (nth, call) in calls_of_the_clean_up(at).await {
+            let before = before.clone();
+            runs.spawn(async move {
+                let fake = stopped(at).await;
+                fake.fault(&call, nth, Fault::Hold);
+                let machine = Machine::new(&fake);
+                let next = Machine::named(&fake, NEXT);
+                let input = input();
+                let mut document = input.clone();
+                let begun = async {
+                    fake.reached().await;
+                    document = input.clone();
+                    document["run"] = next.begin(&input).await["run"].clone();
+                    document["run"] = next.handle(Handler::Publisher, next.event(&document)).await.unwrap();
+                    let published = fake.world().kept();
+                    fake.let_go();
+                    published
+                };
+                let (cleaned, published) = tokio::join!(cleaned(&machine), begun);
+                let what = format!("{at:?}, {call}, number {nth}: {cleaned:?}\n{:#?}", fake.calls());
+                assert!(cleaned.is_ok(), "{what}");
+                assert_eq!(fake.world().kept(), published, "{what}");
+                let cleaned = next.handle(Handler::Cleaner, next.event(&document)).await.unwrap();
+                assert_eq!(cleaned["aliasesDeleted"], 3, "{what}");
+                assert_eq!(fake.world().kept(), before, "{what}");
+            });
+        }
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+}
+
+/// A user stops a run whose Cleaner is at work, so that EventBridge starts a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_clean_ups_the_second_leaves_it_to_the_first() {
+    let before = Arc::new(World::default().kept());
+    let mut runs = JoinSet::new();
+    for (nth, call) in calls_of_the_clean_up(Stopped::Measuring).await {
+        let before = Arc::clone(&before);
+        runs.spawn(async move {
+            let fake = stopped(Stopped::Measuring).await;
+            fake.fault(&call, nth, Fault::Signal);
+            let machine = Machine::new(&fake);
+            let second = async {
+                fake.reached().await;
+                machine.clean_up_after_stop().await
+            };
+            let (first, second) = tokio::join!(cleaned(&machine), second);
+            let what = format!("{call}, number {nth}: {first:?} {second:?}\n{:#?}", fake.calls());
+            let owners = [first.unwrap()["owner"].clone(), second.unwrap()["owner"].clone()];
+            assert_eq!(owners.iter().filter(|owner| *owner == EXECUTION).count(), 1, "{what}");
+            assert_eq!(fake.world().kept(), *before, "{what}");
+        });
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+}
