@@ -36,9 +36,25 @@ pub fn is_execution(arn: &str) -> bool {
 
 /// Whether a description made for this execution fits Lambda's limit; the longest is the lock's.
 pub fn fits(execution: &str) -> bool {
-    let longest =
-        LockMark { owner: execution.to_owned(), stopping: true, base: 10_240, from: 10_240, to: 10_240 };
+    let longest = LockMark {
+        owner: execution.to_owned(),
+        stage: Stage::Stopping,
+        base: 10_240,
+        from: 10_240,
+        to: 10_240,
+    };
     longest.to_string().len() <= DESCRIPTION_LIMIT
+}
+
+/// How far the run that holds a lock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It changes the function and measures.
+    Running,
+    /// It is being cleaned up: nobody may go on changing the function for it.
+    Stopping,
+    /// The same, but who was doing so had to give up and is no longer at it.
+    Abandoned,
 }
 
 /// What the lock's description says.
@@ -50,8 +66,8 @@ pub fn fits(execution: &str) -> bool {
 pub struct LockMark {
     /// The execution that holds the lock.
     pub owner: String,
-    /// The owner's run is being cleaned up: nobody may go on changing the function for it.
-    pub stopping: bool,
+    /// Whether its run may go on.
+    pub stage: Stage,
     /// The function's memory size before the run, in MB.
     pub base: u32,
     /// The size `$LATEST` had before the change under way, in MB.
@@ -63,13 +79,18 @@ pub struct LockMark {
 impl LockMark {
     /// The lock of a run that has changed nothing yet.
     pub fn idle(owner: &str, base: u32) -> Self {
-        Self { owner: owner.to_owned(), stopping: false, base, from: base, to: base }
+        Self { owner: owner.to_owned(), stage: Stage::Running, base, from: base, to: base }
     }
 
     /// The lock of a run that leaves the function at a size (MB) and has only to delete the lock. Nobody who cleans up
     /// writes the same.
     pub fn ended(owner: &str, base: u32) -> Self {
-        Self { owner: owner.to_owned(), stopping: true, base, from: 0, to: 0 }
+        Self { owner: owner.to_owned(), stage: Stage::Stopping, base, from: 0, to: 0 }
+    }
+
+    /// Whether nobody may go on changing the function for the run.
+    pub fn is_stopping(&self) -> bool {
+        self.stage != Stage::Running
     }
 
     /// Whether no change of `$LATEST` is under way and none has been made.
@@ -90,23 +111,28 @@ impl LockMark {
     /// Reads the description of a lock; `None` when it is not one of ours.
     pub fn parse(description: &str) -> Option<Self> {
         let mut words = description.split(' ');
-        let stopping = match words.next()?.strip_prefix(MARK)? {
-            "" => false,
-            "!" => true,
+        let stage = match words.next()?.strip_prefix(MARK)? {
+            "" => Stage::Running,
+            "!" => Stage::Stopping,
+            "~" => Stage::Abandoned,
             _ => return None,
         };
         let base = words.next()?.parse().ok()?;
         let (from, to) = words.next()?.split_once('>')?;
         let (from, to) = (from.parse().ok()?, to.parse().ok()?);
         let owner = words.next().filter(|arn| is_execution(arn))?.to_owned();
-        words.next().is_none().then_some(Self { owner, stopping, base, from, to })
+        words.next().is_none().then_some(Self { owner, stage, base, from, to })
     }
 }
 
 impl fmt::Display for LockMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stopping = if self.stopping { "!" } else { "" };
-        write!(f, "{MARK}{stopping} {} {}>{} {}", self.base, self.from, self.to, self.owner)
+        let stage = match self.stage {
+            Stage::Running => "",
+            Stage::Stopping => "!",
+            Stage::Abandoned => "~",
+        };
+        write!(f, "{MARK}{stage} {} {}>{} {}", self.base, self.from, self.to, self.owner)
     }
 }
 
@@ -190,8 +216,11 @@ mod tests {
         let lock = LockMark::idle(EXECUTION, 256).going_to(512).going_to(3008);
         assert_eq!((lock.base, lock.from, lock.to), (256, 512, 3008));
         assert_eq!(LockMark::parse(&lock.to_string()), Some(lock.clone()));
-        let stopping = LockMark { stopping: true, ..lock };
-        assert_eq!(LockMark::parse(&stopping.to_string()), Some(stopping));
+        for stage in [Stage::Stopping, Stage::Abandoned] {
+            let stopping = LockMark { stage, ..lock.clone() };
+            assert!(stopping.is_stopping());
+            assert_eq!(LockMark::parse(&stopping.to_string()), Some(stopping));
+        }
         let ended = LockMark::ended(EXECUTION, 256);
         assert_eq!(LockMark::parse(&ended.to_string()), Some(ended.clone()));
         assert!(!ended.is_idle() && !ended.set_by_run(512), "{ended:?}");

@@ -205,13 +205,13 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
 }
 
 async fn clean(api: &FunctionApi, lock: Lock, job: &Job<'_>) -> Result<Cleaned, Error> {
-    let Some(mut hold) = Hold::claim(api, lock).await? else {
+    let Some(hold) = Hold::claim(api, lock).await? else {
         return Ok(Cleaned::nothing(format!(
             "nothing to do: what {} had left has just been cleaned up",
             job.of
         )));
     };
-    let swept = sweep::sweep(api, &mut hold, job).await?;
+    let (swept, hold) = sweep::sweep(api, hold, job).await?;
     hold.release(api).await?;
     Ok(Cleaned {
         notes: swept.notes,

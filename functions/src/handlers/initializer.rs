@@ -75,9 +75,9 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
         }
         // It was stopped, and its clean-up may have come and gone before the lock was there.
         Life::Over { status, .. } => {
-            if let Some(mut hold) = Hold::claim(api, lock).await? {
+            if let Some(hold) = Hold::claim(api, lock).await? {
                 let job = Job { of: execution, interrupted: true, expected_aliases: 0, settings: None };
-                sweep::sweep(api, &mut hold, &job).await?;
+                let (_, hold) = sweep::sweep(api, hold, &job).await?;
                 hold.release(api).await?;
             }
             let message = format!("{execution} is {status}, not running; the function is as it was");
@@ -210,7 +210,7 @@ async fn acquire(
                     }
                 }
             }
-            Held::By(lock) if lock.mark.owner == execution && !lock.mark.stopping => {
+            Held::By(lock) if lock.mark.owner == execution && !lock.mark.is_stopping() => {
                 return Ok((lock, Vec::new()));
             }
             Held::By(lock) => {
@@ -263,9 +263,9 @@ async fn refuse_if_alive(clients: &Clients, owner: &str, deadline: Deadline) -> 
 }
 
 /// Cleans up after `of` and makes the lock that of a run that begins.
-async fn recover(api: &FunctionApi, mut hold: Hold, of: &str) -> Result<(Lock, Vec<String>), Error> {
+async fn recover(api: &FunctionApi, hold: Hold, of: &str) -> Result<(Lock, Vec<String>), Error> {
     let job = Job { of, interrupted: true, expected_aliases: 0, settings: None };
-    let swept = sweep::sweep(api, &mut hold, &job).await?;
+    let (swept, hold) = sweep::sweep(api, hold, &job).await?;
     let lock = hold.renew(api, swept.memory).await?;
     Ok((lock, swept.notes))
 }

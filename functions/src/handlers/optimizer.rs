@@ -119,7 +119,7 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
     loop {
         let taken = match Held::among(&api.aliases().await?) {
             // A reading from before the Cleaner deleted this run's lock shows one as well: what can be written is there.
-            Held::By(lock) if lock.mark.owner == run.execution && !lock.mark.stopping => {
+            Held::By(lock) if lock.mark.owner == run.execution && !lock.mark.is_stopping() => {
                 match lock.write(api, lock.mark.clone(), None).await {
                     Ok(lock) => return Ok(lock),
                     Err(LockError::Moved) => None,

@@ -2,7 +2,7 @@
 //!
 //! Lambda deletes an alias or a version without asking for its revision, so a deletion cannot be made to fail when
 //! somebody else has the function by then. Instead, one who cleans up is alone while they do: a lock that says *stopping* is left
-//! to whoever wrote it last, unless it has not been written for [`SILENCE`]. They write it again while they work, and
+//! to whoever wrote it last, unless they say that they give up or it has not been written for [`SILENCE`]. They write it again while they work, and
 //! delete only within [`LEASE`] of having written it. That needs no clocks that agree, only ones that run.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Held, Lock, LockError, READ_LAG, lost};
 use crate::error::{Error, Kind};
 use crate::function_api::{Backoff, FunctionApi, LATEST};
-use crate::mark::{LOCK_ALIAS, LockMark};
+use crate::mark::{LOCK_ALIAS, LockMark, Stage};
 
 /// Nothing is deleted later than this after the lock was written, answers included.
 const LEASE: Duration = Duration::from_secs(8);
@@ -34,7 +34,7 @@ pub struct Watch(Option<(String, Instant)>);
 impl Watch {
     /// Whether nobody is cleaning up under this lock, as far as one can see by now.
     pub fn is_free(&mut self, lock: &Lock) -> bool {
-        if !lock.mark.stopping {
+        if lock.mark.stage != Stage::Stopping {
             return true;
         }
         match &self.0 {
@@ -81,7 +81,7 @@ impl Hold {
             if !backoff.wait(api.deadline()).await {
                 return Err(Error::new(
                     Kind::OutOfTime,
-                    "somebody else was cleaning up all the time there was",
+                    "the function was being cleaned up by somebody else for all the time there was: try again later",
                 ));
             }
             found = match api.alias(LOCK_ALIAS).await?.map_or(Held::Free, Held::read) {
@@ -97,7 +97,7 @@ impl Hold {
     /// # Errors
     /// What AWS refuses.
     pub async fn take_over(api: &FunctionApi, lock: &Lock, owner: &str) -> Result<Option<Self>, Error> {
-        let mark = LockMark { owner: owner.to_owned(), stopping: true, ..lock.mark.clone() };
+        let mark = LockMark { owner: owner.to_owned(), stage: Stage::Stopping, ..lock.mark.clone() };
         // There is nothing to put back: the copy of the function may go.
         let to = mark.is_idle().then_some(LATEST);
         let since = Instant::now();
@@ -167,7 +167,8 @@ impl Hold {
     /// # Errors
     /// [`Kind::LockLost`] when somebody else has taken over.
     pub async fn put_back(&mut self, api: &FunctionApi) -> Result<(), Error> {
-        let mark = LockMark { stopping: true, ..LockMark::idle(&self.lock.mark.owner, self.lock.mark.base) };
+        let mark =
+            LockMark { stage: Stage::Stopping, ..LockMark::idle(&self.lock.mark.owner, self.lock.mark.base) };
         if self.lock.mark == mark && self.lock.snapshot.is_none() {
             return Ok(());
         }
@@ -182,6 +183,13 @@ impl Hold {
         let mark = LockMark::idle(&self.lock.mark.owner, memory);
         self.write(api, mark, None).await?;
         Ok(self.lock)
+    }
+
+    /// Leaves the rest to the next one, who then need not wait: for when AWS refuses to go on. Should this fail too, they
+    /// wait.
+    pub async fn abandon(self, api: &FunctionApi) {
+        let mark = LockMark { stage: Stage::Abandoned, ..self.lock.mark.clone() };
+        let _ = self.lock.write(&api.until(Instant::now() + WRITE_WITHIN), mark, None).await;
     }
 
     async fn write(&mut self, api: &FunctionApi, mark: LockMark, to: Option<&str>) -> Result<(), Error> {

@@ -113,7 +113,7 @@ impl Lock {
         loop {
             let why = match api.alias(LOCK_ALIAS).await?.map_or(Held::Free, Held::read) {
                 Held::By(lock) if lock.mark.owner == execution => {
-                    if stopping_too || !lock.mark.stopping {
+                    if stopping_too || !lock.mark.is_stopping() {
                         return Ok(lock);
                     }
                     "this run is being cleaned up".to_owned()
@@ -167,7 +167,7 @@ impl Lock {
                 Err(LockError::Refused(refusal)) => return Err(refusal.into()),
                 Err(LockError::Moved) => {
                     let found = Self::still_of(api, &wanted.owner).await?;
-                    if found.mark.stopping && found.mark != wanted {
+                    if found.mark.is_stopping() && found.mark != wanted {
                         return Err(lost("this run is being cleaned up"));
                     }
                     let version = to.map_or(lock.snapshot, |version| version.parse().ok());

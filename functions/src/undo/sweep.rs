@@ -54,7 +54,20 @@ pub struct Swept {
 ///
 /// # Errors
 /// What AWS refuses, a lock that now belongs to somebody else, or a lack of time. It can be called again.
-pub async fn sweep(api: &FunctionApi, hold: &mut Hold, job: &Job<'_>) -> Result<Swept, Error> {
+pub async fn sweep(api: &FunctionApi, mut hold: Hold, job: &Job<'_>) -> Result<(Swept, Hold), Error> {
+    match put_back_and_clear(api, &mut hold, job).await {
+        Ok(swept) => Ok((swept, hold)),
+        Err(error) => {
+            // Without time, a call may still be under way.
+            if !matches!(error.kind, Kind::OutOfTime | Kind::LockLost) {
+                hold.abandon(api).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn put_back_and_clear(api: &FunctionApi, hold: &mut Hold, job: &Job<'_>) -> Result<Swept, Error> {
     let mut swept = Swept::default();
     let interrupted = job.interrupted || !hold.mark().is_idle();
     restore(api, hold, job.settings, &mut swept).await?;
@@ -229,15 +242,23 @@ where
     let mut waiting = VecDeque::from(things);
     let mut under_way = JoinSet::new();
     let (mut deleted, mut in_use) = (0, 0);
+    let mut failed = None;
     loop {
-        while under_way.len() < AT_ONCE
+        while failed.is_none()
+            && under_way.len() < AT_ONCE
             && let Some(thing) = waiting.pop_front()
         {
-            let deletion = delete(hold.deleting(api).await?, thing.clone());
-            under_way.spawn(async { (thing, deletion.await) });
+            match hold.deleting(api).await {
+                Ok(api) => {
+                    let deletion = delete(api, thing.clone());
+                    under_way.spawn(async { (thing, deletion.await) });
+                }
+                Err(error) => failed = Some(error),
+            }
         }
+        // After a failure too: nothing may be under way when somebody else goes on.
         match under_way.join_next().await {
-            None => return Ok((deleted, in_use)),
+            None => return failed.map_or(Ok((deleted, in_use)), Err),
             Some(Ok((_, Ok(())))) => deleted += 1,
             // The lease was over, not the time there is.
             Some(Ok((thing, Err(refusal))))
@@ -246,8 +267,10 @@ where
                 waiting.push_back(thing);
             }
             Some(Ok((_, Err(refusal)))) if refusal.is_conflict() => in_use += 1,
-            Some(Ok((_, Err(refusal)))) => return Err(refusal.into()),
-            Some(Err(panic)) => return Err(Error::new(Kind::Refused, format!("a deletion failed: {panic}"))),
+            Some(Ok((_, Err(refusal)))) => failed = Some(refusal.into()),
+            Some(Err(panic)) => {
+                failed = Some(Error::new(Kind::Refused, format!("a deletion failed: {panic}")));
+            }
         }
     }
 }

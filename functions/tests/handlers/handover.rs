@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use functions::error::Error;
+use functions::error::{Error, Kind};
 use functions::handlers::Handler;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -152,4 +152,17 @@ async fn of_two_clean_ups_the_second_leaves_it_to_the_first() {
     while let Some(run) = runs.join_next().await {
         run.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_clean_up_that_is_refused_leaves_the_rest_to_the_next_run() {
+    let fake = stopped(Stopped::Measuring).await;
+    fake.world().denied.insert("DeleteFunction".to_owned());
+    let error = Machine::new(&fake).clean_up_after_stop().await.unwrap_err();
+    assert_eq!(error.kind, Kind::AccessDenied, "{error}");
+    let lock = fake.world().aliases["deployer-tuning"].description.clone();
+    assert!(lock.starts_with("deployer-tuning~ "), "nobody has to wait for it: {lock}");
+    fake.world().denied.clear();
+    Machine::named(&fake, NEXT).run(&input()).await.unwrap();
+    assert_eq!(fake.world().kept(), World::default().kept());
 }
