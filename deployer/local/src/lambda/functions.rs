@@ -3,35 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{ApiError, Aws, Caller};
 
+use super::code::Code;
 use super::configuration::Configured;
 use super::errors::{conflict, invalid, no_function, stale_revision};
 use super::input::{Constraints, number, read, truth};
 use super::name::{LATEST, Target, arn, version_number};
-use super::package::Package;
 use super::record::{
     ALIAS, Alias, Configuration, FUNCTION, Function, Phase, ROUTE, VERSION, alias_id, version_id,
 };
 use super::{Lambda, record, tags, versions};
-
-/// Where a zip comes from.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Code {
-    zip_file: Option<String>,
-    #[serde(rename = "S3Bucket")]
-    s3_bucket: Option<String>,
-    #[serde(rename = "S3Key")]
-    s3_key: Option<String>,
-    #[serde(rename = "S3ObjectVersion")]
-    s3_object_version: Option<String>,
-    image_uri: Option<String>,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -443,63 +428,6 @@ impl Lambda {
         }
         self.engine.retire(&target.name, number.map(|n| n.to_string()).as_deref());
         Ok(json!({}))
-    }
-
-    /// Gets the package that a request carries or points to.
-    pub(super) async fn fetch(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        code: Code,
-        operation: &'static str,
-    ) -> Result<Package, ApiError> {
-        if code.image_uri.is_some() {
-            return Err(invalid("the local endpoint runs zip packages only; ImageUri is not supported"));
-        }
-        let bytes = match (code.zip_file, code.s3_bucket, code.s3_key) {
-            (Some(text), None, None) => base64::engine::general_purpose::STANDARD
-                .decode(text.as_bytes())
-                .map_err(|e| {
-                    ApiError::new(400, "SerializationException", format!("ZipFile is not base64: {e}"))
-                })?
-                .into(),
-            (None, Some(bucket), Some(key)) => {
-                if code.s3_object_version.is_some() {
-                    return Err(invalid(
-                        "S3ObjectVersion is not supported: the local endpoint keeps one version of an object",
-                    ));
-                }
-                let object = aws.s3.get_object(aws, caller, &bucket, &key).await.map_err(|e| {
-                    // The one error of S3 that Lambda does not pass on as a parameter error.
-                    if e.status == 403 {
-                        return ApiError::new(
-                            403,
-                            "AccessDeniedException",
-                            format!("Your access has been denied by S3, please make sure your request credentials have \
-                                     permission to GetObject for {bucket}/{key}. S3 Error Code: {}. S3 Error Message: {}",
-                                    e.code, e.message),
-                        );
-                    }
-                    invalid(format!(
-                        "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
-                        e.code, e.message
-                    ))
-                })?;
-                object.body
-            }
-            (None, None, None) => return Err(invalid("Please provide a source for function code.")),
-            (None, ..) => return Err(invalid("Please provide both S3Bucket and S3Key.")),
-            (Some(_), ..) => {
-                return Err(invalid(
-                    "Please do not provide other FunctionCode parameters when providing a ZipFile.",
-                ));
-            }
-        };
-        // Unzipping up to 250 MB is no work for a thread that answers requests.
-        let packages = self.packages.clone();
-        tokio::task::spawn_blocking(move || packages.upload(&bytes, operation))
-            .await
-            .map_err(|e| super::errors::service(e.to_string()))?
     }
 }
 

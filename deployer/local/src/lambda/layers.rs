@@ -13,8 +13,8 @@ use crate::store::Store;
 use crate::{ACCOUNT, ApiError, Aws, Caller};
 
 use super::Lambda;
+use super::code::Code;
 use super::errors::{invalid, not_found, service};
-use super::functions::Code;
 use super::input::{Constraints, is_word, number, read};
 use super::package::UNPACKED_LIMIT;
 use super::record::{LAYER, LAYER_VERSION, Layer, aws_time, base64_of_hex, now_ms, version_id};

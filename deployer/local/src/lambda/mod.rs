@@ -5,6 +5,7 @@
 //! one transaction. [`Lambda::invoke`] decides which version runs and hands it to the [`engine`].
 
 mod aliases;
+mod code;
 mod concurrency;
 mod configuration;
 mod engine;

@@ -2,14 +2,13 @@
 //!
 //! It is owned by the invocation it runs, and by the pool in between, frozen. Dropping it ends everything it started.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::net::unix::pipe;
@@ -18,11 +17,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Aws;
 
+use super::bootstrap::bootstrap;
 use super::cpu_share::Limiter;
 use super::doom::{Doom, Doomed, Dooms};
 use super::journal::{Journal, Stream};
 use super::language::Launch;
 use super::opt::Opt;
+use super::outcome::{Answer, Failure, Outcome, exited, no_share, out_of_memory, too_large};
 use super::process::{self, Groups};
 use super::runtime_api::{Call, Event, Reply, RuntimeApi};
 use super::spawner::Spawner;
@@ -82,45 +83,6 @@ pub struct Machinery {
     pub groups: Arc<Groups>,
     /// Ends environments on purpose.
     pub dooms: Dooms,
-}
-
-/// Why an environment is no more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Such as `Runtime.ExitError`.
-    pub kind: String,
-    /// What went wrong, without the request id.
-    pub message: String,
-    /// The error document the runtime itself gave.
-    pub document: Option<Bytes>,
-}
-
-impl Failure {
-    /// One of this kind, for this reason.
-    pub fn new(kind: &str, message: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), message: message.into(), document: None }
-    }
-
-    /// Whether it ran out of time.
-    pub fn timed_out(&self) -> bool {
-        self.kind == "Sandbox.Timedout"
-    }
-}
-
-/// What came of an invocation.
-pub struct Outcome {
-    /// From the event to the end of the invocation.
-    pub duration: Duration,
-    /// The function's answer, or why there is none.
-    pub answer: Result<Answer, Failure>,
-}
-
-/// A function's answer.
-pub enum Answer {
-    /// Its result.
-    Response(Bytes),
-    /// Its error document, with the type the runtime named.
-    Error(Bytes, Option<String>),
 }
 
 /// An execution environment.
@@ -415,20 +377,10 @@ impl Environment {
     }
 
     fn exited(&self, status: std::io::Result<ExitStatus>) -> Failure {
-        use std::os::unix::process::ExitStatusExt;
         if self.limiter.memory().is_some_and(|memory| memory.exceeded) {
             return out_of_memory();
         }
-        let reason = match status {
-            Err(e) => format!("with error: {e}"),
-            Ok(status) => match (status.code(), status.signal()) {
-                (Some(0), _) => "without providing a reason".to_owned(),
-                (Some(code), _) => format!("with error: exit status {code}"),
-                (None, Some(signal)) => format!("with error: signal: {}", signal_name(signal)),
-                (None, None) => format!("with error: {status}"),
-            },
-        };
-        Failure::new("Runtime.ExitError", format!("Error: Runtime exited {reason}"))
+        exited(status)
     }
 
     fn limit_kb(&self) -> u64 {
@@ -483,42 +435,6 @@ impl Drop for Environment {
     }
 }
 
-/// The package's own `bootstrap`, else that of its layers, when the kernel would run it.
-fn bootstrap(root: &Path, opt: Option<&Opt>) -> Result<Launch, Failure> {
-    let invalid = |message: &str| Failure::new("Runtime.InvalidEntrypoint", message);
-    let own = Some(("/var/task/bootstrap", root.join("bootstrap"), root));
-    let theirs = opt.map(|opt| ("/opt/bootstrap", opt.folder.join("bootstrap"), opt.path.as_path()));
-    let Some((name, file, seen_in)) = [own, theirs].into_iter().flatten().find(|(_, file, _)| file.exists())
-    else {
-        return Err(invalid("Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
-    };
-    let runs =
-        executable_here(&file).map_err(|e| Failure::new("Runtime.StartError", format!("Error: {e}")))?;
-    if !runs {
-        return Err(invalid(&format!("Error: fork/exec {name}: exec format error")));
-    }
-    Ok(Launch { program: seen_in.join("bootstrap"), arguments: Vec::new(), version: None })
-}
-
-/// Whether the kernel would run the file. The C library gives what it would not to a shell, which Lambda does not do: a
-/// binary of another architecture would end in the shell's complaints.
-fn executable_here(path: &Path) -> std::io::Result<bool> {
-    let mut head = Vec::new();
-    std::fs::File::open(path)?.take(20).read_to_end(&mut head)?;
-    if head.starts_with(b"#!") {
-        return Ok(true);
-    }
-    let (Some(b"\x7fELF\x02\x01"), Some(machine)) = (head.get(..6), head.get(18..20)) else {
-        return Ok(false);
-    };
-    let (own, emulator) = match u16::from_le_bytes([machine[0], machine[1]]) {
-        62 => (cfg!(target_arch = "x86_64"), "qemu-x86_64"),
-        183 => (cfg!(target_arch = "aarch64"), "qemu-aarch64"),
-        _ => return Ok(false),
-    };
-    Ok(own || Path::new("/proc/sys/fs/binfmt_misc").join(emulator).exists())
-}
-
 /// Reads what is there, waiting for something; `None` at the end.
 async fn read_some(output: &pipe::Receiver, buffer: &mut [u8]) -> Option<usize> {
     loop {
@@ -539,35 +455,5 @@ fn refuse(call: Call, with: Reply) {
         Call::Response { reply, .. } | Call::Error { reply, .. } | Call::InitError { reply, .. } => {
             let _ = reply.send(with);
         }
-    }
-}
-
-fn no_share(error: &std::io::Error) -> Failure {
-    Failure::new("Runtime.StartError", format!("Error: no CPU share: {error}"))
-}
-
-fn out_of_memory() -> Failure {
-    Failure::new("Runtime.OutOfMemory", "Error: Runtime exited with error: signal: killed")
-}
-
-fn too_large() -> Answer {
-    let kind = "Function.ResponseSizeTooLarge";
-    let limit = super::runtime_api::PAYLOAD_LIMIT;
-    let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
-    let document = serde_json::json!({"errorType": kind, "errorMessage": message});
-    Answer::Error(Bytes::from(document.to_string()), Some(kind.to_owned()))
-}
-
-/// A signal as Go, in which Lambda's supervisor is written, names it.
-fn signal_name(signal: i32) -> String {
-    match Signal::try_from(signal) {
-        Ok(Signal::SIGKILL) => "killed".to_owned(),
-        Ok(Signal::SIGABRT) => "aborted".to_owned(),
-        Ok(Signal::SIGSEGV) => "segmentation fault".to_owned(),
-        Ok(Signal::SIGBUS) => "bus error".to_owned(),
-        Ok(Signal::SIGILL) => "illegal instruction".to_owned(),
-        Ok(Signal::SIGTERM) => "terminated".to_owned(),
-        Ok(Signal::SIGFPE) => "floating point exception".to_owned(),
-        _ => format!("signal {signal}"),
     }
 }

@@ -8,10 +8,11 @@ use crate::{ApiError, Aws};
 
 use super::super::errors::service;
 use super::super::record::{Configuration, Content, now_ms};
-use super::environment::{Environment, Failure, Session, Start};
+use super::environment::{Environment, Session, Start};
 use super::journal::Stream;
 use super::language::{self, Language};
 use super::opt::{self, Opt};
+use super::outcome::Failure;
 use super::{Engine, Key, Runtime};
 
 impl Engine {

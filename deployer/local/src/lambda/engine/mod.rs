@@ -5,6 +5,7 @@
 //! ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log lines ([`journal`]).
 
 pub mod admission;
+mod bootstrap;
 pub mod concurrency;
 pub mod cpu_share;
 pub mod doom;
@@ -13,6 +14,7 @@ pub mod journal;
 pub mod language;
 mod launch;
 pub mod opt;
+pub mod outcome;
 pub mod process;
 pub mod rounds;
 mod run;

@@ -11,8 +11,9 @@ use crate::{ApiError, Aws, ids};
 use super::super::record::now_ms;
 use super::super::{Behaviour, Invoked};
 use super::admission::Seat;
-use super::environment::{Answer, Environment, Failure, Outcome};
+use super::environment::Environment;
 use super::journal::{Journal, Report, Stream, iso_time};
+use super::outcome::{Answer, Failure, Outcome};
 use super::runtime_api::Event;
 use super::{Engine, Job, Key};
 
