@@ -253,7 +253,10 @@ impl Hold {
             }
             match api.until(self.since + LEASE).delete_alias_once(LOCK_ALIAS).await {
                 Ok(()) => return Ok(()),
-                Err(refusal) if !refusal.may_pass() => return Err(refusal.into()),
+                Err(refusal) if !refusal.may_pass() => {
+                    self.abandon(api).await;
+                    return Err(refusal.into());
+                }
                 Err(_) => {}
             }
             if !backoff.wait(api.deadline()).await {

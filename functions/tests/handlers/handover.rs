@@ -156,13 +156,18 @@ async fn of_two_clean_ups_the_second_leaves_it_to_the_first() {
 
 #[tokio::test]
 async fn a_clean_up_that_is_refused_leaves_the_rest_to_the_next_run() {
-    let fake = stopped(Stopped::Measuring).await;
-    fake.world().denied.insert("DeleteFunction".to_owned());
-    let error = Machine::new(&fake).clean_up_after_stop().await.unwrap_err();
-    assert_eq!(error.kind, Kind::AccessDenied, "{error}");
-    let lock = fake.world().aliases["deployer-tuning"].description.clone();
-    assert!(lock.starts_with("deployer-tuning~ "), "nobody has to wait for it: {lock}");
-    fake.world().denied.clear();
-    Machine::named(&fake, NEXT).run(&input()).await.unwrap();
-    assert_eq!(fake.world().kept(), World::default().kept());
+    // Deleting versions, and as the last thing of all, the lock.
+    for call in ["DeleteFunction", "DeleteAlias deployer-tuning"] {
+        let fake = stopped(Stopped::Measuring).await;
+        for attempt in 0..12 {
+            fake.fault(call, attempt, Fault::Denied);
+        }
+        let error = Machine::new(&fake).clean_up_after_stop().await.unwrap_err();
+        assert_eq!(error.kind, Kind::AccessDenied, "{error}");
+        let lock = fake.world().aliases["deployer-tuning"].description.clone();
+        assert!(lock.starts_with("deployer-tuning~ "), "nobody has to wait for it: {lock}");
+        fake.clear_faults();
+        Machine::named(&fake, NEXT).run(&input()).await.unwrap();
+        assert_eq!(fake.world().kept(), World::default().kept());
+    }
 }
