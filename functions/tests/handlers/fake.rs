@@ -150,7 +150,7 @@ impl Fake {
         self.reached.notified().await;
     }
 
-    /// Whether a call of [`Fault::Signal`] has been there.
+    /// Whether a call of [`Fault::Signal`] or [`Fault::Hold`] has been there.
     pub fn signalled(&self) -> bool {
         self.signalled.load(Ordering::SeqCst)
     }
@@ -198,6 +198,7 @@ impl Fake {
                 tokio::time::sleep(Duration::from_millis(40)).await;
             }
             Some(Fault::Hold) => {
+                self.signalled.store(true, Ordering::SeqCst);
                 self.reached.notify_one();
                 self.going_on.notified().await;
             }
