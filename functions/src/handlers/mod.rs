@@ -68,7 +68,7 @@ impl Handler {
     /// # Errors
     /// What the handler's own module says.
     pub async fn handle(self, event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
-        // Apart in memory, or one would be as large as the largest.
+        // Boxed, since their types nest deeper within one another than the compiler follows.
         match self {
             Self::Initializer => Box::pin(initializer::handle(event, deadline, clients)).await,
             Self::Publisher => Box::pin(publisher::handle(event, deadline, clients)).await,
