@@ -40,8 +40,8 @@ fn named(line: &str) -> Vec<&str> {
 fn every_line_names_tests_that_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = BTreeSet::new();
-    functions(&root.join("src"), &mut names);
-    functions(&root.join("tests"), &mut names);
+    // With the crates below.
+    functions(root, &mut names);
     let specification = std::fs::read_to_string(root.join("SPEC.md")).unwrap();
     let lines: Vec<&str> = specification.lines().filter(|line| line.starts_with("- ")).collect();
     assert!(lines.len() > 100, "only {} lines", lines.len());

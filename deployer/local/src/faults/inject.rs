@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Kind, PENDING};
 use crate::lambda::{Doom, settling_for};
 use crate::protocol::{Answer, Dropped, Request, Response, error, serve};
-use crate::states::Untimely;
+use crate::states::Interruption;
 use crate::store::seeing;
 use crate::{ApiError, Aws, Caller, Service};
 
@@ -74,11 +74,11 @@ async fn injected(kind: Kind, aws: &Arc<Aws>, caller: &Caller, call: &Call, requ
             Err(Dropped)
         }
         Kind::ExecutionStopped => {
-            aws.states.end_running(Untimely::Stopped).await;
+            aws.states.end_running(Interruption::Stopped).await;
             Ok(response)
         }
         Kind::ExecutionTimedOut => {
-            aws.states.end_running(Untimely::TimedOut).await;
+            aws.states.end_running(Interruption::TimedOut).await;
             Ok(response)
         }
         _ => {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use asl::{LARGEST, MOST_EVENTS, seconds};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::history::{seconds, without_data};
 use super::machines::{described, existing, one_of, page_size};
+use super::millis;
 use super::names::{self, error};
 use super::records::{self, EXECUTION, Execution, LATEST, MACHINE, Machine, Status};
 use super::run::{Ending, Running};
-use super::{engine, millis};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller, ids};
 
@@ -30,11 +30,11 @@ pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Ap
         None => ids::uuid(),
     };
     let text = params.optional_text("input")?.unwrap_or("{}");
-    if text.len() > engine::LARGEST {
+    if text.len() > LARGEST {
         let message = format!(
             "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than \
              or equal to {}",
-            engine::LARGEST
+            LARGEST
         );
         return Err(error("ValidationException", message));
     }
@@ -213,7 +213,7 @@ pub fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, 
         None => 1,
         Some(token) => {
             let key = names::key(token)?;
-            let event = key.parse().ok().filter(|event| (1..=engine_limit()).contains(event));
+            let event = key.parse().ok().filter(|event| (1..=MOST_EVENTS + 1).contains(event));
             event.ok_or_else(|| error("InvalidToken", format!("Invalid Token: '{token}'")))?
         }
     };
@@ -238,8 +238,17 @@ pub fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, 
     Ok(answer)
 }
 
-fn engine_limit() -> usize {
-    super::history::MOST_EVENTS + 1
+/// An event without the data that went in and out, for `includeExecutionData: false`.
+fn without_data(event: &Value) -> Value {
+    let mut event = event.clone();
+    for (name, details) in event.as_object_mut().into_iter().flatten() {
+        if let (true, Some(details)) = (name.ends_with("Details"), details.as_object_mut()) {
+            for member in ["input", "output", "parameters"] {
+                details.remove(member);
+            }
+        }
+    }
+    event
 }
 
 /// Describes the machine as it was when an execution of it started.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use asl::seconds;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::history::seconds;
+use super::millis;
 use super::names::{self, error};
 use super::records::{DEFINITION, Definition, MACHINE, Machine, RUNNING, forget_machine};
-use super::{millis, parse};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller, ids};
 
@@ -254,8 +254,7 @@ pub fn validate(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value,
         0 => 100,
         count => usize::try_from(count).unwrap_or(100),
     };
-    let mut diagnostics =
-        parse::machine(text).err().map(|problems| problems.diagnostics()).unwrap_or_default();
+    let mut diagnostics = asl::parse(text).err().map(|problems| problems.diagnostics()).unwrap_or_default();
     let (result, truncated) = (if diagnostics.is_empty() { "OK" } else { "FAIL" }, diagnostics.len() > count);
     diagnostics.truncate(count);
     Ok(json!({"result": result, "diagnostics": diagnostics, "truncated": truncated}))
@@ -330,7 +329,7 @@ fn validated(text: &str) -> Result<(), ApiError> {
     if text.chars().count() > LONGEST_DEFINITION {
         return Err(wrong(format!("the definition is longer than {LONGEST_DEFINITION} characters")));
     }
-    parse::machine(text).map(|_| ()).map_err(|problems| wrong(problems.to_string()))
+    asl::parse(text).map(|_| ()).map_err(|problems| wrong(problems.to_string()))
 }
 
 /// Checks that the caller may hand the role over and that Step Functions may assume it.

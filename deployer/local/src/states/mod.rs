@@ -1,31 +1,16 @@
 //! State machines and executions: AWS Step Functions' standard workflows.
 //!
-//! [`machines`] and [`executions`] are the API; [`run`] watches over an execution, which [`engine`] interprets as
-//! [`parse`] has read it from its definition. [`records`] outlive the process.
+//! [`machines`] and [`executions`] are the API; [`run`] watches over an execution, which [`asl`] interprets and whose tasks
+//! [`tasks`] carry out. [`records`] outlive the process.
 
-pub mod choice;
-pub mod definition;
-pub mod engine;
 pub mod executions;
-pub mod failure;
-pub mod fan;
-pub mod fields;
-pub mod functions;
-pub mod graph;
-pub mod history;
-pub mod intrinsic;
 pub mod machines;
 pub mod names;
-pub mod parse;
-pub mod path;
 pub mod records;
-pub mod retry;
 pub mod run;
-pub mod task;
-pub mod template;
+mod tasks;
 #[cfg(test)]
 mod tests;
-pub mod world;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +24,7 @@ use run::{Ending, Running};
 
 /// How an execution ends that does not come to its own end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Untimely {
+pub(crate) enum Interruption {
     /// `ABORTED`.
     Stopped,
     /// `TIMED_OUT`.
@@ -78,10 +63,10 @@ impl States {
     }
 
     /// Ends every execution that runs, and waits until that is recorded and announced.
-    pub(crate) async fn end_running(&self, untimely: Untimely) {
+    pub(crate) async fn end_running(&self, interruption: Interruption) {
         let running: Vec<_> = self.running().values().cloned().collect();
         for execution in &running {
-            execution.ask(Ending { timed_out: untimely == Untimely::TimedOut, ..Ending::default() });
+            execution.ask(Ending { timed_out: interruption == Interruption::TimedOut, ..Ending::default() });
         }
         for execution in &running {
             execution.ended().await;
@@ -139,5 +124,5 @@ impl States {
 
 /// Milliseconds since the epoch as the API carries times.
 fn millis(time: i64) -> Value {
-    history::seconds(Timestamp::from_millisecond(time).unwrap_or_default())
+    asl::seconds(Timestamp::from_millisecond(time).unwrap_or_default())
 }

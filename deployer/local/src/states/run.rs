@@ -2,24 +2,18 @@
 //! every change of status.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use asl::{Engine, Failure, Log, TIMEOUT, World, event, iso};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::definition::Flow;
-use super::engine::{Cursor, Engine, Scope, iso};
-use super::failure::{Failure, TIMEOUT};
-use super::functions::bits;
-use super::history::{self, Log};
 use super::records::{self, Execution, RUNNING, Status, UNANNOUNCED};
-use super::world::{Soon, World};
-use super::{machines, names, parse};
-use crate::lambda::{Invocation, Invoked};
-use crate::{ApiError, Aws, Caller, ids};
+use super::tasks::Account;
+use super::{machines, names};
+use crate::Aws;
 
 /// How often events of a running execution are written down, so that a kill leaves the history up to then.
 const SAVED_EVERY: Duration = Duration::from_secs(1);
@@ -81,54 +75,6 @@ impl Running {
     }
 }
 
-/// The world of the local account, in which functions are invoked as a machine's role.
-struct Account {
-    aws: Arc<Aws>,
-    role: String,
-    session: String,
-    ended: AtomicBool,
-}
-
-impl World for Account {
-    fn invoke(&self, invocation: Invocation) -> Soon<'_, Result<Invoked, ApiError>> {
-        Box::pin(async move {
-            if self.ended.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
-            }
-            let (aws, caller) = (
-                Arc::clone(&self.aws),
-                Caller::Role { arn: self.role.clone(), session: self.session.clone() },
-            );
-            // On its own, so that a function goes on to its end when the execution that called it has been stopped.
-            let invoked = tokio::spawn(async move { aws.lambda.invoke(&aws, &caller, invocation).await });
-            invoked.await.unwrap_or_else(|_| {
-                Err(ApiError::new(500, "ServiceException", "The invocation ended without an answer."))
-            })
-        })
-    }
-
-    fn permitted(&self) -> Result<(), String> {
-        if self.aws.iam.assumable(&self.aws, &self.role, machines::PRINCIPAL) {
-            return Ok(());
-        }
-        Err(format!("The role {} is not authorized to be assumed by {}.", self.role, machines::PRINCIPAL))
-    }
-
-    fn sleep(&self, time: Duration) -> Soon<'_, ()> {
-        Box::pin(tokio::time::sleep(time))
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    fn chance(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-        let chance = (bits() >> 11) as f64 / (1_u64 << 53) as f64;
-        chance
-    }
-}
-
 /// How the watch over an execution ended.
 enum Outcome {
     Done(Result<Value, Failure>),
@@ -138,51 +84,40 @@ enum Outcome {
 
 async fn supervise(aws: Arc<Aws>, running: Arc<Running>, mut execution: Execution, input: Value) {
     let definition = records::definition(&aws.store, &execution.machine, &execution.revision);
-    let world = Arc::new(Account {
-        aws: Arc::clone(&aws),
-        role: definition.role.clone(),
-        session: ids::upper(32),
-        ended: AtomicBool::new(false),
-    });
-    let started = Timestamp::from_millisecond(execution.started).unwrap_or_default();
-    let details =
-        json!({"input": execution.input, "inputDetails": {"truncated": false}, "roleArn": definition.role});
-    let begun =
-        running.log.add(started, 0, "ExecutionStarted", Some(("executionStartedEventDetails", details)));
-    let cursor = Cursor::at(begun.unwrap_or(1));
-
-    let outcome = match parse::machine(&definition.text) {
-        Ok(flow) => {
+    let world = Arc::new(Account::new(&aws, &definition.role));
+    let outcome = match asl::parse(&definition.text) {
+        Ok(machine) => {
             let engine = Arc::new(Engine {
                 world: Arc::clone(&world) as Arc<dyn World>,
                 log: Arc::clone(&running.log),
                 run: Arc::new(about(&aws, &execution, &definition.role, input.clone())),
                 region: aws.settings.region.clone(),
             });
-            watch_over(&aws, &running, &execution, engine, Arc::new(flow), input, &cursor).await
+            let about = json!({
+                "input": execution.input, "inputDetails": {"truncated": false}, "roleArn": definition.role
+            });
+            let timeout = machine.timeout;
+            let work = tokio::spawn(engine.run(Arc::new(machine), input, about));
+            watch_over(&aws, &running, &execution, timeout, work).await
         }
         Err(problems) => Outcome::Done(Err(Failure::runtime(problems.to_string()))),
     };
-    world.ended.store(true, Ordering::SeqCst);
+    world.end();
 
     let now = Timestamp::now();
     execution.stopped = Some(now.as_millisecond());
-    let last = cursor.event();
     match outcome {
         Outcome::Done(Ok(output)) => {
-            let output = output.to_string();
-            let details = json!({"output": output, "outputDetails": {"truncated": false}});
-            running.log.close(
-                now,
-                last,
-                "ExecutionSucceeded",
-                Some(("executionSucceededEventDetails", details)),
-            );
-            (execution.status, execution.output) = (Status::Succeeded, Some(output));
+            (execution.status, execution.output) = (Status::Succeeded, Some(output.to_string()));
         }
         Outcome::Done(Err(failure)) => {
-            let details = Some(("executionFailedEventDetails", failure.details()));
-            running.log.close(now, last, "ExecutionFailed", details);
+            // Already there, unless the interpreter itself failed.
+            running.log.close(
+                now,
+                0,
+                "ExecutionFailed",
+                Some(("executionFailedEventDetails", failure.details())),
+            );
             execution.status = Status::Failed;
             (execution.error, execution.cause) = (failure.error, failure.cause);
         }
@@ -216,14 +151,9 @@ async fn watch_over(
     aws: &Arc<Aws>,
     running: &Running,
     execution: &Execution,
-    engine: Arc<Engine>,
-    flow: Arc<Flow>,
-    input: Value,
-    cursor: &Arc<Cursor>,
+    timeout: Option<u64>,
+    mut work: JoinHandle<Result<Value, Failure>>,
 ) -> Outcome {
-    let timeout = flow.timeout;
-    let scope = Scope { cursor: Arc::clone(cursor), map: None, nested: false };
-    let mut work: JoinHandle<_> = tokio::spawn(engine.flow(flow, input, scope));
     let mut stop = running.stop.subscribe();
     let expired = async {
         match timeout {
@@ -331,7 +261,7 @@ pub fn recover(aws: &Arc<Aws>) {
             cause: Some("The local endpoint ended while the execution was running.".to_owned()),
         };
         let details = Some(("executionAbortedEventDetails", failure.details()));
-        let event = history::event(now, count as u64 + 1, 0, "ExecutionAborted", details);
+        let event = event(now, count as u64 + 1, 0, "ExecutionAborted", details);
         let machine = aws.store.transaction(|records| {
             let Some(mut execution) = records.get::<Execution>(records::EXECUTION, &id) else {
                 records.delete(RUNNING, &id);

@@ -1,0 +1,146 @@
+//! A state machine as it is executed: what [`crate::parse`] makes of a definition's text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::choice::Rule;
+use crate::intrinsic::Expression;
+use crate::path::{Path, ResultPath, Selection};
+use crate::resource::Resource;
+use crate::retry::{Catcher, Retrier};
+use crate::template::Template;
+
+/// A machine, a Parallel's branch or a Map's processor.
+#[derive(Debug)]
+pub struct Flow {
+    /// The first state.
+    pub start: String,
+    /// All states by name.
+    pub states: BTreeMap<String, State>,
+    /// How long an execution may take, in seconds.
+    pub timeout: Option<u64>,
+}
+
+/// One state.
+#[derive(Debug)]
+pub struct State {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub kind: Kind,
+    /// `InputPath`.
+    pub input: Selection,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultSelector`.
+    pub selector: Option<Template>,
+    /// `ResultPath`.
+    pub result: ResultPath,
+    /// `OutputPath`.
+    pub output: Selection,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// The next state; none at the end.
+    pub next: Option<String>,
+}
+
+/// What a state does.
+#[derive(Debug)]
+pub enum Kind {
+    /// Has the world do something.
+    Task(Task),
+    /// Chooses the next state.
+    Choice {
+        /// The rules in order, each with its next state.
+        rules: Vec<(Rule, String)>,
+        /// The next state when none matches.
+        default: Option<String>,
+    },
+    /// Runs its processor once per item.
+    Map {
+        /// `ItemsPath`.
+        items: Path,
+        /// `ItemSelector`, in older definitions `Parameters`.
+        selector: Option<Template>,
+        /// `ItemProcessor`, in older definitions `Iterator`.
+        processor: Arc<Flow>,
+        /// `MaxConcurrency`; 0 is as many as there may be.
+        concurrency: Amount,
+    },
+    /// Runs its branches side by side.
+    Parallel(Vec<Arc<Flow>>),
+    /// Hands on its input or a constant.
+    Pass(Option<Value>),
+    /// Waits.
+    Wait(Delay),
+    /// Ends the flow well.
+    Succeed,
+    /// Ends it with an error.
+    Fail {
+        /// `Error` or `ErrorPath`.
+        error: Option<Text>,
+        /// `Cause` or `CausePath`.
+        cause: Option<Text>,
+    },
+}
+
+impl Kind {
+    /// The `Type`, as events name it too.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Task(_) => "Task",
+            Self::Choice { .. } => "Choice",
+            Self::Map { .. } => "Map",
+            Self::Parallel(_) => "Parallel",
+            Self::Pass(_) => "Pass",
+            Self::Wait(_) => "Wait",
+            Self::Succeed => "Succeed",
+            Self::Fail { .. } => "Fail",
+        }
+    }
+}
+
+/// A Task's own fields.
+#[derive(Debug)]
+pub struct Task {
+    /// `Resource`.
+    pub resource: Resource,
+    /// `TimeoutSeconds`.
+    pub timeout: Option<Amount>,
+    /// `HeartbeatSeconds`.
+    pub heartbeat: Option<Amount>,
+}
+
+/// A number, written down or read from the input.
+#[derive(Debug)]
+pub enum Amount {
+    /// As written.
+    Fixed(u64),
+    /// `…Path`.
+    From(Path),
+}
+
+/// A text, written down or computed from the input.
+#[derive(Debug)]
+pub enum Text {
+    /// As written.
+    Fixed(String),
+    /// `…Path`.
+    From(Expression),
+}
+
+/// What a Wait state waits for.
+#[derive(Debug)]
+pub enum Delay {
+    /// `Seconds`, `SecondsPath`.
+    Seconds(Amount),
+    /// `Timestamp`.
+    Until(jiff::Timestamp),
+    /// `TimestampPath`.
+    UntilFrom(Path),
+}

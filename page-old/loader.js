@@ -1,0 +1,148 @@
+import * as viz from './viz.js';
+const root = document.documentElement;
+const $ = id => document.getElementById(id);
+const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
+const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
+let page, ok, stops = [], at = 0, ratio = 1, onPaper = false;
+const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
+function show() {
+const focused = document.activeElement?.id;
+page?.free();
+page = new viz.Page(location.hash, location.search);
+for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) $(id).innerHTML = page.text(id, 0);
+ok = !$('problem').innerHTML;
+$('problem').hidden = ok;
+$('view').hidden = !ok;
+$('weight').value = page.text('weight', 0);
+if (focused && focused !== document.activeElement?.id) $(focused)?.focus({ preventScroll: true });
+stops = page.stops();
+stage.ariaValueMin = stops[0] ?? 0;
+stage.ariaValueMax = stops[stops.length - 1] ?? 0;
+resize();
+point(stops.includes(at) ? at : 0);
+}
+function resize() {
+ratio = devicePixelRatio || 1;
+const { left, top, right, bottom } = stage.getBoundingClientRect();
+const width = Math.round(right * ratio) - Math.round(left * ratio);
+const height = Math.round(bottom * ratio) - Math.round(top * ratio);
+for (const canvas of [chart, cursor]) Object.assign(canvas, { width, height });
+draw();
+}
+function draw() {
+root.dataset.drawn = '';
+page.draw(chart, ratio, dark());
+page.draw(cursor, ratio, dark(), at);
+root.dataset.drawn = ok ? 'chart' : 'problem';
+}
+function point(size) {
+at = size;
+page.draw(cursor, ratio, dark(), at);
+$('readout').innerHTML = page.text('readout', at);
+stage.ariaValueNow = at || stops[0] || 0;
+stage.ariaValueText = page.text('spoken', at);
+}
+function act(control, push = true) {
+const { act, run } = control.dataset;
+let hash;
+try {
+hash = '#' + page.act(act, +(run ?? 0), control.value);
+} catch (reason) {
+$('refused').textContent = reason;
+return false;
+}
+$('refused').textContent = '';
+if (hash !== location.hash) {
+history[push ? 'pushState' : 'replaceState'](null, '', hash);
+show();
+}
+return true;
+}
+function save(name, blob) {
+const link = document.createElement('a');
+link.href = URL.createObjectURL(blob);
+link.download = name;
+link.click();
+setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+function listen() {
+addEventListener('hashchange', show);
+addEventListener('popstate', show);
+new ResizeObserver(resize).observe(stage);
+addEventListener('resize', resize);
+printing.addEventListener('change', draw);
+addEventListener('beforeprint', () => { onPaper = true; draw(); });
+addEventListener('afterprint', () => { onPaper = false; draw(); });
+prefersDark.addEventListener('change', draw);
+stage.addEventListener('pointermove', event => point(near(event)));
+stage.addEventListener('pointerdown', event => point(near(event)));
+stage.addEventListener('pointerleave', event => event.pointerType === 'mouse' && point(0));
+stage.addEventListener('keydown', event => {
+const index = stops.indexOf(at), last = stops.length - 1;
+const to = { ArrowRight: index + 1, ArrowUp: index + 1, ArrowLeft: index < 0 ? last : index - 1, ArrowDown: index < 0 ? last : index - 1, Home: 0, End: last }[event.key];
+if (event.key === 'Escape') point(0);
+if (to === undefined || last < 0) return;
+event.preventDefault();
+point(stops[Math.min(last, Math.max(0, to))]);
+});
+document.addEventListener('click', ({ target }) => {
+const button = target.closest('button[data-act]');
+if (button) act(button);
+});
+let sliding = false;
+document.addEventListener('input', ({ target }) => {
+if (target.id === 'weight') sliding = act(target, !sliding);
+});
+document.addEventListener('change', ({ target }) => {
+if (target.id === 'weight') sliding = false;
+else if (target.dataset.act) act(target);
+});
+$('add').addEventListener('submit', event => {
+event.preventDefault();
+const links = $('links');
+if (act({ dataset: { act: 'add' }, value: links.value })) links.value = '';
+});
+$('theme').addEventListener('click', () => {
+root.dataset.theme = dark() ? 'light' : 'dark';
+theme();
+try { localStorage.theme = root.dataset.theme; } catch { /* storage is switched off: the choice lasts until the page is left */ }
+draw();
+});
+$('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.text('csv', 0)], { type: 'text/csv' })));
+$('png').addEventListener('click', () => {
+const canvas = Object.assign(document.createElement('canvas'), { width: 2400, height: 1200 });
+page.draw(canvas, 2, dark());
+canvas.toBlob(blob => save('power-tuning.png', blob));
+});
+$('print').addEventListener('click', () => print());
+$('copy').addEventListener('click', async () => {
+try {
+await navigator.clipboard.writeText(location.href);
+$('said').textContent = 'Copied';
+} catch {
+$('said').textContent = 'The browser does not allow copying here: copy the address instead';
+}
+});
+}
+const near = event => page.nearest(chart, ratio, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
+function theme() {
+$('theme').ariaPressed = String(dark());
+}
+try { root.dataset.theme = localStorage.theme ?? ''; } catch { /* storage is switched off: the system's preference holds */ }
+if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
+try {
+const answer = await fetch(new URL('viz_bg.wasm', import.meta.url));
+if (!answer.ok) throw new Error(`${answer.status} for ${answer.url}`);
+const { instance } = await (answer.headers.get('content-type') === 'application/wasm'
+? WebAssembly.instantiateStreaming(answer, { viz })
+: WebAssembly.instantiate(await answer.arrayBuffer(), { viz }));
+viz.__wbg_set_wasm(instance.exports);
+instance.exports.__wbindgen_start();
+theme();
+show();
+listen();
+} catch (error) {
+$('problem').hidden = false;
+$('problem').textContent = `The page could not start (${error}). It needs a browser with WebAssembly; if it has, reload.`;
+root.dataset.drawn = 'problem';
+}
