@@ -16,6 +16,8 @@ mod cpu_share;
 mod failures;
 #[path = "lambda/functions.rs"]
 mod functions;
+#[path = "lambda/in_process.rs"]
+mod in_process;
 #[path = "lambda/invocations.rs"]
 mod invocations;
 #[path = "lambda/languages.rs"]

@@ -35,6 +35,7 @@ use crate::{ApiError, Aws, Caller, Settings};
 
 pub use configuration::runtimes;
 pub use engine::doom::Doom;
+pub use engine::in_process;
 pub use engine::{Description as CpuShare, Mechanism, processor};
 pub use tags::APPARATUS;
 
@@ -188,6 +189,15 @@ impl Lambda {
         self.behaviour.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Runs functions as handlers in this process from now on, those for which `choice` has one; see [`in_process`].
+    /// Environments that run already stay what they are.
+    pub fn run_in_process(
+        &self,
+        choice: impl Fn(in_process::Candidate<'_>) -> Option<in_process::Handler> + Send + Sync + 'static,
+    ) {
+        self.engine.handlers.add(Box::new(choice));
+    }
+
     /// Changes the behaviour, for what begins from now on.
     pub fn behave(&self, behaviour: Behaviour) {
         *self.behaviour.write().unwrap_or_else(PoisonError::into_inner) = behaviour;
@@ -292,7 +302,7 @@ impl Lambda {
 
     /// Ends what a function's environment runs, known by its session's key, and waits until that is done; nothing
     /// for a session of anybody else.
-    pub(crate) async fn doom(&self, access_key_id: &str, doom: Doom) {
+    pub async fn doom(&self, access_key_id: &str, doom: Doom) {
         self.engine.doom(access_key_id, doom).await;
     }
 

@@ -1,31 +1,21 @@
-//! One execution environment: a process of the function's code that takes one invocation after another.
+//! One execution environment: it takes one invocation after another.
 //!
 //! It is owned by the invocation it runs, and by the pool in between, frozen. Dropping it ends everything it started.
 
-use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Aws;
 
-use super::bootstrap::bootstrap;
-use super::cpu_share::Limiter;
 use super::doom::{Doom, Doomed, Dooms};
+use super::in_process::{Handler, Task};
 use super::journal::{Journal, Stream};
-use super::language::Launch;
-use super::opt::Opt;
-use super::outcome::{Answer, Failure, Outcome, exited, no_share, out_of_memory, too_large};
-use super::process::{self, Groups};
-use super::runtime_api::{Call, Event, Reply, RuntimeApi};
+use super::outcome::{Answer, Failure, Outcome, no_share, out_of_memory, too_large};
+use super::process::Groups;
+use super::runtime_api::{Call, Event, Reply};
+use super::sandbox::{Package, Process, Sandbox, Sign};
 use super::spawner::Spawner;
 use super::{CpuShares, Key};
 
@@ -36,16 +26,12 @@ const MEMORY_LOOK: Duration = Duration::from_millis(20);
 pub struct Start {
     /// Which function, version and state of it.
     pub key: Key,
-    /// The unpacked package.
-    pub root: PathBuf,
+    /// The code.
+    pub code: Code,
     /// A folder for the environment's own files; it is removed with it.
     pub scratch: tempfile::TempDir,
     /// Its environment variables, without `AWS_LAMBDA_RUNTIME_API`.
     pub variables: Vec<(String, String)>,
-    /// What to start; the package's own `bootstrap`, or that of its layers, when there is none.
-    pub launch: Option<Launch>,
-    /// What its layers hold.
-    pub opt: Option<Opt>,
     /// Memory in MB, over which it is ended.
     pub memory_mb: u32,
     /// Where its log lines go.
@@ -54,6 +40,14 @@ pub struct Start {
     pub expires: Instant,
     /// The session its credentials belong to.
     pub session: Session,
+}
+
+/// The code of a function.
+pub enum Code {
+    /// Unpacked, for a process of its own.
+    Package(Package),
+    /// A handler in this process.
+    InProcess(Handler),
 }
 
 /// A role's session, ended with the environment that acts in it.
@@ -97,19 +91,11 @@ pub struct Environment {
     pub idle_since: Instant,
     /// The interpreter's version; `None` for a package that runs by itself.
     pub runtime_version: Option<String>,
-    memory_mb: u32,
-    peak_kb: u64,
     next: Option<oneshot::Sender<Event>>,
     calls: mpsc::Receiver<(Instant, Call)>,
-    output: pipe::Receiver,
-    limiter: Limiter,
-    group: Pid,
-    child: Child,
-    groups: Arc<Groups>,
+    sandbox: Sandbox,
     ended: bool,
-    output_closed: bool,
     look_at_memory: Instant,
-    _api: RuntimeApi,
     doomed: Doomed,
     _session: Session,
     _scratch: tempfile::TempDir,
@@ -117,76 +103,42 @@ pub struct Environment {
 
 enum Happened {
     Called(Instant, Call),
-    Exited(std::io::Result<ExitStatus>),
+    Ended(Failure),
     Wrote,
     TimeUp,
     LookAtMemory,
 }
 
 impl Environment {
-    /// Starts the process, running at full speed; [`Environment::init`] comes next.
+    /// Starts what runs the code, at full speed; [`Environment::init`] comes next.
     ///
     /// # Errors
     /// `Runtime.InvalidEntrypoint` when there is nothing to start.
     pub async fn start(start: Start, machinery: &Machinery) -> Result<Self, Failure> {
-        let unable = |e: std::io::Error| Failure::new("Runtime.StartError", format!("Error: {e}"));
-        let launch = match start.launch {
-            Some(launch) => launch,
-            None => bootstrap(&start.root, start.opt.as_ref())?,
-        };
         let (sender, calls) = mpsc::channel(8);
-        let api = RuntimeApi::listen(sender).await.map_err(unable)?;
-        let (reader, writer) = std::io::pipe().map_err(unable)?;
-        let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(unable)?;
-        let mut command = Command::new(&launch.program);
-        command
-            .args(launch.arguments)
-            .current_dir(&start.root)
-            .env_clear()
-            .envs(start.variables)
-            .env("AWS_LAMBDA_RUNTIME_API", api.address())
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone().map_err(unable)?)
-            .stderr(writer)
-            .kill_on_drop(true);
-        let room = machinery.shares.room(start.memory_mb).map_err(unable)?;
-        let doors = room.doors().map_err(unable)?;
-        let mount = start.opt.as_ref().and_then(Opt::mount);
-        let child = machinery.spawner.spawn(command, doors, mount).await.map_err(|e| {
-            let reason = match e.kind() {
-                ErrorKind::PermissionDenied => "permission denied".to_owned(),
-                ErrorKind::NotFound => "no such file or directory".to_owned(),
-                _ => e.to_string(),
-            };
-            let program = match &launch.version {
-                None if launch.program.starts_with(&start.root) => "/var/task/bootstrap".to_owned(),
-                None => "/opt/bootstrap".to_owned(),
-                Some(_) => launch.program.display().to_string(),
-            };
-            Failure::new("Runtime.InvalidEntrypoint", format!("Error: fork/exec {program}: {reason}"))
-        })?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let group = group.ok_or_else(|| Failure::new("Runtime.ExitError", "Error: Runtime exited"))?;
+        let (variables, memory_mb) = (start.variables, start.memory_mb);
+        let (sandbox, runtime_version) = match start.code {
+            Code::Package(package) => {
+                let process = Process::start(package, variables, memory_mb, sender, machinery);
+                let (process, version) = process.await?;
+                (Sandbox::Process(Box::new(process)), version)
+            }
+            Code::InProcess(handler) => {
+                (Sandbox::InProcess(Task::start(handler, variables, memory_mb, sender)), None)
+            }
+        };
         let now = Instant::now();
         Ok(Self {
             key: start.key,
             stream: start.stream,
             expires: start.expires,
             idle_since: now,
-            runtime_version: launch.version,
-            memory_mb: start.memory_mb,
-            peak_kb: 0,
+            runtime_version,
             next: None,
             calls,
-            output,
-            limiter: machinery.shares.limiter(group, room),
-            group,
-            child,
-            groups: Arc::clone(&machinery.groups),
+            sandbox,
             ended: false,
-            output_closed: false,
             look_at_memory: now,
-            _api: api,
             doomed: machinery.dooms.watch(&start.session.access_key_id),
             _session: start.session,
             _scratch: start.scratch,
@@ -204,7 +156,7 @@ impl Environment {
         journal: &mut Journal,
     ) -> Result<Duration, Failure> {
         let began = Instant::now();
-        if let Err(e) = self.limiter.run(share) {
+        if let Err(e) = self.sandbox.run(share) {
             self.end().await;
             return Err(no_share(&e));
         }
@@ -220,19 +172,19 @@ impl Environment {
                     break Err(Failure { kind, message: String::new(), document: Some(body) });
                 }
                 Happened::Called(_, call) => refuse(call, Reply::WrongState),
-                Happened::Exited(status) => break Err(self.exited(status)),
+                Happened::Ended(failure) => break Err(failure),
                 Happened::TimeUp => break Err(Failure::new("Sandbox.Timedout", "")),
                 Happened::LookAtMemory => {
-                    if self.over_memory() {
+                    if self.sandbox.over_memory() {
                         break Err(out_of_memory());
                     }
                 }
                 Happened::Wrote => {}
             }
         };
-        self.drain_output(journal);
+        self.sandbox.drain_output(journal);
         match &result {
-            Ok(_) => self.limiter.freeze(),
+            Ok(_) => self.sandbox.freeze(),
             Err(_) => self.end().await,
         }
         result
@@ -250,7 +202,7 @@ impl Environment {
         let request_id = event.request_id.clone();
         let mut event = Some(event);
         let mut answer = None;
-        if let Err(e) = self.limiter.run(share) {
+        if let Err(e) = self.sandbox.run(share) {
             self.end().await;
             return Outcome { duration: Duration::ZERO, answer: Err(no_share(&e)) };
         }
@@ -286,14 +238,14 @@ impl Environment {
                     let _ = reply.send(Reply::Accepted);
                 }
                 Happened::Called(_, call) => refuse(call, Reply::WrongState),
-                Happened::Exited(status) => break (began.elapsed(), Some(self.exited(status))),
+                Happened::Ended(failure) => break (began.elapsed(), Some(failure)),
                 Happened::TimeUp => {
                     let message = format!("Error: Task timed out after {:.2} seconds", limit.as_secs_f64());
                     // Whatever the timer's delay, Lambda reports the limit.
                     break (limit, Some(Failure::new("Sandbox.Timedout", message)));
                 }
                 Happened::LookAtMemory => {
-                    if self.over_memory() {
+                    if self.sandbox.over_memory() {
                         break (began.elapsed(), Some(out_of_memory()));
                     }
                 }
@@ -301,13 +253,13 @@ impl Environment {
             }
         };
         if failure.is_none() {
-            self.limiter.freeze();
+            self.sandbox.freeze();
         }
-        self.drain_output(journal);
-        let over = self.over_memory();
+        self.sandbox.drain_output(journal);
+        let over = self.sandbox.over_memory();
         let answer = match (answer, failure) {
             // What a function has to say whose child the kernel has just ended.
-            (Some(Answer::Error(..)), None) if over && self.limiter.memory().is_some() => {
+            (Some(Answer::Error(..)), None) if over && self.sandbox.limited_by_kernel() => {
                 self.end().await;
                 Err(out_of_memory())
             }
@@ -337,7 +289,6 @@ impl Environment {
 
     /// The next thing that happens, output already journalled.
     async fn happens(&mut self, until: Instant, journal: &mut Journal) -> Happened {
-        let mut buffer = [0; 16 * 1024];
         journal.relieve().await;
         tokio::select! {
             // What the runtime said before its time was up or it exited counts, so calls come first; output may be
@@ -351,99 +302,37 @@ impl Environment {
             }
             doom = self.doomed.next() => match doom {
                 Doom::TimeUp => Happened::TimeUp,
-                Doom::Crash => {
-                    let _ = killpg(self.group, Signal::SIGKILL);
-                    Happened::Exited(self.child.wait().await)
-                }
+                Doom::Crash => Happened::Ended(self.sandbox.crash().await),
             },
-            status = self.child.wait() => Happened::Exited(status),
-            read = read_some(&self.output, &mut buffer), if !self.output_closed => {
-                match read {
-                    Some(n) => journal.output(&buffer[..n]),
-                    None => self.output_closed = true,
-                }
-                Happened::Wrote
-            }
+            sign = self.sandbox.next(journal) => match sign {
+                Sign::Ended(failure) => Happened::Ended(failure),
+                Sign::Wrote => Happened::Wrote,
+            },
         }
-    }
-
-    /// Reads what has been written up to now. It asks the kernel itself, since the runtime's reactor may not have heard of
-    /// the last piece yet.
-    fn drain_output(&self, journal: &mut Journal) {
-        let mut buffer = [0; 16 * 1024];
-        while let Ok(n @ 1..) = nix::unistd::read(&self.output, &mut buffer) {
-            journal.output(&buffer[..n]);
-        }
-    }
-
-    fn exited(&self, status: std::io::Result<ExitStatus>) -> Failure {
-        if self.limiter.memory().is_some_and(|memory| memory.exceeded) {
-            return out_of_memory();
-        }
-        exited(status)
-    }
-
-    fn limit_kb(&self) -> u64 {
-        u64::from(self.memory_mb) * 1024
-    }
-
-    /// Reads how much memory is in use, and says whether that is too much.
-    fn over_memory(&mut self) -> bool {
-        let leader = self.group.as_raw();
-        let own = process::resident(leader);
-        if let Some(memory) = self.limiter.memory() {
-            // The program itself lies in files, which the kernel counts for whoever read them first.
-            self.peak_kb = self.peak_kb.max(memory.most_kb).max(own.map_or(0, |own| own.peak));
-            return memory.exceeded;
-        }
-        if let Some(own) = own {
-            let others = self.groups.others(leader);
-            self.limiter.members(&others);
-            let theirs: u64 = others.iter().filter_map(|pid| process::resident(*pid)).map(|m| m.now).sum();
-            self.peak_kb = self.peak_kb.max(own.peak).max(own.now + theirs);
-        }
-        self.peak_kb > self.limit_kb()
     }
 
     /// The most memory in use so far, in MB, at most the function's size.
     pub fn max_memory_mb(&self) -> u64 {
-        self.peak_kb.div_ceil(1024).min(u64::from(self.memory_mb))
+        self.sandbox.max_memory_mb()
     }
 
     /// Whether it is there to be invoked.
     pub fn alive(&mut self) -> bool {
-        !self.ended && matches!(self.child.try_wait(), Ok(None))
+        !self.ended && self.sandbox.alive()
     }
 
-    /// Ends the process and everything in its group, and waits for the process to be gone.
+    /// Ends the code and everything it started, and waits for it to be gone.
     pub async fn end(&mut self) {
-        self.kill();
-        let _ = self.child.wait().await;
-    }
-
-    fn kill(&mut self) {
         self.ended = true;
-        self.limiter.kill();
+        self.sandbox.kill();
+        self.sandbox.gone().await;
     }
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
         if !self.ended {
-            self.kill();
-        }
-    }
-}
-
-/// Reads what is there, waiting for something; `None` at the end.
-async fn read_some(output: &pipe::Receiver, buffer: &mut [u8]) -> Option<usize> {
-    loop {
-        output.readable().await.ok()?;
-        match output.try_read(buffer) {
-            Ok(0) => return None,
-            Ok(n) => return Some(n),
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-            Err(_) => return None,
+            self.sandbox.kill();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an environment is started with: the package, what interprets it, layers, credentials and variables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,17 @@ use crate::{ApiError, Aws};
 
 use super::super::errors::service;
 use super::super::record::{Configuration, Content, now_ms};
-use super::environment::{Environment, Session, Start};
+use super::environment::{Code, Environment, Session, Start};
+use super::in_process::{Candidate, Handler};
 use super::journal::Stream;
 use super::language::{self, Language};
 use super::opt::{self, Opt};
 use super::outcome::Failure;
+use super::sandbox::Package;
 use super::{Engine, Key, Runtime};
+
+/// Where Lambda has a function's package.
+const TASK: &str = "/var/task";
 
 impl Engine {
     /// Starts an environment of a version: the process with what Lambda gives it.
@@ -30,9 +35,13 @@ impl Engine {
     ) -> Result<Result<Environment, Failure>, ApiError> {
         let content = &configuration.content;
         let credentials = aws.iam.session(aws, &content.role, &key.function)?;
-        let (root, ready, opt) = match self.runtime(content).await? {
-            Ok(found) => found,
-            Err(why) => return Ok(Err(Failure::new("Runtime.StartError", format!("Error: {why}")))),
+        let handler = self.handler(&key.function, content);
+        let (root, ready, opt) = match &handler {
+            Some(_) => (PathBuf::from(TASK), None, None),
+            None => match self.runtime(content).await? {
+                Ok(found) => found,
+                Err(why) => return Ok(Err(Failure::new("Runtime.StartError", format!("Error: {why}")))),
+            },
         };
         let scratch =
             self.scratch().map_err(|e| service(format!("cannot make a folder for a function: {e}")))?;
@@ -74,13 +83,18 @@ impl Engine {
             variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.unwrap_or_else(|| "INFO".to_owned())));
         }
         variables.extend(content.environment.iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+        let code = match handler {
+            Some(handler) => Code::InProcess(handler),
+            None => {
+                let launch = ready.map(|r| r.launch(content.memory_size, layers));
+                Code::Package(Package { root, launch, opt })
+            }
+        };
         let start = Start {
             key,
-            root,
+            code,
             scratch,
             variables,
-            launch: ready.map(|r| r.launch(content.memory_size, layers)),
-            opt,
             memory_mb: content.memory_size,
             stream,
             session,
@@ -88,6 +102,11 @@ impl Engine {
                 + Duration::from_secs(lasts.saturating_sub(u64::from(content.timeout) + 60)),
         };
         Ok(Environment::start(start, &self.machinery).await)
+    }
+
+    /// The handler in this process that runs a function, when there is one.
+    pub fn handler(&self, function: &str, content: &Content) -> Option<Handler> {
+        self.handlers.find(Candidate { function, handler: &content.handler })
     }
 
     /// What runs a function: its unpacked package, the interpreter when it needs one, and its layers.

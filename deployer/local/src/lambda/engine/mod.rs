@@ -10,6 +10,7 @@ pub mod concurrency;
 pub mod cpu_share;
 pub mod doom;
 pub mod environment;
+pub mod in_process;
 pub mod journal;
 pub mod language;
 mod launch;
@@ -19,6 +20,7 @@ pub mod process;
 pub mod rounds;
 mod run;
 pub mod runtime_api;
+mod sandbox;
 pub mod spawner;
 
 use std::collections::HashMap;
@@ -42,6 +44,7 @@ use concurrency::{Concurrency, Running};
 pub use cpu_share::{CpuShares, Description, Mechanism, processor, share_of};
 use doom::{Doom, Dooms};
 use environment::{Environment, Machinery};
+use in_process::Handlers;
 use journal::{Delivery, Journal, Stream};
 use language::{Ready, Runtimes};
 use opt::Opt;
@@ -96,6 +99,8 @@ pub struct Job {
 pub struct Engine {
     /// The concurrency limits.
     pub concurrency: Concurrency,
+    /// Which functions run in this process.
+    pub(super) handlers: Handlers,
     machinery: Machinery,
     admission: Admission,
     rounds: Rounds,
@@ -173,6 +178,7 @@ impl Engine {
         };
         Self {
             concurrency: Concurrency::default(),
+            handlers: Handlers::default(),
             machinery,
             admission: Admission::new(cores * ADMITTED),
             rounds: Rounds::default(),
@@ -206,7 +212,7 @@ impl Engine {
     pub async fn run(
         self: &Arc<Self>,
         aws: &Arc<Aws>,
-        job: Job,
+        mut job: Job,
         behaviour: &Behaviour,
         _running: Running,
     ) -> Result<Invoked, ApiError> {
@@ -218,6 +224,7 @@ impl Engine {
             version: job.configuration.version.clone(),
             incarnation: job.configuration.incarnation.clone(),
         };
+        job.exempt |= self.handler(&job.function, &job.configuration.content).is_some();
         let share = share_of(job.configuration.content.memory_size);
         let _turn = match job.measured {
             true => Some(self.rounds.turn(&job.function, &job.configuration.version).await),
