@@ -27,6 +27,81 @@ pub enum Service {
     Sts,
 }
 
+/// How a service is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Parameters as a form, answers in XML of this namespace.
+    Query(&'static str),
+    /// The operation in `X-Amz-Target` behind this prefix, JSON both ways of this media type.
+    Json(&'static str, &'static str),
+    /// Operations as methods and paths, JSON both ways: Lambda.
+    RestJson,
+    /// Operations as methods, paths and subresources, XML where there is structure: S3.
+    RestXml,
+}
+
+impl Service {
+    /// All that requests can be signed for. CloudFront is not one: its own API is not there.
+    const SIGNED: [Self; 8] = [
+        Self::CloudFormation,
+        Self::Events,
+        Self::Iam,
+        Self::Lambda,
+        Self::Logs,
+        Self::S3,
+        Self::States,
+        Self::Sts,
+    ];
+
+    /// Its name in credential scopes, ARNs and actions, with its protocol: the one table of both.
+    const fn entry(self) -> (&'static str, Protocol) {
+        const JSON_1_0: &str = "application/x-amz-json-1.0";
+        const JSON_1_1: &str = "application/x-amz-json-1.1";
+        match self {
+            Self::CloudFormation => {
+                ("cloudformation", Protocol::Query("http://cloudformation.amazonaws.com/doc/2010-05-15/"))
+            }
+            Self::CloudFront => ("cloudfront", Protocol::RestXml),
+            Self::Events => ("events", Protocol::Json("AWSEvents.", JSON_1_1)),
+            Self::Iam => ("iam", Protocol::Query("https://iam.amazonaws.com/doc/2010-05-08/")),
+            Self::Lambda => ("lambda", Protocol::RestJson),
+            Self::Logs => ("logs", Protocol::Json("Logs_20140328.", JSON_1_1)),
+            Self::S3 => ("s3", Protocol::RestXml),
+            Self::States => ("states", Protocol::Json("AWSStepFunctions.", JSON_1_0)),
+            Self::Sts => ("sts", Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/")),
+        }
+    }
+
+    /// Its name in credential scopes, ARNs and actions, such as `states`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.entry().0
+    }
+
+    pub(crate) const fn protocol(self) -> Protocol {
+        self.entry().1
+    }
+
+    /// The service that a credential scope names.
+    ///
+    /// # Errors
+    /// `UnknownOperationException`, with the services there are.
+    pub(crate) fn signed_for(name: &str) -> Result<Self, ApiError> {
+        Self::SIGNED.into_iter().find(|service| service.name() == name).ok_or_else(|| {
+            let names = Self::SIGNED.map(Self::name).join(", ");
+            let message = format!("the local endpoint has no service \"{name}\"; it has {names}");
+            ApiError::new(400, "UnknownOperationException", message)
+        })
+    }
+
+    /// The service that `X-Amz-Target` names.
+    pub(crate) fn targeted(target: &str) -> Option<Self> {
+        Self::SIGNED.into_iter().find(
+            |service| matches!(service.protocol(), Protocol::Json(prefix, _) if target.starts_with(prefix)),
+        )
+    }
+}
+
 /// Who makes a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {

@@ -1,5 +1,5 @@
 //! The HTTP front: one loopback server for all services. It accepts connections and ends them; what a request means is
-//! `protocol`'s business.
+//! `front`'s business.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::lambda::Mechanism;
-use crate::{Aws, Settings, protocol};
+use crate::{Aws, Settings, front};
 
 /// Longer than the SDKs keep idle connections, so that no client writes into a connection as it is closed.
 const IDLE: Duration = Duration::from_secs(300);
@@ -145,7 +145,7 @@ async fn converse(aws: Arc<Aws>, stream: TcpStream, mut stopping: watch::Receive
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let aws = Arc::clone(&aws);
-        protocol::answer(aws, request)
+        front::answer(aws, request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

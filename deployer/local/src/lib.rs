@@ -1,7 +1,7 @@
 //! An AWS endpoint for one machine: what `deployer --local` talks to instead of an account.
 //!
-//! [`endpoint`] translates AWS's wire protocols to and from JSON; [`Aws::call`] hands every operation to its
-//! service; services keep their records in the [`store`] and call each other through [`Aws::call`] as well, under the
+//! [`endpoint`] accepts connections, `front` reads each request in its service's protocol, and [`Aws::call`] hands the
+//! operation to its service, JSON in and out; services keep their records in the [`store`] and call each other through [`Aws::call`] as well, under the
 //! caller's own permissions ([`iam`]). What each service must do is written down in `SPEC.md`.
 
 pub mod api;
@@ -10,6 +10,7 @@ pub mod cloudfront;
 pub mod endpoint;
 pub mod events;
 pub mod faults;
+mod front;
 pub mod iam;
 pub mod ids;
 pub mod lambda;

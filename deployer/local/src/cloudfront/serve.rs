@@ -9,12 +9,12 @@ use http::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use super::{DISTRIBUTIONS, Distribution, SECURITY_HEADERS};
-use crate::protocol::{Request, Response, guard, set};
+use crate::protocol::{Request, Response, host, set};
 use crate::{ApiError, Aws, Caller, s3};
 
 /// The id of the distribution that a request's host names.
 pub(crate) fn distribution_of(headers: &HeaderMap) -> Option<String> {
-    let host = guard::host(headers)?;
+    let host = host(headers)?;
     Some(host.strip_suffix(".cloudfront.localhost")?.to_ascii_uppercase())
 }
 

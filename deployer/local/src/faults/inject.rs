@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Kind, PENDING};
+use crate::api::Protocol;
 use crate::lambda::{Doom, settling_for};
-use crate::protocol::{Answer, Dropped, Request, Response, error, serve};
+use crate::protocol::{Answer, Dropped, Response};
 use crate::states::Interruption;
 use crate::store::seeing;
 use crate::{ApiError, Aws, Caller, Service};
@@ -22,17 +23,28 @@ pub(crate) struct Call {
     pub access_key_id: String,
 }
 
-/// Answers a request, unless it is its turn that something goes wrong.
-pub(crate) async fn answer(aws: &Arc<Aws>, caller: &Caller, call: Call, request: Request) -> Answer {
-    let Caller::Role { session, .. } = caller else {
-        return Ok(serve(aws, caller, call.service, request).await);
-    };
+/// Answers a call with what serving it gives, or with its refusal, unless it is its turn that something goes wrong. What is
+/// not awaited of `serving` has no effect.
+pub(crate) async fn answer(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    call: &Call,
+    serving: impl Future<Output = Response>,
+    refuse: impl Fn(&ApiError) -> Response,
+) -> Answer {
+    let Caller::Role { session, .. } = caller else { return Ok(serving.await) };
     let Some((number, kind)) = aws.faults.meet(session, &call.operation, call.function.clone()) else {
-        return Ok(serve(aws, caller, call.service, request).await);
+        return Ok(serving.await);
     };
     let answer = match kind {
-        None => Ok(serve_late(aws, caller, &call, request).await),
-        Some(kind) => injected(kind, aws, caller, &call, request).await,
+        None => Ok(match aws.faults.late(&call.operation) {
+            Some(view) => seeing(view, serving).await,
+            None => serving.await,
+        }),
+        Some(kind) => match refusal(kind, call, caller) {
+            Some(error) => Ok(refuse(&error)),
+            None => injected(kind, aws, call, serving).await,
+        },
     };
     if let Ok(response) = &answer {
         aws.faults.answered(number, response.status().as_u16());
@@ -40,28 +52,29 @@ pub(crate) async fn answer(aws: &Arc<Aws>, caller: &Caller, call: Call, request:
     answer
 }
 
-/// Answers a read from what was there before the last change, while that is to be seen late.
-async fn serve_late(aws: &Arc<Aws>, caller: &Caller, call: &Call, request: Request) -> Response {
-    let serving = serve(aws, caller, call.service, request);
-    match aws.faults.late(&call.operation) {
-        Some(view) => seeing(view, serving).await,
-        None => serving.await,
-    }
+/// The error of a kind that refuses the call.
+fn refusal(kind: Kind, call: &Call, caller: &Caller) -> Option<ApiError> {
+    Some(match kind {
+        Kind::Throttle => throttled(call.service),
+        Kind::ServerError => server_error(call.service),
+        Kind::Conflict => conflict(call),
+        Kind::Denied | Kind::DeniedFromNowOn => denied(call, caller),
+        _ => return None,
+    })
 }
 
-async fn injected(kind: Kind, aws: &Arc<Aws>, caller: &Caller, call: &Call, request: Request) -> Answer {
-    let refuse = |e: ApiError| Ok(error(call.service, &e, &request.id, &request.method));
+async fn injected(
+    kind: Kind,
+    aws: &Arc<Aws>,
+    call: &Call,
+    serving: impl Future<Output = Response>,
+) -> Answer {
     match kind {
-        Kind::Throttle => return refuse(throttled(call.service)),
-        Kind::ServerError => return refuse(server_error(call.service)),
-        Kind::Conflict => return refuse(conflict(call)),
-        Kind::Denied | Kind::DeniedFromNowOn => return refuse(denied(call, caller)),
         Kind::LostRequest => return Err(Dropped),
         Kind::EditMemory | Kind::EditSettings | Kind::EditVersions => edit(kind, aws).await,
         _ => {}
     }
     let before = (kind == Kind::StaleReads).then(|| Arc::new(aws.store.view()));
-    let serving = serve(aws, caller, call.service, request);
     let response = match kind {
         Kind::Pending => settling_for(PENDING, serving).await,
         _ => serving.await,
@@ -91,30 +104,24 @@ async fn injected(kind: Kind, aws: &Arc<Aws>, caller: &Caller, call: &Call, requ
 }
 
 fn throttled(service: Service) -> ApiError {
-    match service {
-        Service::Lambda => ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
+    match service.protocol() {
+        Protocol::RestJson => ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
             .with("Reason", "CallerRateLimitExceeded")
             .with("Type", "User")
             .with("retryAfterSeconds", "1"),
-        Service::CloudFront | Service::S3 => {
-            ApiError::new(503, "SlowDown", "Please reduce your request rate.")
-        }
-        Service::CloudFormation | Service::Iam | Service::Sts => {
-            ApiError::new(400, "Throttling", "Rate exceeded")
-        }
-        Service::Events | Service::Logs | Service::States => {
-            ApiError::new(400, "ThrottlingException", "Rate exceeded")
-        }
+        Protocol::RestXml => ApiError::new(503, "SlowDown", "Please reduce your request rate."),
+        Protocol::Query(_) => ApiError::new(400, "Throttling", "Rate exceeded"),
+        Protocol::Json(..) => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
     }
 }
 
 fn server_error(service: Service) -> ApiError {
-    match service {
-        Service::Lambda => {
+    match service.protocol() {
+        Protocol::RestJson => {
             ApiError::new(500, "ServiceException", "An error occurred and the request cannot be processed.")
                 .with("Type", "Service")
         }
-        Service::CloudFront | Service::S3 => {
+        Protocol::RestXml => {
             ApiError::new(500, "InternalError", "We encountered an internal error. Please try again.")
         }
         _ => ApiError::new(500, "InternalFailure", "An internal error occurred. Please try again."),
@@ -134,28 +141,19 @@ fn conflict(call: &Call) -> ApiError {
 }
 
 fn denied(call: &Call, caller: &Caller) -> ApiError {
-    let (service, operation) = match (call.service, call.operation.as_str()) {
-        (Service::Lambda, "Invoke") => ("lambda", "InvokeFunction"),
-        (Service::Lambda, operation) => ("lambda", operation),
-        (Service::States, operation) => ("states", operation),
-        (Service::S3, operation) => ("s3", operation),
-        (Service::Logs, operation) => ("logs", operation),
-        (Service::Events, operation) => ("events", operation),
-        (Service::Iam, operation) => ("iam", operation),
-        (Service::Sts, operation) => ("sts", operation),
-        (Service::CloudFormation, operation) => ("cloudformation", operation),
-        (Service::CloudFront, operation) => ("cloudfront", operation),
+    let operation = match (call.service, call.operation.as_str()) {
+        (Service::Lambda, "Invoke") => "InvokeFunction",
+        (_, operation) => operation,
     };
-    let who = caller.arn();
+    let (who, service) = (caller.arn(), call.service.name());
     let message = format!(
         "User: {who} is not authorized to perform: {service}:{operation} because no identity-based policy allows the \
          {service}:{operation} action"
     );
-    let (status, code) = match call.service {
-        Service::CloudFront | Service::S3 => (403, "AccessDenied"),
-        Service::Lambda => (403, "AccessDeniedException"),
-        Service::CloudFormation | Service::Iam | Service::Sts => (403, "AccessDenied"),
-        Service::Events | Service::Logs | Service::States => (400, "AccessDeniedException"),
+    let (status, code) = match call.service.protocol() {
+        Protocol::RestXml | Protocol::Query(_) => (403, "AccessDenied"),
+        Protocol::RestJson => (403, "AccessDeniedException"),
+        Protocol::Json(..) => (400, "AccessDeniedException"),
     };
     ApiError::new(status, code, message)
 }

@@ -5,10 +5,11 @@
 use std::net::IpAddr;
 
 use http::Method;
-use http::header::{HOST, HeaderMap, ORIGIN};
+use http::header::{HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::{Authority, Uri};
+use http::uri::Uri;
 
+use super::host;
 use crate::ApiError;
 
 /// The most bytes of all headers together; the server's own limit is about twice that.
@@ -46,12 +47,6 @@ pub fn check(parts: &Parts) -> Result<(), ApiError> {
         return Err(refused("Sec-Fetch-Site", Some("cross-site".to_owned())));
     }
     Ok(())
-}
-
-/// The host that a request is for, without its port.
-pub fn host(headers: &HeaderMap) -> Option<String> {
-    let authority: Authority = headers.get(HOST)?.to_str().ok()?.parse().ok()?;
-    Some(authority.host().to_ascii_lowercase())
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -7,13 +7,14 @@ use serde_json::{Map, Value};
 use super::{Request, Response, response, set};
 use crate::{ApiError, Aws, Caller, Service};
 
-/// Answers a request.
-pub async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: &Request) -> Response {
-    let prefix = match service {
-        Service::States => "AWSStepFunctions.",
-        Service::Logs => "Logs_20140328.",
-        _ => "AWSEvents.",
-    };
+/// Answers a request, whose operation stands behind a prefix, with a media type.
+pub async fn serve(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    service: Service,
+    (prefix, media_type): (&str, &'static str),
+    request: &Request,
+) -> Response {
     let target = request.header("x-amz-target").unwrap_or_default();
     let result = match (target.strip_prefix(prefix), input(&request.body)) {
         (None, _) => {
@@ -25,10 +26,6 @@ pub async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: &
     };
     match result {
         Ok(output) => {
-            let media_type = match service {
-                Service::States => "application/x-amz-json-1.0",
-                _ => "application/x-amz-json-1.1",
-            };
             let body = if output.is_null() { "{}".to_owned() } else { output.to_string() };
             response(200, media_type, body, &request.id)
         }

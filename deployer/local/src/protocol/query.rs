@@ -12,8 +12,14 @@ use crate::{ApiError, Aws, Caller, Service};
 const MOST_PARAMETERS: usize = 20_000;
 const DEEPEST: usize = 16;
 
-/// Answers a request.
-pub async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: &Request) -> Response {
+/// Answers a request, in XML of a namespace.
+pub async fn serve(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    service: Service,
+    namespace: &str,
+    request: &Request,
+) -> Response {
     let result = match input(request) {
         Ok((operation, input)) => {
             aws.call(caller, service, &operation, input).await.map(|output| (operation, output))
@@ -22,19 +28,19 @@ pub async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: &
     };
     match result {
         Ok((operation, output)) => {
-            let xml = Xml::document(&format!("{operation}Response"), namespace(service), |xml| {
+            let xml = Xml::document(&format!("{operation}Response"), namespace, |xml| {
                 xml.element(&format!("{operation}Result"), |xml| xml.members(&output));
                 xml.element("ResponseMetadata", |xml| xml.text("RequestId", &request.id));
             });
             response(200, "text/xml", xml, &request.id)
         }
-        Err(e) => error(service, &e, &request.id),
+        Err(e) => error(namespace, &e, &request.id),
     }
 }
 
 /// An error as the query protocol writes it.
-pub fn error(service: Service, error: &ApiError, id: &str) -> Response {
-    let xml = Xml::document("ErrorResponse", namespace(service), |xml| {
+pub fn error(namespace: &str, error: &ApiError, id: &str) -> Response {
+    let xml = Xml::document("ErrorResponse", namespace, |xml| {
         xml.element("Error", |xml| {
             xml.text("Type", if error.status < 500 { "Sender" } else { "Receiver" });
             xml.text("Code", &error.code);
@@ -46,14 +52,6 @@ pub fn error(service: Service, error: &ApiError, id: &str) -> Response {
         xml.text("RequestId", id);
     });
     response(error.status, "text/xml", xml, id)
-}
-
-fn namespace(service: Service) -> &'static str {
-    match service {
-        Service::CloudFormation => "http://cloudformation.amazonaws.com/doc/2010-05-15/",
-        Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
-        _ => "https://sts.amazonaws.com/doc/2011-06-15/",
-    }
 }
 
 /// The operation that a request asks for, empty for none.

@@ -48,7 +48,7 @@ pub fn read(parts: &Parts) -> Result<Signer, ApiError> {
     else {
         return Err(incomplete(&credential));
     };
-    Ok(Signer { service: by_name(service)?, access_key_id: Some((*key).to_owned()) })
+    Ok(Signer { service: Service::signed_for(service)?, access_key_id: Some((*key).to_owned()) })
 }
 
 /// Whether the time of a presigned request has passed.
@@ -64,40 +64,17 @@ fn is_over<'q>(query: impl Fn(&str) -> Option<&'q str>) -> bool {
     end.is_some_and(|end| end < jiff::Timestamp::now().as_second())
 }
 
-fn by_name(name: &str) -> Result<Service, ApiError> {
-    Ok(match name {
-        "cloudformation" => Service::CloudFormation,
-        "events" => Service::Events,
-        "iam" => Service::Iam,
-        "lambda" => Service::Lambda,
-        "logs" => Service::Logs,
-        "s3" => Service::S3,
-        "states" => Service::States,
-        "sts" => Service::Sts,
-        other => {
-            let message = format!(
-                "the local endpoint has no service \"{other}\"; it has cloudformation, events, iam, lambda, logs, s3, \
-                 states and sts"
-            );
-            return Err(ApiError::new(400, "UnknownOperationException", message));
-        }
-    })
-}
-
 /// The service that an unsigned request is meant for, so that it is refused in that service's protocol; what is left is
 /// S3, which alone may answer it.
 fn unsigned(parts: &Parts) -> Service {
     let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let path = parts.uri.path();
-    match text("x-amz-target").split('.').next() {
-        Some("AWSStepFunctions") => return Service::States,
-        Some("Logs_20140328") => return Service::Logs,
-        Some("AWSEvents") => return Service::Events,
-        _ => {}
+    if let Some(service) = Service::targeted(text("x-amz-target")) {
+        return service;
     }
-    let host = super::guard::host(&parts.headers).unwrap_or_default();
+    let host = super::host(&parts.headers).unwrap_or_default();
     if let Some((label, "localhost")) = host.split_once('.')
-        && let Ok(service) = by_name(label)
+        && let Ok(service) = Service::signed_for(label)
     {
         return service;
     }

@@ -6,10 +6,13 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use super::http::{KEPT, member, set_named};
 use super::objects::Object;
 use crate::ApiError;
-use crate::protocol::{Request, Response, response, set};
+use crate::protocol::{Request, Response, response, set, set_named};
+
+/// Headers that come back with an object as they were put.
+pub const KEPT: [&str; 5] =
+    ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 
 /// An object as an answer: whole or a range of it, unless the conditions of the request say otherwise.
 pub fn got(
@@ -128,6 +131,10 @@ pub fn headed(output: &Value) -> Object {
         last_modified: modified.map_or(0, jiff::Timestamp::as_second),
         tags: usize::try_from(output["TagCount"].as_u64().unwrap_or(0)).unwrap_or(0),
     }
+}
+
+pub fn member(output: &Value, name: &str) -> String {
+    output[name].as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

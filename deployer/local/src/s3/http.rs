@@ -8,18 +8,15 @@ use http::header::HeaderName;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::answer::{got, headed};
+use super::answer::{KEPT, got, headed, member};
 use super::configuration::{self, KINDS};
 use super::objects::PutObject;
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
-use crate::protocol::{Request, Response, body, guard, response, set};
+use crate::protocol::{Request, Response, body, response, set, set_named};
 use crate::{ApiError, Aws, Caller, Service};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
-/// Headers that come back with an object as they were put.
-pub const KEPT: [&str; 5] =
-    ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 /// Subresources that AWS has and this endpoint has not: they must not be taken for the object or bucket itself.
 #[rustfmt::skip]
 const ABSENT: &[&str] = &[
@@ -89,7 +86,7 @@ async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Re
 /// The bucket and key of path-style and virtual-host-style requests.
 fn target(request: &Request) -> Result<Target, ApiError> {
     let invalid = || ApiError::new(400, "InvalidURI", "Couldn't parse the specified URI.");
-    let host = guard::host(&request.headers).unwrap_or_default();
+    let host = request.host().unwrap_or_default();
     let path = request.path.strip_prefix('/').ok_or_else(invalid)?;
     let decode = |text: &str| Ok(percent_decode_str(text).decode_utf8().map_err(|_| invalid())?.into_owned());
     let name = host.strip_suffix(".localhost").unwrap_or_default();
@@ -430,18 +427,6 @@ fn checksum(request: &Request) -> Option<(String, String)> {
     let algorithm = in_header.or_else(in_trailer)?.to_ascii_lowercase();
     let value = body::checksum(&algorithm, &request.body)?;
     Some((algorithm, value))
-}
-
-pub fn set_named(response: &mut Response, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) =
-        (HeaderName::try_from(name), http::HeaderValue::from_bytes(value.as_bytes()))
-    {
-        response.headers_mut().insert(name, value);
-    }
-}
-
-pub fn member(output: &Value, name: &str) -> String {
-    output[name].as_str().unwrap_or_default().to_owned()
 }
 
 fn document(root: &str, output: &Value, id: &str) -> Response {
