@@ -10,7 +10,7 @@
 //! 6. [`output`]: the result of one power value and of the whole run, in the words users' programs read;
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
-//! Beside them, [`calibration`] is what the speed of a core is told by.
+//! Beside them, [`search`] chooses the sizes itself and says how sure it is, and [`calibration`] is what the speed of a core is told by.
 //!
 //! The state machine's functions, the `deployer` program and the chart page all build on this crate, so that each rule
 //! exists once. The page uses [`url`], [`strategy`], [`digits`] and [`Currency`] only; those know nothing of JSON.
@@ -23,6 +23,7 @@ pub mod output;
 pub mod payload;
 pub mod pricing;
 pub mod report;
+pub mod search;
 pub mod stats;
 pub mod strategy;
 pub mod url;

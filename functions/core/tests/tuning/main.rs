@@ -9,4 +9,5 @@ mod links;
 mod outputs;
 mod payloads;
 mod reports;
+mod search;
 mod statistics;
