@@ -1,8 +1,4 @@
-//! An AWS endpoint for one machine: what `deployer --local` talks to instead of an account.
-//!
-//! [`endpoint`] accepts connections, `front` reads each request in its service's protocol, and [`Aws::call`] hands the
-//! operation to its service, JSON in and out; services keep their records in the [`store`] and call each other through [`Aws::call`] as well, under the
-//! caller's own permissions ([`iam`]). What each service must do is written down in `SPEC.md`.
+#![doc = include_str!("../README.md")]
 
 pub mod api;
 pub mod cloudformation;
