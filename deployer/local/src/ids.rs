@@ -3,19 +3,7 @@
 /// A random (version 4) UUID.
 #[must_use]
 pub fn uuid() -> String {
-    let mut b = [0_u8; 16];
-    fill(&mut b);
-    b[6] = (b[6] & 0x0f) | 0x40;
-    b[8] = (b[8] & 0x3f) | 0x80;
-    let n = u128::from_be_bytes(b);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        n >> 96,
-        (n >> 80) & 0xffff,
-        (n >> 64) & 0xffff,
-        (n >> 48) & 0xffff,
-        n & 0xffff_ffff_ffff
-    )
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// `length` random characters out of `A–Z` and `2–7`, as in access key ids.
@@ -27,12 +15,12 @@ pub fn upper(length: usize) -> String {
     b.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect()
 }
 
-/// `length` random lower-case hexadecimal digits.
+/// `length` random lower-case hexadecimal digits, an even number of them.
 #[must_use]
 pub fn hex(length: usize) -> String {
-    let mut b = vec![0_u8; length];
+    let mut b = vec![0_u8; length / 2];
     fill(&mut b);
-    b.iter().map(|b| char::from(b"0123456789abcdef"[usize::from(b & 15)])).collect()
+    hex::encode(b)
 }
 
 fn fill(bytes: &mut [u8]) {
@@ -42,11 +30,13 @@ fn fill(bytes: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_uuid_is_of_version_4() {
-        let id = super::uuid();
-        let parts: Vec<usize> = id.split('-').map(str::len).collect();
-        assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(&id[14..15], "4");
-        assert_ne!(id, super::uuid());
+    fn identifiers_are_random_and_of_their_lengths() {
+        let (upper, hex) = (super::upper(20), super::hex(40));
+        assert!(
+            upper.len() == 20 && upper.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
+            "{upper}"
+        );
+        assert!(hex.len() == 40 && hex.bytes().all(|b| b.is_ascii_hexdigit()), "{hex}");
+        assert_ne!((upper, hex), (super::upper(20), super::hex(40)));
     }
 }

@@ -178,7 +178,7 @@ impl Packages {
 
 /// SHA-256, hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn not_a_zip() -> ApiError {
