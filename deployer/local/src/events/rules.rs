@@ -46,7 +46,6 @@ pub fn call(
                 ids.into_iter().filter(|id| rule.targets.remove(*id).is_none()).map(failed).collect();
             Ok(json!({"FailedEntryCount": entries.len(), "FailedEntries": entries}))
         }),
-        "ListRuleNamesByTarget" => by_target(aws, caller, params),
         "TagResource" => change(aws, caller, operation, params, "ResourceARN", |rule| {
             rule.tags.extend(params.tags("Tags")?);
             Ok(json!({}))
@@ -66,7 +65,7 @@ pub fn call(
 }
 
 /// The pattern that was sent, when it is one.
-pub fn pattern(params: Params<'_>) -> Result<Pattern, ApiError> {
+fn pattern(params: Params<'_>) -> Result<Pattern, ApiError> {
     let invalid = |why: String| {
         ApiError::new(
             400,
@@ -140,14 +139,6 @@ fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiErro
         answer["NextToken"] = json!(last);
     }
     Ok(answer)
-}
-
-fn by_target(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-    aws.iam.authorize(aws, caller, "events:ListRuleNamesByTarget", &arn(aws, "*"))?;
-    let target = params.text("TargetArn")?;
-    let rules: Vec<(String, Rule)> = aws.store.list(RULES);
-    let names = rules.into_iter().filter(|(_, rule)| rule.targets.values().any(|t| t.arn == target));
-    Ok(json!({"RuleNames": names.map(|(name, _)| name).collect::<Vec<_>>()}))
 }
 
 fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {

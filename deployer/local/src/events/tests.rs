@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::faults::{Fault, Kind};
 use crate::testing::Local;
 use crate::{ApiError, Aws, Caller, Service};
 
@@ -94,4 +95,20 @@ async fn an_event_whose_function_is_gone_is_given_up() {
     assert_eq!(aws.store.list::<Value>(super::PENDING).len(), 1, "it is a record until it is delivered");
     aws.events.stop(&aws).await;
     assert_eq!(aws.store.list::<Value>(super::PENDING).len(), 0);
+}
+
+#[tokio::test]
+async fn an_event_may_be_lost() {
+    let aws = Local::new();
+    rule(&aws).await;
+    let input = json!({"Rule": "r", "Targets": [{"Id": "1", "Arn": FUNCTION}]});
+    events(&aws, "PutTargets", input).await.unwrap();
+    aws.faults.plan(vec![Fault { caller: None, operation: None, nth: 2, kind: Kind::EventLost }]);
+    let mut emitted = Vec::new();
+    for _ in 0..3 {
+        aws.events.emit(&aws, json!({"source": "other", "detail-type": "t", "detail": {}}));
+        aws.events.emit(&aws, json!({"source": "mine", "detail-type": "t", "detail": {}}));
+        emitted.push(aws.store.list::<Value>(super::PENDING).len());
+    }
+    assert_eq!(emitted, [1, 1, 2], "the second event that has a target is not sent");
 }

@@ -59,6 +59,7 @@ fn refusal(kind: Kind, call: &Call, caller: &Caller) -> Option<ApiError> {
         Kind::ServerError => server_error(call.service),
         Kind::Conflict => conflict(call),
         Kind::Denied | Kind::DeniedFromNowOn => denied(call, caller),
+        Kind::NotYetKnown => ApiError::new(400, "ExecutionDoesNotExist", "Execution Does Not Exist"),
         _ => return None,
     })
 }

@@ -86,7 +86,7 @@ impl Faults {
         }
         let mut kind = None;
         for waiting in &mut active.faults {
-            if waiting.done || !waiting.fault.concerns(caller, operation) {
+            if waiting.done || waiting.fault.kind.is_apart() || !waiting.fault.concerns(caller, operation) {
                 continue;
             }
             waiting.seen += 1;
@@ -106,6 +106,20 @@ impl Faults {
             Made { caller: caller.to_owned(), operation: operation.to_owned(), fault: kind, status: None };
         active.made.push(made);
         Some((active.made.len() - 1, kind))
+    }
+
+    /// Whether a kind that no call decides about is to happen now; asking counts as an occasion for it.
+    pub(crate) fn happens(&self, kind: Kind) -> bool {
+        let mut active = self.lock();
+        let Some(active) = active.as_mut() else { return false };
+        let mut happens = false;
+        for waiting in active.faults.iter_mut().filter(|w| !w.done && w.fault.kind == kind) {
+            waiting.seen += 1;
+            if waiting.seen >= waiting.fault.nth && !happens {
+                (waiting.done, happens) = (true, true);
+            }
+        }
+        happens
     }
 
     fn answered(&self, number: usize, status: u16) {
@@ -175,6 +189,18 @@ mod tests {
         assert_eq!(met(&faults, "a", "DeleteAlias"), None, "another operation");
         faults.end();
         assert_eq!(faults.meet("a", "CreateAlias", None), None);
+    }
+
+    #[test]
+    fn what_no_call_decides_about_is_placed_by_number() {
+        let faults = Faults::default();
+        assert!(!faults.happens(Kind::EventLost), "without a plan");
+        let lost = |nth| Fault { caller: None, operation: None, nth, kind: Kind::EventLost };
+        faults.plan(vec![lost(2), lost(3)]);
+        assert_eq!(met(&faults, "a", "CreateAlias"), None, "calls neither meet nor count it");
+        let happened: Vec<bool> = (0..4).map(|_| faults.happens(Kind::EventLost)).collect();
+        assert_eq!(happened, [false, true, true, false]);
+        assert!(!faults.happens(Kind::NameHeld));
     }
 
     #[test]

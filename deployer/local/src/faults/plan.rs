@@ -38,10 +38,17 @@ pub enum Kind {
     EditSettings,
     /// Before it, somebody else publishes a version and points an alias at it.
     EditVersions,
+    /// `DescribeExecution` does not know the execution yet; no effect.
+    NotYetKnown,
+    /// An event for which there is a target is not delivered. Placed by `nth` among such events, not by a call.
+    EventLost,
+    /// A bucket's name that was deleted within the hour is not free. Placed by `nth` among attempts to take such a name,
+    /// not by a call.
+    NameHeld,
 }
 
 impl Kind {
-    /// All of them.
+    /// All that can happen at calls of many operations: what a sweep goes through.
     pub const ALL: [Self; 16] = [
         Self::Throttle,
         Self::ServerError,
@@ -69,11 +76,18 @@ impl Kind {
         match self {
             Self::Conflict => !reads,
             Self::StaleReads => !reads && operation != "Invoke",
+            Self::NotYetKnown => operation == "DescribeExecution",
+            Self::EventLost | Self::NameHeld => false,
             Self::Pending => {
                 matches!(operation, "UpdateFunctionConfiguration" | "UpdateFunctionCode" | "PublishVersion")
             }
             _ => true,
         }
+    }
+
+    /// Whether it happens by itself, not at a call of a session.
+    pub(super) const fn is_apart(self) -> bool {
+        matches!(self, Self::EventLost | Self::NameHeld)
     }
 
     /// Its name in a plan.
@@ -151,6 +165,12 @@ pub fn read(text: &str) -> Result<Vec<Fault>, PlanError> {
                 fault.kind.name()
             )));
         }
+        if fault.kind.is_apart() && fault.caller.is_some() {
+            return Err(PlanError(format!(
+                "fault {number}: kind {} does not happen at a caller's calls: leave caller out",
+                fault.kind.name()
+            )));
+        }
         Ok(fault)
     };
     list.into_iter().enumerate().map(one).collect()
@@ -173,6 +193,14 @@ mod tests {
             (
                 r#"[{"kind":"pending","operation":"GetAlias"}]"#,
                 "fault 1: kind pending does not happen at GetAlias",
+            ),
+            (
+                r#"[{"kind":"event-lost","operation":"PutEvents"}]"#,
+                "kind event-lost does not happen at PutEvents",
+            ),
+            (
+                r#"[{"kind":"name-held","caller":"x"}]"#,
+                "fault 1: kind name-held does not happen at a caller's calls",
             ),
             (r#"[{"operation":"GetAlias"}]"#, "fault 1: missing field `kind`"),
         ] {

@@ -1,18 +1,13 @@
-//! Log events: written, read in pages, and searched.
+//! Log events: read in pages, and searched.
 
 use serde_json::{Value, json};
 
 use super::pattern::Pattern;
 use super::{
-    BATCHES, Batch, DAY, EVENT_BYTES, GROUPS, Group, STREAMS, Stream, allowed, group_name, groups, now,
-    stream_id, streams,
+    BATCHES, Batch, DAY, GROUPS, Group, STREAMS, Stream, allowed, group_name, groups, now, stream_id, streams,
 };
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
-
-const MOST_EVENTS: usize = 10_000;
-const MOST_BATCH_BYTES: u64 = 1 << 20;
-const HOUR: i64 = 3600 * 1000;
 
 struct Event {
     stream: String,
@@ -27,51 +22,6 @@ impl Event {
     fn id(&self) -> String {
         format!("{:015}{:018}", self.time.max(0), self.sequence)
     }
-}
-
-pub fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-    let (group, stream) = (params.text("logGroupName")?, params.text("logStreamName")?);
-    allowed(aws, caller, "PutLogEvents", group, stream)?;
-    aws.store.get::<Group>(GROUPS, group).ok_or_else(groups::missing)?;
-    aws.store.get::<Stream>(STREAMS, &stream_id(group, stream)).ok_or_else(streams::missing)?;
-    let list = params.list("logEvents")?;
-    if list.is_empty() || list.len() > MOST_EVENTS {
-        return Err(
-            params.invalid(format!("'logEvents' must hold 1 to {MOST_EVENTS} events, not {}", list.len()))
-        );
-    }
-    let mut events = Vec::with_capacity(list.len());
-    for event in list {
-        match (event["timestamp"].as_i64(), event["message"].as_str()) {
-            (Some(time), Some(text)) if time >= 0 && !text.is_empty() => events.push((time, text.to_owned())),
-            _ => return Err(params.invalid(format!("an event has a timestamp and a message, not {event}"))),
-        }
-    }
-    if !events.is_sorted_by_key(|(time, _)| *time) {
-        return Err(
-            params.invalid("Log events in a single PutLogEvents request must be in chronological order.")
-        );
-    }
-    let bytes: u64 = events.iter().map(|(_, text)| text.len() as u64 + EVENT_BYTES).sum();
-    if bytes > MOST_BATCH_BYTES {
-        return Err(
-            params.invalid(format!("Upload too large: {bytes} bytes exceeds limit of {MOST_BATCH_BYTES}"))
-        );
-    }
-    let too_old = events.partition_point(|(time, _)| *time < now() - 14 * DAY);
-    let too_new = events.partition_point(|(time, _)| *time <= now() + 2 * HOUR);
-    let mut answer = json!({"nextSequenceToken": "49000000000000000000000000000000000000000000000000000000"});
-    if too_old > 0 {
-        answer["rejectedLogEventsInfo"]["tooOldLogEventEndIndex"] = json!(too_old);
-    }
-    if too_new < events.len() {
-        answer["rejectedLogEventsInfo"]["tooNewLogEventStartIndex"] = json!(too_new);
-    }
-    let events = events[too_old..too_new.max(too_old)].to_vec();
-    if !events.is_empty() {
-        aws.logs.keep(aws, group, stream, events, false)?;
-    }
-    Ok(answer)
 }
 
 pub fn get(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {

@@ -96,23 +96,23 @@ pub fn retention(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>
     change(aws, name, |group| group.retention = days)
 }
 
-pub fn tag(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn tag(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let name = tagged(params)?;
-    allowed(aws, caller, operation, name, "")?;
+    allowed(aws, caller, "TagResource", name, "")?;
     let tags = params.tags("tags")?;
     change(aws, name, |group| group.tags.extend(tags))
 }
 
-pub fn untag(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn untag(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let name = tagged(params)?;
-    allowed(aws, caller, operation, name, "")?;
-    let keys = [params.texts("tags")?, params.texts("tagKeys")?].concat();
+    allowed(aws, caller, "UntagResource", name, "")?;
+    let keys = params.texts("tagKeys")?;
     change(aws, name, |group| group.tags.retain(|key, _| !keys.contains(&key.as_str())))
 }
 
-pub fn tags(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn tags(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let name = tagged(params)?;
-    allowed(aws, caller, operation, name, "")?;
+    allowed(aws, caller, "ListTagsForResource", name, "")?;
     let group: Group = aws.store.get(GROUPS, name).ok_or_else(missing)?;
     Ok(json!({"tags": group.tags}))
 }
@@ -123,15 +123,9 @@ pub fn missing() -> ApiError {
 }
 
 fn tagged<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
-    match params.optional_text("resourceArn")? {
-        None => group_name(params),
-        Some(arn) => {
-            let name = arn.split_once(":log-group:").map(|(_, name)| name.strip_suffix(":*").unwrap_or(name));
-            name.ok_or_else(|| {
-                params.invalid(format!("'resourceArn' must be a log group's ARN, not \"{arn}\""))
-            })
-        }
-    }
+    let arn = params.text("resourceArn")?;
+    let name = arn.split_once(":log-group:").map(|(_, name)| name.strip_suffix(":*").unwrap_or(name));
+    name.ok_or_else(|| params.invalid(format!("'resourceArn' must be a log group's ARN, not \"{arn}\"")))
 }
 
 fn change(aws: &Aws, name: &str, change: impl FnOnce(&mut Group)) -> Result<Value, ApiError> {

@@ -102,13 +102,10 @@ impl Logs {
             "PutRetentionPolicy" | "DeleteRetentionPolicy" => {
                 groups::retention(aws, caller, operation, params)
             }
-            "TagLogGroup" | "TagResource" => groups::tag(aws, caller, operation, params),
-            "UntagLogGroup" | "UntagResource" => groups::untag(aws, caller, operation, params),
-            "ListTagsLogGroup" | "ListTagsForResource" => groups::tags(aws, caller, operation, params),
-            "CreateLogStream" => streams::create(aws, caller, params),
-            "DeleteLogStream" => streams::delete(aws, caller, params),
+            "TagResource" => groups::tag(aws, caller, params),
+            "UntagResource" => groups::untag(aws, caller, params),
+            "ListTagsForResource" => groups::tags(aws, caller, params),
             "DescribeLogStreams" => streams::describe(aws, caller, params),
-            "PutLogEvents" => events::put(aws, caller, params),
             "GetLogEvents" => events::get(aws, caller, params),
             "FilterLogEvents" => events::filter(aws, caller, params),
             _ => {
@@ -141,50 +138,26 @@ impl Logs {
             allowed(aws, caller, "CreateLogStream", group, stream)?;
         }
         allowed(aws, caller, "PutLogEvents", group, stream)?;
-        self.keep(aws, group, stream, lines.to_vec(), true)
-    }
-
-    /// Writes a batch; group and stream come into being with it when `create` says so.
-    fn keep(
-        &self,
-        aws: &Aws,
-        group: &str,
-        stream: &str,
-        events: Vec<(i64, String)>,
-        create: bool,
-    ) -> Result<(), ApiError> {
-        let sequence = self.sequence.fetch_add(events.len() as u64, Ordering::Relaxed);
-        let batch = Batch { ingested: now(), sequence, events };
-        let write = |records: &mut Records<'_>| write(records, group, stream, &batch, create);
+        let sequence = self.sequence.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        let batch = Batch { ingested: now(), sequence, events: lines.to_vec() };
+        let write = |records: &mut Records<'_>| write(records, group, stream, &batch);
         if self.appended.fetch_add(1, Ordering::Relaxed) % DURABLE_EACH == DURABLE_EACH - 1 {
-            aws.store.transaction(write)
+            aws.store.transaction(write);
         } else {
-            aws.store.transaction_soon(write)
+            aws.store.transaction_soon(write);
         }
+        Ok(())
     }
 }
 
-fn write(
-    records: &mut Records<'_>,
-    group: &str,
-    stream: &str,
-    batch: &Batch,
-    create: bool,
-) -> Result<(), ApiError> {
+/// Writes a batch; group and stream come into being with their first.
+fn write(records: &mut Records<'_>, group: &str, stream: &str, batch: &Batch) {
     let created = now();
-    let mut group: Group = match records.get(GROUPS, group) {
-        Some(group) => group,
-        None if create => {
-            Group { name: group.to_owned(), created, retention: None, tags: BTreeMap::new(), bytes: 0 }
-        }
-        None => return Err(groups::missing()),
-    };
+    let fresh =
+        || Group { name: group.to_owned(), created, retention: None, tags: BTreeMap::new(), bytes: 0 };
+    let mut group: Group = records.get(GROUPS, group).unwrap_or_else(fresh);
     let id = stream_id(&group.name, stream);
-    let mut stream: Stream = match records.get(STREAMS, &id) {
-        Some(stream) => stream,
-        None if create => streams::fresh(&group.name, stream),
-        None => return Err(streams::missing()),
-    };
+    let mut stream: Stream = records.get(STREAMS, &id).unwrap_or_else(|| streams::fresh(&group.name, stream));
     let times = || batch.events.iter().map(|(time, _)| *time);
     stream.first = stream.first.into_iter().chain(times()).min();
     stream.last = stream.last.into_iter().chain(times()).max();
@@ -225,7 +198,6 @@ fn write(
         }
     }
     records.put(GROUPS, &group.name, &group);
-    Ok(())
 }
 
 /// Whether the caller may; a stream's name is empty for actions on groups.

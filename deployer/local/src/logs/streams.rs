@@ -2,46 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    BATCHES, GROUPS, Group, STREAMS, Stream, allowed, group_arn, group_name, groups, now, stream_id,
-};
+use super::{GROUPS, Group, STREAMS, Stream, allowed, group_arn, group_name, groups, now, stream_id};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
-
-pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-    let (group, name) = (params.text("logGroupName")?, params.text("logStreamName")?);
-    if name.len() > 512 || name.contains([':', '*']) {
-        return Err(params.invalid(format!(
-            "1 validation error detected: Value '{name}' at 'logStreamName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [^:*]*"
-        )));
-    }
-    allowed(aws, caller, "CreateLogStream", group, name)?;
-    aws.store.transaction(|records| {
-        records.get::<Group>(GROUPS, group).ok_or_else(groups::missing)?;
-        if records.get::<Stream>(STREAMS, &stream_id(group, name)).is_some() {
-            let message = "The specified log stream already exists";
-            return Err(ApiError::new(400, "ResourceAlreadyExistsException", message));
-        }
-        records.put(STREAMS, &stream_id(group, name), &fresh(group, name));
-        Ok(json!({}))
-    })
-}
-
-pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-    let (group, name) = (params.text("logGroupName")?, params.text("logStreamName")?);
-    allowed(aws, caller, "DeleteLogStream", group, name)?;
-    let id = stream_id(group, name);
-    aws.store.transaction(|records| {
-        let mut of: Group = records.get(GROUPS, group).ok_or_else(groups::missing)?;
-        let stream: Stream = records.get(STREAMS, &id).ok_or_else(missing)?;
-        of.bytes = of.bytes.saturating_sub(stream.bytes);
-        records.put(GROUPS, group, &of);
-        records.delete(STREAMS, &id);
-        records.delete_prefix(BATCHES, &format!("{id}:"));
-        Ok(json!({}))
-    })
-}
 
 pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let group = group_name(params)?;

@@ -14,6 +14,9 @@ use crate::protocol::{Request, Response, response, set, set_named};
 pub const KEPT: [&str; 5] =
     ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 
+/// The header that names an object's KMS key.
+pub const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
 /// An object as an answer: whole or a range of it, unless the conditions of the request say otherwise.
 pub fn got(
     request: &Request,
@@ -78,6 +81,10 @@ pub fn got(
     for (name, value) in &object.metadata {
         set_named(&mut answer, &format!("x-amz-meta-{name}"), value);
     }
+    if let Some(key) = &object.kms_key {
+        set(&mut answer, "x-amz-server-side-encryption", "aws:kms");
+        set(&mut answer, KMS_KEY, key);
+    }
     if object.tags > 0 {
         set(&mut answer, "x-amz-tagging-count", &object.tags.to_string());
     }
@@ -129,6 +136,7 @@ pub fn headed(output: &Value) -> Object {
         metadata: metadata.into_iter().collect(),
         checksum: serde_json::from_value(output["Checksum"].clone()).unwrap_or_default(),
         last_modified: modified.map_or(0, jiff::Timestamp::as_second),
+        kms_key: output["SSEKMSKeyId"].as_str().map(str::to_owned),
         tags: usize::try_from(output["TagCount"].as_u64().unwrap_or(0)).unwrap_or(0),
     }
 }

@@ -6,8 +6,14 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::{BUCKETS, Bucket, OBJECTS, UPLOADS, allowed, iso, owner};
+use crate::faults::Kind;
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
+
+/// When buckets were deleted, seconds since the epoch, by their names.
+const DELETED: &str = "s3-deleted-bucket";
+/// For how long a deleted bucket's name may not be free on AWS, in seconds.
+const HELD: i64 = 3600;
 
 pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let name = checked(params.text("Bucket")?)?;
@@ -32,6 +38,13 @@ pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
                 "Your previous request to create the named bucket succeeded and you already own it.";
             return Err(ApiError::new(409, "BucketAlreadyOwnedByYou", message).with("BucketName", name));
         }
+        let deleted: Option<i64> = records.get(DELETED, name);
+        if deleted.is_some_and(|at| at + HELD > created) && aws.faults.happens(Kind::NameHeld) {
+            let message = "A conflicting conditional operation is currently in progress against this resource. Please try \
+                           again.";
+            return Err(ApiError::new(409, "OperationAborted", message).with("BucketName", name));
+        }
+        records.delete(DELETED, name);
         records.put(BUCKETS, name, &bucket);
         Ok(json!({"Location": format!("/{name}")}))
     })
@@ -49,6 +62,7 @@ pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
             return Err(ApiError::new(409, "BucketNotEmpty", message).with("BucketName", name));
         }
         records.delete(BUCKETS, name);
+        records.put(DELETED, name, &jiff::Timestamp::now().as_second());
         Ok(json!({}))
     })
 }

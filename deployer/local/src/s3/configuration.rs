@@ -43,10 +43,7 @@ pub const KINDS: &[Kind] = &[
     Kind { subresource: "lifecycle", operation: "BucketLifecycleConfiguration", delete: "DeleteBucketLifecycle", member: "LifecycleConfiguration", action: "LifecycleConfiguration", otherwise: Missing("NoSuchLifecycleConfiguration") },
     Kind { subresource: "policy", operation: "BucketPolicy", delete: "DeleteBucketPolicy", member: "Policy", action: "BucketPolicy", otherwise: Missing("NoSuchBucketPolicy") },
     Kind { subresource: "tagging", operation: "BucketTagging", delete: "DeleteBucketTagging", member: "Tagging", action: "BucketTagging", otherwise: Missing("NoSuchTagSet") },
-    Kind { subresource: "website", operation: "BucketWebsite", delete: "DeleteBucketWebsite", member: "WebsiteConfiguration", action: "BucketWebsite", otherwise: Missing("NoSuchWebsiteConfiguration") },
     Kind { subresource: "ownershipControls", operation: "BucketOwnershipControls", delete: "DeleteBucketOwnershipControls", member: "OwnershipControls", action: "BucketOwnershipControls", otherwise: Document("<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>") },
-    Kind { subresource: "cors", operation: "BucketCors", delete: "DeleteBucketCors", member: "CORSConfiguration", action: "BucketCORS", otherwise: Missing("NoSuchCORSConfiguration") },
-    Kind { subresource: "notification", operation: "BucketNotificationConfiguration", delete: "", member: "NotificationConfiguration", action: "BucketNotification", otherwise: Document("") },
 ];
 
 impl Kind {
@@ -102,12 +99,8 @@ fn change(
     document: Option<String>,
 ) -> Result<Value, ApiError> {
     let name = params.text("Bucket")?;
-    // Only policies and websites have an action of their own for their end.
-    let verb = if document.is_none() && ["policy", "website"].contains(&kind.subresource) {
-        "Delete"
-    } else {
-        "Put"
-    };
+    // Only policies have an action of their own for their end.
+    let verb = if document.is_none() && kind.subresource == "policy" { "Delete" } else { "Put" };
     allowed(aws, caller, &format!("s3:{verb}{}", kind.action), name, None)?;
     aws.store.transaction(|records| {
         let mut bucket: Bucket = records.get(BUCKETS, name).ok_or_else(|| missing_bucket(name))?;
@@ -159,8 +152,8 @@ fn document(kind: &Kind, params: Params<'_>) -> Result<String, ApiError> {
     Ok(text)
 }
 
-/// The SDKs' structure as S3's XML: a list is its elements one after the other, named in the singular; `TagSet` and
-/// `RoutingRules` alone have an element around theirs.
+/// The SDKs' structure as S3's XML: a list is its elements one after the other, named in the singular; `TagSet` alone has
+/// an element around its.
 fn structured(xml: &mut Xml, structure: &Value) {
     for (name, value) in structure.as_object().into_iter().flatten() {
         match value {
@@ -168,7 +161,6 @@ fn structured(xml: &mut Xml, structure: &Value) {
                 let elements = |xml: &mut Xml, name: &str| list.iter().for_each(|v| element(xml, name, v));
                 match name.as_str() {
                     "TagSet" => xml.element("TagSet", |xml| elements(xml, "Tag")),
-                    "RoutingRules" => xml.element("RoutingRules", |xml| elements(xml, "RoutingRule")),
                     _ => elements(xml, name.strip_suffix('s').unwrap_or(name)),
                 }
             }
@@ -193,6 +185,14 @@ pub fn effective_policy(bucket: &Bucket, caller: &Caller) -> Option<Value> {
         return None;
     }
     serde_json::from_str(text).ok()
+}
+
+/// The KMS key that a bucket's encryption names for objects that name none.
+pub fn default_key(bucket: &Bucket) -> Option<String> {
+    let document = Element::parse(bucket.configurations.get("encryption")?).ok()?;
+    let rule = document.children_named("Rule").next()?;
+    let by_default = rule.children_named("ApplyServerSideEncryptionByDefault").next()?;
+    by_default.child_text("KMSMasterKeyID").map(|key| key.trim().to_owned())
 }
 
 /// Whether a setting of the public access block is on, as all are until said otherwise.
@@ -222,17 +222,6 @@ fn is_public(policy: &str) -> bool {
     })
 }
 
-/// The documents of a website: what stands for a folder, and what answers for a missing page.
-pub fn website(aws: &Aws, bucket: &str) -> Option<(Option<String>, Option<String>)> {
-    let bucket: Bucket = aws.store.get(BUCKETS, bucket)?;
-    let document = Element::parse(bucket.configurations.get("website")?).ok()?;
-    let text = |element: &str, child: &str| {
-        let element = document.children_named(element).next()?;
-        Some(element.child_text(child)?.trim().to_owned())
-    };
-    Some((text("IndexDocument", "Suffix"), text("ErrorDocument", "Key")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,10 +238,6 @@ mod tests {
         assert_eq!(
             xml(json!({"TagSet": [{"Key": "k", "Value": "v"}]})),
             "<R><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></R>"
-        );
-        assert_eq!(
-            xml(json!({"CORSRules": [{"AllowedMethods": ["GET", "PUT"]}]})),
-            "<R><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedMethod>PUT</AllowedMethod></CORSRule></R>"
         );
     }
 }

@@ -8,8 +8,8 @@ use http::header::HeaderName;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::answer::{KEPT, got, headed, member};
-use super::configuration::{self, KINDS};
+use super::answer::{KEPT, KMS_KEY, got, headed, member};
+use super::configuration::KINDS;
 use super::objects::PutObject;
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
@@ -20,17 +20,15 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 /// Subresources that AWS has and this endpoint has not: they must not be taken for the object or bucket itself.
 #[rustfmt::skip]
 const ABSENT: &[&str] = &[
-    "accelerate", "acl", "analytics", "attributes", "intelligent-tiering", "inventory", "legal-hold", "logging",
-    "metadataTable", "metrics", "object-lock", "policyStatus", "renameObject", "replication", "requestPayment", "restore",
-    "retention", "select", "session", "torrent",
+    "accelerate", "acl", "analytics", "attributes", "cors", "intelligent-tiering", "inventory", "legal-hold", "logging",
+    "metadataTable", "metrics", "notification", "object-lock", "policyStatus", "renameObject", "replication", "requestPayment", "restore",
+    "retention", "select", "session", "torrent", "website",
 ];
 
 /// Where a request goes.
 struct Target {
     bucket: String,
     key: String,
-    /// Asked as a website: folders have an index, missing pages an error page.
-    website: bool,
 }
 
 /// Answers a request.
@@ -73,9 +71,6 @@ async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Re
         let message = format!("the local endpoint does not know the subresource \"{absent}\"");
         return Err(ApiError::new(501, "NotImplemented", message));
     }
-    if target.website {
-        return page(aws, caller, request, &target).await;
-    }
     if target.key.is_empty() {
         bucket(aws, caller, request, &target.bucket, &query).await
     } else {
@@ -90,18 +85,15 @@ fn target(request: &Request) -> Result<Target, ApiError> {
     let path = request.path.strip_prefix('/').ok_or_else(invalid)?;
     let decode = |text: &str| Ok(percent_decode_str(text).decode_utf8().map_err(|_| invalid())?.into_owned());
     let name = host.strip_suffix(".localhost").unwrap_or_default();
-    // BUCKET, BUCKET.s3, BUCKET.s3.REGION, BUCKET.s3-website and so on; without a bucket, path-style.
+    // BUCKET, BUCKET.s3 or BUCKET.s3.REGION; without a bucket, path-style.
     let labels: Vec<&str> = name.split('.').collect();
-    let service = labels
-        .iter()
-        .rposition(|label| *label == "s3" || *label == "s3-website" || label.starts_with("s3-website-"));
+    let service = labels.iter().rposition(|label| *label == "s3");
     let bucket = service.map_or(name.to_owned(), |at| labels[..at].join("."));
-    let website = service.is_some_and(|at| labels[at] != "s3");
     if !bucket.is_empty() {
-        return Ok(Target { bucket, key: decode(path)?, website });
+        return Ok(Target { bucket, key: decode(path)? });
     }
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-    Ok(Target { bucket: decode(bucket)?, key: decode(key)?, website: false })
+    Ok(Target { bucket: decode(bucket)?, key: decode(key)? })
 }
 
 async fn bucket(
@@ -235,6 +227,7 @@ async fn object(
             call("DeleteObjectTagging", input).await.map(|_| response(204, "", "", id))
         }
         "POST" if has("uploads") => {
+            no_key(request)?;
             input["ContentType"] = json!(request.header("content-type"));
             input["Headers"] = json!(kept(request));
             input["Metadata"] = json!(metadata(request).into_iter().collect::<BTreeMap<_, _>>());
@@ -270,6 +263,7 @@ async fn object(
         }
         "PUT" => match request.header("x-amz-copy-source") {
             Some(source) => {
+                no_key(request)?;
                 let source = source.split_once("?versionId=").map_or(source, |(source, _)| source);
                 let decoded = percent_decode_str(source).decode_utf8();
                 let source = decoded
@@ -318,11 +312,39 @@ async fn put(
         metadata: metadata(request),
         checksum: checksum.clone(),
         tags: header_tags(request),
+        kms_key: kms_key(request)?,
         if_none_match,
         if_match: request.header("if-match").map(str::to_owned),
     };
     let etag = aws.s3.put_object(aws, caller, put).await?;
     Ok(stored(&etag, checksum.as_ref(), &request.id))
+}
+
+/// The KMS key that a request wants an object encrypted with.
+fn kms_key(request: &Request) -> Result<Option<String>, ApiError> {
+    let key = request.header(KMS_KEY);
+    match (request.header("x-amz-server-side-encryption"), key) {
+        (None | Some("AES256"), None) => Ok(None),
+        (Some("aws:kms"), Some(key)) => Ok(Some(key.to_owned())),
+        (encryption, _) => {
+            let message = format!(
+                "the local endpoint knows AES256, and aws:kms with a key in {KMS_KEY}; not {}",
+                encryption.unwrap_or("a key without aws:kms")
+            );
+            Err(ApiError::new(501, "NotImplemented", message))
+        }
+    }
+}
+
+/// Refuses a KMS key where objects cannot be given one.
+fn no_key(request: &Request) -> Result<(), ApiError> {
+    match kms_key(request)? {
+        None => Ok(()),
+        Some(_) => {
+            let message = "the local endpoint takes a KMS key with PutObject only";
+            Err(ApiError::new(501, "NotImplemented", message))
+        }
+    }
 }
 
 fn stored(etag: &str, checksum: Option<&(String, String)>, id: &str) -> Response {
@@ -332,44 +354,6 @@ fn stored(etag: &str, checksum: Option<&(String, String)>, id: &str) -> Response
         set_named(&mut answer, &format!("x-amz-checksum-{algorithm}"), value);
     }
     answer
-}
-
-/// A page of a bucket that is a website.
-async fn page(
-    aws: &Arc<Aws>,
-    caller: &Caller,
-    request: &Request,
-    target: &Target,
-) -> Result<Response, ApiError> {
-    if request.method != Method::GET && request.method != Method::HEAD {
-        return Err(no_method(request));
-    }
-    let bucket = &target.bucket;
-    let (index, missing) = configuration::website(aws, bucket).ok_or_else(|| {
-        ApiError::new(
-            404,
-            "NoSuchWebsiteConfiguration",
-            "The specified bucket does not have a website configuration",
-        )
-    })?;
-    let mut key = target.key.clone();
-    if let Some(index) = index.filter(|_| key.is_empty() || key.ends_with('/')) {
-        key += &index;
-    }
-    let none = BTreeMap::new();
-    let get = async |key: &str| aws.s3.get_object(aws, caller, bucket, key).await;
-    match (get(&key).await, missing) {
-        (Ok(object), _) => got(request, object, &none),
-        (Err(e), Some(page)) if e.status == 404 || e.status == 403 => match get(&page).await {
-            Ok(object) => {
-                let mut answer = got(request, object, &none)?;
-                *answer.status_mut() = http::StatusCode::NOT_FOUND;
-                Ok(answer)
-            }
-            Err(_) => Err(e),
-        },
-        (Err(e), _) => Err(e),
-    }
 }
 
 fn no_method(request: &Request) -> ApiError {

@@ -60,6 +60,9 @@ struct Record {
     /// The algorithm's lower-case name and the checksum in base64.
     checksum: Option<(String, String)>,
     tags: BTreeMap<String, String>,
+    /// The ARN of the KMS key it is encrypted with, in name only: who reads it needs that key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kms_key: Option<String>,
 }
 
 impl S3 {
@@ -130,6 +133,13 @@ fn allowed(
     let policy = record.as_ref().and_then(|record| configuration::effective_policy(record, caller));
     aws.iam.authorize_with(aws, caller, action, &resource, &[], policy.as_ref())?;
     record.ok_or_else(|| missing_bucket(bucket))
+}
+
+/// Whether the caller may use the KMS key of an object. Keys have no policies of their own here.
+fn key_allowed(aws: &Aws, caller: &Caller, action: &str, key: Option<&str>) -> Result<(), ApiError> {
+    let Some(key) = key else { return Ok(()) };
+    let denied = |e: ApiError| ApiError::new(403, "AccessDenied", e.message);
+    aws.iam.authorize(aws, caller, action, key).map_err(denied)
 }
 
 fn missing_bucket(bucket: &str) -> ApiError {

@@ -8,8 +8,8 @@ use md5::Digest as _;
 use serde_json::{Value, json};
 
 use super::{
-    BUCKETS, Bucket, OBJECTS, Record, S3, allowed, checked_key, iso, missing_bucket, missing_object,
-    object_id,
+    BUCKETS, Bucket, OBJECTS, Record, S3, allowed, checked_key, configuration, iso, key_allowed,
+    missing_bucket, missing_object, object_id,
 };
 use crate::params::Params;
 use crate::store::Records;
@@ -37,6 +37,8 @@ pub struct Object {
     pub last_modified: i64,
     /// How many tags it has.
     pub tags: usize,
+    /// The ARN of the KMS key it is encrypted with, in name only.
+    pub kms_key: Option<String>,
 }
 
 /// An object to be put.
@@ -58,6 +60,8 @@ pub struct PutObject {
     pub checksum: Option<(String, String)>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// The id or ARN of the KMS key it is to be encrypted with, in name only.
+    pub kms_key: Option<String>,
     /// Only when there is none yet (`If-None-Match: *`).
     pub if_none_match: bool,
     /// Only over one with this ETag (`If-Match`).
@@ -78,7 +82,7 @@ impl S3 {
     ) -> Result<Object, ApiError> {
         // A put in between removes the file of the record just read; the next record's file is there.
         for _ in 0..10 {
-            let record = record(aws, caller, "s3:GetObject", bucket, key)?;
+            let record = readable(aws, caller, bucket, key)?;
             match self.files.read(&record.file).await {
                 Ok(body) => return Ok(object(record, body)),
                 Err(e) => {
@@ -104,13 +108,19 @@ impl S3 {
     ) -> Result<String, ApiError> {
         let input = json!({"Key": put.key});
         checked_key(Params::new(&input, "InvalidArgument"))?;
-        allowed(aws, caller, "s3:PutObject", &put.bucket, Some(&put.key))?;
+        let bucket = allowed(aws, caller, "s3:PutObject", &put.bucket, Some(&put.key))?;
+        let key_arn = |key: String| match key.starts_with("arn:") {
+            true => key,
+            false => aws.arn("kms", &format!("key/{key}")),
+        };
+        let kms_key = put.kms_key.or_else(|| configuration::default_key(&bucket)).map(key_arn);
+        key_allowed(aws, caller, "kms:GenerateDataKey", kms_key.as_deref())?;
         let metadata: usize = put.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
         if metadata > MOST_METADATA {
             let message = "Your metadata headers exceed the maximum allowed metadata size";
             return Err(ApiError::new(400, "MetadataTooLarge", message));
         }
-        let etag = hexadecimal(&md5::Md5::digest(&put.body));
+        let etag = hex::encode(md5::Md5::digest(&put.body));
         let record = Record {
             file: String::new(),
             size: put.body.len() as u64,
@@ -125,6 +135,7 @@ impl S3 {
             metadata: put.metadata,
             checksum: put.checksum,
             tags: put.tags,
+            kms_key,
         };
         let (bucket, key) = (put.bucket, put.key);
         let check = |old: Option<&Record>| precondition(old, put.if_none_match, put.if_match.as_deref());
@@ -250,7 +261,7 @@ impl S3 {
 }
 
 pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-    let record = record(aws, caller, "s3:GetObject", params.text("Bucket")?, checked_key(params)?)?;
+    let record = readable(aws, caller, params.text("Bucket")?, checked_key(params)?)?;
     Ok(json!({
         "ContentLength": record.size,
         "ContentType": record.content_type,
@@ -260,6 +271,7 @@ pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, Api
         "Headers": record.headers,
         "Checksum": record.checksum,
         "TagCount": record.tags.len(),
+        "SSEKMSKeyId": record.kms_key,
     }))
 }
 
@@ -301,6 +313,13 @@ fn record(aws: &Aws, caller: &Caller, action: &str, bucket: &str, key: &str) -> 
     aws.store.get(OBJECTS, &object_id(bucket, key)).ok_or_else(|| missing_object(aws, caller, bucket, key))
 }
 
+/// The record of an object whose content the caller may read.
+fn readable(aws: &Aws, caller: &Caller, bucket: &str, key: &str) -> Result<Record, ApiError> {
+    let record = record(aws, caller, "s3:GetObject", bucket, key)?;
+    key_allowed(aws, caller, "kms:Decrypt", record.kms_key.as_deref())?;
+    Ok(record)
+}
+
 fn object(record: Record, body: Bytes) -> Object {
     Object {
         body,
@@ -311,6 +330,7 @@ fn object(record: Record, body: Bytes) -> Object {
         checksum: record.checksum,
         last_modified: record.modified.div_euclid(1000),
         tags: record.tags.len(),
+        kms_key: record.kms_key,
     }
 }
 
@@ -330,9 +350,4 @@ fn precondition(old: Option<&Record>, none: bool, only: Option<&str>) -> Result<
 /// Milliseconds since the epoch.
 pub fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
-}
-
-/// Bytes as lower-case hexadecimal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,7 +8,7 @@ use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::objects::{hexadecimal, now};
+use super::objects::now;
 use super::{PARTS, Record, S3, UPLOADS, allowed, checked_key, iso, object_id};
 use crate::params::Params;
 use crate::store::Records;
@@ -61,7 +61,7 @@ impl S3 {
         let (bucket, key, id) = (params.text("Bucket")?, checked_key(params)?, params.text("UploadId")?);
         allowed(aws, caller, "s3:PutObject", bucket, Some(key))?;
         let number = params.number("PartNumber", 1..=MOST_PARTS)?.unwrap_or_default();
-        let etag = hexadecimal(&md5::Md5::digest(&body));
+        let etag = hex::encode(md5::Md5::digest(&body));
         let part = Record {
             file: String::new(),
             size: body.len() as u64,
@@ -72,6 +72,7 @@ impl S3 {
             metadata: Vec::new(),
             checksum,
             tags: BTreeMap::new(),
+            kms_key: None,
         };
         let part = Record { file: self.files.write(vec![body]).await?, ..part };
         let part_id = format!("{id}/{number:05}");
@@ -105,7 +106,7 @@ impl S3 {
             digests.update(md5::Md5::digest(&content));
             contents.push(content);
         }
-        let etag = format!("{}-{}", hexadecimal(&digests.finalize()), chosen.len());
+        let etag = format!("{}-{}", hex::encode(digests.finalize()), chosen.len());
         let record = Record {
             file: String::new(),
             size: chosen.iter().map(|part| part.size).sum(),
@@ -116,6 +117,7 @@ impl S3 {
             metadata: upload.metadata,
             checksum: None,
             tags: upload.tags,
+            kms_key: None,
         };
         let end = |records: &mut Records<'_>| {
             records.delete(UPLOADS, &object_id(bucket, id));

@@ -154,9 +154,11 @@ async fn refusals_take_each_service_s_form_and_have_no_effect() {
         assert_eq!((reply.status, reply.header("x-amzn-errortype")), (status, Some(code)));
         assert!(world.aliases().await.is_empty(), "{kind:?}");
     }
-    for (kind, status, code) in
-        [(Kind::Throttle, 400, "ThrottlingException"), (Kind::Denied, 400, "AccessDeniedException")]
-    {
+    for (kind, status, code) in [
+        (Kind::Throttle, 400, "ThrottlingException"),
+        (Kind::Denied, 400, "AccessDeniedException"),
+        (Kind::NotYetKnown, 400, "ExecutionDoesNotExist"),
+    ] {
         world.plan("DescribeExecution", kind);
         let reply = world.describe().send().await;
         assert_eq!((reply.status, reply.json()["__type"].as_str()), (status, Some(code)));

@@ -1,3 +1,4 @@
+use local_aws::faults::{Fault, Kind};
 use local_aws::{Caller, Service};
 use serde_json::{Value, json};
 
@@ -63,7 +64,6 @@ async fn configurations_are_returned_as_they_were_put() {
         ),
         ("publicAccessBlock", "<PublicAccessBlockConfiguration/>", None),
         ("ownershipControls", "<OwnershipControls><Rule/></OwnershipControls>", None),
-        ("notification", "<NotificationConfiguration/>", None),
         (
             "lifecycle",
             "<LifecycleConfiguration><Rule/></LifecycleConfiguration>",
@@ -71,8 +71,6 @@ async fn configurations_are_returned_as_they_were_put() {
         ),
         ("policy", "{\"Statement\":[]}", Some("NoSuchBucketPolicy")),
         ("tagging", "<Tagging><TagSet/></Tagging>", Some("NoSuchTagSet")),
-        ("website", "<WebsiteConfiguration/>", Some("NoSuchWebsiteConfiguration")),
-        ("cors", "<CORSConfiguration/>", Some("NoSuchCORSConfiguration")),
     ] {
         let path = format!("/bucket?{subresource}");
         let before = local.s3("GET", &path, "").await;
@@ -90,6 +88,10 @@ async fn configurations_are_returned_as_they_were_put() {
         );
         local.s3("PUT", &path, document).await.ok();
         assert_eq!(local.s3("GET", &path, "").await.ok().text(), document);
+    }
+    for absent in ["website", "cors", "notification", "acl"] {
+        let refused = local.s3("PUT", &format!("/bucket?{absent}"), "<X/>").await;
+        assert_eq!(refused.error(), (501, "NotImplemented".to_owned()), "{absent}");
     }
     local.s3("DELETE", "/bucket?lifecycle", "").await.ok();
     assert_eq!(local.s3("GET", "/bucket?lifecycle", "").await.error().1, "NoSuchLifecycleConfiguration");
@@ -477,7 +479,6 @@ async fn a_public_policy_serves_pages_to_everybody() {
         .send()
         .await
         .ok();
-    local.s3("PUT", "/bucket/404.html", "gone").await.ok();
     let page = || local.unsigned("GET", "/bucket/index.html").send();
     assert_eq!(page().await.error(), (403, "AccessDenied".to_owned()));
     let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/*"}]}"#;
@@ -493,13 +494,6 @@ async fn a_public_policy_serves_pages_to_everybody() {
     assert_eq!((reply.text().as_str(), reply.header("content-type")), ("<p>", Some("text/html")));
     assert_eq!(local.unsigned("PUT", "/bucket/index.html").body("mine").send().await.status, 403);
     assert_eq!(local.unsigned("GET", "/bucket").send().await.status, 403);
-
-    let website = "<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument><ErrorDocument><Key>404.html</Key></ErrorDocument></WebsiteConfiguration>";
-    local.s3("PUT", "/bucket?website", website).await.ok();
-    let visit = |path: &str| local.unsigned("GET", path).header("host", "bucket.s3-website.localhost").send();
-    assert_eq!(visit("/").await.ok().text(), "<p>");
-    let missing = visit("/none").await;
-    assert_eq!((missing.status, missing.text().as_str()), (404, "gone"));
 }
 
 #[tokio::test]
@@ -514,4 +508,46 @@ async fn a_policy_that_is_none_is_refused() {
             "{policy}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_deleted_bucket_s_name_may_not_be_free() {
+    let local = bucket().await;
+    let held = |nth| Fault { caller: None, operation: None, nth, kind: Kind::NameHeld };
+    local.endpoint.aws().faults.plan(vec![held(1), held(2)]);
+    local.s3("PUT", "/other", "").await.ok();
+    local.s3("DELETE", "/bucket", "").await.ok();
+    for _ in 0..2 {
+        assert_eq!(local.s3("PUT", "/bucket", "").await.error(), (409, "OperationAborted".to_owned()));
+    }
+    local.s3("PUT", "/bucket", "").await.ok();
+}
+
+#[tokio::test]
+async fn an_object_with_a_kms_key_needs_that_key() {
+    let local = bucket().await;
+    let put = |path: &str| local.call("s3", "PUT", path).body("x");
+    let kms = ("x-amz-server-side-encryption", "aws:kms");
+    let id = ("x-amz-server-side-encryption-aws-kms-key-id", "k-1");
+    put("/bucket/k").header(kms.0, kms.1).header(id.0, id.1).send().await.ok();
+    put("/bucket/plain").header(kms.0, "AES256").send().await.ok();
+    assert_eq!(put("/bucket/none").header(kms.0, "aws:kms:dsse").send().await.status, 501);
+    let arn = "arn:aws:kms:us-east-1:000000000000:key/k-1";
+    assert_eq!(local.s3("GET", "/bucket/k", "").await.ok().header(id.0), Some(arn));
+    let rule = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>k-1</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    local.s3("PUT", "/bucket?encryption", rule).await.ok();
+    put("/bucket/by-default").send().await.ok();
+
+    let reads = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+    let key = session(&local, json!([reads])).await;
+    let get = |path: &str| local.unsigned("GET", path).key(&key, "s3").send();
+    get("/bucket/plain").await.ok();
+    for path in ["/bucket/k", "/bucket/by-default"] {
+        let denied = get(path).await;
+        assert_eq!(denied.error(), (403, "AccessDenied".to_owned()), "{path}");
+        let message = denied.first("Message");
+        assert!(message.contains(&format!("kms:Decrypt on resource: {arn}")), "{message}");
+    }
+    session(&local, json!([reads, {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn}])).await;
+    assert_eq!(get("/bucket/k").await.ok().text(), "x");
 }

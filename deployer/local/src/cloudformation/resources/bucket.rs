@@ -11,7 +11,6 @@ static BUCKET: Schema = Schema {
     properties: &[
         Property::new("BucketEncryption", Shape::Any),
         Property::new("BucketName", Shape::Text).replaces(),
-        Property::new("CorsConfiguration", Shape::Any),
         Property::new("LifecycleConfiguration", Shape::Any),
         Property::new("OwnershipControls", Shape::Any),
         Property::new(
@@ -28,9 +27,8 @@ static BUCKET: Schema = Schema {
             "VersioningConfiguration",
             Shape::Object(&[Property::new("Status", Shape::Text).required()]),
         ),
-        Property::new("WebsiteConfiguration", Shape::Any),
     ],
-    attributes: &["Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"],
+    attributes: &["Arn", "DomainName", "DualStackDomainName", "RegionalDomainName"],
     named: Some("BucketName"),
     naming: Naming::StackLower(63),
     taggable: true,
@@ -45,7 +43,7 @@ struct Part {
     convert: fn(&Value) -> Value,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 5] = [
     Part {
         property: "BucketEncryption",
         put: "PutBucketEncryption",
@@ -70,26 +68,6 @@ const PARTS: [Part; 7] = [
                     rule
                 });
             json!({"Rules": rules.collect::<Vec<_>>()})
-        },
-    },
-    Part {
-        property: "CorsConfiguration",
-        put: "PutBucketCors",
-        delete: Some("DeleteBucketCors"),
-        member: "CORSConfiguration",
-        convert: |value| {
-            let rules = value["CorsRules"].as_array().into_iter().flatten().map(|rule| {
-                let names = [
-                    ("AllowedHeaders", "AllowedHeaders"),
-                    ("AllowedMethods", "AllowedMethods"),
-                    ("AllowedOrigins", "AllowedOrigins"),
-                    ("ExposedHeaders", "ExposeHeaders"),
-                    ("Id", "ID"),
-                    ("MaxAge", "MaxAgeSeconds"),
-                ];
-                Value::Object(super::site::members(rule, &names))
-            });
-            json!({"CORSRules": rules.collect::<Vec<_>>()})
         },
     },
     Part {
@@ -122,28 +100,6 @@ const PARTS: [Part; 7] = [
         delete: None,
         member: "VersioningConfiguration",
         convert: Value::clone,
-    },
-    Part {
-        property: "WebsiteConfiguration",
-        put: "PutBucketWebsite",
-        delete: Some("DeleteBucketWebsite"),
-        member: "WebsiteConfiguration",
-        convert: |value| {
-            let mut website = Map::new();
-            for (property, member, within) in
-                [("IndexDocument", "IndexDocument", "Suffix"), ("ErrorDocument", "ErrorDocument", "Key")]
-            {
-                if let Some(document) = value.get(property) {
-                    website.insert(member.to_owned(), json!({within: document}));
-                }
-            }
-            for other in ["RedirectAllRequestsTo", "RoutingRules"] {
-                if let Some(rules) = value.get(other) {
-                    website.insert(other.to_owned(), rules.clone());
-                }
-            }
-            website.into()
-        },
     },
 ];
 
@@ -223,7 +179,6 @@ impl Handler for Bucket {
                 ("DomainName", format!("{id}.s3.amazonaws.com")),
                 ("DualStackDomainName", format!("{id}.s3.dualstack.{region}.amazonaws.com")),
                 ("RegionalDomainName", format!("{id}.s3.{region}.amazonaws.com")),
-                ("WebsiteURL", format!("http://{id}.s3-website-{region}.amazonaws.com")),
             ];
             Ok(found.map(|_| {
                 attributes.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()

@@ -132,7 +132,6 @@ fn template() -> Value {
                     "RestrictPublicBuckets": true,
                 },
                 "VersioningConfiguration": {"Status": "Enabled"},
-                "WebsiteConfiguration": {"IndexDocument": "index.html"},
             }},
             "DataPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {
                 "Bucket": {"Ref": "Data"},
@@ -247,7 +246,6 @@ async fn every_type_is_made_changed_and_deleted() {
         ("GetBucketLifecycleConfiguration", "<Expiration><Days>30</Days></Expiration>"),
         ("GetPublicAccessBlock", "<BlockPublicPolicy>true</BlockPublicPolicy>"),
         ("GetBucketVersioning", "<Status>Enabled</Status>"),
-        ("GetBucketWebsite", "<IndexDocument><Suffix>index.html</Suffix></IndexDocument>"),
         ("GetBucketTagging", "<Key>team</Key><Value>blue</Value>"),
         ("GetBucketPolicy", "s3:GetObject"),
     ] {
@@ -349,7 +347,7 @@ async fn a_failed_update_restores_every_type() {
     let before = configuration(&local, &function).await;
     let mut bad = template();
     bad["Resources"]["Role"]["Properties"]["Policies"] = json!([]);
-    bad["Resources"]["Data"]["Properties"].as_object_mut().unwrap().remove("WebsiteConfiguration");
+    bad["Resources"]["Data"]["Properties"].as_object_mut().unwrap().remove("LifecycleConfiguration");
     bad["Resources"]["Version"]["Properties"]["Description"] = "second".into();
     bad["Resources"]["Last"] = json!({
         "Type": "AWS::Lambda::Function", "DependsOn": ["Alias", "Machine", "Log", "Permission", "Policy", "DataPolicy"],
@@ -373,7 +371,7 @@ async fn a_failed_update_restores_every_type() {
     let inline = call(&local, Service::Iam, "ListRolePolicies", inline).await.unwrap();
     assert_eq!(inline["PolicyNames"], json!(["inline", "more"]));
     let bucket = json!({"Bucket": output(&stack, "Bucket")});
-    assert!(call(&local, Service::S3, "GetBucketWebsite", bucket).await.is_ok());
+    assert!(call(&local, Service::S3, "GetBucketLifecycleConfiguration", bucket).await.is_ok());
     let alias = json!({"FunctionName": function, "Name": "live"});
     let alias = call(&local, Service::Lambda, "GetAlias", alias).await.unwrap();
     assert_eq!(alias["FunctionVersion"], output(&stack, "Version"));
