@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BATCHES, GROUPS, Group, STREAMS, allowed, group_arn, group_name, now};
+use super::{BATCHES, GROUPS, Group, STREAMS, allowed, group_arn, now};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
 

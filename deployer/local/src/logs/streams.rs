@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{GROUPS, Group, STREAMS, Stream, allowed, group_arn, group_name, groups, now, stream_id};
+use super::{GROUPS, Group, STREAMS, Stream, allowed, group_arn, group_name, groups, now};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
 
