@@ -89,6 +89,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it may have a `Retry`, so that its context object counts attempts.
+    #[must_use]
+    pub fn retries(&self) -> bool {
+        matches!(self, Self::Task(_) | Self::Map { .. } | Self::Parallel(_))
+    }
+
     /// The `Type`, as events name it too.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -94,7 +94,10 @@ impl Engine {
         let entered = self.log.add(now, previous, &format!("{kind}StateEntered"), details)?;
         scope.cursor.go(entered);
         scope.cursor.enter(Some(kind));
-        let place = json!({"Name": state.name, "EnteredTime": iso(now), "RetryCount": 0});
+        let mut place = json!({"Name": state.name, "EnteredTime": iso(now)});
+        if state.kind.retries() {
+            place["RetryCount"] = json!(0);
+        }
         let context = Context { run: Arc::clone(&self.run), map: scope.map.clone(), state: place };
         let mut visit = Visit { engine: self, state, scope, context, entered };
         let mut attempts = Attempts::new(&state.retry);
@@ -138,7 +141,7 @@ impl Engine {
 impl Visit<'_> {
     async fn attempt(&self, raw: &Value) -> Result<(Value, Way), Failure> {
         let state = self.state;
-        let input = self.selected(raw.clone(), &state.input, "InputPath")?;
+        let input = self.selected(raw.clone(), &state.input)?;
         let limits = match &state.kind {
             Kind::Task(task) => Limits {
                 timeout: self.amount(task.timeout.as_ref(), "TimeoutSeconds", &input)?,
@@ -194,7 +197,7 @@ impl Visit<'_> {
             Kind::Choice { .. } | Kind::Wait(_) | Kind::Succeed => result,
             _ => self.merged(raw.clone(), result, &state.result)?,
         };
-        let output = self.selected(output, &state.output, "OutputPath")?;
+        let output = self.selected(output, &state.output)?;
         Ok((self.bounded(output)?, way))
     }
 }

@@ -46,6 +46,17 @@ impl Failure {
         Self { error: Some(error.into()), cause: None }
     }
 
+    /// A task was given, or gave, more than a state may carry; `what` says which of them.
+    #[must_use]
+    pub fn too_large(task: &str, what: &str) -> Self {
+        Self::new(
+            DATA_LIMIT,
+            format!(
+                "The state/task '{task}' {what} with a size exceeding the maximum number of bytes service limit."
+            ),
+        )
+    }
+
     /// A failure that nothing handles.
     pub fn runtime(cause: impl Into<String>) -> Self {
         Self::new(RUNTIME, cause)
@@ -66,7 +77,7 @@ impl Failure {
         let error = self.error.as_deref().unwrap_or_default();
         let timed_out = error == TIMEOUT || error == HEARTBEAT_TIMEOUT;
         names.iter().any(|name| match name.as_str() {
-            ALL => error != DATA_LIMIT,
+            ALL => true,
             TASK_FAILED => error == TASK_FAILED || (!timed_out && error != DATA_LIMIT),
             TIMEOUT => timed_out,
             name => name == error,
@@ -150,7 +161,7 @@ mod tests {
             (HEARTBEAT_TIMEOUT, TIMEOUT, true),
             (HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT, true),
             (HEARTBEAT_TIMEOUT, TASK_FAILED, false),
-            (DATA_LIMIT, ALL, false),
+            (DATA_LIMIT, ALL, true),
             (DATA_LIMIT, TASK_FAILED, false),
             (DATA_LIMIT, DATA_LIMIT, true),
             (RUNTIME, ALL, false),

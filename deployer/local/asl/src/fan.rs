@@ -34,7 +34,7 @@ pub async fn map(
     input: Value,
     visit: &Visit<'_>,
 ) -> Result<Value, Failure> {
-    let list = match visit.found(items, &input, "ItemsPath")? {
+    let list = match visit.found(items, &input)? {
         Value::Array(list) => list,
         other => {
             return Err(visit.failure(Fault::runtime(format!(
@@ -59,13 +59,14 @@ pub async fn map(
 
     let mut results = vec![Value::Null; list.len()];
     let mut strands: Vec<Strand> = Vec::with_capacity(list.len());
-    let mut last = started;
+    // An iteration that takes another one's place follows the last event of that one's states.
+    let (mut after, mut last) = (started, started);
     let mut set: JoinSet<Ended> = JoinSet::new();
     let mut waiting = list.into_iter().enumerate();
     loop {
         while set.len() < limit {
             let Some((index, item)) = waiting.next() else { break };
-            let cursor = Cursor::at(started);
+            let cursor = Cursor::at(after);
             cursor.go(record(&cursor, "Started", index)?);
             let map = Arc::new(json!({"Item": {"Index": index, "Value": item}}));
             let mut context = visit.context.clone();
@@ -84,6 +85,7 @@ pub async fn map(
         let cursor = &strands[index].cursor;
         match result {
             Ok(result) => {
+                after = cursor.event();
                 last = record(cursor, "Succeeded", index)?;
                 results[index] = result;
                 strands[index].running = false;

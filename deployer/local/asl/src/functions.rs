@@ -126,9 +126,12 @@ pub fn call(name: &str, operands: &[Operand]) -> Result<Value, String> {
             let parts = string.split(|c| delimiters.contains(c)).filter(|part| !part.is_empty());
             Ok(parts.map(|part| json!(part)).collect())
         }
-        ("States.StringToJson", [string]) => {
-            serde_json::from_str(text(string)?).map_err(|e| format!("The string is not JSON: {e}"))
-        }
+        ("States.StringToJson", [string]) => match text(string)?.trim() {
+            "" => Ok(Value::Null),
+            // There is one integer 0 on AWS.
+            "-0" => Ok(json!(0)),
+            text => serde_json::from_str(text).map_err(|e| format!("The string is not JSON: {e}")),
+        },
         ("States.UUID", []) => Ok(json!(uuid::Uuid::new_v4().to_string())),
         _ => Err(format!("'{name}' is not an intrinsic function")),
     }
@@ -177,12 +180,7 @@ fn format(operands: &[Operand]) -> Result<String, String> {
                 chars.next();
                 match values.next().map(Operand::value) {
                     Some(Value::String(text)) => result.push_str(&text),
-                    Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => {
-                        result.push_str(&value.to_string());
-                    }
-                    Some(_) => {
-                        return Err("Only strings, numbers, booleans and null can be formatted".to_owned());
-                    }
+                    Some(value) => result.push_str(&spelled(&value)),
                     None => return Err("There are more '{}' than values".to_owned()),
                 }
             }
@@ -194,6 +192,20 @@ fn format(operands: &[Operand]) -> Result<String, String> {
         return Err("There are more values than '{}'".to_owned());
     }
     Ok(result)
+}
+
+/// A value as AWS formats it: objects and arrays are spelled as by Java.
+fn spelled(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => format!("[{}]", joined(list.iter().map(spelled).collect())),
+        Value::Object(map) => {
+            let fields = map.iter().map(|(name, value)| format!("{name}={}", spelled(value)));
+            format!("{{{}}}", joined(fields.collect()))
+        }
+        plain => plain.to_string(),
+    }
 }
 
 fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
@@ -258,10 +270,10 @@ fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| format!("{} is not a string", kind(value)))
 }
 
-/// A whole number; a fraction is rounded, as AWS does.
+/// A whole number; a fraction is rounded, a half upwards, as AWS does.
 fn integer(value: &Value) -> Result<i64, String> {
     #[expect(clippy::cast_possible_truncation, reason = "a cast to an integer saturates")]
-    let rounded = |number: f64| number.round() as i64;
+    let rounded = |number: f64| (number + 0.5).floor() as i64;
     value
         .as_i64()
         .or_else(|| value.as_f64().map(rounded))
@@ -314,6 +326,13 @@ mod tests {
             ("States.Format($.tpl, 1.5)", json!("Hi 1.5")),
             ("States.Format('\\{\\} {} \\\\ \\'q\\'', null)", json!("{} null \\ 'q'")),
             ("States.Format('plain')", json!("plain")),
+            ("States.Format('{} {}', $.o1, $.dup[0:2])", json!("{a={a1=1}, b=2} [1, 2]")),
+            ("States.StringToJson('')", json!(null)),
+            ("States.StringToJson('  ')", json!(null)),
+            ("States.StringToJson('-0')", json!(0)),
+            ("States.MathAdd(-2.5, 0)", json!(-2)),
+            ("States.MathAdd(2.5, 0)", json!(3)),
+            ("States.MathAdd(-2.6, 0)", json!(-3)),
             ("States.StringToJson($.json)", json!({"number": 20})),
             ("States.JsonToString($.o1)", json!("{\"a\":{\"a1\":1},\"b\":2}")),
             ("States.ArrayPartition($.l, 4)", json!([[1, 2, 3, 4], [5, 6, 7, 8], [9]])),
@@ -369,7 +388,6 @@ mod tests {
         for (text, words) in [
             ("States.Format('{} {}', 1)", "more '{}' than values"),
             ("States.Format('{}', 1, 2)", "more values than '{}'"),
-            ("States.Format('{}', $.o)", "Only strings"),
             ("States.Format('{x}', 1)", "must be escaped"),
             ("States.StringToJson('{')", "not JSON"),
             ("States.ArrayPartition($.l, 0)", "positive"),

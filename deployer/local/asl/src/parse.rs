@@ -30,6 +30,10 @@ pub fn machine(text: &str) -> Result<Flow, Problems> {
             "",
             &["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"],
         ),
+        Err(_) if text.trim().is_empty() => {
+            reader.problems.no_object();
+            None
+        }
         Err(error) => {
             reader.problems.no_json(format!("The definition is not JSON: {error}"));
             None
@@ -46,10 +50,12 @@ pub fn machine(text: &str) -> Result<Flow, Problems> {
 impl Reader {
     fn flow(&mut self, value: &Value, at: &str, allowed: &[&str]) -> Option<Flow> {
         let fields = self.object(value, at, allowed)?;
-        let start = self.text(&fields, "StartAt");
-        if fields.get("StartAt").is_none() {
-            self.required(&fields, "StartAt");
+        let missing: Vec<_> =
+            ["States", "StartAt"].into_iter().filter(|name| fields.get(name).is_none()).collect();
+        if !missing.is_empty() {
+            self.required(&fields, &missing.join(", "));
         }
+        let start = self.text(&fields, "StartAt");
         if fields.get("Version").is_some_and(|version| version != "1.0") {
             self.problems.schema(&fields.place("Version"), "The only version of the language is \"1.0\"");
         }
@@ -65,10 +71,7 @@ impl Reader {
                 self.problems.schema(&place, "Expected value of type Object");
                 return None;
             }
-            None => {
-                self.required(&fields, "States");
-                return None;
-            }
+            None => return None,
         };
         let mut read = BTreeMap::new();
         for (name, state) in states {
@@ -258,7 +261,7 @@ impl Reader {
             _ => {
                 let timestamp = fields.get(name).and_then(choice::timestamp);
                 if timestamp.is_none() {
-                    self.problems.schema(&fields.place(name), "Expected value of type Timestamp");
+                    self.problems.schema(&fields.place(name), "String does not match RFC3339 timestamp");
                 }
                 timestamp.map(Delay::Until)
             }

@@ -58,10 +58,12 @@ pub struct Path {
 }
 
 /// A path that selects nothing.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Missing {
     /// It is an element beyond the end of an array, which a payload template reads as null.
     pub past_end: bool,
+    /// Where the path ends, in AWS's words.
+    pub place: String,
 }
 
 impl Path {
@@ -92,33 +94,57 @@ impl Path {
     /// What it selects: one node, or for a query the list of its nodes.
     ///
     /// # Errors
-    /// [`Missing`] when a definite step leads nowhere.
+    /// [`Missing`] when a definite path leads nowhere; a query that leads nowhere finds an empty list.
     pub fn find<'v>(&self, input: &'v Value, context: &'v Context) -> Result<Cow<'v, Value>, Missing> {
-        if !self.context {
-            return select(input, &self.steps, self.query.as_ref());
-        }
-        match self.steps.split_first() {
-            Some((Step::Member(section), steps)) => {
-                let section = context.section(section).ok_or(Missing { past_end: false })?;
-                select(section, steps, self.query.as_ref())
+        let selected = if self.context {
+            match self.steps.split_first() {
+                Some((Step::Member(section), steps)) => match context.section(section) {
+                    Some(section) => select(section, steps, self.query.as_ref()),
+                    None => Err((self.steps.len() - 1, false)),
+                },
+                _ => select(&context.whole(), &self.steps, self.query.as_ref())
+                    .map(|value| Cow::Owned(value.into_owned())),
             }
-            _ => {
-                select(&context.whole(), &self.steps, self.query.as_ref()).map(|v| Cow::Owned(v.into_owned()))
-            }
-        }
+        } else {
+            select(input, &self.steps, self.query.as_ref())
+        };
+        selected.or_else(|(left, past_end)| match &self.query {
+            Some(_) => Ok(Cow::Owned(json!([]))),
+            None => Err(Missing { past_end, place: self.place(left) }),
+        })
+    }
+
+    /// How AWS says that so many steps from the end the path leads nowhere.
+    fn place(&self, left: usize) -> String {
+        let taken = &self.steps[..(self.steps.len() - left).min(self.steps.len())];
+        let steps: String = taken
+            .iter()
+            .map(|step| match step {
+                Step::Member(name) => format!("['{name}']"),
+                Step::Element(at) => format!("[{at}]"),
+            })
+            .collect();
+        let what = if left == 0 { "No results for path: $" } else { "Missing property in path $" };
+        what.to_owned() + &steps
     }
 }
 
-fn select<'v>(root: &'v Value, steps: &[Step], query: Option<&JsonPath>) -> Result<Cow<'v, Value>, Missing> {
+/// What is selected, or how many steps are left where a step leads nowhere, and whether that is past an array's end.
+fn select<'v>(
+    root: &'v Value,
+    steps: &[Step],
+    query: Option<&JsonPath>,
+) -> Result<Cow<'v, Value>, (usize, bool)> {
     let mut node = root;
     for (i, step) in steps.iter().enumerate() {
-        let next = match (step, node) {
-            (Step::Member(name), Value::Object(map)) => map.get(name),
-            (Step::Element(at), Value::Array(list)) => element(*at, list.len()).map(|at| &list[at]),
-            _ => return Err(Missing { past_end: false }),
+        let left = steps.len() - 1 - i;
+        node = match (step, node) {
+            (Step::Member(name), Value::Object(map)) => map.get(name).ok_or((left, false))?,
+            (Step::Element(at), Value::Array(list)) => {
+                &list[element(*at, list.len()).ok_or((left, left == 0))?]
+            }
+            _ => return Err((left, false)),
         };
-        let last = i + 1 == steps.len() && query.is_none();
-        node = next.ok_or(Missing { past_end: last && matches!(step, Step::Element(_)) })?;
     }
     Ok(match query {
         None => Cow::Borrowed(node),
@@ -165,13 +191,14 @@ fn bracket(text: &str) -> Option<(Step, &str)> {
     number.parse().ok().map(|at| (Step::Element(at), rest))
 }
 
-/// The text up to the closing quote, with backslash escapes resolved, and what follows the quote.
+/// The text up to the closing quote, with escaped quotes and backslashes resolved, and what follows the quote.
 fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
-            '\\' => name.push(chars.next()?.1),
+            // Before any other character AWS keeps it.
+            '\\' if text[at + 1..].starts_with(['\\', quote]) => name.push(chars.next()?.1),
             c if c == quote => return Some((name, &text[at + 1..])),
             c => name.push(c),
         }
@@ -335,7 +362,7 @@ pub(crate) mod tests {
     #[test]
     fn paths_read_what_they_name() {
         let input = json!({
-            "a": {"b-c": [10, 20, {"d": null}], "with space": 1, "it's": 2, "é": 3},
+            "a": {"b-c": [10, 20, {"d": null}], "with space": 1, "it's": 2, "é": 3, "back\\slash": 4},
             "list": [{"n": 1, "max-value": 5}, {"n": 2}, {"m": 3}]
         });
         let rows = [
@@ -344,6 +371,7 @@ pub(crate) mod tests {
             ("$.a.b-c[-2]", Some(json!(20))),
             ("$.a['b-c'][2].d", Some(json!(null))),
             ("$['a'][\"with space\"]", Some(json!(1))),
+            ("$.a['back\\slash']", Some(json!(4))),
             ("$.a['it\\'s']", Some(json!(2))),
             ("$.a.é", Some(json!(3))),
             ("$.a.b-c[3]", None),
@@ -358,7 +386,9 @@ pub(crate) mod tests {
             ("$.list[?(@.n == 2)].n", Some(json!([2]))),
             ("$.list[?(@.n > 9)]", Some(json!([]))),
             ("$.list.*.m", Some(json!([3]))),
-            ("$.nope[*].n", None),
+            ("$.nope[*].n", Some(json!([]))),
+            ("$.nope[0:2]", Some(json!([]))),
+            ("$.a.b-c[0].deep[*]", Some(json!([]))),
             ("$$.Execution.Id", Some(json!("arn:e"))),
             ("$$.Execution.Input.x", Some(json!(1))),
             ("$$.StateMachine.Name", Some(json!("m"))),
@@ -382,6 +412,19 @@ pub(crate) mod tests {
         assert!(!past("$.l[5].x"));
         assert!(!past("$.x"));
         assert!(!past("$.x[5]"));
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_says_where_it_ends() {
+        for (path, place) in [
+            ("$.x", "No results for path: $['x']"),
+            ("$.a.x", "No results for path: $['a']['x']"),
+            ("$.x.y.z", "Missing property in path $['x']"),
+            ("$.a.l[4]", "No results for path: $['a']['l'][4]"),
+        ] {
+            let missing = Path::parse(path).unwrap().find(&json!({"a": {"l": []}}), &context()).unwrap_err();
+            assert_eq!(missing.place, place, "{path}");
+        }
     }
 
     #[test]

@@ -17,6 +17,15 @@ pub struct Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
+    /// There is no text.
+    pub fn no_object(&mut self) {
+        self.0.push(Problem {
+            code: "SCHEMA_VALIDATION_FAILED",
+            message: "Definition must be a valid JSON object".to_owned(),
+            location: None,
+        });
+    }
+
     /// The text is not JSON.
     pub fn no_json(&mut self, message: impl Into<String>) {
         self.0.push(Problem { code: "INVALID_JSON_DESCRIPTION", message: message.into(), location: None });

@@ -41,6 +41,15 @@ impl Resource {
         }
     }
 
+    /// As AWS names the task in errors: the function's ARN, or the service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Function(arn) => arn,
+            Self::Integration { service, .. } => service,
+        }
+    }
+
     /// The parameters, written down or computed, that it needs and that are not there.
     pub(crate) fn missing(&self, parameters: Option<&Map<String, Value>>) -> Vec<&'static str> {
         let Self::Integration { service, action } = self else { return Vec::new() };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::definition::Task;
-use crate::failure::{DATA_LIMIT, Failure, HEARTBEAT_TIMEOUT, TIMEOUT};
+use crate::failure::{Failure, HEARTBEAT_TIMEOUT, TIMEOUT};
 use crate::resource::Resource;
 use crate::visit::{LARGEST, Visit};
 
@@ -56,7 +56,7 @@ pub async fn run(task: &Task, input: Value, limits: Limits, visit: &Visit<'_>) -
     }
     events.record(visit, "Scheduled", scheduled)?;
     if text.len() > LARGEST {
-        return events.failed(visit, too_large(&task.resource, "was given an input"));
+        return events.failed(visit, Failure::too_large(task.resource.name(), "was given an input"));
     }
     let world = &visit.engine.world;
     let work = match world.task(&task.resource, input) {
@@ -96,7 +96,7 @@ pub async fn run(task: &Task, input: Value, limits: Limits, visit: &Visit<'_>) -
         Ok(result) => {
             let output = result.to_string();
             if output.len() > LARGEST {
-                return events.failed(visit, too_large(&task.resource, "returned a result"));
+                return events.failed(visit, Failure::too_large(task.resource.name(), "returned a result"));
             }
             let details = events.with(json!({"output": output, "outputDetails": {"truncated": false}}));
             events.record(visit, "Succeeded", details)?;
@@ -123,13 +123,4 @@ impl Events {
         self.record(visit, "Failed", self.with(failure.details()))?;
         Err(failure)
     }
-}
-
-fn too_large(task: &Resource, what: &str) -> Failure {
-    Failure::new(
-        DATA_LIMIT,
-        format!(
-            "The state/task '{task}' {what} with a size exceeding the maximum number of bytes service limit."
-        ),
-    )
 }

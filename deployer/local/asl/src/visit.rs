@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::choice::timestamp;
 use crate::definition::{Amount, Delay, State, Text};
-use crate::failure::{DATA_LIMIT, Failure, Fault, RESULT_PATH_MATCH_FAILURE, quoted};
+use crate::failure::{Failure, Fault, RESULT_PATH_MATCH_FAILURE, quoted};
 use crate::history::Log;
 use crate::path::{Context, Path, ResultPath, Selection};
 use crate::retry::LONGEST_SECONDS;
@@ -113,11 +113,11 @@ impl Visit<'_> {
         self.failure(Fault::runtime(message))
     }
 
-    pub fn selected(&self, data: Value, selection: &Selection, field: &str) -> Result<Value, Failure> {
+    pub fn selected(&self, data: Value, selection: &Selection) -> Result<Value, Failure> {
         match selection {
             Selection::All => Ok(data),
             Selection::Nothing => Ok(json!({})),
-            Selection::Part(path) => self.found(path, &data, field),
+            Selection::Part(path) => self.found(path, &data),
         }
     }
 
@@ -125,14 +125,10 @@ impl Visit<'_> {
     ///
     /// # Errors
     /// That it selects nothing, in AWS's words.
-    pub fn found(&self, path: &Path, data: &Value, field: &str) -> Result<Value, Failure> {
-        path.find(data, &self.context).map(std::borrow::Cow::into_owned).map_err(|_| {
-            self.runtime(format!(
-                "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
-                path.text(),
-                quoted(data)
-            ))
-        })
+    pub fn found(&self, path: &Path, data: &Value) -> Result<Value, Failure> {
+        path.find(data, &self.context)
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|missing| self.runtime(format!("Invalid path '{}' : {}", path.text(), missing.place)))
     }
 
     /// A template filled in.
@@ -157,14 +153,13 @@ impl Visit<'_> {
             None => Ok(None),
             Some(Amount::Fixed(number)) => Ok(Some(*number)),
             Some(Amount::From(path)) => {
-                let value = self.found(path, input, &format!("{field}Path"))?;
+                let value = self.found(path, input)?;
                 let number = value.as_u64().filter(|number| *number <= LONGEST_SECONDS);
                 number.map(Some).ok_or_else(|| {
+                    let value = value.as_str().map_or_else(|| quoted(&value), str::to_owned);
                     self.runtime(format!(
-                        "The value of '{}' for the field '{field}Path' must be a whole number from 0 to \
-                         {LONGEST_SECONDS}, not {}",
-                        path.text(),
-                        quoted(&value)
+                        "The {field}Path field refers to value \"{value}\" which is not a valid integer: {}",
+                        path.text()
                     ))
                 })
             }
@@ -190,23 +185,44 @@ impl Visit<'_> {
 
     pub fn delay(&self, delay: &Delay, input: &Value) -> Result<Duration, Failure> {
         let until = match delay {
-            Delay::Seconds(amount) => {
-                let seconds = self.amount(Some(amount), "Seconds", input)?.unwrap_or_default();
-                return Ok(Duration::from_secs(seconds));
+            Delay::Seconds(Amount::Fixed(seconds)) => return Ok(Duration::from_secs(*seconds)),
+            Delay::Seconds(Amount::From(path)) => {
+                let wrong = |why: &str, value: &Value| {
+                    self.runtime(format!(
+                        "The SecondsPath parameter {why}: {} == {}",
+                        path.text(),
+                        quoted(value)
+                    ))
+                };
+                let value = self.referenced(path, input, "SecondsPath")?;
+                return match (value.as_u64(), value.as_i64()) {
+                    (Some(seconds), _) if seconds <= LONGEST_SECONDS => Ok(Duration::from_secs(seconds)),
+                    (None, Some(_)) => Err(wrong("references a negative value", &value)),
+                    _ => Err(wrong("cannot be parsed as a long value", &value)),
+                };
             }
             Delay::Until(time) => *time,
             Delay::UntilFrom(path) => {
-                let value = self.found(path, input, "TimestampPath")?;
+                let value = self.referenced(path, input, "TimestampPath")?;
                 timestamp(&value).ok_or_else(|| {
+                    let value = value.as_str().map_or_else(|| quoted(&value), str::to_owned);
                     self.runtime(format!(
-                        "The value for the field 'TimestampPath' must be a timestamp, not {}",
-                        quoted(&value)
+                        "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format \
+                         string: {} == {value}",
+                        path.text()
                     ))
                 })?
             }
         };
         // A time that has passed is no wait.
         Ok(Duration::try_from(until.duration_since(self.engine.world.now())).unwrap_or_default())
+    }
+
+    /// What a Wait's path selects.
+    fn referenced(&self, path: &Path, input: &Value, field: &str) -> Result<Value, Failure> {
+        path.find(input, &self.context).map(std::borrow::Cow::into_owned).map_err(|_| {
+            self.runtime(format!("The {field} parameter does not reference an input value: {}", path.text()))
+        })
     }
 
     pub fn merged(&self, raw: Value, result: Value, path: &ResultPath) -> Result<Value, Failure> {
@@ -224,14 +240,7 @@ impl Visit<'_> {
             return Err(self.runtime(format!("The output nests more than {DEEPEST} levels deep.")));
         }
         if size(&output) > LARGEST {
-            return Err(Failure::new(
-                DATA_LIMIT,
-                format!(
-                    "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service \
-                     limit.",
-                    self.state.name
-                ),
-            ));
+            return Err(Failure::too_large(&self.state.name, "returned a result"));
         }
         Ok(output)
     }

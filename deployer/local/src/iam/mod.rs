@@ -156,6 +156,17 @@ impl Iam {
         })
     }
 
+    /// [`Iam::assumable`] for a service that acts for a resource and may be trusted under any of its names.
+    #[must_use]
+    pub fn assumable_for(&self, aws: &Aws, role_arn: &str, principals: &[&str], source_arn: &str) -> bool {
+        let context = [("aws:SourceAccount", ACCOUNT), ("aws:SourceArn", source_arn)];
+        Role::by_arn(&aws.store, role_arn).is_some_and(|role| {
+            let verdicts = principals.iter().map(|name| trusts(&role, Principal::Service(name), &context));
+            let verdicts: Vec<_> = verdicts.collect();
+            verdicts.contains(&Verdict::Allowed) && !verdicts.contains(&Verdict::Denied)
+        })
+    }
+
     /// Decides whether the caller may perform the action on the resource by their own policies.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use asl::{LARGEST, MOST_EVENTS, seconds};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::machines::{described, existing, one_of, page_size};
+use super::machines::{described, existing, one_of, page_after, page_size};
 use super::millis;
 use super::names::{self, error};
 use super::records::{self, EXECUTION, Execution, LATEST, MACHINE, Machine, Status};
@@ -132,8 +132,11 @@ pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value,
             }
         }
     }
-    answer["redriveStatus"] = json!("NOT_REDRIVABLE");
-    answer["redriveStatusReason"] = json!("the local endpoint does not redrive executions");
+    let reason = execution.status.not_redrivable();
+    answer["redriveStatus"] = json!(if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" });
+    if let Some(reason) = reason {
+        answer["redriveStatusReason"] = json!(reason);
+    }
     Ok(answer)
 }
 
@@ -160,12 +163,12 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Api
     aws.iam.authorize(aws, caller, "states:ListExecutions", arn)?;
     let machine = existing(aws, arn)?;
     let filter = params.optional_text("statusFilter")?;
-    let allowed = "RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, PENDING_REDRIVE";
+    let allowed = "SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING";
     if let Some(filter) = filter.filter(|filter| !allowed.split(", ").any(|status| status == *filter)) {
         return Err(one_of("statusFilter", filter, allowed));
     }
     let count = page_size(&params)?;
-    let mut after = params.optional_text("nextToken")?.map(names::key).transpose()?;
+    let mut after = page_after(&params, 3096)?;
     let mut executions = Vec::new();
     let mut more = false;
     'pages: loop {
@@ -208,13 +211,12 @@ pub fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, 
         None => records::count(&aws.store, &id),
     };
     // The token is the id of the page's first event in the order asked for.
-    let from = match params.optional_text("nextToken")? {
+    let from = match page_after(&params, 1024)? {
         None if reverse => total,
         None => 1,
-        Some(token) => {
-            let key = names::key(token)?;
+        Some(key) => {
             let event = key.parse().ok().filter(|event| (1..=MOST_EVENTS + 1).contains(event));
-            event.ok_or_else(|| error("InvalidToken", format!("Invalid Token: '{token}'")))?
+            event.ok_or_else(|| error("InvalidToken", format!("Invalid Token: '{}'", names::token(&key))))?
         }
     };
     let first = if reverse { (from + 1).saturating_sub(count).max(1) } else { from };

@@ -20,6 +20,12 @@ const MOST_TAGS: usize = 50;
 /// Who runs a machine's role.
 pub const PRINCIPAL: &str = "states.amazonaws.com";
 
+/// Whether a role lets Step Functions assume it for a machine, under the service's global name or the Region's.
+pub fn assumable(aws: &Aws, role: &str, machine: &str) -> bool {
+    let regional = format!("states.{}.amazonaws.com", aws.settings.region);
+    aws.iam.assumable_for(aws, role, &[PRINCIPAL, &regional], machine)
+}
+
 /// Why a machine is not there to be used.
 pub fn existing(aws: &Aws, arn: &str) -> Result<Machine, ApiError> {
     aws.store.get(MACHINE, names::machine(aws, arn)?).ok_or_else(|| names::no_machine(arn))
@@ -54,7 +60,7 @@ pub fn create(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, A
     configured(&params)?;
     let text = params.text("definition")?;
     validated(text)?;
-    let role = role(aws, caller, params.text("roleArn")?)?;
+    let role = role(aws, caller, params.text("roleArn")?, &arn)?;
     let tags = tags(&params)?;
     if !tags.is_empty() {
         aws.iam.authorize(aws, caller, "states:TagResource", &arn)?;
@@ -118,16 +124,21 @@ pub fn update(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, A
     if let Some(text) = text {
         validated(text)?;
     }
-    let new_role = new_role.map(|arn| role(aws, caller, arn)).transpose()?;
+    let new_role = new_role.map(|role_arn| role(aws, caller, role_arn, arn)).transpose()?;
     let now = Timestamp::now();
-    let revision = ids::uuid();
-    aws.store.transaction(|records| {
+    let revision = aws.store.transaction(|records| {
+        let revision = ids::uuid();
         let mut machine: Machine = records.get(MACHINE, name).ok_or_else(|| names::no_machine(arn))?;
         if machine.deleting {
             return Err(error("StateMachineDeleting", format!("State Machine is being deleted: '{arn}'")));
         }
         let old: Option<Definition> = records.get(DEFINITION, &format!("{name}/{}", machine.revision));
         let mut definition = old.ok_or_else(|| names::no_machine(arn))?;
+        let same = text.is_none_or(|text| text == definition.text)
+            && new_role.is_none_or(|role| role == definition.role);
+        if same && machine.updated {
+            return Ok(machine.revision);
+        }
         definition.since = now.as_millisecond();
         if let Some(text) = text {
             text.clone_into(&mut definition.text);
@@ -139,7 +150,7 @@ pub fn update(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, A
         machine.revision.clone_from(&revision);
         machine.updated = true;
         records.put(MACHINE, name, &machine);
-        Ok(())
+        Ok(revision)
     })?;
     Ok(json!({"updateDate": seconds(now), "revisionId": revision}))
 }
@@ -190,7 +201,7 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Api
     names::only(input, &["maxResults", "nextToken"])?;
     aws.iam.authorize(aws, caller, "states:ListStateMachines", "*")?;
     let count = page_size(&params)?;
-    let after = params.optional_text("nextToken")?.map(names::key).transpose()?;
+    let after = page_after(&params, 1024)?;
     let mut page = aws.store.range::<Machine>(MACHINE, "", after.as_deref(), count + 1);
     let more = page.len() > count;
     page.truncate(count);
@@ -333,13 +344,13 @@ fn validated(text: &str) -> Result<(), ApiError> {
 }
 
 /// Checks that the caller may hand the role over and that Step Functions may assume it.
-fn role<'a>(aws: &Aws, caller: &Caller, arn: &'a str) -> Result<&'a str, ApiError> {
+fn role<'a>(aws: &Aws, caller: &Caller, arn: &'a str, machine: &str) -> Result<&'a str, ApiError> {
     if !arn.starts_with("arn:aws:iam::") || !arn.contains(":role/") {
         return Err(error("InvalidArn", format!("Invalid Arn: 'Invalid ARN prefix: {arn}'")));
     }
     let service = [("iam:PassedToService", PRINCIPAL)];
     aws.iam.authorize_with(aws, caller, "iam:PassRole", arn, &service, None)?;
-    if !aws.iam.assumable(aws, arn, PRINCIPAL) {
+    if !assumable(aws, arn, machine) {
         return Err(error(
             "AccessDeniedException",
             "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the \
@@ -375,10 +386,28 @@ fn configured(params: &Params<'_>) -> Result<(), ApiError> {
 
 /// `maxResults` of a list.
 pub fn page_size(params: &Params<'_>) -> Result<usize, ApiError> {
-    Ok(match params.number("maxResults", 0..=1000)?.unwrap_or(0) {
-        0 => 100,
-        count => usize::try_from(count).unwrap_or(100),
-    })
+    match params.number("maxResults", 0..=i64::from(i32::MAX))?.unwrap_or(0) {
+        0 => Ok(100),
+        count @ ..=1000 => Ok(usize::try_from(count).unwrap_or(100)),
+        count => Err(constraint(&count.to_string(), "maxResults", "value less than or equal to 1000")),
+    }
+}
+
+/// The key that `nextToken` stands for, a text of at most so many bytes.
+pub fn page_after(params: &Params<'_>, longest: usize) -> Result<Option<String>, ApiError> {
+    match params.optional_text("nextToken")? {
+        Some(token) if token.len() > longest => {
+            Err(constraint(token, "nextToken", &format!("length less than or equal to {longest}")))
+        }
+        token => token.map(names::key).transpose(),
+    }
+}
+
+fn constraint(value: &str, member: &str, what: &str) -> ApiError {
+    let message = format!(
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must have {what}"
+    );
+    error("ValidationException", message)
 }
 
 /// A value that is not among those allowed.

@@ -106,6 +106,13 @@ impl Status {
             Self::Aborted => "ABORTED",
         }
     }
+
+    /// Why an execution cannot be redriven; none when it could be.
+    #[must_use]
+    pub fn not_redrivable(self) -> Option<String> {
+        matches!(self, Self::Running | Self::Succeeded)
+            .then(|| format!("Execution is {} and cannot be redriven", self.name()))
+    }
 }
 
 impl Machine {

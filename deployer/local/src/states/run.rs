@@ -84,7 +84,7 @@ enum Outcome {
 
 async fn supervise(aws: Arc<Aws>, running: Arc<Running>, mut execution: Execution, input: Value) {
     let definition = records::definition(&aws.store, &execution.machine, &execution.revision);
-    let world = Arc::new(Account::new(&aws, &definition.role));
+    let world = Arc::new(Account::new(&aws, names::machine_arn(&aws, &execution.machine), &definition.role));
     let outcome = match asl::parse(&definition.text) {
         Ok(machine) => {
             let engine = Arc::new(Engine {
@@ -220,6 +220,7 @@ pub fn announce(aws: &Arc<Aws>, execution: &Execution) {
 #[must_use]
 pub fn status_change(aws: &Aws, execution: &Execution) -> Value {
     let arn = names::execution_arn(aws, &execution.machine, &execution.name);
+    let reason = execution.status.not_redrivable();
     let output = execution.output.as_ref();
     let output_size = output.map_or(0, String::len);
     let with_output = output_size <= LARGEST_EVENT;
@@ -245,8 +246,8 @@ pub fn status_change(aws: &Aws, execution: &Execution) -> Value {
             "stateMachineAliasArn": null,
             "redriveCount": 0,
             "redriveDate": null,
-            "redriveStatus": "NOT_REDRIVABLE",
-            "redriveStatusReason": null,
+            "redriveStatus": if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" },
+            "redriveStatusReason": reason,
         },
     })
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use asl::{Failure, PERMISSIONS, Pending, Resource, World};
+use asl::{Failure, LARGEST, PERMISSIONS, Pending, Resource, World};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::machines::PRINCIPAL;
+use super::machines::{PRINCIPAL, assumable};
 use crate::lambda::{Invocation, InvocationType, Invoked};
 use crate::{ApiError, Aws, Caller, ids};
 
 /// The world of the local account, in which functions are invoked as a machine's role.
 pub struct Account {
     aws: Arc<Aws>,
+    machine: String,
     role: String,
     session: String,
     ended: AtomicBool,
@@ -22,9 +23,9 @@ pub struct Account {
 
 impl Account {
     /// The world of one execution, in which its machine's role acts.
-    pub fn new(aws: &Arc<Aws>, role: &str) -> Self {
+    pub fn new(aws: &Arc<Aws>, machine: String, role: &str) -> Self {
         let session = ids::upper(32);
-        Self { aws: Arc::clone(aws), role: role.to_owned(), session, ended: AtomicBool::new(false) }
+        Self { aws: Arc::clone(aws), machine, role: role.to_owned(), session, ended: AtomicBool::new(false) }
     }
 
     /// From now on nothing is begun any more.
@@ -52,7 +53,7 @@ impl World for Account {
         resource: &Resource,
         input: Value,
     ) -> Result<Pending<'_, Result<Value, Failure>>, Failure> {
-        if !self.aws.iam.assumable(&self.aws, &self.role, PRINCIPAL) {
+        if !assumable(&self.aws, &self.role, &self.machine) {
             let why = format!("The role {} is not authorized to be assumed by {PRINCIPAL}.", self.role);
             return Err(Failure::new(PERMISSIONS, why));
         }
@@ -63,9 +64,10 @@ impl World for Account {
             }
             Resource::Integration { .. } => (parameters(&input)?, true),
         };
+        let name = resource.name().to_owned();
         Ok(Box::pin(async move {
             let invoked = self.invoke(invocation).await.map_err(|error| refused(&error))?;
-            let payload = payload(&invoked)?;
+            let payload = payload(&invoked, &name)?;
             Ok(if integration { answer(&invoked, payload) } else { payload })
         }))
     }
@@ -108,15 +110,27 @@ fn parameters(input: &Value) -> Result<Invocation, Failure> {
     Ok(Invocation {
         function: text("FunctionName")?.ok_or_else(|| wrong("FunctionName", &Value::Null))?,
         qualifier: text("Qualifier")?,
-        payload: fields.get("Payload").map(|payload| payload.to_string().into()).unwrap_or_default(),
+        payload: fields.get("Payload").map(event).unwrap_or_default().into(),
         log_tail: one("LogType", &["None", "Tail"])?.as_deref() == Some("Tail"),
         invocation_type: kind,
         client_context: text("ClientContext")?,
     })
 }
 
+/// The event that a `Payload` is: JSON in a text is that JSON, and null an empty object.
+fn event(payload: &Value) -> String {
+    match payload {
+        Value::Null => "{}".to_owned(),
+        Value::String(text) if serde_json::from_str::<Value>(text).is_ok() => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// What a function that ran gave.
-fn payload(invoked: &Invoked) -> Result<Value, Failure> {
+fn payload(invoked: &Invoked, task: &str) -> Result<Value, Failure> {
+    if invoked.payload.len() > LARGEST {
+        return Err(Failure::too_large(task, "returned a result"));
+    }
     let text = String::from_utf8_lossy(&invoked.payload);
     let payload = if text.trim().is_empty() { Ok(Value::Null) } else { serde_json::from_str::<Value>(&text) };
     if invoked.function_error.is_some() {
@@ -216,7 +230,7 @@ mod tests {
     }
 
     fn failure(text: &str, failed: bool) -> (String, String) {
-        let failure = payload(&invoked(text, failed)).unwrap_err();
+        let failure = payload(&invoked(text, failed), "f").unwrap_err();
         (failure.error.unwrap(), failure.cause.unwrap())
     }
 
@@ -238,8 +252,11 @@ mod tests {
 
     #[test]
     fn a_functions_answer_is_its_json_and_an_empty_one_null() {
-        assert_eq!(payload(&invoked("{\"a\":1}", false)), Ok(json!({"a": 1})));
-        assert_eq!(payload(&invoked("", false)), Ok(json!(null)));
+        assert_eq!(payload(&invoked("{\"a\":1}", false), "f"), Ok(json!({"a": 1})));
+        assert_eq!(payload(&invoked("", false), "f"), Ok(json!(null)));
+        // Its size is looked at before what it is.
+        let large = payload(&invoked(&"a".repeat(LARGEST + 1), false), "lambda").unwrap_err();
+        assert_eq!(large, Failure::too_large("lambda", "returned a result"));
         let answer = answer(&invoked("[1]", false), json!([1]));
         let metadata = json!({"HttpHeaders": {"Content-Length": "3", "Content-Type": "application/json"}, "HttpStatusCode": 200});
         assert_eq!((&answer["Payload"], &answer["LogResult"]), (&json!([1]), &json!("TG9n")));
@@ -271,6 +288,15 @@ mod tests {
         assert_eq!((invocation.function.as_str(), invocation.qualifier.as_deref()), ("f", Some("1")));
         assert_eq!((&invocation.payload[..], invocation.log_tail), (&b"{\"a\":1}"[..], true));
         assert_eq!(invocation.invocation_type, InvocationType::Event);
+        for (payload, event) in [
+            (json!("{\"a\": 1}"), "{\"a\": 1}"),
+            (json!("true"), "true"),
+            (json!("plain"), "\"plain\""),
+            (json!(null), "{}"),
+        ] {
+            let invocation = parameters(&json!({"FunctionName": "f", "Payload": payload})).unwrap();
+            assert_eq!(&invocation.payload[..], event.as_bytes());
+        }
         for wrong in [
             json!({"FunctionName": 3}),
             json!({"FunctionName": "f", "Nope": 1}),

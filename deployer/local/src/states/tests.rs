@@ -129,6 +129,8 @@ async fn machines_are_created_described_updated_and_deleted() {
     assert_eq!(described["definition"], json!(other));
     assert_eq!(described["roleArn"], ROLE);
     assert_eq!(described["revisionId"], updated["revisionId"]);
+    let same = json!({"stateMachineArn": MACHINE, "definition": other, "roleArn": ROLE});
+    assert_eq!(ok(&aws, "UpdateStateMachine", same).await["revisionId"], updated["revisionId"]);
 
     ok(&aws, "DeleteStateMachine", json!({"stateMachineArn": MACHINE})).await;
     ok(&aws, "DeleteStateMachine", json!({"stateMachineArn": MACHINE})).await;
@@ -160,7 +162,7 @@ async fn what_is_wrong_with_a_machine_is_said_before_anything_is_kept() {
             "definition",
             json!("{}"),
             "InvalidDefinition",
-            "'SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt] at /",
+            "'SCHEMA_VALIDATION_FAILED: These fields are required: [States, StartAt] at /",
         ),
         ("roleArn", json!("nonsense"), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: nonsense'"),
         (
@@ -270,6 +272,10 @@ async fn an_execution_is_described_from_its_start_to_its_end() {
     assert!(described["stopDate"].as_f64() >= described["startDate"].as_f64());
     assert_eq!((&described["stateMachineArn"], &described["name"]), (&json!(MACHINE), &json!("e")));
     assert!(described.get("error").is_none());
+    assert_eq!(
+        (&described["redriveStatus"], &described["redriveStatusReason"]),
+        (&json!("NOT_REDRIVABLE"), &json!("Execution is SUCCEEDED and cannot be redriven"))
+    );
     let brief = json!({"executionArn": EXECUTION_E, "includedData": "METADATA_ONLY"});
     assert!(ok(&aws, "DescribeExecution", brief).await.get("input").is_none());
     let events = events(&aws, "e").await;
@@ -630,6 +636,30 @@ async fn a_role_is_handed_over_only_with_permission() {
 }
 
 #[tokio::test]
+async fn a_role_may_trust_the_regional_service_and_one_machine() {
+    let aws = Local::new();
+    let regional = "states.us-east-1.amazonaws.com";
+    let machines = |pattern: &str| json!({"ArnLike": {"aws:SourceArn": format!("arn:aws:states:*:000000000000:{pattern}")}});
+    for (name, service, condition, trusted) in [
+        ("a", regional, json!({}), true),
+        ("b", "states.amazonaws.com", machines("stateMachine:*"), true),
+        ("c", regional, machines("stateMachine:c"), true),
+        ("d", regional, machines("stateMachine:other"), false),
+        ("e", "states.eu-west-1.amazonaws.com", json!({}), false),
+    ] {
+        let trust = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole", "Condition": condition}]});
+        let input = json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()});
+        aws.call(&Caller::Owner, Service::Iam, "CreateRole", input).await.unwrap();
+        let definition = machine("P", json!({"P": {"Type": "Pass", "End": true}})).to_string();
+        let role = format!("arn:aws:iam::000000000000:role/{name}");
+        let input = json!({"name": name, "definition": definition, "roleArn": role});
+        let created = as_caller(&aws, &Caller::Owner, "CreateStateMachine", input).await;
+        assert_eq!(created.is_ok(), trusted, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn tasks_run_as_the_machines_role() {
     let function = "arn:aws:lambda:us-east-1:000000000000:function:f";
     let aws = with("T", json!({"T": {"Type": "Task", "Resource": function, "End": true}})).await;
@@ -759,9 +789,19 @@ async fn a_status_change_has_the_shape_of_aws() {
             "startDate": 1_795_000_000_123_i64, "stopDate": null, "input": "{}", "inputDetails": {"included": true},
             "output": null, "outputDetails": null, "error": null, "cause": null, "stateMachineVersionArn": null,
             "stateMachineAliasArn": null, "redriveCount": 0, "redriveDate": null, "redriveStatus": "NOT_REDRIVABLE",
-            "redriveStatusReason": null
+            "redriveStatusReason": "Execution is RUNNING and cannot be redriven"
         })
     );
+    for (status, redrivable) in [(Status::Succeeded, false), (Status::Failed, true), (Status::Aborted, true)]
+    {
+        execution.status = status;
+        let detail = status_change(&aws, &execution)["detail"].clone();
+        let name = if redrivable { "REDRIVABLE" } else { "NOT_REDRIVABLE" };
+        assert_eq!(
+            (&detail["redriveStatus"], detail["redriveStatusReason"].is_null()),
+            (&json!(name), redrivable)
+        );
+    }
     execution.status = Status::Succeeded;
     execution.stopped = Some(1_795_000_000_456);
     for (input, output, with_input, with_output) in

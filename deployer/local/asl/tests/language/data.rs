@@ -99,14 +99,14 @@ async fn waits_take_seconds_or_a_time() {
 }
 
 #[tokio::test]
-async fn paths_that_lead_nowhere_name_field_and_input() {
+async fn paths_that_lead_nowhere_read_as_on_aws() {
     for (more, words) in [
+        (json!({"InputPath": "$.no"}), "Invalid path '$.no' : No results for path: $['no']"),
+        (json!({"OutputPath": "$.no.where"}), "Invalid path '$.no.where' : Missing property in path $['no']"),
         (
-            json!({"InputPath": "$.no"}),
-            "The JSONPath '$.no' specified for the field 'InputPath' could not be found in the input '{\"a\":1}'",
+            json!({"Parameters": {"b.$": "$.no"}}),
+            "The JSONPath '$.no' specified for the field 'b.$' could not be found in the input '{\"a\":1}'",
         ),
-        (json!({"OutputPath": "$.no"}), "specified for the field 'OutputPath'"),
-        (json!({"Parameters": {"b.$": "$.no"}}), "specified for the field 'b.$'"),
     ] {
         let mut state = json!({"Type": "Pass", "End": true});
         for (name, value) in more.as_object().unwrap() {

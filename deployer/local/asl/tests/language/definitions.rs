@@ -26,7 +26,7 @@ fn fields_are_checked_where_they_stand() {
         |entries: Value| with(json!({"Type": "Task", "Resource": lambda, "Retry": entries, "End": true}));
     let inner = json!({"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}});
     let rows = [
-        (problems(&json!({})), "These fields are required: [StartAt] at /"),
+        (problems(&json!({})), "These fields are required: [States, StartAt] at /"),
         (problems(&json!({"StartAt": "S"})), "These fields are required: [States] at /"),
         (problems(&json!({"StartAt": "S", "States": {}})), "at least one state at /States"),
         (
@@ -124,7 +124,7 @@ fn fields_are_checked_where_they_stand() {
         ),
         (with(json!({"Type": "Wait", "End": true})), "Seconds, SecondsPath, Timestamp or TimestampPath"),
         (with(json!({"Type": "Wait", "Seconds": 1, "Timestamp": "x", "End": true})), "[Seconds, Timestamp]"),
-        (with(json!({"Type": "Wait", "Timestamp": "tomorrow", "End": true})), "type Timestamp"),
+        (with(json!({"Type": "Wait", "Timestamp": "tomorrow", "End": true})), "RFC3339 timestamp"),
         (with(json!({"Type": "Fail", "Error": "a", "ErrorPath": "$.a"})), "[Error, ErrorPath]"),
         (with(json!({"Type": "Parallel", "End": true})), "required: [Branches]"),
         (

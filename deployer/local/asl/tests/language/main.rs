@@ -7,6 +7,7 @@ mod data;
 mod definitions;
 mod events;
 mod handling;
+mod recorded;
 mod tasks;
 
 use std::collections::{HashMap, VecDeque};
