@@ -9,10 +9,10 @@ use super::ledger;
 use super::operation::{Live, Plan};
 use super::records::{Resource, Stack, Wanted};
 use super::resources::{Handler, Schema};
-use super::template::eval::{LATER, Lookup, holds_later};
-use super::template::graph::Graph;
-use super::template::references::{Reference, references};
 use crate::{ApiError, Aws};
+use template::eval::{LATER, Lookup, holds_later};
+use template::graph::Graph;
+use template::references::{Reference, references};
 
 /// What an update would do.
 pub struct Changes {

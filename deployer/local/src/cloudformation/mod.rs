@@ -11,7 +11,6 @@ mod ledger;
 mod operation;
 mod records;
 mod resources;
-mod template;
 #[cfg(test)]
 mod tests;
 

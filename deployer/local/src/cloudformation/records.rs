@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::template::eval::Pseudo;
 use crate::{Caller, ids};
+use template::eval::Pseudo;
 
 /// A moment as AWS writes it, `2026-11-04T10:11:12.345Z`.
 pub type Time = String;

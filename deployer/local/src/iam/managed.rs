@@ -1,92 +1,17 @@
-//! Managed policies: the account's own, and those of AWS that roles of Lambda functions and state machines use.
+//! The operations on managed policies.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use policy::Kind;
 use serde_json::{Value, json};
 
-use super::policy::Kind;
-use super::roles::{self, checked, encoded, now};
+use super::records::{self, Managed, POLICY, Version, no_policy, now};
+use super::{aws_managed, given};
 use crate::params::Params;
-use crate::store::{Records, Store};
+use crate::store::Store;
 use crate::{ACCOUNT, ApiError, ids};
 
-const KIND: &str = "iam-policy";
-const AWS: &str = "arn:aws:iam::aws:policy/";
 const MOST_VERSIONS: usize = 5;
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Managed {
-    name: String,
-    path: String,
-    id: String,
-    arn: String,
-    description: Option<String>,
-    created: String,
-    updated: String,
-    default: u32,
-    versions: BTreeMap<u32, Version>,
-    tags: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Version {
-    document: Value,
-    created: String,
-}
-
-impl Managed {
-    fn describe(&self) -> Value {
-        json!({
-            "PolicyName": self.name,
-            "PolicyId": self.id,
-            "Arn": self.arn,
-            "Path": self.path,
-            "DefaultVersionId": format!("v{}", self.default),
-            "AttachmentCount": 0,
-            "IsAttachable": true,
-            "Description": self.description,
-            "CreateDate": self.created,
-            "UpdateDate": self.updated,
-        })
-    }
-
-    fn describe_version(&self, id: u32) -> Option<Value> {
-        let version = self.versions.get(&id)?;
-        Some(json!({
-            "Document": encoded(&version.document),
-            "VersionId": format!("v{id}"),
-            "IsDefaultVersion": id == self.default,
-            "CreateDate": version.created,
-        }))
-    }
-}
-
-/// The document of a managed policy in force.
-pub fn document(store: &Store, arn: &str) -> Option<Value> {
-    by_aws(arn).or_else(|| store.get::<Managed>(KIND, arn).and_then(in_force))
-}
-
-/// [`document`] inside a transaction.
-pub fn document_in(records: &Records<'_>, arn: &str) -> Option<Value> {
-    by_aws(arn).or_else(|| records.get::<Managed>(KIND, arn).and_then(in_force))
-}
-
-fn in_force(mut policy: Managed) -> Option<Value> {
-    policy.versions.remove(&policy.default).map(|version| version.document)
-}
-
-/// The error that there is no such policy.
-pub fn missing(arn: &str) -> ApiError {
-    let message = if arn.starts_with(AWS) {
-        format!(
-            "Policy {arn} does not exist or is not attachable. The local endpoint knows the managed policies of Lambda roles; put another one's content into an inline policy."
-        )
-    } else {
-        format!("Policy {arn} does not exist or is not attachable.")
-    };
-    ApiError::new(404, "NoSuchEntity", message)
-}
 
 /// Performs an operation, when it is one on managed policies.
 pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value, ApiError>> {
@@ -95,7 +20,7 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
         "CreatePolicy" => create(store, params),
         "GetPolicy" => read(store, params, |policy| Ok(json!({"Policy": policy.describe()}))),
         "GetPolicyVersion" => read(store, params, |policy| {
-            let version = policy.describe_version(version(params)?).ok_or_else(|| missing(&policy.arn))?;
+            let version = policy.describe_version(version(params)?).ok_or_else(|| no_policy(&policy.arn))?;
             Ok(json!({"PolicyVersion": version}))
         }),
         "ListPolicyVersions" => read(store, params, |policy| {
@@ -106,7 +31,7 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
         "CreatePolicyVersion" => create_version(store, params),
         "DeletePolicyVersion" => delete_version(store, params),
         "ListPolicies" => {
-            let policies: Vec<(String, Managed)> = store.list(KIND);
+            let policies: Vec<(String, Managed)> = store.list(POLICY);
             let policies: Vec<_> = policies.iter().map(|(_, policy)| policy.describe()).collect();
             Ok(json!({"Policies": policies, "IsTruncated": false}))
         }
@@ -116,10 +41,11 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
 }
 
 fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
-    let name = params.name("PolicyName", 128, "+=,.@-_")?;
-    let path = roles::path(params)?;
+    let name = params.name("PolicyName", 128, given::NAME)?;
+    let path = given::path(params)?;
     let arn = format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}");
-    let version = Version { document: checked(params, "PolicyDocument", Kind::Identity)?, created: now() };
+    let version =
+        Version { document: given::document(params, "PolicyDocument", Kind::Identity)?, created: now() };
     let policy = Managed {
         name: name.to_owned(),
         path,
@@ -133,21 +59,21 @@ fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
         tags: params.tags("Tags")?.into_iter().collect(),
     };
     store.transaction(|records| {
-        if records.get::<Value>(KIND, &arn).is_some() {
+        if records.get::<Value>(POLICY, &arn).is_some() {
             let message = format!("A policy called {name} already exists. Duplicate names are not allowed.");
             return Err(ApiError::new(409, "EntityAlreadyExists", message));
         }
-        records.put(KIND, &arn, &policy);
+        records.put(POLICY, &arn, &policy);
         Ok(json!({"Policy": policy.describe()}))
     })
 }
 
 fn create_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.text("PolicyArn")?;
-    let document = checked(params, "PolicyDocument", Kind::Identity)?;
+    let document = given::document(params, "PolicyDocument", Kind::Identity)?;
     let default = params.flag("SetAsDefault")?;
     store.transaction(|records| {
-        let mut policy: Managed = records.get(KIND, arn).ok_or_else(|| missing(arn))?;
+        let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
         if policy.versions.len() >= MOST_VERSIONS {
             let message = "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.";
             return Err(ApiError::new(409, "LimitExceeded", message));
@@ -158,7 +84,7 @@ fn create_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> 
         if default {
             policy.default = id;
         }
-        records.put(KIND, arn, &policy);
+        records.put(POLICY, arn, &policy);
         Ok(json!({"PolicyVersion": policy.describe_version(id)}))
     })
 }
@@ -166,7 +92,7 @@ fn create_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> 
 fn delete_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     let (arn, id) = (params.text("PolicyArn")?, version(params)?);
     store.transaction(|records| {
-        let mut policy: Managed = records.get(KIND, arn).ok_or_else(|| missing(arn))?;
+        let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
         if id == policy.default {
             return Err(ApiError::new(
                 409,
@@ -174,8 +100,8 @@ fn delete_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> 
                 "Cannot delete the default version of a policy.",
             ));
         }
-        policy.versions.remove(&id).ok_or_else(|| missing(arn))?;
-        records.put(KIND, arn, &policy);
+        policy.versions.remove(&id).ok_or_else(|| no_policy(arn))?;
+        records.put(POLICY, arn, &policy);
         Ok(json!({}))
     })
 }
@@ -183,15 +109,15 @@ fn delete_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> 
 fn delete(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.text("PolicyArn")?;
     store.transaction(|records| {
-        let policy: Managed = records.get(KIND, arn).ok_or_else(|| missing(arn))?;
-        if roles::uses(records, arn) {
+        let policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
+        if records::uses(records, arn) {
             return Err(ApiError::new(409, "DeleteConflict", "Cannot delete a policy attached to entities."));
         }
         if policy.versions.len() > 1 {
             let message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.";
             return Err(ApiError::new(409, "DeleteConflict", message));
         }
-        records.delete(KIND, arn);
+        records.delete(POLICY, arn);
         Ok(json!({}))
     })
 }
@@ -205,7 +131,7 @@ fn read(
     let of_aws = |document| Managed {
         name: arn.rsplit('/').next().unwrap_or(arn).to_owned(),
         path: arn
-            .strip_prefix(AWS)
+            .strip_prefix(aws_managed::PREFIX)
             .and_then(|p| p.split_once('/'))
             .map_or("/".to_owned(), |(p, _)| format!("/{p}/")),
         id: "ANPALOCALAWSMANAGED00".to_owned(),
@@ -217,52 +143,16 @@ fn read(
         versions: BTreeMap::from([(1, Version { document, created: "2015-02-06T18:41:00Z".to_owned() })]),
         tags: BTreeMap::new(),
     };
-    answer(by_aws(arn).map(of_aws).or_else(|| store.get(KIND, arn)).ok_or_else(|| missing(arn))?)
+    answer(
+        aws_managed::document(arn)
+            .map(of_aws)
+            .or_else(|| store.get(POLICY, arn))
+            .ok_or_else(|| no_policy(arn))?,
+    )
 }
 
 fn version(params: Params<'_>) -> Result<u32, ApiError> {
     let id = params.text("VersionId")?;
     let number = id.strip_prefix('v').and_then(|n| n.parse().ok());
     number.ok_or_else(|| params.invalid(format!("'VersionId' must be like v1, not \"{id}\"")))
-}
-
-fn by_aws(arn: &str) -> Option<Value> {
-    let write_logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
-    let allow = |actions: &[&str], resource: &str| json!({"Effect": "Allow", "Action": actions, "Resource": resource});
-    let statements = match arn.strip_prefix(AWS)? {
-        "AdministratorAccess" => vec![allow(&["*"], "*")],
-        "AWSLambdaExecute" => vec![
-            allow(&["logs:*"], "arn:aws:logs:*:*:*"),
-            allow(&["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::*"),
-        ],
-        "AWSXRayDaemonWriteAccess" => vec![allow(
-            &[
-                "xray:PutTraceSegments",
-                "xray:PutTelemetryRecords",
-                "xray:GetSamplingRules",
-                "xray:GetSamplingTargets",
-                "xray:GetSamplingStatisticSummaries",
-            ],
-            "*",
-        )],
-        "AmazonS3ReadOnlyAccess" => vec![allow(
-            &["s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*"],
-            "*",
-        )],
-        "service-role/AWSLambdaBasicExecutionRole" => vec![allow(&write_logs, "*")],
-        "service-role/AWSLambdaRole" => vec![allow(&["lambda:InvokeFunction"], "*")],
-        "service-role/AWSLambdaVPCAccessExecutionRole" => {
-            let network = [
-                "ec2:CreateNetworkInterface",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSubnets",
-                "ec2:DeleteNetworkInterface",
-                "ec2:AssignPrivateIpAddresses",
-                "ec2:UnassignPrivateIpAddresses",
-            ];
-            vec![allow(&[&write_logs[..], &network].concat(), "*")]
-        }
-        _ => return None,
-    };
-    Some(json!({"Version": "2012-10-17", "Statement": statements}))
 }

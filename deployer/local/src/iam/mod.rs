@@ -1,22 +1,21 @@
 //! Roles, their sessions, and the decision whether a call is allowed.
 //!
-//! Every service asks here before it acts ([`Iam::authorize`]). `roles` and `managed` hold the operations and records,
-//! `policy`, `condition` and `pattern` evaluate documents.
+//! Every service asks here before it acts ([`Iam::authorize`]). `roles` and `managed` hold the operations, `records`
+//! what is kept; documents are evaluated by the crate [`policy`].
 
-mod condition;
+mod aws_managed;
+mod given;
 mod managed;
-mod pattern;
-mod policy;
+mod records;
 mod roles;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use policy::{Context, Documents, Kind, Policy, Principal, Request, Verdict, decide};
 use serde_json::Value;
 
-use self::condition::Context;
-use self::policy::{Kind, Policy, Principal, Request, Verdict};
-use self::roles::Role;
+use self::records::Role;
 use crate::store::Store;
 use crate::{ACCOUNT, ApiError, Aws, Caller, Settings, ids};
 
@@ -94,7 +93,7 @@ impl Iam {
         session_name: &str,
         seconds: i64,
     ) -> Result<Credentials, ApiError> {
-        let role = Role::by_arn(&aws.store, role_arn).ok_or_else(|| roles::missing(role_arn))?;
+        let role = Role::by_arn(&aws.store, role_arn).ok_or_else(|| records::no_role(role_arn))?;
         let now = jiff::Timestamp::now().as_second();
         let credentials = Credentials {
             access_key_id: format!("{SESSION_KEY}{}", ids::upper(20 - SESSION_KEY.len())),
@@ -112,12 +111,12 @@ impl Iam {
 
     /// The longest session of a role, in seconds.
     pub(crate) fn longest_session(&self, aws: &Aws, role_arn: &str) -> Option<i64> {
-        Role::by_arn(&aws.store, role_arn).map(|role| role.max_session())
+        Role::by_arn(&aws.store, role_arn).map(|role| role.max_session)
     }
 
     /// The id of a role in its sessions' user ids.
     pub(crate) fn role_id(&self, aws: &Aws, role_arn: &str) -> Option<String> {
-        Role::by_arn(&aws.store, role_arn).map(|role| role.id().to_owned())
+        Role::by_arn(&aws.store, role_arn).map(|role| role.id)
     }
 
     /// Ends a session: its key is refused from now on.
@@ -216,16 +215,17 @@ impl Iam {
             ("aws:SecureTransport", "true"),
         ];
         pairs.extend(tags.iter().map(|(k, v)| (k.as_str(), *v)));
-        let principal = match (caller, &role) {
-            (Caller::Role { arn, .. }, Some(_)) => {
+        let arns = [role.as_ref().map_or("", |role| role.arn.as_str()), &session_arn];
+        let principal = match caller {
+            Caller::Role { arn, .. } => {
                 pairs.extend([
                     ("aws:PrincipalArn", arn.as_str()),
                     ("aws:PrincipalAccount", ACCOUNT),
                     ("aws:PrincipalType", "AssumedRole"),
                 ]);
-                Principal::Role { role: arn, session: &session_arn }
+                Principal::Iam(&arns)
             }
-            (Caller::Service { principal, source_arn }, _) => {
+            Caller::Service { principal, source_arn } => {
                 pairs.extend([
                     ("aws:SourceArn", source_arn.as_str()),
                     ("aws:SourceAccount", ACCOUNT),
@@ -234,38 +234,29 @@ impl Iam {
                 ]);
                 Principal::Service(principal)
             }
-            _ => Principal::Anonymous,
+            Caller::Owner | Caller::Anonymous => Principal::Anonymous,
         };
         pairs.extend(context);
-        let context = Context::new(&pairs);
-        let request = Request { action, resource, principal, context: &context };
-
-        let verdict = |document: &Value, kind| {
-            Policy::parse(document, kind).map_or(Verdict::Silent, |policy| policy.verdict(&request))
+        let request = Request { action, resource, principal, context: &Context::new(&pairs) };
+        let read = |document: &Value, kind| Policy::parse(document, kind).ok();
+        let identity: Vec<Policy> = role
+            .iter()
+            .flat_map(|role| role.documents(&aws.store))
+            .filter_map(|document| read(&document, Kind::Identity))
+            .collect();
+        let boundary: Option<Vec<Policy>> =
+            role.as_ref().and_then(|role| role.boundary.as_deref()).map(|arn| {
+                let document = records::document(&aws.store, arn);
+                document.and_then(|document| read(&document, Kind::Identity)).into_iter().collect()
+            });
+        let resource_policy = resource_policy.and_then(|document| read(document, Kind::Resource));
+        let documents = Documents {
+            identity: &identity,
+            boundary: boundary.as_deref(),
+            session: None,
+            resource: resource_policy.as_ref(),
         };
-        let by_resource = resource_policy.map_or(Verdict::Silent, |p| verdict(p, Kind::Resource));
-        let documents = role.as_ref().map(|role| role.documents(&aws.store)).unwrap_or_default();
-        let by_identity =
-            documents.iter().map(|d| verdict(d, Kind::Identity)).max().unwrap_or(Verdict::Silent);
-        let boundary = role.as_ref().and_then(|role| role.boundary.as_deref());
-        let by_boundary = boundary.map_or(Verdict::Allowed, |arn| {
-            managed::document(&aws.store, arn).map_or(Verdict::Silent, |d| verdict(&d, Kind::Identity))
-        });
-
-        let because = match (by_identity, by_resource, by_boundary) {
-            (Verdict::Denied, _, _) => "with an explicit deny in an identity-based policy".to_owned(),
-            (_, Verdict::Denied, _) => "with an explicit deny in a resource-based policy".to_owned(),
-            (_, _, Verdict::Denied) => "with an explicit deny in a permissions boundary".to_owned(),
-            (Verdict::Allowed, _, Verdict::Allowed) | (_, Verdict::Allowed, Verdict::Allowed) => {
-                return Ok(());
-            }
-            (Verdict::Allowed, _, _) | (_, Verdict::Allowed, _) => {
-                format!("because no permissions boundary allows the {action} action")
-            }
-            _ if role.is_some() => format!("because no identity-based policy allows the {action} action"),
-            _ => format!("because no resource-based policy allows the {action} action"),
-        };
-        Err(denied(caller, action, resource, &because))
+        decide(&request, &documents).map_err(|refusal| denied(caller, action, resource, &refusal.to_string()))
     }
 
     /// Whether the caller may assume the role: the role's trust policy names them, or trusts the account and their own
@@ -278,14 +269,12 @@ impl Iam {
         };
         let role = Role::by_arn(&aws.store, role_arn).ok_or_else(refused)?;
         let session = caller.arn();
-        let (principal, pairs) = match caller {
-            Caller::Owner => (Principal::Owner, vec![("aws:PrincipalArn", session.as_str())]),
-            Caller::Role { arn, .. } => {
-                (Principal::Role { role: arn, session: &session }, vec![("aws:PrincipalArn", arn.as_str())])
-            }
+        let (arns, principal_arn) = match caller {
+            Caller::Owner => ([session.as_str(); 2], session.as_str()),
+            Caller::Role { arn, .. } => ([arn.as_str(), &session], arn.as_str()),
             Caller::Anonymous | Caller::Service { .. } => return Err(refused()),
         };
-        match trusts(&role, principal, &pairs) {
+        match trusts(&role, Principal::Iam(&arns), &[("aws:PrincipalArn", principal_arn)]) {
             Verdict::Allowed => Ok(()),
             Verdict::Delegated => self.authorize(aws, caller, action, role_arn),
             Verdict::Denied | Verdict::Silent => Err(refused()),

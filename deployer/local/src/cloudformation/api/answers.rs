@@ -6,8 +6,8 @@ use crate::ApiError;
 use crate::cloudformation::error::invalid;
 use crate::cloudformation::records::{Event, Resource, Stack, Wanted};
 use crate::cloudformation::resources::Registry;
-use crate::cloudformation::template::parse;
 use crate::params::Params;
+use template::parse;
 
 /// AWS's number of entries of a page.
 const PAGE: usize = 100;

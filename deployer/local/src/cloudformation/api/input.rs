@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 use crate::cloudformation::error::{invalid, no_stack};
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Stack, Wanted};
-use crate::cloudformation::template::parameters::{Given, resolve};
-use crate::cloudformation::template::{Template, parse};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
+use template::parameters::{Given, resolve};
+use template::{Template, parse};
 
 /// AWS's limits on a template's size, in bytes: in the request, and in S3.
 const INLINE: usize = 51_200;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::{answers, change_sets, input};
 use crate::cloudformation::error::{invalid, one_of};
-use crate::cloudformation::template::{Template, parse};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
+use template::{Template, parse};
 
 /// `GetTemplate`.
 pub fn get(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {

@@ -17,7 +17,6 @@ use crate::cloudformation::records::{
 };
 use crate::cloudformation::resources::schema::Schema;
 use crate::cloudformation::resources::{Handler, Site};
-use crate::cloudformation::template;
 
 /// Runs the phase.
 pub async fn run(aws: &Arc<Aws>, stack: &Stack, operation: &Operation) {

@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Output, Stack, Wanted};
 use crate::cloudformation::resources::Registry;
-use crate::cloudformation::template::eval::{self, Lookup, Pseudo, Scope};
-use crate::cloudformation::template::graph::{self, Graph};
-use crate::cloudformation::template::references::Conditions;
-use crate::cloudformation::template::{Template, parse};
 use crate::store::Store;
+use template::eval::{self, Lookup, Pseudo, Scope};
+use template::graph::{self, Graph};
+use template::references::Conditions;
+use template::{Template, parse};
 
 /// A template made ready.
 pub struct Plan {

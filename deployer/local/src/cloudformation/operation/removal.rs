@@ -11,7 +11,7 @@ use super::{failed, finish};
 use crate::Aws;
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Incarnation, Operation, Phase, Resource, Stack, kind, now};
-use crate::cloudformation::template::graph::{Graph, reversed};
+use template::graph::{Graph, reversed};
 
 /// Deletes all of a stack, or all that a failed creation made.
 pub async fn all(aws: &Arc<Aws>, stack: &Stack, operation: &Operation) {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use tokio::task::{Id, JoinSet};
 
-use crate::cloudformation::template::graph::Graph;
+use template::graph::Graph;
 
 /// What there is to do for a node.
 pub enum Step {

@@ -11,9 +11,9 @@ use super::plan::exported;
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Operation, Resource, Stack, kind, now};
 use crate::cloudformation::resources::{Handler, Site};
-use crate::cloudformation::template::eval::Lookup;
 use crate::store::{Records, Store};
 use crate::{Aws, Caller};
+use template::eval::Lookup;
 
 /// An operation at work.
 pub struct Work {

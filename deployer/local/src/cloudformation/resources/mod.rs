@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 pub use schema::Schema;
 pub use site::{Failure, Site};
 
-use super::template::Types;
+use template::Types;
 
 /// What a handler's method answers, in time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;

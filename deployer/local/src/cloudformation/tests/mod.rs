@@ -5,7 +5,6 @@ mod change_sets;
 mod create;
 mod kill;
 mod real;
-mod template;
 mod update;
 mod world;
 

@@ -4,26 +4,9 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::pattern::Pattern;
-
-/// The condition keys of a request and their values; a key that occurs several times has several values.
-pub struct Context<'a> {
-    pairs: &'a [(&'a str, &'a str)],
-}
-
-impl<'a> Context<'a> {
-    /// A context of keys and values.
-    #[must_use]
-    pub fn new(pairs: &'a [(&'a str, &'a str)]) -> Self {
-        Self { pairs }
-    }
-
-    /// The values of a key, whose case does not matter.
-    #[must_use]
-    pub fn values(&self, key: &str) -> Vec<&'a str> {
-        self.pairs.iter().filter(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| *v).collect()
-    }
-}
+use crate::context::Context;
+use crate::pattern::Pattern;
+use crate::wildcard::Wildcard;
 
 /// One operator over one key.
 #[derive(Debug)]
@@ -144,7 +127,7 @@ impl Operator {
             Self::Text | Self::Bool => pattern.literal(context).as_deref() == Some(value),
             Self::TextIgnoringCase => pattern.literal(context).is_some_and(|p| p.eq_ignore_ascii_case(value)),
             Self::Like => pattern.matches(value, context),
-            Self::Arn => pattern.literal(context).is_some_and(|p| arn_like(&p, value, context)),
+            Self::Arn => pattern.literal(context).is_some_and(|p| arn_like(&p, value)),
             Self::Number(order) => order.holds(value.parse::<f64>().ok(), text.parse::<f64>().ok()),
             Self::Date(order) => order.holds(date(value), date(text)),
             Self::Ip => value.parse().is_ok_and(|ip| network(text).is_some_and(|n| within(ip, n))),
@@ -205,11 +188,10 @@ fn operator(name: &str) -> Option<(Operator, bool)> {
 }
 
 /// Each of an ARN's six parts by itself: a `*` does not reach across the first five colons.
-fn arn_like(pattern: &str, value: &str, context: &Context<'_>) -> bool {
+fn arn_like(pattern: &str, value: &str) -> bool {
     let (pattern, value) = (pattern.splitn(6, ':'), value.splitn(6, ':'));
     let (pattern, value): (Vec<_>, Vec<_>) = (pattern.collect(), value.collect());
-    pattern.len() == value.len()
-        && pattern.iter().zip(value).all(|(p, v)| Pattern::new(p, false).matches(v, context))
+    pattern.len() == value.len() && pattern.iter().zip(value).all(|(p, v)| Wildcard::new(p).matches(v))
 }
 
 /// Milliseconds since the epoch of an ISO 8601 time, or of a number of seconds.

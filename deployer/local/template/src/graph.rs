@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Template;
-use super::references::{Conditions, Reference, references};
+use crate::Template;
+use crate::references::{Conditions, Reference, references};
 
 /// For each resource, those it is made after.
 pub type Graph = BTreeMap<String, BTreeSet<String>>;

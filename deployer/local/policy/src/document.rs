@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::condition::{Condition, Context};
-use super::pattern::Pattern;
-use crate::ACCOUNT;
+use crate::condition::Condition;
+use crate::context::Context;
+use crate::pattern::Pattern;
 
 /// What a document is attached to, which decides what its statements must name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Policy {
 #[derive(Debug)]
 struct Statement {
     allow: bool,
-    principals: Option<Names>,
+    principals: Option<Principals>,
     actions: Names,
     resources: Option<Names>,
     conditions: Vec<Condition>,
@@ -37,6 +37,13 @@ struct Statement {
 struct Names {
     complement: bool,
     patterns: Vec<(String, Pattern)>,
+}
+
+/// Whom a statement names, whatever kind they are declared as: names of different kinds do not collide.
+#[derive(Debug)]
+struct Principals {
+    complement: bool,
+    names: Vec<String>,
 }
 
 /// What the documents say about a request.
@@ -67,17 +74,10 @@ pub struct Request<'a> {
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub enum Principal<'a> {
-    /// The owner of the account.
-    Owner,
     /// Nobody known.
     Anonymous,
-    /// A role's session, by both ARNs.
-    Role {
-        /// The role's.
-        role: &'a str,
-        /// The session's.
-        session: &'a str,
-    },
+    /// A user, or a role's session, by all ARNs that mean it: the session's and its role's.
+    Iam(&'a [&'a str]),
     /// A service.
     Service(&'a str),
 }
@@ -142,7 +142,7 @@ impl Statement {
                 return Err(format!(".Resource must be an ARN or \"*\", not \"{resource}\""));
             }
         }
-        let principals = principals(object)?;
+        let principals = Principals::parse(object)?;
         match kind {
             Kind::Identity if resources.is_none() => return Err(".Resource is missing".to_owned()),
             Kind::Identity if principals.is_some() => {
@@ -218,23 +218,57 @@ impl Names {
     fn contain(&self, text: &str, context: &Context<'_>) -> bool {
         self.patterns.iter().any(|(_, pattern)| pattern.matches(text, context)) != self.complement
     }
+}
+
+/// Whether a principal's name is the account that an ARN belongs to: its number, or its root.
+fn is_account(name: &str, arn: &str) -> bool {
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    !account.is_empty()
+        && (name == account
+            || name
+                .strip_suffix(":root")
+                .and_then(|n| n.strip_suffix(account))
+                .is_some_and(|prefix| prefix.starts_with("arn:") && prefix.ends_with(":iam::")))
+}
+
+impl Principals {
+    fn parse(object: &Map<String, Value>) -> Result<Option<Self>, String> {
+        let (key, value, complement) = match (object.get("Principal"), object.get("NotPrincipal")) {
+            (Some(_), Some(_)) => return Err(" has both Principal and NotPrincipal".to_owned()),
+            (Some(value), None) => ("Principal", value, false),
+            (None, Some(value)) => ("NotPrincipal", value, true),
+            (None, None) => return Ok(None),
+        };
+        let names = match value {
+            Value::String(all) if all == "*" => vec![all.clone()],
+            Value::Object(kinds) if !kinds.is_empty() => {
+                let mut names = Vec::new();
+                for (kind, value) in kinds {
+                    if !["AWS", "Service", "Federated", "CanonicalUser"].contains(&kind.as_str()) {
+                        return Err(format!(
+                            ".{key} must name AWS, Service, Federated or CanonicalUser, not \"{kind}\""
+                        ));
+                    }
+                    let some = texts(value)
+                        .ok_or_else(|| format!(".{key}.{kind} must be a string or a list of strings"))?;
+                    names.extend(some);
+                }
+                names
+            }
+            other => return Err(format!(".{key} must be \"*\" or an object, not {other}")),
+        };
+        Ok(Some(Self { complement, names }))
+    }
 
     fn reach(&self, principal: &Principal<'_>) -> Reach {
-        let reach = |name: &str| {
-            let account = format!("arn:aws:iam::{ACCOUNT}:root");
-            let is_account = name == ACCOUNT || name == account;
-            match principal {
-                _ if name == "*" => Reach::Direct,
-                Principal::Owner if is_account || name == format!("arn:aws:iam::{ACCOUNT}:user/owner") => {
-                    Reach::Direct
-                }
-                Principal::Role { role, session } if name == *role || name == *session => Reach::Direct,
-                Principal::Role { .. } if is_account => Reach::Account,
-                Principal::Service(service) if name == *service => Reach::Direct,
-                _ => Reach::None,
-            }
+        let reach = |name: &str| match principal {
+            _ if name == "*" => Reach::Direct,
+            Principal::Iam(arns) if arns.contains(&name) => Reach::Direct,
+            Principal::Iam(arns) if arns.iter().any(|arn| is_account(name, arn)) => Reach::Account,
+            Principal::Service(service) if name == *service => Reach::Direct,
+            _ => Reach::None,
         };
-        let reaches = || self.patterns.iter().map(|(name, _)| reach(name));
+        let reaches = || self.names.iter().map(|name| reach(name));
         let direct = reaches().any(|r| r == Reach::Direct);
         match (self.complement, direct) {
             (true, _) if reaches().any(|r| r != Reach::None) => Reach::None,
@@ -243,36 +277,6 @@ impl Names {
             (false, false) => Reach::None,
         }
     }
-}
-
-/// The principals of a statement, whatever kind they are declared as: names of different kinds do not collide.
-fn principals(object: &Map<String, Value>) -> Result<Option<Names>, String> {
-    let (key, value, complement) = match (object.get("Principal"), object.get("NotPrincipal")) {
-        (Some(_), Some(_)) => return Err(" has both Principal and NotPrincipal".to_owned()),
-        (Some(value), None) => ("Principal", value, false),
-        (None, Some(value)) => ("NotPrincipal", value, true),
-        (None, None) => return Ok(None),
-    };
-    let names = match value {
-        Value::String(all) if all == "*" => vec![all.clone()],
-        Value::Object(kinds) if !kinds.is_empty() => {
-            let mut names = Vec::new();
-            for (kind, value) in kinds {
-                if !["AWS", "Service", "Federated", "CanonicalUser"].contains(&kind.as_str()) {
-                    return Err(format!(
-                        ".{key} must name AWS, Service, Federated or CanonicalUser, not \"{kind}\""
-                    ));
-                }
-                let some = texts(value)
-                    .ok_or_else(|| format!(".{key}.{kind} must be a string or a list of strings"))?;
-                names.extend(some);
-            }
-            names
-        }
-        other => return Err(format!(".{key} must be \"*\" or an object, not {other}")),
-    };
-    let patterns = names.into_iter().map(|name| (name, Pattern::new("", false))).collect();
-    Ok(Some(Names { complement, patterns }))
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {

@@ -1,12 +1,12 @@
 //! Template text to a [`Template`], refusing what AWS refuses: unknown sections and members, missing types, wrong
-//! shapes. What the text refers to is checked in [`super::references`].
+//! shapes. What the text refers to is checked in [`crate::references`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::parameters::Declaration;
-use super::{Output, Resource, Template, Types, yaml};
+use crate::parameters::Declaration;
+use crate::{Output, Resource, Template, Types, yaml};
 
 /// AWS's limits on the numbers of things in a template.
 const PARAMETERS: usize = 200;
@@ -98,8 +98,8 @@ pub fn parse(text: &str, types: &dyn Types) -> Result<Template, String> {
         let list = unrecognized.into_iter().collect::<Vec<_>>().join(", ");
         return Err(format!("Template format error: Unrecognized resource types: [{list}]"));
     }
-    super::references::check(&template, types)?;
-    super::graph::acyclic(&template)?;
+    crate::references::check(&template, types)?;
+    crate::graph::acyclic(&template)?;
     Ok(template)
 }
 

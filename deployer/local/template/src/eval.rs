@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use std::collections::BTreeMap;
 
-use super::Template;
-use super::function::{Function, Piece};
-use super::references::{Conditions, condition_name};
+use crate::Template;
+use crate::function::{Function, Piece};
+use crate::references::{Conditions, condition_name};
 
 /// Stands in a proposed change for what only making it will tell.
 pub const LATER: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";

@@ -1,24 +1,34 @@
 //! The template language.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::world::{self, World};
-use crate::cloudformation::resources::Registry;
-use crate::cloudformation::template::eval::{Lookup, Pseudo, Scope, conditions};
-use crate::cloudformation::template::graph::graph;
-use crate::cloudformation::template::parameters::{Given, resolve};
-use crate::cloudformation::template::{Template, parse};
+use template::eval::{Lookup, Pseudo, Scope, conditions};
+use template::graph::graph;
+use template::parameters::{Given, resolve};
+use template::{Template, Types, parse};
 
-fn types() -> Registry {
-    world::registry(&Arc::new(World::default()))
+/// One type with two attributes.
+struct Things;
+
+impl Types for Things {
+    fn known(&self, kind: &str) -> bool {
+        kind == "Test::Plain::Thing"
+    }
+    fn attribute(&self, _kind: &str, attribute: &str) -> bool {
+        ["Arn", "Value"].contains(&attribute)
+    }
+    fn capability(&self, _kind: &str, _properties: &Value) -> Option<&'static str> {
+        None
+    }
 }
 
 fn read(template: &Value) -> Result<Template, String> {
-    parse::parse(&template.to_string(), &types())
+    parse::parse(&template.to_string(), &Things)
 }
 
 struct Fixed;
@@ -247,7 +257,7 @@ fn wrong_templates_are_refused_in_awss_words() {
         let error = read(&template).unwrap_err();
         assert!(error.contains(message), "{template}: {error}");
     }
-    let error = parse::parse("{\n  \"Resources\": {,}\n}", &types()).unwrap_err();
+    let error = parse::parse("{\n  \"Resources\": {,}\n}", &Things).unwrap_err();
     assert_eq!(error, "Template format error: JSON not well-formed. (line 2, column 17)");
 }
 
@@ -380,7 +390,7 @@ Resources:
             "B": {"Type": "Test::Plain::Thing", "Properties": {"Count": 7, "Value": {"Ref": "AWS::Region"}}},
         },
     });
-    let (yaml, json) = (parse::parse(yaml, &types()).unwrap(), read(&json).unwrap());
+    let (yaml, json) = (parse::parse(yaml, &Things).unwrap(), read(&json).unwrap());
     assert_eq!(format!("{yaml:?}"), format!("{json:?}"));
     for (text, message) in [
         ("Resources: [", "YAML not well-formed. (line "),
@@ -389,7 +399,7 @@ Resources:
         ("", "unsupported structure"),
         ("--- {}\n--- {}", "a template is one document"),
     ] {
-        let error = parse::parse(text, &types()).unwrap_err();
+        let error = parse::parse(text, &Things).unwrap_err();
         assert!(error.contains(message), "{text}: {error}");
     }
 }
@@ -397,7 +407,7 @@ Resources:
 #[test]
 fn depth_ends_in_an_error() {
     for text in [format!("A: {}", "[".repeat(100_000)), format!("{{\"A\": {}", "[".repeat(100_000))] {
-        assert!(parse::parse(&text, &types()).is_err());
+        assert!(parse::parse(&text, &Things).is_err());
     }
 }
 
@@ -463,6 +473,6 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_refused(text in r#"[A-Z:{}\[\]"'!&*|> \n-]{0,60}"#) {
-        let _ = parse::parse(&text, &types());
+        let _ = parse::parse(&text, &Things);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::function::{Function, Piece};
-use super::{Template, Types};
+use crate::function::{Function, Piece};
+use crate::{Template, Types};
 
 /// Which conditions hold.
 pub type Conditions = BTreeMap<String, bool>;
@@ -224,7 +224,7 @@ fn condition(template: &Template, body: &Value) -> Result<(), String> {
 }
 
 /// The condition that `{"Condition": NAME}` stands for.
-pub(super) fn condition_name(value: &Value) -> Option<&str> {
+pub(crate) fn condition_name(value: &Value) -> Option<&str> {
     let members = value.as_object().filter(|m| m.len() == 1)?;
     members.get("Condition")?.as_str()
 }

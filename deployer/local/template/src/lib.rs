@@ -1,6 +1,4 @@
-//! The template language: text to [`Template`] ([`parse`]), parameter values ([`parameters`]), what refers to what
-//! ([`references`]), the order that follows ([`graph`]) and the functions ([`eval`]). Knows resource types only through
-//! [`Types`], and no other service.
+#![doc = include_str!("../README.md")]
 
 pub mod eval;
 pub mod function;

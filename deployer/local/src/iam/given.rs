@@ -1,0 +1,29 @@
+//! What requests about roles and about policies have in common.
+
+use policy::{Kind, Policy};
+use serde_json::Value;
+
+use crate::ApiError;
+use crate::params::Params;
+
+/// What names may hold beside letters and digits.
+pub const NAME: &str = "+=,.@-_";
+
+/// A policy document that is one.
+pub fn document(params: Params<'_>, member: &str, kind: Kind) -> Result<Value, ApiError> {
+    let malformed = |message: String| ApiError::new(400, "MalformedPolicyDocument", message);
+    let document = params.document(member).map_err(|e| malformed(e.message))?;
+    Policy::parse(&document, kind).map_err(malformed)?;
+    Ok(document)
+}
+
+/// A role's or policy's path.
+pub fn path(params: Params<'_>) -> Result<String, ApiError> {
+    match params.optional_text("Path")? {
+        None => Ok("/".to_owned()),
+        Some(path) if path.starts_with('/') && path.ends_with('/') && path.len() <= 512 => {
+            Ok(path.to_owned())
+        }
+        Some(path) => Err(params.invalid(format!("'Path' must begin and end with /, not \"{path}\""))),
+    }
+}
