@@ -12,7 +12,7 @@ use local_aws::lambda::{APPARATUS, Behaviour, Invocation};
 use local_aws::{ApiError, Aws, Caller, Endpoint, Options, Service};
 use serde_json::{Value, json};
 
-use crate::harness::{REGION, samples_zip, up_local};
+use crate::harness::{REGION, deployed, fork, samples_zip};
 
 /// The tuned function's name.
 pub const FUNCTION: &str = "tuned";
@@ -47,40 +47,12 @@ pub fn folder() -> tempfile::TempDir {
     made.expect("a temporary folder")
 }
 
-/// The state of a machine with the stack on it, made once.
-fn deployed() -> &'static Path {
-    static DEPLOYED: OnceLock<tempfile::TempDir> = OnceLock::new();
-    DEPLOYED
-        .get_or_init(|| {
-            let folder = folder();
-            up_local(folder.path(), &["--power-values", "128,512"]).success();
-            folder
-        })
-        .path()
-}
-
-/// Files that never change are shared, the database is copied.
-fn fork(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fork(&entry.path(), &target);
-        } else if entry.path().extension().is_some_and(|extension| extension == "redb") {
-            std::fs::copy(entry.path(), target).unwrap();
-        } else if entry.file_name() != "lock" {
-            std::fs::hard_link(entry.path(), target).unwrap();
-        }
-    }
-}
-
 impl Bench {
     /// With the function as [`Bench::renew`] makes it.
     pub async fn new() -> Self {
         let folder = folder();
         let state = folder.path().join("state");
-        fork(deployed(), folder.path());
+        fork(&deployed("128,512"), &state);
         let options = Options { port: 0, state, region: REGION.to_owned(), cpu_share: None };
         let endpoint = Endpoint::start(options).await.expect("the endpoint starts");
         let mut bench = Self {

@@ -1,20 +1,14 @@
 //! Functions in Python and Node.js, tuned on this machine from nothing but their code.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use crate::harness::{Running, Said, built, deployer, up_local};
+use crate::harness::{Running, Said, built, deployer, prepared, up_local};
 
 /// A machine with the stack deployed, which all tests here share: Python's runtime client is installed once.
-fn state() -> &'static Path {
-    static STATE: OnceLock<tempfile::TempDir> = OnceLock::new();
-    STATE
-        .get_or_init(|| {
-            let folder = tempfile::tempdir().unwrap();
-            up_local(folder.path(), &["--power-values", "128,512"]).success();
-            folder
-        })
-        .path()
+fn state() -> PathBuf {
+    prepared("languages", |folder| {
+        up_local(folder, &["--power-values", "128,512"]).success();
+    })
 }
 
 /// A folder of these files.
@@ -30,8 +24,8 @@ fn code(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// `deployer tune --local --code FOLDER`, one at a time: a state folder has one user.
 fn tune(state: PathBuf, code: &Path, flags: &[&str]) -> Said {
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _alone = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let alone = std::fs::File::create(state.with_file_name("in-use")).unwrap();
+    alone.lock().unwrap();
     let mut command = deployer(&["tune", "--local", "--state"]);
     Said::by(command.arg(state).arg("--code").arg(code).args(flags).current_dir(code))
 }

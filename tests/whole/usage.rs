@@ -54,10 +54,12 @@ async fn every_field_with_a_wrong_value_is_named() {
 async fn tune_refuses_what_the_state_machine_would_before_it_starts() {
     let world = World::new().await;
     let function = world.sample("echo", "echo").await;
-    function
-        .tune(&["--num", "3", "--strategy", "best"])
-        .status(2)
-        .complains(&["num", "3", "strategy", "best"]);
+    let said = function.tune(&["--num", "3", "--strategy", "best"]).status(2);
+    insta::assert_snapshot!(said.stderr, @r#"
+    error: the input has 2 problems:
+      - num is 3, which is too small: use a whole number from 5 to 20000
+      - strategy is "best": use "cost", "speed" or "balanced"
+    "#);
     let executions = world.states.list_state_machines().send().await.unwrap();
     let machine = executions.state_machines()[0].state_machine_arn();
     let started = world.states.list_executions().state_machine_arn(machine).send().await.unwrap();
@@ -73,13 +75,22 @@ async fn a_field_that_nothing_reads_is_warned_about() {
         r#"{"num":5,"powerValues":[128],"enableParallel":true}"#,
     )
     .unwrap();
-    function.tune(&["--input", "input.json"]).success().complains(&["enableParallel", "parallelInvocation"]);
+    function.tune(&["--input", "input.json"]).success().complains(&[
+        "enableParallel is not a field of the input and has no effect: did you mean parallelInvocation?",
+    ]);
 }
 
 #[tokio::test]
 async fn a_function_that_does_not_exist_is_named() {
     let world = World::new().await;
-    world.deployer(&["tune", "nobody", "--num", "5"]).status(1).complains(&["nobody", "does not exist"]);
+    let said = world.deployer(&["tune", "nobody", "--num", "5"]).status(1);
+    insta::with_settings!({ filters => [(r"127\.0\.0\.1:\d+", "ENDPOINT")] }, {
+        insta::assert_snapshot!(said.stderr, @r"
+        → account 000000000000 in us-east-1 at http://ENDPOINT
+        error: the function nobody does not exist in us-east-1
+        hint: check the name, the region (--region) and the account (--profile)
+        ");
+    });
 }
 
 #[tokio::test]
@@ -87,13 +98,19 @@ async fn a_stack_that_is_not_deployed_is_named_with_the_remedy() {
     let world = World::empty().await;
     world.sample("echo", "echo").await;
     let said = world.deployer(&["tune", "echo", "--num", "5"]).status(1);
-    said.complains(&["deployer-power-tuning is not deployed", "hint: deploy it with `deployer up`"]);
+    said.complains(&[
+        "error: the stack deployer-power-tuning is not deployed",
+        "hint: deploy it with `deployer up`",
+    ]);
 }
 
 #[tokio::test]
 async fn without_a_terminal_and_consent_nothing_is_touched() {
     let world = World::empty().await;
-    world.deployer(&["up"]).status(2).complains(&["--yes"]);
+    let said = world.deployer(&["up"]).status(2);
+    said.complains(&[
+        "error: this asks for confirmation, and there is no terminal to ask on; say --yes to go ahead",
+    ]);
     let buckets = world.s3.list_buckets().send().await.unwrap();
     assert!(buckets.buckets().is_empty(), "{buckets:?}");
 }
@@ -126,15 +143,47 @@ fn a_corrupt_state_folder_is_named() {
 
 #[test]
 fn wrong_flags_end_with_2() {
-    for arguments in [
-        &["tune", "x", "--no-such-flag"][..],
-        &["up", "--power-values", "64"],
-        &["up", "--total-execution-timeout", "5"],
-        &["tune"],
-        &["tune", "x", "--code", "."],
-        &["nonsense"],
+    let mut transcript = String::new();
+    for line in [
+        "tune x --no-such-flag",
+        "up --power-values 64",
+        "up --total-execution-timeout 5",
+        "tune",
+        "tune x --code .",
+        "nonsense",
     ] {
-        let said = Said::by(deployer(arguments).current_dir(std::env::temp_dir())).status(2);
-        assert!(!said.stderr.is_empty() && said.stdout.is_empty(), "{arguments:?}: {said:?}");
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let said = Said::by(deployer(&arguments).current_dir(std::env::temp_dir())).status(2);
+        assert_eq!(said.stdout, "", "{line}");
+        transcript += &format!("$ deployer {line}\n{}\n", said.stderr);
     }
+    insta::assert_snapshot!(transcript, @r"
+    $ deployer tune x --no-such-flag
+    error: unexpected argument '--no-such-flag' found
+
+      tip: to pass '--no-such-flag' as a value, use '-- --no-such-flag'
+
+    Usage: deployer tune <FUNCTION>
+
+    For more information, try '--help'.
+
+    $ deployer up --power-values 64
+    error: --power-values `64`: `64` is no memory size; they are whole numbers from 128 to 10240 (MB), or ALL
+
+    $ deployer up --total-execution-timeout 5
+    error: --total-execution-timeout `5`: must be a whole number of seconds from 10 to 900
+
+    $ deployer tune
+    error: which function? `deployer tune NAME`, or with --local also --code DIR
+
+    $ deployer tune x --code .
+    error: --code . creates a function on this machine, which needs --local; on AWS, name a function that exists
+
+    $ deployer nonsense
+    error: unrecognized subcommand 'nonsense'
+
+    Usage: deployer [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
 }

@@ -1,5 +1,6 @@
 //! Runs cargo, and gets what it needs to build for Lambda.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -46,24 +47,42 @@ pub(super) async fn build(
         Flavour::Lambda(architecture) => for_lambda(&mut cargo, workspace, architecture, events).await?,
     }
     events.started(format!("building the functions for {flavour}"));
-    let mut executables = (None, None);
+    let mut built = executables(cargo, events).await?;
+    let mut take = |program: Program| named(built.remove(program.binary()));
+    Ok(Executables { functions: take(Program::Functions)?, samples: take(Program::Samples)? })
+}
+
+/// Compiles this program as a release has it: optimised, which nobody waits for otherwise.
+///
+/// # Errors
+/// When cargo fails.
+pub(super) async fn program(workspace: &Workspace, events: &Events) -> Result<PathBuf, BuildError> {
+    let mut cargo = command(workspace);
+    cargo.args(["build", "--message-format=json-render-diagnostics", "--profile", "dist"]);
+    cargo.args(["-p", "deployer", "--bin", "deployer"]);
+    events.started("building the program; the first time takes minutes");
+    named(executables(cargo, events).await?.remove("deployer"))
+}
+
+/// Runs cargo; the executables it built, by name.
+async fn executables(cargo: Command, events: &Events) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    let mut built = BTreeMap::new();
     let on_message = |line: &str| {
         let Ok(message) = serde_json::from_str::<Value>(line) else { return };
-        let Some(path) = message["executable"].as_str() else { return };
-        match message["target"]["name"].as_str() {
-            Some(name) if name == Program::Functions.binary() => executables.0 = Some(PathBuf::from(path)),
-            Some(name) if name == Program::Samples.binary() => executables.1 = Some(PathBuf::from(path)),
-            _ => {}
+        if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
+            built.insert(name.to_owned(), PathBuf::from(path));
         }
     };
     run(cargo, "cargo", RUST, on_message, events).await?;
-    let (Some(functions), Some(samples)) = executables else {
-        return Err(BuildError::Tool {
-            command: "cargo build".to_owned(),
-            output: "it named no executables".to_owned(),
-        });
-    };
-    Ok(Executables { functions, samples })
+    Ok(built)
+}
+
+fn named(executable: Option<PathBuf>) -> Result<PathBuf, BuildError> {
+    executable.ok_or_else(|| BuildError::Tool {
+        command: "cargo build".to_owned(),
+        output: "it named no executable".to_owned(),
+    })
 }
 
 /// Cargo in the workspace.

@@ -15,6 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::events::Events;
@@ -237,6 +238,21 @@ pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyho
     match workspace.fresh(program, flavour, &sources) {
         Some(asset) => Ok(asset),
         None => Err(anyhow::anyhow!("the sources changed while they were being built")).hint("run it again"),
+    }
+}
+
+/// This program as a release has it: itself when it runs in one, else compiled from the workspace it came from.
+///
+/// # Errors
+/// When it cannot be found or built.
+pub async fn program(events: &Events) -> anyhow::Result<PathBuf> {
+    let assets = Asset::file_name(Program::Functions, Architecture::host());
+    match workspace::Workspace::find() {
+        Some(workspace) if workspace::beside_program(&assets).is_none() => {
+            let _turn = workspace.turn(events).await?;
+            install_hint(cargo::program(&workspace, events).await)
+        }
+        _ => std::env::current_exe().context("finding this program's own file"),
     }
 }
 

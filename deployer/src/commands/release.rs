@@ -54,7 +54,7 @@ impl fmt::Display for Release {
 pub async fn run(out: PathBuf, context: &Context) -> anyhow::Result<Outcome> {
     let program = std::env::current_exe().context("finding this program's own file")?;
     check(&out, &program)?;
-    let mut files = BTreeMap::from([("deployer".to_owned(), program)]);
+    let mut files = BTreeMap::from([("deployer".to_owned(), build::program(&context.events).await?)]);
     let samples = [(Program::Samples, Architecture::host())];
     let functions = Architecture::ALL.map(|architecture| (Program::Functions, architecture));
     for (program, architecture) in functions.into_iter().chain(samples) {

@@ -4,9 +4,11 @@
 //! Everything runs on 127.0.0.1 with dummy credentials and ends with the test.
 
 mod function;
+mod prepared;
 mod program;
 mod world;
 
 pub use function::Function;
+pub use prepared::{deployed, fork, prepared, release, samples_zip};
 pub use program::*;
 pub use world::World;

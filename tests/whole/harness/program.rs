@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -16,10 +15,18 @@ pub fn built(name: &str) -> PathBuf {
     let path = me.ancestors().nth(2).expect("target/release/deps/whole").join(name);
     assert!(
         path.exists(),
-        "{} is missing: run tests/run, or `cargo build --release -p deployer -p functions` first",
-        path.display()
+        "{} is missing: run tests/run, or `cargo build --profile {} -p deployer -p functions` first",
+        path.display(),
+        profile()
     );
     path
+}
+
+/// The profile this test was built with.
+fn profile() -> String {
+    let me = std::env::current_exe().expect("a test knows its executable");
+    let folder = me.ancestors().nth(2).and_then(Path::file_name).expect("target/release/deps/whole");
+    folder.to_string_lossy().replace("debug", "dev")
 }
 
 /// A tool that `tests/run` installs.
@@ -127,20 +134,6 @@ pub fn deployer(arguments: &[&str]) -> Command {
 /// `up` for functions that this machine can run.
 pub const UP: [&str; 4] = ["up", "--yes", "--architecture", std::env::consts::ARCH];
 
-/// A folder like a release's: the program, and beside it the functions built for this machine.
-pub fn release() -> &'static Path {
-    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
-    RELEASE.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("release");
-        Said::by(deployer(&["build", "functions", "--out"]).arg(&folder)).success();
-        let program = folder.join("deployer");
-        let _ = std::fs::remove_file(&program);
-        // Not copied: what this process writes, no other thread's child could be made to run meanwhile.
-        std::fs::hard_link(built("deployer"), &program).unwrap();
-        folder
-    })
-}
-
 /// Sends a process a signal.
 pub fn send(signal: &str, process: u32) {
     let sent = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status().unwrap();
@@ -219,11 +212,6 @@ pub fn serve(state: &Path) -> (Child, String) {
     let stderr = child.stderr.take().expect("piped");
     std::thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
     (child, line.trim().to_owned())
-}
-
-/// The samples as a deployment package.
-pub fn samples_zip() -> Vec<u8> {
-    executable_zip(&built("samples"))
 }
 
 /// An executable as a deployment package.

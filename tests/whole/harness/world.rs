@@ -2,16 +2,14 @@
 
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::OnceLock;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use serde_json::{Value, json};
 
 use super::function::Function;
-use super::program::{
-    REGION, Said, UP, deployer, isolated, release, samples_zip, send, serve, tool, up_local,
-};
+use super::prepared::{deployed, fork, release, samples_zip};
+use super::program::{REGION, Said, UP, deployer, isolated, send, serve, tool, up_local};
 
 /// A machine of one's own: a state folder with the stack deployed, an endpoint on a free port, and clients for it.
 pub struct World {
@@ -32,14 +30,8 @@ pub struct World {
 impl World {
     /// With the stack at its defaults, except for the power values 128, 512 and 3008.
     pub async fn new() -> Self {
-        static DEPLOYED: OnceLock<tempfile::TempDir> = OnceLock::new();
-        let deployed = DEPLOYED.get_or_init(|| {
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            up_local(folder.path(), &["--power-values", "128,512,3008"]).success();
-            folder
-        });
         let folder = tempfile::tempdir().expect("a temporary folder");
-        copy(&deployed.path().join("state"), &folder.path().join("state"));
+        fork(&deployed("128,512,3008"), &folder.path().join("state"));
         Self::on(folder).await
     }
 
@@ -288,17 +280,4 @@ pub struct Ended {
     pub output: Value,
     /// Its error's cause, when it failed.
     pub cause: String,
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
