@@ -1,43 +1,50 @@
-//! The AWS clients, built once per sandbox and only those that a handler needs.
+//! What a handler gets from Lambda: its environment variables, and the AWS clients that they describe, built once per sandbox
+//! and only those that a handler needs.
 //!
-//! Credentials come from the environment alone, as Lambda provides them: no look-ups elsewhere that would cost time
-//! in a cold start. The SDK's own retries are off; [`crate::function_api::weather`] decides what may be repeated.
+//! Credentials come from the variables alone, as Lambda provides them: no look-ups elsewhere that would cost time
+//! in a cold start. The SDK's own retries are off; [`crate::function_api::transient`] decides what may be repeated.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
-use aws_smithy_http_client::tls;
 
 use crate::error::{Error, Kind};
 use crate::objects::Objects;
+use crate::transport;
 
-/// A connection that takes longer than this to come about is tried anew.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The clients of one sandbox.
+/// The variables and clients of one sandbox.
 #[derive(Debug, Default)]
 pub struct Clients {
-    given: Option<(String, Credentials)>,
+    /// Instead of the process's, for handlers that run inside another program.
+    given: Option<BTreeMap<String, String>>,
     lambda: PerRegion<aws_sdk_lambda::Client>,
     s3: PerRegion<Objects>,
     states: PerRegion<aws_sdk_sfn::Client>,
 }
 
 impl Clients {
-    /// Clients set up from the environment, each on first use.
+    /// Set up from the process's environment variables, each client on first use.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Clients of one endpoint, whatever the environment says.
-    pub fn of_endpoint(url: impl Into<String>, credentials: Credentials) -> Self {
-        Self { given: Some((url.into(), credentials)), ..Self::default() }
+    /// Set up from these variables, whatever the process's are.
+    pub fn with(variables: BTreeMap<String, String>) -> Self {
+        Self { given: Some(variables), ..Self::default() }
+    }
+
+    /// An environment variable that is set to something.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let value = match &self.given {
+            Some(given) => given.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        };
+        value.filter(|value| !value.is_empty())
     }
 
     /// The Lambda client of a region.
@@ -54,9 +61,9 @@ impl Clients {
     /// As for [`Clients::lambda`].
     pub fn objects(&self, region: &str) -> Result<Objects, Error> {
         self.s3.get(region, || {
-            let (endpoint, credentials) = self.access("S3")?;
-            let http = http_client(endpoint.as_deref())?;
-            Ok(Objects { region: region.to_owned(), endpoint, credentials, timeouts: timeouts(), http })
+            let (endpoint, credentials) = (self.endpoint("S3"), self.credentials()?);
+            let http = self.http_client(endpoint.as_deref())?;
+            Ok(Objects { region: region.to_owned(), endpoint, credentials, http })
         })
     }
 
@@ -68,26 +75,45 @@ impl Clients {
         self.states.get(region, || Ok(aws_sdk_sfn::Client::new(&self.config(region, "SFN")?)))
     }
 
-    /// A service's endpoint, if it is not AWS's own, and the credentials for it.
-    fn access(&self, service: &str) -> Result<(Option<String>, Credentials), Error> {
-        Ok(match &self.given {
-            Some((url, credentials)) => (Some(url.clone()), credentials.clone()),
-            None => (endpoint(service), credentials()?),
-        })
+    /// The endpoint that the variables name for a service, if it is not to be AWS's own.
+    fn endpoint(&self, service: &str) -> Option<String> {
+        self.variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| self.variable("AWS_ENDPOINT_URL"))
+    }
+
+    fn credentials(&self) -> Result<Credentials, Error> {
+        let required = |name: &str| {
+            self.variable(name).ok_or_else(|| {
+                Error::new(
+                    Kind::Environment,
+                    format!("{name} is not set: run this inside Lambda, or set credentials"),
+                )
+            })
+        };
+        Ok(Credentials::new(
+            required("AWS_ACCESS_KEY_ID")?,
+            required("AWS_SECRET_ACCESS_KEY")?,
+            self.variable("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        ))
     }
 
     fn config(&self, region: &str, service: &str) -> Result<SdkConfig, Error> {
-        let (endpoint, credentials) = self.access(service)?;
+        let (endpoint, credentials) = (self.endpoint(service), self.credentials()?);
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts())
+            .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .http_client(http_client(endpoint.as_deref())?);
+            .http_client(self.http_client(endpoint.as_deref())?);
         builder.set_endpoint_url(endpoint);
         Ok(builder.build())
+    }
+
+    fn http_client(&self, endpoint: Option<&str>) -> Result<SharedHttpClient, Error> {
+        transport::client(endpoint, self.variable("AWS_CA_BUNDLE").as_deref())
     }
 }
 
@@ -111,58 +137,4 @@ impl<T: Clone> PerRegion<T> {
         clients.insert(region.to_owned(), client.clone());
         Ok(client)
     }
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build()
-}
-
-/// The endpoint the environment names for a service, if it is not to be AWS's own.
-fn endpoint(service: &str) -> Option<String> {
-    variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL"))
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn credentials() -> Result<Credentials, Error> {
-    let required = |name: &str| {
-        variable(name).ok_or_else(|| {
-            Error::new(
-                Kind::Environment,
-                format!("{name} is not set: run this inside Lambda, or set credentials"),
-            )
-        })
-    };
-    Ok(Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    ))
-}
-
-/// The transport to an endpoint. Parsing root certificates is the largest cost of a first call, so a plain HTTP
-/// endpoint (the local one) gets a client without TLS.
-fn http_client(endpoint: Option<&str>) -> Result<SharedHttpClient, Error> {
-    let builder = aws_smithy_http_client::Builder::new();
-    if endpoint.is_some_and(|url| url.starts_with("http://")) {
-        return Ok(builder.build_http());
-    }
-    let mut roots = tls::TrustStore::default();
-    if let Some(path) = variable("AWS_CA_BUNDLE") {
-        let bundle = std::fs::read(&path)
-            .map_err(|e| Error::new(Kind::Environment, format!("cannot read AWS_CA_BUNDLE {path:?}: {e}")))?;
-        roots = tls::TrustStore::empty().with_pem_certificate(bundle);
-    }
-    let context = tls::TlsContext::builder()
-        .with_trust_store(roots)
-        .build()
-        .map_err(|e| Error::new(Kind::Environment, format!("cannot set up TLS: {e}")))?;
-    Ok(builder
-        .tls_provider(tls::Provider::rustls(tls::rustls_provider::CryptoMode::Ring))
-        .tls_context(context)
-        .build_https())
 }

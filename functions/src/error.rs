@@ -14,6 +14,8 @@ pub enum Kind {
     FunctionNotFound,
     /// The tuned function is in a state in which it cannot be tuned.
     FunctionNotReady,
+    /// A setting of the tuned function makes it impossible to measure memory sizes.
+    FunctionNotTunable,
     /// Another live execution is tuning the function.
     AlreadyBeingTuned,
     /// An alias of ours would be called like one that somebody else made.
@@ -47,6 +49,7 @@ impl Kind {
             Self::InvalidInput => "InvalidInput",
             Self::FunctionNotFound => "FunctionNotFound",
             Self::FunctionNotReady => "FunctionNotReady",
+            Self::FunctionNotTunable => "FunctionNotTunable",
             Self::AlreadyBeingTuned => "AlreadyBeingTuned",
             Self::AliasClash => "AliasClash",
             Self::LockLost => "LockLost",

@@ -6,11 +6,11 @@
 
 use std::fmt;
 
-/// The first word of every description, and the name of the lock alias.
-pub const MARK: &str = "deployer-tuning";
-
 /// The alias whose existence is the lock and whose content is the undo record.
-pub const LOCK_ALIAS: &str = MARK;
+pub use tuning::input::LOCK_ALIAS;
+
+/// The first word of every description.
+pub const MARK: &str = LOCK_ALIAS;
 
 /// Lambda's limit for descriptions of aliases and versions, in characters.
 const DESCRIPTION_LIMIT: usize = 256;

@@ -14,8 +14,6 @@ use crate::mark;
 pub struct Run {
     /// The ARN of the execution.
     pub execution: String,
-    /// The tuned function's name.
-    pub function_name: String,
     /// The tuned function's ARN, unqualified.
     pub function_arn: String,
     /// Its region.
@@ -26,8 +24,6 @@ pub struct Run {
     pub timeout: u32,
     /// The power values to measure, in MB, ascending.
     pub power_values: Vec<u32>,
-    /// The number of invocations of each, 1 in a dry run.
-    pub num: u32,
     /// The function as it was.
     pub baseline: Baseline,
     /// The version that is a copy of the function as it was.
@@ -113,14 +109,15 @@ impl<'a> Plan<'a> {
         sizes.saturating_mul(self.copies.unwrap_or(1))
     }
 
-    /// The alias with this index. For cold starts the sizes take turns, since a version only comes into being when
-    /// something differs from the last one.
+    /// The alias with this index. The largest size comes first, so that one above the account's quota ends the run before
+    /// anything else was done. For cold starts the sizes take turns, since a version only comes into being when something
+    /// differs from the last one.
     pub fn get(&self, index: u32) -> Option<Planned> {
         let sizes = u32::try_from(self.power_values.len()).ok().filter(|sizes| *sizes > 0)?;
         if index >= self.total() {
             return None;
         }
-        let power = *self.power_values.get((index % sizes) as usize)?;
+        let power = *self.power_values.get((sizes - 1 - index % sizes) as usize)?;
         Some(Planned { power, copy: self.copies.map(|_| index / sizes) })
     }
 
@@ -146,10 +143,10 @@ mod tests {
         assert_eq!(
             aliases,
             [
-                "deployer-tuning-128-0",
                 "deployer-tuning-512-0",
-                "deployer-tuning-128-1",
-                "deployer-tuning-512-1"
+                "deployer-tuning-128-0",
+                "deployer-tuning-512-1",
+                "deployer-tuning-128-1"
             ]
         );
     }
@@ -158,7 +155,7 @@ mod tests {
     fn otherwise_each_size_has_one_alias() {
         let plan = Plan { power_values: &[128, 512], copies: None };
         let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
-        assert_eq!(aliases, ["deployer-tuning-128", "deployer-tuning-512"]);
+        assert_eq!(aliases, ["deployer-tuning-512", "deployer-tuning-128"]);
         assert_eq!(plan.get(2), None);
     }
 }

@@ -14,6 +14,10 @@ use crate::value::{Arn, Val};
 pub struct Grant {
     actions: IndexSet<String>,
     resources: Vec<Val<Arn>>,
+    /// A list that is known at deployment only, beside `resources`.
+    listed: Option<Node>,
+    /// Operator, key and value of what else must be true of a request.
+    requires: Option<[String; 3]>,
     only_if: Option<String>,
 }
 
@@ -26,6 +30,8 @@ impl Grant {
         let mut grant = Grant {
             actions: actions.into_iter().map(Into::into).collect(),
             resources: Vec::new(),
+            listed: None,
+            requires: None,
             only_if: None,
         };
         grant.cover(resources);
@@ -35,6 +41,21 @@ impl Grant {
     /// Leave to perform actions that AWS cannot restrict to particular resources: on `*`.
     pub fn on_everything<A: Into<String>>(actions: impl IntoIterator<Item = A>) -> Self {
         Grant::new(actions, [Val::of(Node::text("*"))])
+    }
+
+    /// Leave to perform some actions on the resources in a list, such as a parameter's.
+    pub fn on_list<A: Into<String>>(
+        actions: impl IntoIterator<Item = A>,
+        resources: &Val<Vec<String>>,
+    ) -> Self {
+        Grant { listed: Some(resources.node().clone()), ..Grant::new(actions, []) }
+    }
+
+    /// The same, but only for requests of which this is true: `.requires("StringLike", "kms:ViaService", "lambda.*")`.
+    #[must_use]
+    pub fn requires(mut self, operator: &str, key: &str, value: &str) -> Self {
+        self.requires = Some([operator.to_owned(), key.to_owned(), value.to_owned()]);
+        self
     }
 
     /// The same, but only where the condition holds.
@@ -67,7 +88,17 @@ impl Grant {
     pub fn merged(grants: impl IntoIterator<Item = Grant>) -> Vec<Grant> {
         let mut merged: Vec<Grant> = Vec::new();
         for grant in grants {
-            let same = |other: &&mut Grant| other.actions == grant.actions && other.only_if == grant.only_if;
+            let same = |other: &&mut Grant| {
+                let kind = |grant: &Grant| {
+                    (
+                        grant.actions.clone(),
+                        grant.only_if.clone(),
+                        grant.listed.clone(),
+                        grant.requires.clone(),
+                    )
+                };
+                kind(other) == kind(&grant)
+            };
             match merged.iter_mut().find(same) {
                 Some(other) => other.cover(grant.resources),
                 None => merged.push(grant),
@@ -79,11 +110,16 @@ impl Grant {
     fn statement(&self) -> Node {
         let actions = self.actions.iter().map(Node::text).collect();
         let resources = self.resources.iter().map(|resource| resource.node.clone()).collect();
-        let statement = Node::map([
+        let mut members = vec![
             ("Effect", Node::text("Allow")),
             ("Action", Node::List(actions)),
-            ("Resource", Node::List(resources)),
-        ]);
+            ("Resource", self.listed.clone().unwrap_or(Node::List(resources))),
+        ];
+        if let Some([operator, key, value]) = &self.requires {
+            let test = Node::map([(key.as_str(), Node::text(value))]);
+            members.push(("Condition", Node::map([(operator.as_str(), test)])));
+        }
+        let statement = Node::map(members);
         match &self.only_if {
             Some(condition) => Node::If(condition.clone(), Box::new(statement), Box::new(Node::NoValue)),
             None => statement,
@@ -106,7 +142,7 @@ impl Grant {
                 ));
             }
         }
-        if self.resources.is_empty() {
+        if self.resources.is_empty() && self.listed.is_none() {
             problems.push(format!(
                 "the grant of {} names no resource",
                 self.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ")

@@ -60,7 +60,10 @@ pub(super) fn add(
     let mut add = |handler: Handler| add_function(stack, settings, choices, handler);
     Functions {
         initializer: add(Handler {
-            environment: vec![("defaultPowerValues", choices.power_values.join(","))],
+            environment: vec![
+                ("defaultPowerValues", choices.power_values.join(",")),
+                ("optimizableAliases", choices.optimizable_aliases.join(",")),
+            ],
             grants: grants::initializer(choices, machine_name),
             ..Handler::new(
                 "initializer",
@@ -96,6 +99,7 @@ pub(super) fn add(
             ..Handler::new("analyzer", "chooses the best memory size by the strategy", 30)
         }),
         optimizer: add(Handler {
+            environment: vec![("optimizableAliases", choices.optimizable_aliases.join(","))],
             grants: grants::optimizer(choices),
             ..Handler::new("optimizer", "applies the best memory size if the input asks for it", 300)
         }),

@@ -8,7 +8,7 @@ use constructs::{Arn, Grant, Val, pseudo, text};
 
 use super::parameters::Choices;
 
-/// The functions that `lambdaResource` names.
+/// The functions that `lambdaResource` names; `*` is those of this account.
 struct Tuned {
     plain: Val<Arn>,
     qualified: Val<Arn>,
@@ -16,7 +16,8 @@ struct Tuned {
 
 impl Tuned {
     fn new(choices: &Choices) -> Self {
-        let all: Val<Arn> = text!["arn:", pseudo::partition(), ":lambda:*:*:function:*"];
+        let all: Val<Arn> =
+            text!["arn:", pseudo::partition(), ":lambda:*:", pseudo::account_id(), ":function:*"];
         let given: Val<Arn> = text![&choices.lambda_resource];
         let or = |all: &Val<Arn>, given: &Val<Arn>| Val::if_else(&choices.any_function, all, given);
         Tuned { plain: or(&all, &given), qualified: or(&text![&all, ":*"], &text![&given, ":*"]) }
@@ -30,6 +31,14 @@ impl Tuned {
     fn allow_deleting_versions(&self) -> Grant {
         Grant::new(["lambda:DeleteFunction"], [self.qualified.clone()])
     }
+}
+
+/// Leave to read and update functions whose settings a customer managed key encrypts. Only through Lambda: the handlers
+/// themselves never call KMS.
+fn keys(choices: &Choices) -> Grant {
+    Grant::on_list(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], &choices.kms_key_arns)
+        .requires("StringLike", "kms:ViaService", "lambda.*")
+        .only_if(&choices.has_keys)
 }
 
 /// Leave to ask what became of an execution of the machine of this name. The ARN is put together by hand: the machine
@@ -55,7 +64,7 @@ pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<
         tuned.allow([
             "CreateAlias",
             "DeleteAlias",
-            "GetFunctionConfiguration",
+            "GetFunction",
             "ListAliases",
             "ListVersionsByFunction",
             "PublishVersion",
@@ -63,23 +72,30 @@ pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<
             "UpdateFunctionConfiguration",
         ]),
         tuned.allow_deleting_versions(),
+        keys(choices),
         describe_executions(machine_name),
     ]
 }
 
 pub(super) fn publisher(choices: &Choices) -> Vec<Grant> {
-    vec![Tuned::new(choices).allow([
+    let tuned = Tuned::new(choices);
+    let actions = [
         "CreateAlias",
         "GetAlias",
-        "GetFunctionConfiguration",
+        "GetFunction",
         "PublishVersion",
         "UpdateAlias",
         "UpdateFunctionConfiguration",
-    ])]
+    ];
+    vec![tuned.allow(actions), keys(choices)]
 }
 
-/// The Executor also invokes pre- and post-processors, so `lambdaResource` has to cover them.
+/// The Executor also invokes pre- and post-processors: functions of `lambdaResource` or `processorResource`.
 pub(super) fn executor(choices: &Choices) -> Vec<Grant> {
+    // Payloads may be encrypted with such a key as well.
+    let decrypt = Grant::on_list(["kms:Decrypt"], &choices.kms_key_arns)
+        .requires("StringLike", "kms:ViaService", "s3.*")
+        .only_if(&choices.has_keys);
     let payloads = text![
         "arn:",
         pseudo::partition(),
@@ -88,8 +104,12 @@ pub(super) fn executor(choices: &Choices) -> Vec<Grant> {
         "/",
         &choices.payload_s3_key
     ];
+    let processors: Val<Arn> = text![&choices.processor_resource];
+    let of_processors = text![&choices.processor_resource, ":*"];
     vec![
         Tuned::new(choices).allow(["InvokeFunction"]),
+        Grant::new(["lambda:InvokeFunction"], [processors, of_processors]).only_if(&choices.has_processors),
+        decrypt,
         Grant::new(["s3:GetObject"], [payloads]).only_if(&choices.has_payload_bucket),
     ]
 }
@@ -99,27 +119,30 @@ pub(super) fn cleaner(choices: &Choices, machine_name: &Val<String>) -> Vec<Gran
     vec![
         tuned.allow([
             "DeleteAlias",
-            "GetFunctionConfiguration",
+            "GetFunction",
             "ListAliases",
             "ListVersionsByFunction",
             "UpdateAlias",
             "UpdateFunctionConfiguration",
         ]),
         tuned.allow_deleting_versions(),
+        keys(choices),
         describe_executions(machine_name),
     ]
 }
 
 pub(super) fn optimizer(choices: &Choices) -> Vec<Grant> {
-    vec![Tuned::new(choices).allow([
+    let tuned = Tuned::new(choices);
+    let actions = [
         "CreateAlias",
         "DeleteAlias",
-        "GetFunctionConfiguration",
+        "GetFunction",
         "ListAliases",
         "PublishVersion",
         "UpdateAlias",
         "UpdateFunctionConfiguration",
-    ])]
+    ];
+    vec![tuned.allow(actions), keys(choices)]
 }
 
 /// What Lambda itself needs, with a function's role, to attach the function to a VPC. EC2 knows no resources for

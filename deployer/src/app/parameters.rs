@@ -11,6 +11,12 @@ pub const VISUALIZATION_URL: &str = "visualizationURL";
 pub const HOST_VISUALIZATION: &str = "hostVisualization";
 /// The functions that may be tuned.
 pub const LAMBDA_RESOURCE: &str = "lambdaResource";
+/// The functions that may be pre- and post-processors.
+pub const PROCESSOR_RESOURCE: &str = "processorResource";
+/// The aliases that an input may have moved to the chosen size.
+pub const OPTIMIZABLE_ALIASES: &str = "optimizableAliases";
+/// The KMS keys of functions that may be tuned.
+pub const KMS_KEY_ARNS: &str = "kmsKeyArns";
 /// The longest pass of Publisher and Executor, in seconds.
 pub const TOTAL_EXECUTION_TIMEOUT: &str = "totalExecutionTimeout";
 /// The permissions boundary of every role.
@@ -37,6 +43,9 @@ pub(super) struct Choices {
     pub(super) power_values: Val<Vec<u32>>,
     pub(super) visualization_url: Val<String>,
     pub(super) lambda_resource: Val<String>,
+    pub(super) processor_resource: Val<String>,
+    pub(super) optimizable_aliases: Val<Vec<String>>,
+    pub(super) kms_key_arns: Val<Vec<String>>,
     pub(super) total_execution_timeout: Val<u32>,
     pub(super) permissions_boundary: Val<String>,
     pub(super) payload_s3_bucket: Val<String>,
@@ -49,6 +58,10 @@ pub(super) struct Choices {
     pub(super) host_visualization: Condition,
     /// `lambdaResource` is `*`.
     pub(super) any_function: Condition,
+    /// Processors are named apart.
+    pub(super) has_processors: Condition,
+    /// KMS keys are given.
+    pub(super) has_keys: Condition,
     /// A permissions boundary is given.
     pub(super) has_boundary: Condition,
     /// A bucket for payloads is given.
@@ -83,11 +96,30 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
     );
     let lambda_resource = stack.parameter(
         LAMBDA_RESOURCE,
-        &Parameter::<String>::new("The functions that may be tuned, and pre- and post-processors: a function's ARN without version or alias, a pattern such as arn:aws:lambda:eu-west-1:123456789012:function:shop-*, or * for all")
+        &Parameter::<String>::new("The functions that may be tuned, and pre- and post-processors: a function's ARN without version or alias, a pattern such as arn:aws:lambda:eu-west-1:123456789012:function:shop-*, or * for all of this account")
             .default("*")
             // A pattern of fewer parts could reach beyond versions: the right to delete them is for "<this>:*".
             .allowed_pattern(r"^(\*|arn:[a-z*-]+:lambda:[a-z0-9*-]+:[0-9*]+:function:[A-Za-z0-9_*?-]+)$")
             .constraint_description("must be * or the ARN of a function, wildcards allowed, without version or alias: its versions and aliases are covered"),
+    );
+    let processor_resource = stack.parameter(
+        PROCESSOR_RESOURCE,
+        &Parameter::<String>::new("Further functions that may be pre- and post-processors, as for lambdaResource, whose functions may be so anyway (optional)")
+            .default("")
+            .allowed_pattern(r"^(|arn:[a-z*-]+:lambda:[a-z0-9*-]+:[0-9*]+:function:[A-Za-z0-9_*?-]+)$")
+            .constraint_description("must be empty or the ARN of a function, wildcards allowed, without version or alias: its versions and aliases are covered"),
+    );
+    let optimizable_aliases = stack.parameter(
+        OPTIMIZABLE_ALIASES,
+        &Parameter::<Vec<String>>::new(
+            "Aliases that autoOptimizeAlias may name (comma-separated, wildcards allowed); an execution moves them to another version",
+        )
+        .default(["*".to_owned()]),
+    );
+    let kms_key_arns = stack.parameter(
+        KMS_KEY_ARNS,
+        &Parameter::<Vec<String>>::new("Customer managed KMS keys of the functions to tune (comma-separated ARNs); used through Lambda only (optional)")
+            .default([]),
     );
     let total_execution_timeout = stack.parameter(
         TOTAL_EXECUTION_TIMEOUT,
@@ -146,6 +178,8 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
 
     let host_visualization = stack.condition("HostVisualization", Predicate::equals(&host, "true"));
     let any_function = stack.condition("AnyFunction", Predicate::equals(&lambda_resource, "*"));
+    let has_processors = stack.condition("UseProcessors", Predicate::is_given(&processor_resource));
+    let has_keys = stack.condition("UseKmsKeys", Predicate::any_given(&kms_key_arns));
     let has_boundary = stack.condition("UsePermissionsBoundary", Predicate::is_given(&permissions_boundary));
     let has_payload_bucket = stack.condition("S3BucketProvided", Predicate::is_given(&payload_s3_bucket));
     let vpc = Predicate::any_given(&security_group_ids).or(Predicate::any_given(&subnet_ids));
@@ -155,6 +189,9 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         power_values,
         visualization_url,
         lambda_resource,
+        processor_resource,
+        optimizable_aliases,
+        kms_key_arns,
         total_execution_timeout,
         permissions_boundary,
         payload_s3_bucket,
@@ -165,6 +202,8 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         state_machine_name_prefix,
         host_visualization,
         any_function,
+        has_processors,
+        has_keys,
         has_boundary,
         has_payload_bucket,
         in_vpc,

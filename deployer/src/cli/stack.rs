@@ -21,6 +21,15 @@ pub struct ParameterArgs {
     /// Functions that may be tuned; may have wildcards
     #[arg(long, value_name = "ARN")]
     pub(crate) lambda_resource: Option<String>,
+    /// Further functions that may be pre- and post-processors; may have wildcards
+    #[arg(long, value_name = "ARN")]
+    pub(crate) processor_resource: Option<String>,
+    /// Aliases that --auto-optimize-alias may name; may have wildcards
+    #[arg(long, value_name = "LIST")]
+    pub(crate) optimizable_aliases: Option<String>,
+    /// Customer managed KMS keys of the functions to tune
+    #[arg(long, value_name = "LIST")]
+    pub(crate) kms_key_arns: Option<String>,
     /// Time for one pass of measuring, 10 to 900
     #[arg(long, value_name = "SECONDS")]
     pub(crate) total_execution_timeout: Option<String>,

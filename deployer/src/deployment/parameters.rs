@@ -11,11 +11,14 @@ use crate::settings::values;
 type Read = fn(&str) -> Result<String, String>;
 
 /// Option, parameter, and how the option's text is read.
-const ALL: [(&str, &str, Read); 12] = [
+const ALL: [(&str, &str, Read); 15] = [
     ("power-values", "PowerValues", values::power_values),
     ("visualization-url", "visualizationURL", values::page_url),
     ("host-visualization", "hostVisualization", |text| Ok(values::switch(text)?.to_string())),
     ("lambda-resource", "lambdaResource", values::lambda_resource),
+    ("processor-resource", "processorResource", values::processor_resource),
+    ("optimizable-aliases", "optimizableAliases", values::text),
+    ("kms-key-arns", "kmsKeyArns", values::key_arns),
     ("total-execution-timeout", "totalExecutionTimeout", values::total_execution_timeout),
     ("permissions-boundary", "permissionsBoundary", values::policy_arn),
     ("payload-s3-bucket", "payloadS3Bucket", values::bucket),

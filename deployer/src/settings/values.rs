@@ -146,6 +146,29 @@ pub fn lambda_resource(text: &str) -> Read<String> {
     }
 }
 
+/// Further functions that may be processors: a function's ARN, wildcards allowed, or nothing.
+pub fn processor_resource(text: &str) -> Read<String> {
+    match text {
+        "" => Ok(String::new()),
+        "*" => Err("must be a function's ARN; the functions of lambda-resource need not be named".to_owned()),
+        arn => lambda_resource(arn),
+    }
+}
+
+/// KMS keys' ARNs, separated by commas; none is allowed too.
+pub fn key_arns(text: &str) -> Read<String> {
+    let wrong = list(text).find(|arn| {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        !matches!(parts.as_slice(), ["arn", _, "kms", _, _, key] if key.starts_with("key/"))
+    });
+    match wrong {
+        Some(wrong) => {
+            Err(format!("`{wrong}` is no key's ARN; they look like arn:aws:kms:REGION:ACCOUNT:key/ID"))
+        }
+        None => Ok(list(text).collect::<Vec<_>>().join(",")),
+    }
+}
+
 /// Seconds of one pass.
 pub fn total_execution_timeout(text: &str) -> Read<String> {
     whole(text, 10, 900).ok_or_else(|| "must be a whole number of seconds from 10 to 900".to_owned())

@@ -18,6 +18,9 @@ pub enum Outcome {
         /// Why, in words for the output's `skipped`.
         reason: String,
     },
+    /// The process ended without an answer, for a reason that is neither memory nor time. A bug, however rarely it
+    /// happens: the run fails.
+    Crashed(HandlerError),
     /// The handler raised. A bug: the run fails.
     Handler(HandlerError),
 }
@@ -55,19 +58,41 @@ const OUT_OF_MEMORY: [&str; 6] = [
     "OutOfMemoryError",
 ];
 
-/// Judges the answer of an invocation that ended in a `FunctionError`. `report` is that of its log tail, if it has one.
-pub fn classify(answer: &[u8], report: Option<&Report>, allowed: &[String]) -> Outcome {
+/// What runtimes write into the log as they end for lack of memory: V8, Java, Python, Go, Rust, .NET.
+const OUT_OF_MEMORY_LOGGED: [&str; 6] = [
+    "JavaScript heap out of memory",
+    "java.lang.OutOfMemoryError",
+    "MemoryError",
+    "fatal error: runtime: out of memory",
+    "memory allocation of ",
+    "System.OutOfMemoryException",
+];
+
+/// Judges the answer of an invocation that ended in a `FunctionError`. `log_tail` is the end of its log, `report` the
+/// report in there, if there is one.
+pub fn classify(answer: &[u8], log_tail: &str, report: Option<&Report>, allowed: &[String]) -> Outcome {
     let error = read(answer, report);
     if allowed.contains(&error.error_type) {
         return Outcome::Allowed { error_type: error.error_type };
     }
-    match too_small(&error, report) {
+    let crashed = crashed(&error);
+    match too_small(&error, crashed, log_tail, report) {
         Some(reason) => Outcome::TooSmall { reason },
+        None if crashed => Outcome::Crashed(error),
         None => Outcome::Handler(error),
     }
 }
 
-fn too_small(error: &HandlerError, report: Option<&Report>) -> Option<String> {
+fn crashed(error: &HandlerError) -> bool {
+    let kinds =
+        ["Runtime.ExitError", "Runtime.UnhandledPromiseRejection", "Extension.Crash", "Extension.ExitError"];
+    let message = error.message.as_str();
+    kinds.contains(&error.error_type.as_str())
+        || (!has_type(error)
+            && (message.contains("Runtime exited") || message.contains("Process exited before")))
+}
+
+fn too_small(error: &HandlerError, crashed: bool, log_tail: &str, report: Option<&Report>) -> Option<String> {
     let kind = error.error_type.as_str();
     let message = error.message.as_str();
     let last_word = kind.rsplit(['.', ':']).next().unwrap_or_default();
@@ -85,26 +110,9 @@ fn too_small(error: &HandlerError, report: Option<&Report>) -> Option<String> {
         };
         return Some(format!("timed out{after}: the function's own time-out is too short for this size"));
     }
-    let exited = ["Runtime.ExitError", "Extension.Crash", "Extension.ExitError"].contains(&kind)
-        || (!has_type(error)
-            && (message.contains("Runtime exited") || message.contains("Process exited before")));
-    if exited {
-        let reason = if killed(message) && memory_was_full(report) {
-            "out of memory"
-        } else if killed(message) {
-            "runtime killed"
-        } else {
-            "runtime exited"
-        };
-        return Some(format!("{reason}: {}{}", detail(error), used(report)));
-    }
-    None
-}
-
-fn killed(message: &str) -> bool {
-    ["signal: killed", "signal: 9", "signal: aborted", "signal: segmentation fault", "exit status 137"]
-        .iter()
-        .any(|sign| message.contains(sign))
+    let logged = || OUT_OF_MEMORY_LOGGED.iter().any(|words| log_tail.contains(words));
+    (crashed && (memory_was_full(report) || logged()))
+        .then(|| format!("out of memory: {}{}", detail(error), used(report)))
 }
 
 /// Lambda reports at most the memory size itself, and kills when it is reached; a few MB may be missing in the report.

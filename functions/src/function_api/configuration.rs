@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::publish_version::PublishVersionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
-use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
+use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, SystemLogLevel};
 
 /// Lambda's own defaults, used where an answer leaves something out.
 const DEFAULT_MEMORY: u32 = 128;
@@ -26,6 +26,8 @@ pub struct Configuration {
     pub revision: String,
     /// A hash of everything else somebody could have changed: see [`Configuration::has_same_settings`].
     pub fingerprint: String,
+    /// Why it cannot be tuned: each setting that is in the way, with the way out.
+    pub obstacles: Vec<String>,
     state: Option<State>,
     state_reason: String,
     last_update: Option<LastUpdateStatus>,
@@ -82,6 +84,7 @@ pub struct Version {
     pub pending: bool,
 }
 
+// One conversion for operations that answer with the same members in types of their own.
 macro_rules! from_output {
     ($output:ty) => {
         impl From<$output> for Configuration {
@@ -95,6 +98,7 @@ macro_rules! from_output {
                         .unwrap_or(DEFAULT_TIMEOUT_S),
                     architecture: architecture.map_or("x86_64", |a| a.as_str()).to_owned(),
                     fingerprint: fingerprint!(output),
+                    obstacles: obstacles!(output),
                     code: output.code_sha256.unwrap_or_default(),
                     revision: output.revision_id.unwrap_or_default(),
                     state: output.state,
@@ -167,8 +171,63 @@ macro_rules! fingerprint {
     }};
 }
 
-from_output!(GetFunctionConfigurationOutput);
+/// The settings with which a function cannot be measured size by size.
+macro_rules! obstacles {
+    ($output:expr) => {{
+        let mut found = Vec::new();
+        if $output.capacity_provider_config.is_some() {
+            found.push(
+                "CapacityProviderConfig: it runs on instances that are billed like EC2's, so its memory size decides neither speed nor price; tune a function without it"
+                    .to_owned(),
+            );
+        }
+        if $output.durable_config.is_some() {
+            found.push(
+                "DurableConfig: an invocation is a whole durable execution, waits included; tune a function with the code of one step"
+                    .to_owned(),
+            );
+        }
+        if $output.tenancy_config.is_some() {
+            found.push(
+                "TenancyConfig: each invocation needs a tenant; tune a function of the same code without it".to_owned(),
+            );
+        }
+        if $output.logging_config.as_ref().and_then(|l| l.system_log_level.as_ref()) == Some(&SystemLogLevel::Warn) {
+            found.push(
+                "LoggingConfig.SystemLogLevel WARN: reports of durations are left out of the log; set it to INFO"
+                    .to_owned(),
+            );
+        }
+        if let Some(error) = $output.environment.as_ref().and_then(|e| e.error.as_ref()) {
+            let key = $output.kms_key_arn.as_deref().unwrap_or("its KMS key");
+            found.push(format!(
+                "Environment: its variables cannot be read ({}: {}); deploy with kmsKeyArns that has {key}, and see that the key's policy leaves access to IAM",
+                error.error_code.as_deref().unwrap_or("no code"),
+                error.message.as_deref().unwrap_or("no reason")
+            ));
+        }
+        found
+    }};
+}
+
+from_output!(FunctionConfiguration);
 from_output!(UpdateFunctionConfigurationOutput);
+
+impl From<GetFunctionOutput> for Configuration {
+    fn from(output: GetFunctionOutput) -> Self {
+        let mut configuration =
+            Self::from(output.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build()));
+        let reserved = output.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+        if reserved == Some(0) {
+            configuration.obstacles.push(
+                "ReservedConcurrentExecutions 0: no invocation is accepted; raise it, or remove it with `aws lambda delete-function-concurrency`"
+                    .to_owned(),
+            );
+        }
+        configuration
+    }
+}
+
 from_version!(PublishVersionOutput);
 from_version!(FunctionConfiguration);
 
@@ -193,10 +252,10 @@ mod tests {
 
     use super::*;
 
-    fn output(memory: i32, timeout: i32) -> GetFunctionConfigurationOutput {
+    fn output(memory: i32, timeout: i32) -> FunctionConfiguration {
         let variables: HashMap<String, String> =
             ('a'..='z').map(|c| (c.to_string(), "1".to_owned())).collect();
-        GetFunctionConfigurationOutput::builder()
+        FunctionConfiguration::builder()
             .memory_size(memory)
             .timeout(timeout)
             .code_sha256("code")
@@ -215,14 +274,14 @@ mod tests {
 
     #[test]
     fn a_failed_update_is_not_waited_for() {
-        let failed = GetFunctionConfigurationOutput::builder()
+        let failed = FunctionConfiguration::builder()
             .state(State::Active)
             .last_update_status(LastUpdateStatus::Failed)
             .last_update_status_reason("no such key")
             .build();
         let readiness = Configuration::from(failed).readiness();
         assert_eq!(readiness, Readiness::Broken("its last update failed: no such key".to_owned()));
-        let pending = GetFunctionConfigurationOutput::builder().state(State::Pending).build();
+        let pending = FunctionConfiguration::builder().state(State::Pending).build();
         assert!(matches!(Configuration::from(pending).readiness(), Readiness::NotYet(_)));
     }
 }

@@ -12,7 +12,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
 use tokio::time::Instant;
 
-use super::weather::Backoff;
+use super::transient::Backoff;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 
@@ -41,6 +41,8 @@ pub enum Reply {
         /// Whether that is because the caller's time was up.
         out_of_time: bool,
     },
+    /// The function cannot be started at this memory size, and why.
+    TooSmall(String),
     /// The function has not run, and the time for starting it is over; and what kept it from running.
     NotStarted {
         /// The last refusal, `None` when there was no time for even one attempt.
@@ -104,66 +106,84 @@ pub async fn invoke(
             }
         };
         match judge(&error) {
-            Verdict::NotRun => reason = Some(describe(&error)),
-            Verdict::MayHaveRun => return Ok(Reply::Lost { reason: describe(&error), out_of_time: false }),
-            Verdict::Refused => return Err(refused(target, &error)),
+            Verdict::Retry => reason = Some(describe(&error)),
+            Verdict::Skip => return Ok(Reply::TooSmall(describe(&error))),
+            Verdict::Lost => return Ok(Reply::Lost { reason: describe(&error), out_of_time: false }),
+            Verdict::Fail => return Err(refused(target, &error)),
         }
         tokio::time::sleep(backoff.delay().min(deadline.remaining())).await;
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// What an error of `Invoke` means to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    NotRun,
-    MayHaveRun,
-    Refused,
+    /// The function has not run and may run later: invoked again while there is time.
+    Retry,
+    /// The function cannot start at this size: the size is skipped.
+    Skip,
+    /// The function may have run, but its answer is lost: never invoked again for it.
+    Lost,
+    /// Waiting does not cure it: the run fails.
+    Fail,
 }
+
+/// The errors of `Invoke` whose status does not say what they mean, by code, as in botocore's model of Lambda. Lambda's 502s
+/// with a name happened while it prepared the environment.
+const VERDICTS: [(&str, Verdict); 23] = [
+    ("CodeArtifactUserPendingException", Verdict::Retry),
+    ("EC2AccessDeniedException", Verdict::Fail),
+    ("EC2ThrottledException", Verdict::Retry),
+    ("EC2UnexpectedException", Verdict::Retry),
+    ("EFSMountTimeoutException", Verdict::Retry),
+    ("ENILimitReachedException", Verdict::Retry),
+    ("ENINotReadyException", Verdict::Retry),
+    ("InvalidRuntimeException", Verdict::Fail),
+    ("InvalidSecurityGroupIDException", Verdict::Fail),
+    ("InvalidSubnetIDException", Verdict::Fail),
+    ("InvalidZipFileException", Verdict::Fail),
+    ("KMSAccessDeniedException", Verdict::Fail),
+    ("KMSDisabledException", Verdict::Fail),
+    ("KMSInvalidStateException", Verdict::Fail),
+    ("KMSNotFoundException", Verdict::Fail),
+    ("ResourceConflictException", Verdict::Retry),
+    ("ResourceNotReadyException", Verdict::Retry),
+    ("S3FilesMountTimeoutException", Verdict::Retry),
+    ("ServiceException", Verdict::Lost),
+    ("SnapStartNotReadyException", Verdict::Retry),
+    // Restoring takes longer with less memory.
+    ("SnapStartTimeoutException", Verdict::Skip),
+    ("SubnetIPAddressLimitReachedException", Verdict::Retry),
+    ("TooManyRequestsException", Verdict::Retry),
+];
 
 fn judge(error: &SdkError<InvokeError>) -> Verdict {
     match error {
-        SdkError::ConstructionFailure(_) => Verdict::Refused,
+        SdkError::ConstructionFailure(_) => Verdict::Fail,
         SdkError::DispatchFailure(failure) => {
             // The only time-out we set is that of connecting.
             if failure.is_timeout() || failure.as_connector_error().is_some_and(never_connected) {
-                Verdict::NotRun
+                Verdict::Retry
             } else {
-                Verdict::MayHaveRun
+                Verdict::Lost
             }
         }
         SdkError::ServiceError(answer) => {
-            judge_answer(answer.raw().status().as_u16(), answer.err().code().unwrap_or_default())
+            let (status, error) = (answer.raw().status().as_u16(), answer.err());
+            judge_answer(status, error.code().unwrap_or_default(), error.message().unwrap_or_default())
         }
-        _ => Verdict::MayHaveRun,
+        _ => Verdict::Lost,
     }
 }
 
-fn judge_answer(status: u16, code: &str) -> Verdict {
-    match (status, code) {
-        (429 | 409, _) => Verdict::NotRun,
-        // What Lambda reports as a bad gateway by name happened while it prepared the environment.
-        (
-            502,
-            "EC2ThrottledException"
-            | "EC2UnexpectedException"
-            | "ENILimitReachedException"
-            | "SubnetIPAddressLimitReachedException"
-            | "ResourceNotReadyException",
-        ) => Verdict::NotRun,
-        // And these mean that it cannot be prepared at all.
-        (
-            502,
-            "EC2AccessDeniedException"
-            | "InvalidRuntimeException"
-            | "InvalidSecurityGroupIDException"
-            | "InvalidSubnetIDException"
-            | "InvalidZipFileException"
-            | "KMSAccessDeniedException"
-            | "KMSDisabledException"
-            | "KMSInvalidStateException"
-            | "KMSNotFoundException",
-        ) => Verdict::Refused,
-        (500.., _) => Verdict::MayHaveRun,
-        _ => Verdict::Refused,
+fn judge_answer(status: u16, code: &str, message: &str) -> Verdict {
+    match (VERDICTS.iter().find(|(known, _)| *known == code), status) {
+        // A version that could not be prepared, as SnapStart does at each size, stays so.
+        (Some(("ResourceConflictException", _)), _) if message.contains("state: Failed") => Verdict::Skip,
+        (Some((_, verdict)), _) => *verdict,
+        (None, 429) => Verdict::Retry,
+        (None, 500..) => Verdict::Lost,
+        (None, _) => Verdict::Fail,
     }
 }
 
@@ -182,6 +202,9 @@ fn describe(error: &SdkError<InvokeError>) -> String {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
+        _ if matches!(error, SdkError::DispatchFailure(failure) if failure.is_io()) => {
+            format!("the connection was lost before the answer came: {}", DisplayErrorContext(error))
+        }
         _ => DisplayErrorContext(error).to_string(),
     }
 }
@@ -202,17 +225,77 @@ fn refused(target: &Target<'_>, error: &SdkError<InvokeError>) -> Error {
 mod tests {
     use super::*;
 
+    /// Every error of `Invoke` in botocore 1.44.8's model of Lambda, with its status.
+    const MODEL: [(&str, u16, Verdict); 46] = [
+        ("CodeArtifactUserDeletedException", 409, Verdict::Fail),
+        ("CodeArtifactUserFailedException", 409, Verdict::Fail),
+        ("CodeArtifactUserPendingException", 409, Verdict::Retry),
+        ("DurableExecutionAlreadyStartedException", 409, Verdict::Fail),
+        ("EC2AccessDeniedException", 502, Verdict::Fail),
+        ("EC2ThrottledException", 502, Verdict::Retry),
+        ("EC2UnexpectedException", 502, Verdict::Retry),
+        ("EFSIOException", 410, Verdict::Fail),
+        ("EFSMountConnectivityException", 408, Verdict::Fail),
+        ("EFSMountFailureException", 403, Verdict::Fail),
+        ("EFSMountTimeoutException", 408, Verdict::Retry),
+        ("ENILimitReachedException", 502, Verdict::Retry),
+        ("ENINotReadyException", 502, Verdict::Retry),
+        ("InvalidParameterValueException", 400, Verdict::Fail),
+        ("InvalidRequestContentException", 400, Verdict::Fail),
+        ("InvalidRuntimeException", 502, Verdict::Fail),
+        ("InvalidSecurityGroupIDException", 502, Verdict::Fail),
+        ("InvalidSubnetIDException", 502, Verdict::Fail),
+        ("InvalidZipFileException", 502, Verdict::Fail),
+        ("KMSAccessDeniedException", 502, Verdict::Fail),
+        ("KMSDisabledException", 502, Verdict::Fail),
+        ("KMSInvalidStateException", 502, Verdict::Fail),
+        ("KMSNotFoundException", 502, Verdict::Fail),
+        ("ModeNotSupportedException", 400, Verdict::Fail),
+        ("NoPublishedVersionException", 400, Verdict::Fail),
+        ("RecursiveInvocationException", 400, Verdict::Fail),
+        ("RequestTooLargeException", 413, Verdict::Fail),
+        ("ResourceConflictException", 409, Verdict::Retry),
+        ("ResourceNotFoundException", 404, Verdict::Fail),
+        ("ResourceNotReadyException", 502, Verdict::Retry),
+        ("RuntimeAliasDeletedException", 409, Verdict::Fail),
+        ("RuntimeVersionDeletedException", 409, Verdict::Fail),
+        ("S3FilesMountConnectivityException", 408, Verdict::Fail),
+        ("S3FilesMountFailureException", 403, Verdict::Fail),
+        ("S3FilesMountTimeoutException", 408, Verdict::Retry),
+        ("SerializedRequestEntityTooLargeException", 413, Verdict::Fail),
+        ("ServiceException", 500, Verdict::Lost),
+        ("ServiceQuotaExceededException", 402, Verdict::Fail),
+        ("SnapStartException", 400, Verdict::Fail),
+        ("SnapStartNotReadyException", 409, Verdict::Retry),
+        ("SnapStartRegenerationFailureException", 409, Verdict::Fail),
+        ("SnapStartTimeoutException", 408, Verdict::Skip),
+        ("SubnetIPAddressLimitReachedException", 502, Verdict::Retry),
+        ("TooManyRequestsException", 429, Verdict::Retry),
+        ("UnsupportedMediaTypeException", 415, Verdict::Fail),
+        ("AccessDeniedException", 403, Verdict::Fail),
+    ];
+
     #[test]
-    fn only_what_certainly_did_not_run_is_repeated() {
-        assert_eq!(judge_answer(429, "TooManyRequestsException"), Verdict::NotRun);
-        assert_eq!(judge_answer(409, "ResourceConflictException"), Verdict::NotRun);
-        assert_eq!(judge_answer(409, "SnapStartNotReadyException"), Verdict::NotRun);
-        assert_eq!(judge_answer(502, "EC2ThrottledException"), Verdict::NotRun);
-        assert_eq!(judge_answer(500, "ServiceException"), Verdict::MayHaveRun);
-        assert_eq!(judge_answer(502, ""), Verdict::MayHaveRun);
-        assert_eq!(judge_answer(503, ""), Verdict::MayHaveRun);
-        assert_eq!(judge_answer(502, "KMSDisabledException"), Verdict::Refused);
-        assert_eq!(judge_answer(413, "RequestTooLargeException"), Verdict::Refused);
-        assert_eq!(judge_answer(403, "AccessDeniedException"), Verdict::Refused);
+    fn every_error_of_invoke_has_its_verdict() {
+        for (code, status, verdict) in MODEL {
+            assert_eq!(judge_answer(status, code, ""), verdict, "{code}");
+        }
+        for (code, _) in VERDICTS {
+            assert!(MODEL.iter().any(|(known, ..)| *known == code), "{code} is no error of Invoke");
+        }
+    }
+
+    #[test]
+    fn a_version_that_failed_is_not_waited_for() {
+        let message = "The operation cannot be performed at this time. The function is currently in the following state: Failed";
+        assert_eq!(judge_answer(409, "ResourceConflictException", message), Verdict::Skip);
+    }
+
+    #[test]
+    fn an_answer_without_a_known_code_is_judged_by_its_status() {
+        assert_eq!(judge_answer(429, "", ""), Verdict::Retry);
+        assert_eq!(judge_answer(502, "", ""), Verdict::Lost);
+        assert_eq!(judge_answer(503, "", ""), Verdict::Lost);
+        assert_eq!(judge_answer(418, "", ""), Verdict::Fail);
     }
 }

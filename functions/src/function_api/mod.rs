@@ -1,18 +1,18 @@
 //! The tuned function through the Lambda API: its configuration, versions and aliases.
 //!
-//! Between the handlers and the SDK. Every call waits out the weather ([`weather`]) and can be repeated; the few
+//! Between the handlers and the SDK. Every call waits out transient failures ([`transient`]) and can be repeated; the few
 //! that change something carry a revision id where Lambda accepts one, so that nothing somebody else did in the
 //! meantime is overwritten. Invoking is apart ([`invoke`]): that may not be repeated.
 
 pub mod configuration;
 pub mod invoke;
-pub mod weather;
+pub mod transient;
 
 use aws_sdk_lambda::Client;
 use tokio::time::Instant;
 
 pub use self::configuration::{Configuration, Readiness, Version};
-pub use self::weather::{Backoff, Refusal};
+pub use self::transient::{Backoff, Refusal};
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 
@@ -105,11 +105,14 @@ impl FunctionApi {
 
     /// The configuration of `$LATEST`, or of a version or alias.
     ///
+    /// By `GetFunction`, which an account may call 100 times a second: `GetFunctionConfiguration` shares 15 calls a second
+    /// with everything that changes functions.
+    ///
     /// # Errors
-    /// What AWS refuses, or weather that outlasts the deadline.
+    /// What AWS refuses, or transient failures that outlast the deadline.
     pub async fn configuration(&self, qualifier: Option<&str>) -> Result<Configuration, Refusal> {
-        weather::call("GetFunctionConfiguration", self.deadline, false, || {
-            let request = self.client.get_function_configuration().function_name(&self.function);
+        transient::call("GetFunction", self.deadline, false, || {
+            let request = self.client.get_function().function_name(&self.function);
             request.set_qualifier(qualifier.map(str::to_owned)).send()
         })
         .await
@@ -162,7 +165,7 @@ impl FunctionApi {
     pub async fn set_memory(&self, memory: u32, revision: &str) -> Result<Configuration, Refusal> {
         // Sizes are at most 10,240.
         let memory = i32::try_from(memory).unwrap_or(i32::MAX);
-        weather::call("UpdateFunctionConfiguration", self.deadline, true, || {
+        transient::call("UpdateFunctionConfiguration", self.deadline, true, || {
             let request = self.client.update_function_configuration().function_name(&self.function);
             request.memory_size(memory).revision_id(revision).send()
         })
@@ -176,7 +179,7 @@ impl FunctionApi {
     /// # Errors
     /// [`Refusal::is_outdated`] when the revision is another, `InvalidParameterValueException` when the code is.
     pub async fn publish(&self, description: &str, code: &str, revision: &str) -> Result<Version, Refusal> {
-        weather::call("PublishVersion", self.deadline, true, || {
+        transient::call("PublishVersion", self.deadline, true, || {
             let request = self.client.publish_version().function_name(&self.function);
             request.description(description).code_sha256(code).revision_id(revision).send()
         })
@@ -187,12 +190,12 @@ impl FunctionApi {
     /// All versions, `$LATEST` included.
     ///
     /// # Errors
-    /// What AWS refuses, or weather that outlasts the deadline.
+    /// What AWS refuses, or transient failures that outlast the deadline.
     pub async fn versions(&self) -> Result<Vec<Version>, Refusal> {
         let mut versions = Vec::new();
         let mut marker = None;
         loop {
-            let page = weather::call("ListVersionsByFunction", self.deadline, false, || {
+            let page = transient::call("ListVersionsByFunction", self.deadline, false, || {
                 let request = self.client.list_versions_by_function().function_name(&self.function);
                 request.set_marker(marker.clone()).send()
             })
@@ -211,7 +214,7 @@ impl FunctionApi {
     /// # Errors
     /// [`Refusal::is_conflict`] while an alias points at it.
     pub async fn delete_version(&self, version: u64) -> Result<(), Refusal> {
-        let result = weather::call("DeleteFunction", self.deadline, false, || {
+        let result = transient::call("DeleteFunction", self.deadline, false, || {
             let request = self.client.delete_function().function_name(&self.function);
             request.qualifier(version.to_string()).send()
         })
@@ -222,12 +225,12 @@ impl FunctionApi {
     /// All aliases.
     ///
     /// # Errors
-    /// What AWS refuses, or weather that outlasts the deadline.
+    /// What AWS refuses, or transient failures that outlast the deadline.
     pub async fn aliases(&self) -> Result<Vec<Alias>, Refusal> {
         let mut aliases = Vec::new();
         let mut marker = None;
         loop {
-            let page = weather::call("ListAliases", self.deadline, false, || {
+            let page = transient::call("ListAliases", self.deadline, false, || {
                 let request = self.client.list_aliases().function_name(&self.function);
                 request.set_marker(marker.clone()).send()
             })
@@ -243,12 +246,12 @@ impl FunctionApi {
     /// One alias, `None` when there is none of that name.
     ///
     /// # Errors
-    /// What AWS refuses, or weather that outlasts the deadline.
+    /// What AWS refuses, or transient failures that outlast the deadline.
     pub async fn alias(&self, name: &str) -> Result<Option<Alias>, Refusal> {
         if self.lists {
             return Ok(self.aliases().await?.into_iter().find(|alias| alias.name == name));
         }
-        let result = weather::call("GetAlias", self.deadline, false, || {
+        let result = transient::call("GetAlias", self.deadline, false, || {
             self.client.get_alias().function_name(&self.function).name(name).send()
         })
         .await;
@@ -264,7 +267,7 @@ impl FunctionApi {
     /// # Errors
     /// [`Refusal::is_conflict`] when there is one of that name, perhaps our own whose answer was lost.
     pub async fn create_alias(&self, name: &str, version: &str, description: &str) -> Result<Alias, Refusal> {
-        weather::call("CreateAlias", self.deadline, false, || {
+        transient::call("CreateAlias", self.deadline, false, || {
             let request = self.client.create_alias().function_name(&self.function).name(name);
             request.function_version(version).description(description).send()
         })
@@ -283,7 +286,7 @@ impl FunctionApi {
         description: Option<&str>,
         revision: &str,
     ) -> Result<Alias, Refusal> {
-        weather::call("UpdateAlias", self.deadline, true, || {
+        transient::call("UpdateAlias", self.deadline, true, || {
             let request = self.client.update_alias().function_name(&self.function).name(name);
             let request = request.set_function_version(version.map(str::to_owned));
             request.set_description(description.map(str::to_owned)).revision_id(revision).send()
@@ -295,9 +298,9 @@ impl FunctionApi {
     /// Deletes an alias; one that does not exist is deleted already.
     ///
     /// # Errors
-    /// What AWS refuses, or weather that outlasts the deadline.
+    /// What AWS refuses, or transient failures that outlast the deadline.
     pub async fn delete_alias(&self, name: &str) -> Result<(), Refusal> {
-        let result = weather::call("DeleteAlias", self.deadline, true, || {
+        let result = transient::call("DeleteAlias", self.deadline, true, || {
             self.client.delete_alias().function_name(&self.function).name(name).send()
         })
         .await;
@@ -310,7 +313,7 @@ impl FunctionApi {
     /// What AWS refuses; [`Refusal::may_pass`] when it may be done all the same.
     pub async fn delete_alias_once(&self, name: &str) -> Result<(), Refusal> {
         let request = self.client.delete_alias().function_name(&self.function).name(name);
-        missing_is_done(weather::once("DeleteAlias", self.deadline, request.send()).await.map(drop))
+        missing_is_done(transient::once("DeleteAlias", self.deadline, request.send()).await.map(drop))
     }
 }
 

@@ -8,6 +8,7 @@ use tuning::output::{self, LinkDetail, Stat};
 use tuning::pricing::Architecture;
 
 use super::json;
+use crate::clients::Clients;
 use crate::error::{Error, Kind};
 use crate::event;
 
@@ -18,7 +19,7 @@ const DEFAULT_PAGE: &str = "https://lambda-power-tuning.show/";
 ///
 /// # Errors
 /// When no power value was measured, or the input is wrong.
-pub fn handle(document: &Value) -> Result<Value, Error> {
+pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
     let run = event::run(document)?;
     let stats: Vec<Stat> = match document.get("stats") {
         Some(stats) => serde_json::from_value(stats.clone()).map_err(|e| {
@@ -28,7 +29,7 @@ pub fn handle(document: &Value) -> Result<Value, Error> {
     };
     let sizes: Vec<u32> = stats.iter().map(Stat::value).collect();
     let input = event::input(document, if sizes.is_empty() { &[tuning::input::SMALLEST] } else { &sizes })?;
-    let page = std::env::var("visualizationURL").ok().filter(|url| !url.is_empty());
+    let page = clients.variable("visualizationURL");
     let architecture = match &run {
         Some(run) => run
             .architecture

@@ -10,7 +10,7 @@
 //!
 //! | permission | on | when |
 //! |---|---|---|
-//! | `lambda:ListAliases`, `ListVersionsByFunction`, `GetFunctionConfiguration`, `UpdateAlias`, `DeleteAlias` | the function | every run |
+//! | `lambda:ListAliases`, `ListVersionsByFunction`, `GetFunction`, `UpdateAlias`, `DeleteAlias` | the function | every run |
 //! | `lambda:DeleteFunction` | its versions only | every run |
 //! | `lambda:UpdateFunctionConfiguration` | the function | a run that ended while versions were being published |
 //! | `states:DescribeExecution` | the machine's executions | stopped or timed-out executions, by hand |
@@ -151,7 +151,7 @@ async fn after_stop(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let started = tokio::time::Instant::now();
     let mut backoff = Backoff::polling();
     let input = loop {
-        match execution::look_up(clients, &execution, deadline).await? {
+        match execution::look_up_surely(clients, &execution, deadline).await? {
             Life::Over { input, .. } => break input,
             Life::Unknown => {
                 return Ok(Cleaned::nothing(format!("nothing to do: there is no execution {execution}")));
@@ -190,7 +190,7 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
     };
     let owner = lock.mark.owner.clone();
     if cleanup.stopped.as_deref() != Some(owner.as_str()) {
-        match execution::look_up(clients, &owner, deadline).await? {
+        match execution::look_up_surely(clients, &owner, deadline).await? {
             Life::Over { .. } | Life::Unknown => {}
             Life::Running => {
                 let message =
@@ -242,7 +242,13 @@ fn function_of(document: &Value) -> Result<LambdaArn, String> {
 
 /// Whether the Initializer refused the run before it took the lock.
 fn refused(document: &Value) -> bool {
-    let before = [Kind::InvalidInput, Kind::FunctionNotFound, Kind::AlreadyBeingTuned, Kind::AliasClash];
+    let before = [
+        Kind::InvalidInput,
+        Kind::FunctionNotFound,
+        Kind::FunctionNotTunable,
+        Kind::AlreadyBeingTuned,
+        Kind::AliasClash,
+    ];
     let error = document["error"]["Error"].as_str().unwrap_or_default();
     document["run"].is_null() && before.iter().any(|kind| kind.name() == error)
 }

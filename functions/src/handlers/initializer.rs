@@ -5,7 +5,7 @@
 //!
 //! | permission | on | when |
 //! |---|---|---|
-//! | `lambda:GetFunctionConfiguration`, `ListAliases`, `CreateAlias`, `PublishVersion`, `UpdateAlias` | the function | every run |
+//! | `lambda:GetFunction`, `ListAliases`, `CreateAlias`, `PublishVersion`, `UpdateAlias` | the function | every run |
 //! | `lambda:ListVersionsByFunction`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | recovering what a dead execution left |
 //! | `lambda:DeleteFunction` | its versions only | recovering |
 //! | `states:DescribeExecution` | the machine's executions | every run |
@@ -36,10 +36,11 @@ const STATE_LIMIT: usize = 256 * 1024;
 /// somebody else's with a name of ours. Nothing has been changed then.
 pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
     let mut event = StateEvent::parse("initializer", event)?;
-    let default_sizes = std::env::var("defaultPowerValues").unwrap_or_default();
+    let default_sizes = clients.variable("defaultPowerValues").unwrap_or_default();
     apply_default(&mut event.input, &default_sizes);
     let input = event::input(&event.input, &[])?;
     check_state_size(&event.input, &input)?;
+    super::optimizer::refuse_alias(&input, clients)?;
 
     let api =
         FunctionApi::new(clients.lambda(&input.lambda_arn.region)?, input.lambda_arn.to_string(), deadline)
@@ -49,7 +50,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
 }
 
 async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &str) -> Result<Run, Error> {
-    api.configuration(None).await.map_err(|refusal| {
+    let found = api.configuration(None).await.map_err(|refusal| {
         let missing = refusal.is_not_found();
         let error = Error::from(refusal);
         if !missing {
@@ -58,6 +59,10 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
         let message = format!("there is no function {}: check lambdaARN", api.function());
         Error::new(Kind::FunctionNotFound, message)
     })?;
+    if !found.obstacles.is_empty() {
+        let message = format!("{} cannot be tuned: {}", api.function(), found.obstacles.join("; "));
+        return Err(Error::new(Kind::FunctionNotTunable, message));
+    }
     let aliases = api.aliases().await?;
     refuse_clashes(input, &aliases)?;
 
@@ -87,13 +92,11 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
     let plan = Plan::new(input, &input.power_values);
     Ok(Run {
         execution: execution.to_owned(),
-        function_name: input.lambda_arn.name.clone(),
         function_arn: input.lambda_arn.to_string(),
         region: input.lambda_arn.region.clone(),
         architecture: configuration.architecture,
         timeout: configuration.timeout_s,
         power_values: input.power_values.clone(),
-        num: input.invocations(),
         baseline: Baseline { memory_size: lock.mark.base },
         snapshot_version: version.to_string(),
         code_sha256: configuration.code,
@@ -109,11 +112,7 @@ fn apply_default(input: &mut Value, sizes: &str) {
     if sizes.is_empty() || fields.get("powerValues").is_some_and(|given| !given.is_null()) {
         return;
     }
-    let default = match sizes {
-        "ALL" => Value::from(sizes),
-        list => list.split(',').map(str::trim).map(Value::from).collect(),
-    };
-    fields.insert("powerValues".to_owned(), default);
+    fields.insert("powerValues".to_owned(), tuning::input::power_values_flag(sizes));
 }
 
 /// What a run may come to must fit the state, or it would fail after all its work.
@@ -252,7 +251,7 @@ async fn acquire(
 }
 
 async fn refuse_if_alive(clients: &Clients, owner: &str, deadline: Deadline) -> Result<(), Error> {
-    let why = match execution::look_up(clients, owner, deadline).await? {
+    let why = match execution::look_up_surely(clients, owner, deadline).await? {
         Life::Over { .. } | Life::Unknown => return Ok(()),
         Life::Running => "wait for it to end, or stop it".to_owned(),
         Life::Denied(message) => format!(

@@ -57,7 +57,7 @@ impl Handler {
     /// size's share. What is amiss is for the first event to report.
     pub fn prepare(self, clients: &Clients) {
         if self != Self::Analyzer
-            && let Ok(region) = std::env::var("AWS_REGION")
+            && let Some(region) = clients.variable("AWS_REGION")
         {
             let _ = clients.lambda(&region);
         }
@@ -74,7 +74,7 @@ impl Handler {
             Self::Publisher => Box::pin(publisher::handle(event, deadline, clients)).await,
             Self::Executor => Box::pin(executor::handle(event, deadline, clients)).await,
             Self::Cleaner => Box::pin(cleaner::handle(event, deadline, clients)).await,
-            Self::Analyzer => analyzer::handle(&event),
+            Self::Analyzer => analyzer::handle(&event, clients),
             Self::Optimizer => Box::pin(optimizer::handle(event, deadline, clients)).await,
         }
     }

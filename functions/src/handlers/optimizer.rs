@@ -1,8 +1,8 @@
 //! Last state: applies the choice when the input asks for it.
 //!
 //! Event `{"input", "execution"}`; result `null` or what was applied (the state machine drops it). Without an alias
-//! the function gets the winning memory size. With one, a version with that size is published, the alias points at it
-//! and the function gets its own size back. Both under the lock, which here records the function's size, so
+//! the function gets the winning memory size. With one, a version with that size is published, the alias points at it as
+//! soon as it is Active, and the function gets its own size back. Both under the lock, which here records the function's size, so
 //! that the Cleaner undoes what was cut off half-way; a lock somebody else holds is respected.
 //!
 //! An alias that splits its traffic is refused, before the run as well as here: whether the new version should get all
@@ -10,11 +10,12 @@
 //!
 //! | permission | on | when |
 //! |---|---|---|
-//! | `lambda:ListAliases`, `GetFunctionConfiguration`, `CreateAlias`, `UpdateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
+//! | `lambda:ListAliases`, `GetFunction`, `CreateAlias`, `UpdateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
 //! | `lambda:PublishVersion` | the function | `autoOptimizeAlias` |
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tuning::input::Input;
 
 use crate::clients::Clients;
 use crate::deadline::Deadline;
@@ -40,6 +41,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     if !input.auto_optimize {
         return Ok(Value::Null);
     }
+    refuse_alias(&input, clients)?;
     let power = event.input["analysis"]["power"]
         .as_u64()
         .and_then(|power| u32::try_from(power).ok())
@@ -50,6 +52,34 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         Some(alias) => apply_to_alias(&api, &run, power, alias).await?,
     }
     Ok(json!({"memorySize": power, "alias": input.auto_optimize_alias}))
+}
+
+/// Refuses an alias that the stack's `optimizableAliases` leaves out. IAM could not: Lambda asks it about the function only.
+///
+/// # Errors
+/// [`Kind::InvalidInput`] naming the alias and the parameter.
+pub fn refuse_alias(input: &Input, clients: &Clients) -> Result<(), Error> {
+    let Some(alias) = input.auto_optimize_alias.as_deref().filter(|_| input.auto_optimize) else {
+        return Ok(());
+    };
+    let patterns = clients.variable("optimizableAliases").unwrap_or_else(|| "*".to_owned());
+    if patterns.split(',').any(|pattern| fits(pattern.trim(), alias)) {
+        return Ok(());
+    }
+    let message = format!(
+        "autoOptimizeAlias: the stack's optimizableAliases is {patterns:?}, which does not have the alias {alias:?}"
+    );
+    Err(Error::new(Kind::InvalidInput, message))
+}
+
+/// Whether a pattern, in which `*` stands for any text, fits.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| fits(after, &rest[at..]))
+        }),
+    }
 }
 
 /// Refuses an alias whose traffic goes to more than one version.
@@ -96,6 +126,8 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
     let number = version
         .number
         .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
+    // With SnapStart that takes minutes, and until then the alias would answer with errors.
+    api.ready_configuration(Some(&number.to_string())).await?;
     point(api, run, name, &number.to_string()).await?;
     set(api, run, power, base).await?;
     Hold::last(api, &lock, base).await?.release(api).await
@@ -201,7 +233,7 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
 
 /// Points the user's alias at a version, making it if there is none.
 async fn point(api: &FunctionApi, run: &Run, name: &str, version: &str) -> Result<(), Error> {
-    let mut backoff = Backoff::weather();
+    let mut backoff = Backoff::transient();
     loop {
         let result = match api.alias(name).await? {
             None => api.create_alias(name, version, "").await.map(drop),

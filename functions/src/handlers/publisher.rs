@@ -4,14 +4,13 @@
 //! Event `{"input", "execution"}`, result [`Run`] with `published` brought forward; `published.done` ends the
 //! loop. It works until shortly before its deadline. Before each change of `$LATEST` it writes on the lock where it is
 //! going, on the condition that the lock is as it left it: so it stops when the run is being cleaned up, and
-//! whoever cleans up knows which sizes are the run's. While a version is being published the lock is told where `$LATEST` goes
-//! next, and while that comes into effect the version gets its alias. The function is changed for seconds only: while sizes
-//! are being published, not while they are measured.
+//! whoever cleans up knows which sizes are the run's. A version gets its alias while the next size comes into effect. The
+//! function is changed for seconds only: while sizes are being published, not while they are measured.
 //!
 //! | permission | on | when |
 //! |---|---|---|
 //! | `lambda:GetAlias`, `UpdateAlias`, `CreateAlias`, `UpdateFunctionConfiguration`, `PublishVersion` | the function | every run |
-//! | `lambda:GetFunctionConfiguration` | the function, its versions and aliases | every run |
+//! | `lambda:GetFunction` | the function, its versions and aliases | every run |
 
 use std::time::Duration;
 
@@ -78,14 +77,18 @@ async fn advance(api: &FunctionApi, run: &mut Run, plan: &Plan<'_>) -> Result<()
         }
         let started = Instant::now();
         if let Some(planned) = plan.get(publisher.next(run)) {
-            publisher.publish(run, plan, planned).await?;
+            publisher.publish(run, planned).await?;
         } else if !run.published.restored {
             publisher.restore(run).await?;
             run.published.restored = true;
         } else if run.published.pending {
             // Versions are prepared in the order in which they came. Should one take longer, its invocation waits for it.
             if let Some(planned) = plan.last() {
-                api.ready_configuration(Some(&planned.alias())).await?;
+                match api.ready_configuration(Some(&planned.alias())).await {
+                    // Lambda could not prepare it at its size, as SnapStart does: the Executor skips that one.
+                    Err(error) if error.kind == Kind::FunctionNotReady => {}
+                    ready => drop(ready?),
+                }
             }
             run.published.pending = false;
         } else {
@@ -100,13 +103,6 @@ async fn advance(api: &FunctionApi, run: &mut Run, plan: &Plan<'_>) -> Result<()
 struct Publisher<'a> {
     api: &'a FunctionApi,
     lock: Lock,
-    /// The revision of `$LATEST` as last read, if nothing has been done since that would change it.
-    revision: Option<String>,
-    /// The lock says already where `$LATEST` goes next, and nothing has been sent to take it there. It was written after
-    /// `revision` was read.
-    ahead: bool,
-    /// A change of the lock is a change of the function too, so that nothing can be published at the same time.
-    apart: bool,
     /// A pass before this one was cut off: what it made may be there already.
     resuming: bool,
     /// A version whose alias is to be made while the next version is.
@@ -124,19 +120,8 @@ struct Unnamed {
 impl<'a> Publisher<'a> {
     async fn enter(api: &'a FunctionApi, run: &Run, plan: &Plan<'_>) -> Result<Self, Error> {
         let lock = Lock::owned(api, &run.execution).await?;
-        let next = run.published.next;
-        let regular = [size_before(run, plan, next), size_from(run, plan, next)];
-        let resuming = !regular.contains(&lock.mark.to);
-        Ok(Self {
-            api,
-            lock,
-            revision: None,
-            ahead: false,
-            apart: false,
-            resuming,
-            waiting: None,
-            look_after: Duration::ZERO,
-        })
+        let resuming = lock.mark.to != size_before(run, plan, run.published.next);
+        Ok(Self { api, lock, resuming, waiting: None, look_after: Duration::ZERO })
     }
 
     /// The index of the next version to make.
@@ -145,7 +130,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Makes one version, and meanwhile the alias of the one before.
-    async fn publish(&mut self, run: &mut Run, plan: &Plan<'_>, planned: Planned) -> Result<(), Error> {
+    async fn publish(&mut self, run: &mut Run, planned: Planned) -> Result<(), Error> {
         let mark = planned.mark(&run.execution);
         if self.resuming {
             match self.api.alias(&planned.alias()).await? {
@@ -164,10 +149,9 @@ impl<'a> Publisher<'a> {
             self.waiting = Some(Unnamed { planned, version: run.snapshot_version.clone() });
             return self.catch_up(run).await;
         }
-        let then = size_from(run, plan, self.next(run) + 1);
         let waiting = self.waiting.take();
         let (named, version) =
-            tokio::join!(name(self.api, run, waiting.as_ref()), self.version(run, planned, &mark, then));
+            tokio::join!(name(self.api, run, waiting.as_ref()), self.version(run, planned, &mark));
         named?;
         run.published.next += u32::from(waiting.is_some());
         let version = version?;
@@ -184,15 +168,9 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    /// A version with this size; for cold starts, one that nobody else has. After it `$LATEST` goes to the size `then`.
-    async fn version(
-        &mut self,
-        run: &Run,
-        planned: Planned,
-        mark: &str,
-        then: u32,
-    ) -> Result<Version, Error> {
-        let version = self.publish_at(run, planned.power, planned.copy.is_some(), mark, then).await?;
+    /// A version with this size; for cold starts, one that nobody else has.
+    async fn version(&mut self, run: &Run, planned: Planned, mark: &str) -> Result<Version, Error> {
+        let version = self.publish_at(run, planned.power, planned.copy.is_some(), mark).await?;
         if planned.copy.is_none() || version.description == mark {
             return Ok(version);
         }
@@ -200,8 +178,8 @@ impl<'a> Publisher<'a> {
         let spacer = ThingMark::new(Purpose::Spacer, &run.execution).to_string();
         let neighbour =
             if planned.power > tuning::input::SMALLEST { planned.power - 1 } else { planned.power + 1 };
-        self.publish_at(run, neighbour, true, &spacer, planned.power).await?;
-        let version = self.publish_at(run, planned.power, true, mark, then).await?;
+        self.publish_at(run, neighbour, true, &spacer).await?;
+        let version = self.publish_at(run, planned.power, true, mark).await?;
         if version.description == mark {
             return Ok(version);
         }
@@ -212,15 +190,8 @@ impl<'a> Publisher<'a> {
         Err(Error::new(Kind::FunctionChanged, message))
     }
 
-    /// Sets `$LATEST` to a size and publishes it. Meanwhile the lock is told where it goes `then`.
-    async fn publish_at(
-        &mut self,
-        run: &Run,
-        power: u32,
-        touch: bool,
-        mark: &str,
-        then: u32,
-    ) -> Result<Version, Error> {
+    /// Sets `$LATEST` to a size and publishes it.
+    async fn publish_at(&mut self, run: &Run, power: u32, touch: bool, mark: &str) -> Result<Version, Error> {
         let mut backoff = Backoff::polling();
         let mut touch = touch;
         loop {
@@ -229,26 +200,14 @@ impl<'a> Publisher<'a> {
                 // A function that was put back in the meantime looks just like one that was set to this size.
                 Lock::owned(self.api, &run.execution).await?;
             }
-            let ahead = LockMark { from: power, to: then, ..self.lock.mark.clone() };
-            let ahead = (then != power && !self.apart).then_some(ahead);
-            let (published, announced) = tokio::join!(
-                self.api.publish(mark, &run.code_sha256, &configuration.revision),
-                announce_ahead(self.api, &self.lock, ahead.as_ref())
-            );
-            if let Some(lock) = announced? {
-                self.lock = lock;
-                self.ahead = true;
-            }
-            self.revision = Some(configuration.revision);
-            match published {
+            match self.api.publish(mark, &run.code_sha256, &configuration.revision).await {
                 Ok(version) if version.memory == power => return Ok(version),
                 // A version from before the change: Lambda has not seen it yet.
                 Ok(_) => {}
-                Err(refusal) if refusal.is_outdated() => self.apart |= ahead.is_some(),
-                Err(refusal) if refusal.code == "InvalidParameterValueException" => {}
+                Err(refusal) if refusal.is_outdated() || refusal.code == "InvalidParameterValueException" => {
+                }
                 Err(refusal) => return Err(at(power, refusal.into())),
             }
-            self.revision = None;
             touch = false;
             if !backoff.wait(self.api.deadline()).await {
                 let message =
@@ -274,27 +233,19 @@ impl<'a> Publisher<'a> {
         Ok(seen.configuration)
     }
 
-    /// Brings `$LATEST` to a size, which need not have come into effect yet.
+    /// Brings `$LATEST` to a size, which need not have come into effect yet. Its revision is read each time: publishing a
+    /// version changes it.
     async fn request(&mut self, run: &Run, power: u32, touch: bool) -> Result<Configuration, Error> {
         let mut touch = touch;
         let mut backoff = Backoff::polling();
         loop {
-            let (revision, announced) = match self.revision.take() {
-                Some(revision) => (revision, self.ahead && self.lock.mark.to == power),
-                None => {
-                    let found = self.settled(run, None).await?.configuration;
-                    if found.memory == power && self.lock.mark.to == power && !touch {
-                        return Ok(found);
-                    }
-                    (found.revision, false)
-                }
-            };
-            // In this order: whoever cleans up first marks the lock, then makes every revision read before invalid.
-            if !announced {
-                self.announce(run, power).await?;
+            let found = self.settled(run, None).await?.configuration;
+            if found.memory == power && self.lock.mark.to == power && !touch {
+                return Ok(found);
             }
-            self.ahead = false;
-            match self.api.set_memory(power, &revision).await {
+            // In this order: whoever cleans up first marks the lock, then makes every revision read before invalid.
+            self.announce(run, power).await?;
+            match self.api.set_memory(power, &found.revision).await {
                 Ok(updated) => {
                     check_unchanged(run, &updated)?;
                     return Ok(updated);
@@ -315,11 +266,7 @@ impl<'a> Publisher<'a> {
         if self.lock.mark.to == power {
             self.lock = Lock::owned(self.api, &run.execution).await?;
         } else {
-            let mark = match self.ahead {
-                // Where it was to go next it has not gone.
-                true => LockMark { to: power, ..self.lock.mark.clone() },
-                false => self.lock.mark.going_to(power),
-            };
+            let mark = self.lock.mark.going_to(power);
             self.lock = self.lock.update(self.api, |_| mark.clone(), None).await?;
         }
         Ok(())
@@ -378,23 +325,11 @@ impl<'a> Publisher<'a> {
     }
 }
 
-/// Writes on the lock where `$LATEST` goes next; the lock as it is then.
-async fn announce_ahead(
-    api: &FunctionApi,
-    lock: &Lock,
-    mark: Option<&LockMark>,
-) -> Result<Option<Lock>, Error> {
-    match mark {
-        Some(mark) => lock.update(api, |_| mark.clone(), None).await.map(Some),
-        None => Ok(None),
-    }
-}
-
 /// Makes a version's alias; one that is there already is ours from a pass whose answer was lost, or it is an error.
 async fn name(api: &FunctionApi, run: &Run, unnamed: Option<&Unnamed>) -> Result<(), Error> {
     let Some(Unnamed { planned, version }) = unnamed else { return Ok(()) };
     let (name, mark) = (planned.alias(), planned.mark(&run.execution));
-    let mut backoff = Backoff::weather();
+    let mut backoff = Backoff::transient();
     loop {
         match api.create_alias(&name, version, &mark).await {
             Ok(_) => return Ok(()),
@@ -431,14 +366,6 @@ fn size_before(run: &Run, plan: &Plan<'_>, index: u32) -> u32 {
         .filter_map(|index| plan.get(index))
         .find(|it| sets_size(it, base))
         .map_or(base, |it| it.power)
-}
-
-/// The size `$LATEST` is set to for the version of this index, or for the first after it that needs that; in the end
-/// its own.
-fn size_from(run: &Run, plan: &Plan<'_>, index: u32) -> u32 {
-    let base = run.baseline.memory_size;
-    let planned = (index..plan.total()).filter_map(|index| plan.get(index));
-    planned.filter(|it| sets_size(it, base)).map(|it| it.power).next().unwrap_or(base)
 }
 
 /// Whether a version has to be made for it: of the function's own size there is the copy.

@@ -1,11 +1,14 @@
 //! Whether an execution is still alive: what decides between waiting for its lock and recovering it.
 
+use std::time::Duration;
+
 use aws_sdk_sfn::types::ExecutionStatus;
+use tokio::time::Instant;
 
 use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::function_api::weather;
+use crate::function_api::{Backoff, transient};
 
 /// What Step Functions knows about an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,26 @@ pub enum Life {
     Denied(String),
 }
 
+/// For this long Step Functions may not know an execution that has begun: DescribeExecution is eventually consistent.
+const BEGINNING_LAG: Duration = Duration::from_secs(4);
+
+/// Asks Step Functions about an execution, and believes that there is none only after a while: one that has just begun
+/// must not be taken for dead.
+///
+/// # Errors
+/// As for [`look_up`].
+pub async fn look_up_surely(clients: &Clients, execution: &str, deadline: Deadline) -> Result<Life, Error> {
+    let started = Instant::now();
+    let mut backoff = Backoff::polling();
+    loop {
+        let life = look_up(clients, execution, deadline).await?;
+        let lagging = life == Life::Unknown && started.elapsed() < BEGINNING_LAG;
+        if !lagging || !backoff.wait(deadline).await {
+            return Ok(life);
+        }
+    }
+}
+
 /// Asks Step Functions about an execution.
 ///
 /// # Errors
@@ -32,7 +55,7 @@ pub enum Life {
 pub async fn look_up(clients: &Clients, execution: &str, deadline: Deadline) -> Result<Life, Error> {
     let region = execution.split(':').nth(3).unwrap_or_default();
     let client = clients.states(region)?;
-    let found = weather::call("DescribeExecution", deadline, false, || {
+    let found = transient::call("DescribeExecution", deadline, false, || {
         client.describe_execution().execution_arn(execution).send()
     })
     .await;

@@ -194,7 +194,7 @@ impl Hold {
 
     async fn write(&mut self, api: &FunctionApi, mark: LockMark, to: Option<&str>) -> Result<(), Error> {
         let snapshot = to.map_or(self.lock.snapshot, |version| version.parse().ok());
-        let mut backoff = Backoff::weather();
+        let mut backoff = Backoff::transient();
         loop {
             let begun = Instant::now();
             match self.lock.write(&api.until(begun + WRITE_WITHIN), mark.clone(), to).await {
@@ -243,7 +243,7 @@ impl Hold {
     /// # Errors
     /// What AWS refuses, or a lack of time.
     pub async fn release(mut self, api: &FunctionApi) -> Result<(), Error> {
-        let mut backoff = Backoff::weather();
+        let mut backoff = Backoff::transient();
         let mut kept = self.keep(api).await;
         loop {
             match kept {

@@ -129,6 +129,16 @@ async fn restore(
                 }
                 // Changed since it was read, or our own change whose answer was lost: look again.
                 Err(refusal) if refusal.is_outdated() => {}
+                // A denied KMS key or an SCP refuses the run's own updates as well, so that none can arrive late. The
+                // size needs no putting back, and without this the lock would stay for ever.
+                Err(refusal) if !ours && refusal.is_for_good() => {
+                    fence = false;
+                    sent = true;
+                    swept.notes.push(format!(
+                        "the function could not be updated once more, which keeps late updates of the run out; its memory size needed no putting back: {}",
+                        refusal.message
+                    ));
+                }
                 Err(refusal) => return Err(refusal.into()),
             }
         }

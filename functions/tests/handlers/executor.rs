@@ -88,10 +88,7 @@ async fn when_no_answer_arrives_the_run_fails_and_says_why() {
 async fn never_connecting_is_not_losing() {
     // Nobody listens there, so nothing can have run: the pass ends without a lost invocation.
     let fake = Fake::start(World::default()).await;
-    let clients = functions::clients::Clients::of_endpoint(
-        "http://127.0.0.1:9",
-        aws_sdk_lambda::config::Credentials::new("test", "test", None, None, "test"),
-    );
+    let clients = crate::fake::clients_of("http://127.0.0.1:9", "test", &[]);
     let deadline = functions::deadline::Deadline::within(Duration::from_millis(500));
     let result = Handler::Executor.handle(event(json!({})), deadline, &clients).await.unwrap();
     assert_eq!(result["progress"]["measurements"]["lost"], 0, "{result}");
@@ -229,6 +226,59 @@ async fn allowed_exceptions_are_results() {
         measure([Invoked::raised("NotFound", "x")], json!({"allowedExceptions": ["NotFound"]})).await;
     let result = result.unwrap();
     assert_eq!((&result["invocations"], &result["errors"]), (&json!(5), &json!(1)), "{result}");
+}
+
+fn exited(used: u32) -> Invoked {
+    let log = format!(
+        "REPORT RequestId: r\tDuration: 9.00 ms\tBilled Duration: 9 ms\tMemory Size: 512 MB\tMax Memory Used: {used} MB\tStatus: error\tError Type: Runtime.ExitError\n"
+    );
+    let message = "RequestId: r Error: Runtime exited with error: exit status 1";
+    let payload = json!({"errorType": "Runtime.ExitError", "errorMessage": message});
+    Invoked::Answer { log, payload, failed: true, after_ms: 0 }
+}
+
+#[tokio::test]
+async fn a_crash_fails_the_run_and_is_counted() {
+    for parallel in [false, true] {
+        let script = [Invoked::took(5.0), exited(60), Invoked::took(5.0), exited(60)];
+        let (fake, result) = measure(script, json!({"parallelInvocation": parallel})).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.kind, Kind::InvocationFailed);
+        for part in ["power value 512: the function crashed in 2 of 5 invocations", "exit status 1"] {
+            assert!(error.message.contains(part), "{part}: {error}");
+        }
+        assert_eq!(fake.world().seen.len(), 5);
+        let allowed = json!({"parallelInvocation": parallel, "allowedExceptions": ["Runtime.ExitError"]});
+        let (_, result) = measure([exited(60)], allowed).await;
+        assert_eq!(result.unwrap()["errors"], 1);
+    }
+    let (_, result) = measure([exited(512)], json!({})).await;
+    assert!(result.unwrap()["skipped"].as_str().unwrap().starts_with("out of memory: "));
+}
+
+#[tokio::test]
+async fn a_function_that_always_crashes_is_not_invoked_to_the_end() {
+    let script = (0..20).map(|_| exited(60));
+    let (fake, result) = measure(script, json!({"num": 20})).await;
+    let error = result.unwrap_err();
+    assert!(error.message.contains("crashed in 5 of 5 invocations"), "{error}");
+    assert_eq!(fake.world().seen.len(), 5);
+}
+
+/// Crashes of a pass count in the next.
+#[tokio::test]
+async fn crashes_are_counted_over_passes() {
+    let slow = |invoked| match invoked {
+        Invoked::Answer { log, payload, failed, .. } => {
+            Invoked::Answer { log, payload, failed, after_ms: 150 }
+        }
+        other => other,
+    };
+    let script = [exited(60), Invoked::took(5.0), Invoked::took(5.0), Invoked::took(5.0), exited(60)];
+    let (fake, result) = measure_within(Duration::from_millis(1_400), script.map(slow), json!({})).await;
+    let error = result.unwrap_err();
+    assert!(error.message.contains("crashed in 2 of 5 invocations"), "{error}");
+    assert_eq!(fake.world().seen.len(), 5);
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::config::Credentials;
 use functions::clients::Clients;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -17,6 +16,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::world::{Call, Invoked, Reply, Seen, World};
+
+/// The clients of a role at an endpoint.
+pub fn clients_of(url: &str, role: &str, more: &[(&str, &str)]) -> Clients {
+    let variables =
+        [("AWS_ENDPOINT_URL", url), ("AWS_ACCESS_KEY_ID", role), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let all = variables.iter().chain(more);
+    Clients::with(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +119,7 @@ impl Fake {
 
     /// The clients of a role: the access key says whose.
     pub fn clients(&self, role: &str) -> Clients {
-        Clients::of_endpoint(&self.url, Credentials::new(role, "test", None, None, "test"))
+        clients_of(&self.url, role, &[])
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -294,7 +301,7 @@ fn role(request: &Request<Incoming>) -> String {
 fn permitted(role: &str, operation: &str) -> bool {
     let granted: &[&str] = match role {
         "Initializer" => &[
-            "GetFunctionConfiguration",
+            "GetFunction",
             "ListAliases",
             "CreateAlias",
             "PublishVersion",
@@ -308,7 +315,7 @@ fn permitted(role: &str, operation: &str) -> bool {
         "Publisher" => &[
             "GetAlias",
             "UpdateAlias",
-            "GetFunctionConfiguration",
+            "GetFunction",
             "UpdateFunctionConfiguration",
             "PublishVersion",
             "CreateAlias",
@@ -317,7 +324,7 @@ fn permitted(role: &str, operation: &str) -> bool {
         "Cleaner" => &[
             "ListAliases",
             "ListVersionsByFunction",
-            "GetFunctionConfiguration",
+            "GetFunction",
             "UpdateFunctionConfiguration",
             "UpdateAlias",
             "DeleteAlias",
@@ -326,7 +333,7 @@ fn permitted(role: &str, operation: &str) -> bool {
         ],
         "Optimizer" => &[
             "ListAliases",
-            "GetFunctionConfiguration",
+            "GetFunction",
             "UpdateFunctionConfiguration",
             "CreateAlias",
             "UpdateAlias",
@@ -359,7 +366,7 @@ async fn read(request: Request<Incoming>) -> Call {
             ("DescribeExecution", String::new())
         }
         (&Method::POST, [_, "functions", function, "invocations"]) => ("Invoke", decode(function)),
-        (&Method::GET, [_, "functions", _, "configuration"]) => ("GetFunctionConfiguration", String::new()),
+        (&Method::GET, [_, "functions", _]) => ("GetFunction", String::new()),
         (&Method::PUT, [_, "functions", _, "configuration"]) => {
             ("UpdateFunctionConfiguration", String::new())
         }

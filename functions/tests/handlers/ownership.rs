@@ -133,6 +133,24 @@ async fn cleaning_by_hand_respects_the_living() {
     assert!(nothing["notes"][0].as_str().unwrap().contains("nothing to do"), "{nothing}");
 }
 
+/// DescribeExecution is eventually consistent.
+#[tokio::test]
+async fn an_owner_that_has_only_just_begun_is_not_taken_for_dead() {
+    let fake = Fake::start(World::default()).await;
+    begun(&fake, EXECUTION).await;
+    let known = fake.world().executions.remove(EXECUTION).unwrap();
+    let held = fake.world().kept();
+    let mut other = Machine::named(&fake, OTHER);
+    let input = input();
+    let later = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        fake.world().executions.insert(EXECUTION.to_owned(), known);
+    };
+    let (result, ()) = tokio::join!(other.run(&input), later);
+    assert_eq!(result.unwrap_err().kind, Kind::AlreadyBeingTuned);
+    assert_eq!(fake.world().kept(), held);
+}
+
 #[tokio::test]
 async fn a_users_aliases_of_our_names_stop_the_run_before_anything_changes() {
     for name in ["deployer-tuning", "deployer-tuning-128"] {
@@ -201,7 +219,7 @@ async fn a_size_somebody_sets_while_the_choice_is_applied_survives() {
         document["autoOptimize"] = json!(true);
         document["autoOptimizeAlias"] = alias;
         // After the aliases, the function and the lock: just before its revision is read to be written.
-        fake.fault("GetFunctionConfiguration", 1, Fault::Resize);
+        fake.fault("GetFunction", 1, Fault::Resize);
         let error = machine.handle(Handler::Optimizer, machine.event(&document)).await.unwrap_err();
         assert_eq!(error.kind, Kind::FunctionChanged, "{error}");
         assert!(error.message.contains("2048 MB"), "{error}");
@@ -223,6 +241,24 @@ async fn an_initializer_that_outlives_its_execution_leaves_nothing() {
     assert_eq!(fake.world().kept(), before);
 }
 
+/// Such as for a KMS key or by a service control policy: what no update can change needs no fence against late updates.
+#[tokio::test]
+async fn a_function_that_refuses_updates_for_good_is_cleaned_up_all_the_same() {
+    let fake = Fake::start(World::default()).await;
+    let before = fake.world().kept();
+    fake.world().denied.insert("UpdateFunctionConfiguration".to_owned());
+    let mut machine = Machine::new(&fake);
+    machine.start(&input());
+    let mut document = input();
+    let error = machine.states(&mut document).await.unwrap_err();
+    assert_eq!(error.kind, Kind::AccessDenied, "{error}");
+    document["error"] = json!({"Error": error.kind.name(), "Cause": error.message});
+    let cleaned = machine.clean_up(&document).await.unwrap();
+    let note = cleaned["notes"][0].as_str().unwrap();
+    assert!(note.contains("could not be updated once more") && note.contains("not authorized"), "{note}");
+    assert_eq!(fake.world().kept(), before);
+}
+
 #[tokio::test]
 async fn a_publisher_stops_when_its_run_is_being_cleaned_up() {
     let fake = Fake::start(World::default()).await;
@@ -230,7 +266,7 @@ async fn a_publisher_stops_when_its_run_is_being_cleaned_up() {
     let machine = Machine::new(&fake);
     let document = machine.begin(&input()).await;
     // Stopped in the middle of publishing, while its Lambda lives on.
-    fake.fault("GetFunctionConfiguration", 1, Fault::Signal);
+    fake.fault("GetFunction", 1, Fault::Signal);
     let publisher = machine.handle(Handler::Publisher, machine.event(&document));
     let cleaner = async {
         fake.reached().await;

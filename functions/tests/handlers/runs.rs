@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use functions::deadline::Deadline;
 use functions::error::Kind;
 use functions::handlers::Handler;
 use serde_json::{Value, json};
@@ -259,6 +260,79 @@ async fn a_size_the_account_does_not_allow_is_named() {
     assert_eq!(error.kind, Kind::Refused);
     assert!(error.message.contains("power value 20480") && error.message.contains("MemorySize"), "{error}");
     machine.clean_up(&document).await.unwrap();
+    assert_eq!(fake.world().kept(), before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_measured_is_refused_before_anything_changes() {
+    for (setting, value) in [
+        (
+            "CapacityProviderConfig",
+            json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": "arn:p"}}),
+        ),
+        ("DurableConfig", json!({"ExecutionTimeout": 60})),
+        ("TenancyConfig", json!({"TenantIsolationMode": "PER_TENANT"})),
+        ("LoggingConfig", json!({"LogFormat": "JSON", "SystemLogLevel": "WARN"})),
+        ("Environment", json!({"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms:Decrypt"}})),
+        ("ReservedConcurrentExecutions", json!(0)),
+    ] {
+        let fake = Fake::start(World { settings: Some((setting, value)), ..World::default() }).await;
+        let before = fake.world().kept();
+        let error = Machine::new(&fake).run(&input()).await.unwrap_err();
+        assert_eq!(error.kind, Kind::FunctionNotTunable, "{error}");
+        assert!(error.message.contains(setting), "{setting}: {error}");
+        assert_eq!(fake.world().kept(), before);
+        let changes = |call: &&String| !call.starts_with("Get") && !call.starts_with("List");
+        assert_eq!(fake.calls().iter().find(changes), None);
+    }
+}
+
+#[tokio::test]
+async fn an_alias_that_the_stack_leaves_out_is_not_moved() {
+    for (patterns, fits) in
+        [("tuned", true), ("live, tu*", true), ("*", true), ("live", false), ("tune", false)]
+    {
+        let fake = Fake::start(World::default()).await;
+        let machine = Machine::new(&fake);
+        let input = with(json!({"autoOptimize": true, "autoOptimizeAlias": "tuned"}));
+        let document = machine.begin(&input).await;
+        machine.clean_up(&document).await.unwrap();
+        let mut chosen = document.clone();
+        chosen["analysis"] = json!({"power": 128});
+        for (handler, document) in [(Handler::Initializer, &input), (Handler::Optimizer, &chosen)] {
+            let before = fake.world().kept();
+            let clients = crate::fake::clients_of(
+                fake.url(),
+                &format!("{handler:?}"),
+                &[("optimizableAliases", patterns)],
+            );
+            let result =
+                handler.handle(machine.event(document), Deadline::within(machine.time), &clients).await;
+            match result {
+                Ok(_) => assert!(fits, "{handler:?} {patterns}"),
+                Err(error) => {
+                    assert!(
+                        !fits && error.message.contains("optimizableAliases"),
+                        "{handler:?} {patterns}: {error}"
+                    );
+                    assert_eq!(fake.world().kept(), before);
+                }
+            }
+            if handler == Handler::Initializer && fits {
+                machine.clean_up(&document.clone()).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_largest_size_is_set_first() {
+    let fake = Fake::start(World { largest: 512, ..World::default() }).await;
+    let before = fake.world().kept();
+    let error = Machine::new(&fake).run(&input()).await.unwrap_err();
+    assert!(error.message.starts_with("power value 1024: "), "{error}");
+    let updates = fake.calls().iter().filter(|call| *call == "PublishVersion").count();
+    assert_eq!(updates, 1, "nothing but the copy was published: {:?}", fake.calls());
     assert_eq!(fake.world().kept(), before);
 }
 

@@ -148,6 +148,10 @@ pub struct World {
     pub any_update_counts: bool,
     /// Whether a change of an alias also changes the function's revision.
     pub aliases_count: bool,
+    /// A further setting of the function.
+    pub settings: Option<(&'static str, Value)>,
+    /// The largest memory size that the account may use.
+    pub largest: i64,
     /// The last update has failed, without anybody having looked.
     pub failed: bool,
     /// What invocations are answered with, in order; afterwards all with the same.
@@ -181,6 +185,8 @@ impl Default for World {
             pending_for: 0,
             any_update_counts: true,
             aliases_count: false,
+            settings: None,
+            largest: 10_240,
             failed: false,
             script: VecDeque::new(),
             seen: Vec::new(),
@@ -286,7 +292,22 @@ impl World {
             return Reply::error(403, "AccessDeniedException", &message);
         }
         match call.operation.as_str() {
-            "GetFunctionConfiguration" => self.get_configuration(call),
+            "GetFunction" => {
+                let mut reply = self.get_configuration(call);
+                if reply.status == 200 {
+                    let configuration: Value = serde_json::from_slice(&reply.body).unwrap();
+                    let mut answer = json!({"Configuration": configuration});
+                    if let Some((name, value)) = &self.settings {
+                        let part = match *name {
+                            "ReservedConcurrentExecutions" => "Concurrency",
+                            _ => "Configuration",
+                        };
+                        answer[part][*name] = value.clone();
+                    }
+                    reply = Reply::ok(answer);
+                }
+                reply
+            }
             "UpdateFunctionConfiguration" => self.update_configuration(call),
             "PublishVersion" => self.publish_version(call),
             "ListVersionsByFunction" => {
@@ -387,7 +408,7 @@ impl World {
             return Reply::outdated();
         }
         let memory = body["MemorySize"].as_i64().unwrap_or(self.memory);
-        if !(128..=10_240).contains(&memory) {
+        if !(128..=self.largest).contains(&memory) {
             return Reply::error(
                 400,
                 "InvalidParameterValueException",
@@ -422,6 +443,7 @@ impl World {
             );
         }
         let number = self.publish(body["Description"].as_str().unwrap_or_default());
+        self.revision += 1;
         let version = &self.versions[&number];
         let mut configuration = self.configuration(&number.to_string(), version.memory, &version.description);
         if version.pending > 0 {

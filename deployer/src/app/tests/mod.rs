@@ -30,6 +30,9 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
             ("visualizationURL", "String", "https://lambda-power-tuning.show/"),
             ("hostVisualization", "String", "false"),
             ("lambdaResource", "String", "*"),
+            ("processorResource", "String", ""),
+            ("optimizableAliases", "CommaDelimitedList", "*"),
+            ("kmsKeyArns", "CommaDelimitedList", ""),
             ("totalExecutionTimeout", "Number", "300"),
             ("permissionsBoundary", "String", ""),
             ("payloadS3Bucket", "String", ""),
@@ -129,12 +132,16 @@ fn functions_are_told_what_they_cannot_know() {
     let deployed =
         Deployed::with(&[("PowerValues", "128,10240"), ("visualizationURL", "https://charts.example/")]);
     let environment = |handler: &str| deployed.properties(handler).get("Environment").cloned();
-    assert_eq!(environment("initializer"), Some(json!({"Variables": {"defaultPowerValues": "128,10240"}})));
+    assert_eq!(
+        environment("initializer"),
+        Some(json!({"Variables": {"defaultPowerValues": "128,10240", "optimizableAliases": "*"}}))
+    );
+    assert_eq!(environment("optimizer"), Some(json!({"Variables": {"optimizableAliases": "*"}})));
     assert_eq!(
         environment("analyzer"),
         Some(json!({"Variables": {"visualizationURL": "https://charts.example/"}}))
     );
-    for handler in ["publisher", "executor", "cleaner", "optimizer"] {
+    for handler in ["publisher", "executor", "cleaner"] {
         assert_eq!(environment(handler), None, "{handler}");
     }
 }

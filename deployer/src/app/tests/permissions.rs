@@ -57,7 +57,7 @@ fn every_handler_may_do_what_it_does_and_no_more() {
             "lambda:CreateAlias",
             "lambda:DeleteAlias",
             "lambda:DeleteFunction",
-            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunction",
             "lambda:ListAliases",
             "lambda:ListVersionsByFunction",
             "lambda:PublishVersion",
@@ -68,7 +68,7 @@ fn every_handler_may_do_what_it_does_and_no_more() {
         "publisher" => vec![
             "lambda:CreateAlias",
             "lambda:GetAlias",
-            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunction",
             "lambda:PublishVersion",
             "lambda:UpdateAlias",
             "lambda:UpdateFunctionConfiguration",
@@ -77,7 +77,7 @@ fn every_handler_may_do_what_it_does_and_no_more() {
         "cleaner" => vec![
             "lambda:DeleteAlias",
             "lambda:DeleteFunction",
-            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunction",
             "lambda:ListAliases",
             "lambda:ListVersionsByFunction",
             "lambda:UpdateAlias",
@@ -88,7 +88,7 @@ fn every_handler_may_do_what_it_does_and_no_more() {
         _ => vec![
             "lambda:CreateAlias",
             "lambda:DeleteAlias",
-            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunction",
             "lambda:ListAliases",
             "lambda:PublishVersion",
             "lambda:UpdateAlias",
@@ -178,7 +178,7 @@ fn a_named_function_is_covered_with_its_versions_and_aliases() {
         let deployed = Deployed::with(&[("lambdaResource", given)]);
         for (role, action) in [
             ("initializerRole", "lambda:ListAliases"),
-            ("publisherRole", "lambda:GetFunctionConfiguration"),
+            ("publisherRole", "lambda:GetFunction"),
             ("executorRole", "lambda:InvokeFunction"),
             ("cleanerRole", "lambda:DeleteAlias"),
             ("optimizerRole", "lambda:PublishVersion"),
@@ -194,6 +194,51 @@ fn a_named_function_is_covered_with_its_versions_and_aliases() {
             let covers_all = given == "*" || given.ends_with(":function:*");
             assert_eq!(allowed(&deployed, role, action, BANK), covers_all, "{role} {action} with {given}");
         }
+    }
+}
+
+#[test]
+fn functions_of_other_accounts_have_to_be_named() {
+    const ELSEWHERE: &str = "arn:aws:lambda:eu-west-1:210987654321:function:shop";
+    const INVOKE: &str = "lambda:InvokeFunction";
+    let any = Deployed::with(&[]);
+    for role in ["initializerRole", "publisherRole", "cleanerRole", "optimizerRole"] {
+        assert!(!allowed(&any, role, "lambda:UpdateFunctionConfiguration", ELSEWHERE), "{role}");
+    }
+    assert!(!allowed(&any, "executorRole", INVOKE, ELSEWHERE));
+    let named = Deployed::with(&[("lambdaResource", SHOP), ("processorResource", ELSEWHERE)]);
+    for arn in [ELSEWHERE.to_owned(), format!("{ELSEWHERE}:live"), SHOP.to_owned()] {
+        assert!(allowed(&named, "executorRole", INVOKE, &arn), "{arn}");
+    }
+    assert!(!allowed(&named, "executorRole", INVOKE, BANK));
+}
+
+#[test]
+fn keys_are_used_through_lambda_and_s3_only() {
+    const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/0b1c";
+    let without = Deployed::with(&[]);
+    let with = Deployed::with(&[("kmsKeyArns", KEY)]);
+    let of_keys = |deployed: &Deployed, role: &str| -> Vec<Value> {
+        let statements = deployed.statements(role).into_iter();
+        let of_keys = |statement: &Value| texts(&statement["Action"]).iter().any(|a| a.starts_with("kms:"));
+        statements.filter(of_keys).collect()
+    };
+    for handler in HANDLERS {
+        let role = format!("{handler}Role");
+        assert_eq!(of_keys(&without, &role), Vec::<Value>::new(), "{role}");
+        let (actions, through) = match handler {
+            "executor" => (json!(["kms:Decrypt"]), "s3.*"),
+            "analyzer" => {
+                assert_eq!(of_keys(&with, &role), Vec::<Value>::new());
+                continue;
+            }
+            _ => (json!(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]), "lambda.*"),
+        };
+        let expected = json!({
+            "Effect": "Allow", "Action": actions, "Resource": [KEY],
+            "Condition": {"StringLike": {"kms:ViaService": through}},
+        });
+        assert_eq!(of_keys(&with, &role), [expected], "{role}");
     }
 }
 

@@ -75,7 +75,7 @@ fn execute(case: &Value) -> Result<(Vec<String>, Value), (Vec<String>, String)> 
         let report = Report::from_log_tail(invocation["log"].as_str().unwrap()).unwrap();
         if invocation["error"] == true {
             let answer = invocation["payload"].to_string();
-            match classify(answer.as_bytes(), Some(&report), &input.allowed_exceptions) {
+            match classify(answer.as_bytes(), "", Some(&report), &input.allowed_exceptions) {
                 Outcome::Handler(error) => return Err((sent, error.to_string())),
                 other => panic!("{other:?}"),
             }

@@ -1,10 +1,21 @@
 //! What a failed invocation means.
 
-use tuning::failure::{Outcome, classify};
+use tuning::failure::{HandlerError, Outcome};
 use tuning::report::{Report, Status};
 
 fn report(status: Status, used: u32, size: u32) -> Report {
     Report { status, max_memory_used: Some(used), memory_size: Some(size), ..Report::default() }
+}
+
+fn classify(answer: &[u8], report: Option<&Report>, allowed: &[String]) -> Outcome {
+    tuning::failure::classify(answer, "", report, allowed)
+}
+
+fn crash(answer: &str, log_tail: &str, report: Option<&Report>) -> HandlerError {
+    match tuning::failure::classify(answer.as_bytes(), log_tail, report, &[]) {
+        Outcome::Crashed(error) => error,
+        other => panic!("{answer} is {other:?}"),
+    }
 }
 
 fn reason(answer: &str, report: Option<&Report>) -> String {
@@ -23,16 +34,37 @@ fn a_killed_runtime_with_full_memory_ran_out_of_it() {
         "out of memory: Runtime exited with error: signal: killed (128 of 128 MB used)"
     );
     let half_empty = report(Status::Error, 60, 128);
-    assert!(reason(answer, Some(&half_empty)).starts_with("runtime killed: "));
-    assert!(reason(answer, None).starts_with("runtime killed: "));
+    assert_eq!(crash(answer, "", Some(&half_empty)).error_type, "Runtime.ExitError");
+    crash(answer, "", None);
 }
 
 #[test]
-fn a_runtime_that_exits_is_a_size_too_small() {
+fn a_runtime_that_exits_with_memory_to_spare_is_a_bug() {
     let answer = r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 1"}"#;
-    assert_eq!(reason(answer, None), "runtime exited: Runtime exited with error: exit status 1");
-    let untyped = r#"{"errorMessage":"RequestId: 1 Process exited before completing request"}"#;
-    assert!(reason(untyped, None).starts_with("runtime exited: "));
+    assert!(crash(answer, "", Some(&report(Status::Error, 40, 128))).message.contains("exit status 1"));
+    crash(r#"{"errorMessage":"RequestId: 1 Process exited before completing request"}"#, "", None);
+    crash(
+        r#"{"errorType":"Runtime.UnhandledPromiseRejection","errorMessage":"Error: no connection"}"#,
+        "",
+        Some(&report(Status::Error, 60, 128)),
+    );
+    let full = report(Status::Error, 128, 128);
+    assert!(reason(answer, Some(&full)).starts_with("out of memory: "), "memory explains it");
+}
+
+#[test]
+fn a_runtime_may_say_in_the_log_that_memory_ran_out() {
+    let answer = br#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1 Error: Runtime exited with error: signal: aborted"}"#;
+    let half_empty = report(Status::Error, 90, 256);
+    for log in [
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n",
+        "Terminating due to java.lang.OutOfMemoryError: Java heap space\n",
+        "memory allocation of 1048576 bytes failed\n",
+    ] {
+        let outcome = tuning::failure::classify(answer, log, Some(&half_empty), &[]);
+        assert!(matches!(outcome, Outcome::TooSmall { .. }), "{log}: {outcome:?}");
+    }
+    crash(std::str::from_utf8(answer).unwrap(), "connection refused\n", Some(&half_empty));
 }
 
 #[test]
@@ -99,7 +131,7 @@ fn answers_that_are_no_error_objects_are_told_as_they_are() {
         assert_eq!((error.error_type.as_str(), error.message.as_str()), ("Unknown", message));
     }
     let exited = Report { error_type: Some("Runtime.ExitError".to_owned()), ..Report::default() };
-    assert!(matches!(classify(b"", Some(&exited), &[]), Outcome::TooSmall { .. }));
+    assert!(matches!(classify(b"", Some(&exited), &[]), Outcome::Crashed(_)));
 }
 
 proptest::proptest! {

@@ -72,6 +72,13 @@ pub enum Attempt {
     },
     /// The power value is too small, and why.
     TooSmall(String),
+    /// The function's process ended without an answer, and neither memory nor time explains it.
+    Crashed {
+        /// What Lambda said of it.
+        reason: String,
+        /// How long it kept the pass busy.
+        took: Duration,
+    },
     /// It has not run: there was no time left, or AWS would not start it.
     NotStarted {
         /// What AWS said last.
@@ -153,7 +160,7 @@ impl Bench {
         let answer = match &reply {
             Reply::NotStarted { reason } => return Ok(Attempt::NotStarted { refusal: reason.clone() }),
             Reply::Answered(answer) => answer.payload.as_slice(),
-            Reply::Lost { .. } => b"null".as_slice(),
+            Reply::Lost { .. } | Reply::TooSmall(_) => b"null".as_slice(),
         };
         // After every invocation, the failed and the lost ones too: it may have to tidy up after them.
         if let Some(post) = &self.post
@@ -173,6 +180,7 @@ impl Bench {
             Reply::Lost { reason, out_of_time } => Ok(Attempt::Lost { reason, out_of_time }),
             Reply::Answered(answer) => self.judge(index, &payload, &answer, took + answer.took),
             Reply::NotStarted { reason } => Ok(Attempt::NotStarted { refusal: reason }),
+            Reply::TooSmall(reason) => Ok(Attempt::TooSmall(reason)),
         }
     }
 
@@ -180,9 +188,12 @@ impl Bench {
         let report = Report::from_log_tail(&answer.log_tail);
         let mut allowed = false;
         if answer.failed {
-            match failure::classify(&answer.payload, report.as_ref().ok(), &self.allowed) {
+            match failure::classify(&answer.payload, &answer.log_tail, report.as_ref().ok(), &self.allowed) {
                 Outcome::Allowed { .. } => allowed = true,
                 Outcome::TooSmall { reason } => return Ok(Attempt::TooSmall(self.hide(&reason, payload))),
+                Outcome::Crashed(error) => {
+                    return Ok(Attempt::Crashed { reason: self.hide(&error.to_string(), payload), took });
+                }
                 Outcome::Handler(error) => {
                     let how = if self.parallel { "in parallel" } else { "in series" };
                     let with = if self.hide_payload {
@@ -228,6 +239,7 @@ impl Bench {
             Ok(Reply::Answered(answer)) => Ok(Processed::Done(answer)),
             Ok(Reply::NotStarted { reason }) => Ok(Processed::NotStarted(reason)),
             Ok(Reply::Lost { reason, .. }) => Err(failed(format!("a lost answer: {reason}"))),
+            Ok(Reply::TooSmall(reason)) => Err(failed(reason)),
             Err(error) => Err(failed(error.message)),
         }
     }

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `lambda:InvokeFunction` | the function's aliases; pre- and post-processors | every run |
 //! | `s3:GetObject` | the object | `payloadS3` |
-//! | `lambda:GetFunctionConfiguration` | the alias | only without `$.run`, which no execution of the stack is |
+//! | `lambda:GetFunction` | the alias | only without `$.run`, which no execution of the stack is |
 
 mod attempt;
 mod pass;

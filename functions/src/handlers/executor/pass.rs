@@ -12,6 +12,9 @@ use super::attempt::{Attempt, Bench};
 use super::progress::Progress;
 use crate::error::{Error, Kind};
 
+/// After so many crashes it is clear that the function crashes; until then the rest is made, to say how often it does.
+const CRASHES: u32 = 5;
+
 /// Invocations under way at once: a sandbox may have 1,024 open files, and each needs a connection.
 const AT_ONCE: usize = 800;
 
@@ -41,7 +44,18 @@ pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, E
         in_series(bench, &clock, progress).await
     };
     progress.longest_ms = clock.longest_ms.load(Ordering::Relaxed);
-    ended
+    match (ended?, &progress.crash) {
+        (Ended::TimeUp { refusal }, Some(_)) if progress.crashes < CRASHES => Ok(Ended::TimeUp { refusal }),
+        (_, Some(crash)) => {
+            let (crashes, made) = (progress.crashes, progress.made());
+            let message = format!(
+                "power value {}: the function crashed in {crashes} of {made} invocations; a size is skipped only when memory or time explains it (to count such invocations, name their error type in allowedExceptions) - {crash}",
+                bench.power()
+            );
+            Err(Error::new(Kind::InvocationFailed, message))
+        }
+        (ended, None) => Ok(ended),
+    }
 }
 
 /// How long invocations take, to decide whether another one fits.
@@ -78,7 +92,7 @@ impl Clock {
 async fn attempt(bench: &Bench, clock: &Clock, index: u32) -> Result<Attempt, Error> {
     let result = bench.attempt(index, || clock.start_by(bench)).await;
     match &result {
-        Ok(Attempt::Measured { took, .. }) => clock.finish(*took),
+        Ok(Attempt::Measured { took, .. } | Attempt::Crashed { took, .. }) => clock.finish(*took),
         Ok(Attempt::Lost { out_of_time: false, .. }) => clock.finish(Duration::ZERO),
         _ => {}
     }
@@ -96,6 +110,9 @@ async fn in_series(bench: &Bench, clock: &Clock, progress: &mut Progress) -> Res
             Attempt::TooSmall(reason) => return Ok(Ended::TooSmall(reason)),
             Attempt::NotStarted { refusal } => return Ok(Ended::TimeUp { refusal }),
             made => record(bench, clock, progress, index, made)?,
+        }
+        if progress.crashes >= CRASHES {
+            break;
         }
         if Some(index) != last {
             progress.pause_left_ms = u64::try_from(bench.pause.as_millis()).unwrap_or(u64::MAX);
@@ -138,6 +155,9 @@ async fn at_once(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress
             Attempt::NotStarted { refusal } => ended = Ended::TimeUp { refusal },
             made => record(bench, clock, progress, index, made)?,
         }
+        if progress.crashes >= CRASHES {
+            break;
+        }
     }
     Ok(ended)
 }
@@ -164,6 +184,10 @@ fn record(
         Attempt::Lost { reason, .. } => {
             progress.measurements.push_lost();
             progress.lost_reason = Some(reason.chars().take(300).collect());
+        }
+        Attempt::Crashed { reason, .. } => {
+            progress.crashes += 1;
+            progress.crash.get_or_insert(reason);
         }
         Attempt::TooSmall(_) | Attempt::NotStarted { .. } => return Ok(()),
     }

@@ -6,7 +6,7 @@ use tuning::payload::Plan;
 use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
-use crate::function_api::weather;
+use crate::function_api::transient;
 
 /// Which payload goes with which invocation.
 ///
@@ -22,13 +22,14 @@ pub async fn plan(input: &Input, deadline: Deadline, clients: &Clients) -> Resul
     let wrong =
         |problem: String| Error::new(Kind::InvalidInput, format!("payloadS3: s3://{bucket}/{key} {problem}"));
     let objects = clients.objects(&input.lambda_arn.region)?;
-    let content = weather::call("GetObject", deadline, false, || objects.get(bucket, key)).await.map_err(
+    let content = transient::call("GetObject", deadline, false, || objects.get(bucket, key)).await.map_err(
         |refusal| {
             if refusal.is_not_found() {
                 wrong("does not exist".to_owned())
             } else if refusal.is_denied() {
+                // Without leave to list the bucket, S3 says of a missing object, too, that it may not be read.
                 wrong(format!(
-                    "may not be read ({}): deploy with payloadS3Bucket and payloadS3Key that cover it",
+                    "does not exist or may not be read ({}): check the name, deploy with --payload-s3-bucket and --payload-s3-key (parameters payloadS3Bucket and payloadS3Key) that cover it, and with --kms-key-arns (kmsKeyArns) if a customer managed key encrypts it",
                     refusal.message
                 ))
             } else if refusal.status == 301 {

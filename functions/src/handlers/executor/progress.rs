@@ -21,12 +21,27 @@ pub struct Progress {
     pub longest_ms: u64,
     /// For how long no invocation could be started, in ms.
     stalled_ms: u64,
+    /// How many invocations crashed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub crashes: u32,
+    /// What Lambda said of the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crash: Option<String>,
     /// Why the last lost answer was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_reason: Option<String>,
 }
 
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Progress {
+    /// The number of invocations that were made.
+    pub fn made(&self) -> u32 {
+        self.done.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
     /// The invocations still to be made, of `num`.
     pub fn remaining(&self, num: u32) -> Vec<u32> {
         let mut remaining = Vec::new();

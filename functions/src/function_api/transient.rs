@@ -1,6 +1,6 @@
 //! What may be tried again, and when.
 //!
-//! Throttling, conflicts and 5xx answers are weather: waited out with jittered back-off while there is time. Calls
+//! Throttling, conflicts and 5xx answers are transient: waited out with jittered back-off while there is time. Calls
 //! of the control plane may be repeated even when their first answer was lost, because every caller checks what it
 //! finds (revision ids, marks). Invocations may not; see [`super::invoke`].
 
@@ -29,7 +29,7 @@ pub struct Refusal {
     pub status: u16,
     /// AWS's own message, or what happened on the way.
     pub message: String,
-    /// Whether it was weather that outlasted the time there was.
+    /// Whether it was transient, but outlasted the time there was.
     pub out_of_time: bool,
 }
 
@@ -84,12 +84,17 @@ impl Refusal {
         self.status == 403 || self.code.starts_with("AccessDenied")
     }
 
-    /// It may succeed another time, or have succeeded without its answer having come.
+    /// It may succeed another time, or have succeeded without its answer having come. Anything else is refused for good.
     pub fn may_pass(&self) -> bool {
-        self.is_weather() || self.is_conflict()
+        self.is_transient() || self.is_conflict()
     }
 
-    fn is_weather(&self) -> bool {
+    /// No waiting cures it. What is not found or outdated is not refused, but another thing than was thought.
+    pub fn is_for_good(&self) -> bool {
+        !self.may_pass() && !self.out_of_time && !self.is_not_found() && !self.is_outdated()
+    }
+
+    fn is_transient(&self) -> bool {
         self.is_throttled() || self.status >= 500 || (self.status == 0 && self.code != NOT_SENT)
     }
 }
@@ -106,13 +111,15 @@ impl From<Refusal> for Error {
                 ),
             );
         }
-        if refusal.is_denied() {
-            return Self::new(
-                Kind::AccessDenied,
-                format!(
-                    "not allowed to call {operation}: {message}; does the stack's lambdaResource cover the function?"
-                ),
-            );
+        if refusal.is_denied() || code.starts_with("KMSAccessDenied") {
+            // Lambda passes on what KMS refused, under a code of its own or as a denial that names KMS's action.
+            let remedy = if message.contains("kms:") || code.starts_with("KMS") {
+                "deploy with kmsKeyArns that has the function's key"
+            } else {
+                "does the stack's lambdaResource cover the function?"
+            };
+            let message = format!("not allowed to call {operation}: {message}; {remedy}");
+            return Self::new(Kind::AccessDenied, message);
         }
         let kind = if refusal.is_not_found() { Kind::FunctionNotFound } else { Kind::Refused };
         Self::new(kind, format!("{operation} failed with {code}: {message}"))
@@ -140,7 +147,7 @@ impl Backoff {
     }
 
     /// For calls that were throttled or not answered.
-    pub fn weather() -> Self {
+    pub fn transient() -> Self {
         Self::new(Duration::from_millis(100), Duration::from_secs(5))
     }
 
@@ -191,7 +198,7 @@ where
     }
 }
 
-/// Calls the control plane until it answers or time is up. With `conflicts_pass`, a conflict is weather too.
+/// Calls the control plane until it answers or time is up. With `conflicts_pass`, a conflict is transient too.
 pub async fn call<T, E, F>(
     operation: &'static str,
     deadline: Deadline,
@@ -202,13 +209,13 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
-    let mut backoff = Backoff::weather();
+    let mut backoff = Backoff::transient();
     loop {
         let refusal = match once(operation, deadline, attempt()).await {
             Ok(answer) => return Ok(answer),
             Err(refusal) => refusal,
         };
-        let passes = refusal.is_weather() || (conflicts_pass && refusal.is_conflict());
+        let passes = refusal.is_transient() || (conflicts_pass && refusal.is_conflict());
         if !passes {
             return Err(refusal);
         }
