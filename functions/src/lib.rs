@@ -18,4 +18,10 @@ pub mod handlers;
 pub mod mark;
 pub mod objects;
 pub mod run;
+pub mod transport;
 pub mod undo;
+
+/// The example of the README is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

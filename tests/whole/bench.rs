@@ -13,6 +13,7 @@ use local_aws::{ApiError, Aws, Caller, Endpoint, Options, Service};
 use serde_json::{Value, json};
 
 use crate::harness::{REGION, deployed, fork, samples_zip};
+use crate::in_process;
 
 /// The tuned function's name.
 pub const FUNCTION: &str = "tuned";
@@ -48,8 +49,17 @@ pub fn folder() -> tempfile::TempDir {
 }
 
 impl Bench {
-    /// With the function as [`Bench::renew`] makes it.
+    /// With the function as [`Bench::renew`] makes it. The functions run as processes, as the program has them.
     pub async fn new() -> Self {
+        Self::open(false).await
+    }
+
+    /// The same, but the functions run in this process.
+    pub async fn in_process() -> Self {
+        Self::open(true).await
+    }
+
+    async fn open(in_process: bool) -> Self {
         let folder = folder();
         let state = folder.path().join("state");
         fork(&deployed("128,512"), &state);
@@ -62,6 +72,9 @@ impl Bench {
             cleaner: String::new(),
             rule: String::new(),
         };
+        if in_process {
+            in_process::host(bench.aws());
+        }
         // Nothing has to be polled for, so that runs make the same calls each time; idle processes cost memory.
         bench.behave(|behaviour| Behaviour {
             settle: Duration::ZERO,

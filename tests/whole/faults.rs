@@ -1,8 +1,9 @@
 //! Nothing left behind, whatever goes wrong: every call that the functions of a run make is made to fail in every way
 //! there is, one at a time and two at random, and the tuned function is compared with what it was.
 //!
-//! With `SWEEP=full` (`tests/sweep`) it is every call and every kind, with `SWEEP=N` so many of them; otherwise a choice that has every operation of
-//! every function in every kind at least once.
+//! The functions run in this process for that, on the real endpoint and the template's own state machine. Processes meet a
+//! choice of the same faults. `SWEEP=full` (`tests/sweep`) is every call in every kind, `SWEEP=N` so many of them;
+//! otherwise it is a choice that has every operation of every function in every kind at least once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -76,6 +77,22 @@ struct Job {
 impl Job {
     fn has(&self, kind: Kind) -> bool {
         self.faults.iter().any(|fault| fault.kind == kind)
+    }
+}
+
+/// Where the functions run.
+#[derive(Debug, Clone, Copy)]
+enum Hosting {
+    InProcess,
+    Processes,
+}
+
+impl Hosting {
+    async fn open(self) -> Bench {
+        match self {
+            Self::InProcess => Bench::in_process().await,
+            Self::Processes => Bench::new().await,
+        }
     }
 }
 
@@ -375,13 +392,13 @@ struct Figure {
 }
 
 /// Runs jobs on several machines side by side.
-async fn sweep(jobs: Vec<Job>) -> Figure {
+async fn sweep(jobs: Vec<Job>, bench: Hosting) -> Figure {
     let (jobs, next) = (Arc::new(jobs), Arc::new(AtomicUsize::new(0)));
     let mut machines = tokio::task::JoinSet::new();
     for _ in 0..at_once(jobs.len()).min(jobs.len()) {
         let (jobs, next) = (Arc::clone(&jobs), Arc::clone(&next));
         machines.spawn(async move {
-            let bench = Bench::new().await;
+            let bench = bench.open().await;
             let mut results = Vec::new();
             while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let started = Instant::now();
@@ -440,30 +457,46 @@ fn conclude(what: &str, figure: &Figure, started: Instant) {
     );
 }
 
+/// Every call of every kind of run, with how many calls there are.
+async fn everything() -> (Vec<Vec<Job>>, usize) {
+    let bench = Bench::in_process().await;
+    let (mut all, mut calls) = (Vec::new(), 0);
+    for shape in Shape::ALL {
+        let positions = positions(&bench, shape).await;
+        calls += positions.len();
+        all.push(jobs(shape, &positions));
+    }
+    bench.stop().await;
+    (all, calls)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_may_fail_in_every_way() {
     let started = Instant::now();
-    let bench = Bench::new().await;
-    let (mut all, mut count) = (Vec::new(), 0);
-    for shape in Shape::ALL {
-        let positions = positions(&bench, shape).await;
-        count += positions.len();
-        all.extend(jobs(shape, &positions));
-    }
-    bench.stop().await;
-    let kinds = Kind::ALL.len();
-    let total = all.len();
+    let (all, calls) = everything().await;
+    let all = all.concat();
+    let (kinds, total) = (Kind::ALL.len(), all.len());
     let jobs = match amount(0, total).min(total) {
         0 => covering(all),
         // Spread evenly.
         some => (0..some).map(|i| all[i * total / some].clone()).collect(),
     };
-    let figure = sweep(jobs).await;
-    let what = format!(
-        "{count} calls of {} kinds of run, {kinds} kinds of fault, {total} combinations",
-        Shape::ALL.len()
-    );
+    let figure = sweep(jobs, Hosting::InProcess).await;
+    let shapes = Shape::ALL.len();
+    let what =
+        format!("{calls} calls of {shapes} kinds of run, {kinds} kinds of fault, {total} combinations");
     conclude(&what, &figure, started);
+}
+
+/// What only processes do: being killed, answering through the Runtime API, exiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_meet_a_choice_of_faults() {
+    const CHOSEN: usize = 60;
+    let started = Instant::now();
+    let (all, _) = everything().await;
+    let all = covering(all.concat());
+    let jobs = (0..CHOSEN).map(|i| all[i * all.len() / CHOSEN].clone()).collect();
+    conclude("functions as processes", &sweep(jobs, Hosting::Processes).await, started);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -474,19 +507,14 @@ async fn two_calls_at_random_may_fail() {
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| fastrand::u64(..));
     let mut random = fastrand::Rng::with_seed(seed);
-    let bench = Bench::new().await;
-    let mut all = Vec::new();
-    for shape in Shape::ALL {
-        all.push(jobs(shape, &positions(&bench, shape).await));
-    }
-    bench.stop().await;
+    let (all, _) = everything().await;
     let jobs = (0..amount(60, 2000)).map(|_| {
         let singles = &all[random.usize(..all.len())];
         let mut job = singles[random.usize(..singles.len())].clone();
         job.faults.extend(singles[random.usize(..singles.len())].faults.clone());
         job
     });
-    let figure = sweep(jobs.collect()).await;
+    let figure = sweep(jobs.collect(), Hosting::InProcess).await;
     // The second of two is often not come to: the first has ended the run.
     let figure = Figure { unreached: Vec::new(), ..figure };
     conclude(&format!("two faults at a time, SWEEP_SEED={seed}"), &figure, started);

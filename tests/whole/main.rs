@@ -15,6 +15,7 @@ mod emulators;
 mod faults;
 mod follow;
 mod harness;
+mod in_process;
 mod kill;
 mod languages;
 mod left_behind;

@@ -1,4 +1,4 @@
-//! What is somebody else's stays theirs, who comes second is told who was first, and no weather makes a wrong number.
+//! What is somebody else's stays theirs, who comes second is told who was first, and no transient failure makes a wrong number.
 
 use local_aws::Service;
 use local_aws::lambda::Behaviour;
