@@ -14,6 +14,8 @@ mod emulator;
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 #[path = "../whole/harness/mod.rs"]
 mod harness;
+#[path = "../whole/in_process.rs"]
+mod in_process;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
