@@ -7,6 +7,7 @@
 //! shells and templates; booleans may not, because `"false"` is true in the language of the project this one replaces.
 
 mod arn;
+pub mod fields;
 mod json;
 mod power_values;
 mod problem;
@@ -14,9 +15,10 @@ mod read;
 mod unknown;
 
 pub use arn::{LambdaArn, Qualifier};
-pub use power_values::{Defaults, from_flag as power_values_flag, one as power_value};
+pub use fields::{FIELDS, Field, Form};
+pub use power_values::{Defaults, one as power_value};
 pub use problem::{Problem, Problems};
-pub use unknown::{FIELDS, Unknown, unknown_fields};
+pub use unknown::{Unknown, unknown_fields};
 
 use crate::payload::{Plan, PlanError};
 use crate::strategy::Strategy;
@@ -110,29 +112,27 @@ impl Input {
     pub fn parse(value: &Value, defaults: &Defaults) -> Result<Self, Problems> {
         let mut read = Reader::new(value)?;
         let input = Self {
-            lambda_arn: read.required("lambdaARN", read::function_arn),
+            lambda_arn: read.required(fields::LAMBDA_ARN, read::function_arn),
             power_values: power_values::read(&mut read, defaults),
-            num: read.required("num", |value| {
+            num: read.required(fields::NUM, |value| {
                 read::integer(value, MIN_NUM.into(), MAX_NUM.into()).map(|num| num as u32)
             }),
-            payload: read.value("payload").cloned(),
-            payload_s3: read.optional("payloadS3", read::s3_object),
-            parallel_invocation: read.flag("parallelInvocation"),
-            strategy: read.optional("strategy", read::strategy).unwrap_or_default(),
-            balanced_weight: read.share("balancedWeight", 1.0).unwrap_or(0.5),
-            auto_optimize: read.flag("autoOptimize"),
-            auto_optimize_alias: read.optional("autoOptimizeAlias", read::alias),
-            dry_run: read.flag("dryRun"),
-            pre_processor_arn: read.optional("preProcessorARN", read::processor),
-            post_processor_arn: read.optional("postProcessorARN", read::processor),
-            discard_top_bottom: read.share("discardTopBottom", 0.4).unwrap_or(0.2),
-            sleep_between_runs_ms: read
-                .optional("sleepBetweenRunsMs", |value| read::integer(value, 0, read::MAX_SLEEP_MS))
-                .unwrap_or_default(),
-            disable_payload_logs: read.flag("disablePayloadLogs"),
-            include_output_results: read.flag("includeOutputResults"),
-            only_cold_starts: read.flag("onlyColdStarts"),
-            allowed_exceptions: read.optional("allowedExceptions", read::texts).unwrap_or_default(),
+            payload: read.value(fields::PAYLOAD).cloned(),
+            payload_s3: read.optional(fields::PAYLOAD_S3, read::s3_object),
+            parallel_invocation: read.flag(fields::PARALLEL_INVOCATION),
+            strategy: read.word(fields::STRATEGY).unwrap_or_default(),
+            balanced_weight: read.share(fields::BALANCED_WEIGHT).unwrap_or(0.5),
+            auto_optimize: read.flag(fields::AUTO_OPTIMIZE),
+            auto_optimize_alias: read.optional(fields::AUTO_OPTIMIZE_ALIAS, read::alias),
+            dry_run: read.flag(fields::DRY_RUN),
+            pre_processor_arn: read.optional(fields::PRE_PROCESSOR_ARN, read::processor),
+            post_processor_arn: read.optional(fields::POST_PROCESSOR_ARN, read::processor),
+            discard_top_bottom: read.share(fields::DISCARD_TOP_BOTTOM).unwrap_or(0.2),
+            sleep_between_runs_ms: read.whole(fields::SLEEP_BETWEEN_RUNS_MS).unwrap_or_default(),
+            disable_payload_logs: read.flag(fields::DISABLE_PAYLOAD_LOGS),
+            include_output_results: read.flag(fields::INCLUDE_OUTPUT_RESULTS),
+            only_cold_starts: read.flag(fields::ONLY_COLD_STARTS),
+            allowed_exceptions: read.optional(fields::ALLOWED_EXCEPTIONS, read::texts).unwrap_or_default(),
             warnings: Vec::new(),
         };
         input.combined(read)
@@ -155,33 +155,33 @@ impl Input {
     fn combined(mut self, mut read: Reader<'_>) -> Result<Self, Problems> {
         if self.payload_s3.is_some() {
             if self.payload.take().is_some() {
-                read.warn("payload", "is not used: payloadS3 wins");
+                read.warn(fields::PAYLOAD, "is not used: payloadS3 wins");
             }
-        } else if read.is_fine("num")
-            && read.is_fine("dryRun")
+        } else if read.is_fine(fields::NUM)
+            && read.is_fine(fields::DRY_RUN)
             && let Err(error) = self.payload_plan()
         {
-            read.problem("payload", format!("does not fit: {error}"));
+            read.problem(fields::PAYLOAD, format!("does not fit: {error}"));
         }
 
         let alias_without_effect = self.auto_optimize_alias.is_some() && !self.auto_optimize;
         if alias_without_effect {
-            read.warn("autoOptimizeAlias", "has no effect without autoOptimize: true");
+            read.warn(fields::AUTO_OPTIMIZE_ALIAS, "has no effect without autoOptimize: true");
         }
-        if read.has("balancedWeight") && self.strategy != Strategy::Balanced {
-            read.warn("balancedWeight", "has no effect without strategy: \"balanced\"");
+        if read.has(fields::BALANCED_WEIGHT) && self.strategy != Strategy::Balanced {
+            read.warn(fields::BALANCED_WEIGHT, "has no effect without strategy: \"balanced\"");
         }
         if self.sleep_between_runs_ms > 0 && self.parallel_invocation {
-            read.warn("sleepBetweenRunsMs", "has no effect with parallelInvocation: true");
+            read.warn(fields::SLEEP_BETWEEN_RUNS_MS, "has no effect with parallelInvocation: true");
         }
         if self.only_cold_starts {
-            if read.has("discardTopBottom") && self.discard_top_bottom > 0.0 {
-                read.warn("discardTopBottom", "is 0 with onlyColdStarts: true");
+            if read.has(fields::DISCARD_TOP_BOTTOM) && self.discard_top_bottom > 0.0 {
+                read.warn(fields::DISCARD_TOP_BOTTOM, "is 0 with onlyColdStarts: true");
             }
             self.discard_top_bottom = 0.0;
         }
         if self.dry_run && self.auto_optimize {
-            read.warn("autoOptimize", "has no effect with dryRun: true");
+            read.warn(fields::AUTO_OPTIMIZE, "has no effect with dryRun: true");
         }
         self.warnings = read.finish()?;
         Ok(self)

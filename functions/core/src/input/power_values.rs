@@ -1,7 +1,8 @@
 //! `powerValues`: a list, `"ALL"`, or a range.
 
 use super::problem::shown;
-use super::read::{Field, Reader, integer};
+use super::fields::POWER_VALUES;
+use super::read::{Read, Reader, integer};
 use super::{LARGEST, MAX_POWER_VALUES, Problem, Problems, SMALLEST};
 use serde_json::{Value, json};
 
@@ -24,25 +25,27 @@ impl Defaults {
     /// # Errors
     /// The values that are no memory sizes.
     pub fn parse(text: &str) -> Result<Self, Problems> {
-        values(&from_flag(text))
+        from_text(text)
             .map(|power_values| Self { power_values })
             .map_err(|message| Problems(vec![Problem { field: "PowerValues".to_owned(), message }]))
     }
 }
 
-/// `--power-values` as the input's `powerValues`: `ALL`, `FROM:TO:STEP`, or values between commas. What is wrong with them is for
-/// [`super::Input::parse`] to say.
-pub fn from_flag(text: &str) -> Value {
+/// Power values as text, on a command line or in the stack's parameter: `ALL`, `FROM-TO:STEP` (the step may be left out), or
+/// values between commas.
+pub(super) fn from_text(text: &str) -> Read<Vec<u32>> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("all") {
-        return json!("ALL");
+        return values(&json!("ALL"));
     }
-    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
-    match parts.as_slice() {
-        [from, to] => json!({"from": from, "to": to}),
-        [from, to, step] => json!({"from": from, "to": to, "step": step}),
+    let value = match text.split_once('-') {
+        Some((from, rest)) if !from.is_empty() => match rest.split_once(':') {
+            Some((to, step)) => json!({"from": from, "to": to, "step": step}),
+            None => json!({"from": from, "to": rest}),
+        },
         _ => text.split(',').map(str::trim).filter(|value| !value.is_empty()).collect(),
-    }
+    };
+    values(&value)
 }
 
 /// One power value, as it stands in the event of an Executor: a number or text.
@@ -55,13 +58,13 @@ pub fn one(value: &Value) -> Result<u32, Problem> {
 
 /// The field of an input. Every element that is wrong is a problem of its own.
 pub(super) fn read(read: &mut Reader<'_>, defaults: &Defaults) -> Vec<u32> {
-    match read.value("powerValues") {
+    match read.value(POWER_VALUES) {
         None => defaults.power_values.clone(),
-        Some(value) => read.optional("powerValues", |_| values(value)).unwrap_or_default(),
+        Some(value) => read.optional(POWER_VALUES, |_| values(value)).unwrap_or_default(),
     }
 }
 
-fn values(value: &Value) -> Field<Vec<u32>> {
+pub(super) fn values(value: &Value) -> Read<Vec<u32>> {
     let mut sizes = match value {
         Value::String(word) if word == "ALL" => (SMALLEST..=3008).step_by(64).collect(),
         Value::Array(list) if list.is_empty() => {
@@ -89,7 +92,7 @@ fn values(value: &Value) -> Field<Vec<u32>> {
     Ok(sizes)
 }
 
-fn list_of(list: &[Value]) -> Field<Vec<u32>> {
+fn list_of(list: &[Value]) -> Read<Vec<u32>> {
     const SHOWN: usize = 5;
     let (good, bad): (Vec<_>, Vec<_>) =
         list.iter().map(|value| size(value).map_err(|_| value)).partition(Result::is_ok);
@@ -104,13 +107,13 @@ fn list_of(list: &[Value]) -> Field<Vec<u32>> {
     Err(format!("has {}: use whole numbers of MB from {SMALLEST} to {LARGEST}", names.join(", ")))
 }
 
-fn range(value: &Value) -> Field<Vec<u32>> {
+fn range(value: &Value) -> Read<Vec<u32>> {
     let object = value.as_object().into_iter().flatten();
     if let Some((name, _)) = object.clone().find(|(name, _)| !["from", "to", "step"].contains(&name.as_str()))
     {
         return Err(format!("is a range with '{name}': use \"from\", \"to\" and \"step\" only"));
     }
-    let part = |name: &str, read: fn(&Value) -> Field<u32>| match value.get(name) {
+    let part = |name: &str, read: fn(&Value) -> Read<u32>| match value.get(name) {
         None => Err(format!("is a range without '{name}': use \"from\", \"to\" and \"step\"")),
         Some(value) => read(value).map_err(|message| format!("is a range whose '{name}' {message}")),
     };
@@ -126,7 +129,7 @@ fn range(value: &Value) -> Field<Vec<u32>> {
     Ok((from..=to).step_by(step as usize).collect())
 }
 
-fn size(value: &Value) -> Field<u32> {
+fn size(value: &Value) -> Read<u32> {
     integer(value, SMALLEST.into(), LARGEST.into())
         .map(|size| size as u32)
         .map_err(|message| message.replace("a whole number", "a whole number of MB"))

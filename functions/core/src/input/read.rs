@@ -1,15 +1,12 @@
 //! Reading one field: the value, or what is wrong with it. The reader gathers the problems so that one does not hide another.
 
 use super::problem::shown;
+use super::fields::{Field, Form};
 use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, S3Object};
-use crate::strategy::Strategy;
 use serde_json::{Map, Value};
 
-/// No Lambda function can sleep longer than it may run.
-pub(super) const MAX_SLEEP_MS: u64 = 900_000;
-
 /// A field's value, or the message of its problem.
-pub(super) type Field<T> = Result<T, String>;
+pub(super) type Read<T> = Result<T, String>;
 
 pub(super) struct Reader<'a> {
     object: &'a Map<String, Value>,
@@ -35,27 +32,27 @@ impl<'a> Reader<'a> {
         if self.problems.is_empty() { Ok(self.warnings) } else { Err(Problems(self.problems)) }
     }
 
-    pub(super) fn problem(&mut self, field: &str, message: impl Into<String>) {
-        self.problems.push(Problem { field: field.to_owned(), message: message.into() });
+    pub(super) fn problem(&mut self, field: Field, message: impl Into<String>) {
+        self.problems.push(Problem { field: field.name.to_owned(), message: message.into() });
     }
 
-    pub(super) fn warn(&mut self, field: &str, message: impl Into<String>) {
-        self.warnings.push(Problem { field: field.to_owned(), message: message.into() });
+    pub(super) fn warn(&mut self, field: Field, message: impl Into<String>) {
+        self.warnings.push(Problem { field: field.name.to_owned(), message: message.into() });
     }
 
-    pub(super) fn is_fine(&self, field: &str) -> bool {
-        self.problems.iter().all(|problem| problem.field != field)
+    pub(super) fn is_fine(&self, field: Field) -> bool {
+        self.problems.iter().all(|problem| problem.field != field.name)
     }
 
-    pub(super) fn has(&self, field: &str) -> bool {
+    pub(super) fn has(&self, field: Field) -> bool {
         self.value(field).is_some()
     }
 
-    pub(super) fn value(&self, field: &str) -> Option<&'a Value> {
-        self.object.get(field).filter(|value| !value.is_null())
+    pub(super) fn value(&self, field: Field) -> Option<&'a Value> {
+        self.object.get(field.name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn optional<T>(&mut self, field: &str, read: impl FnOnce(&Value) -> Field<T>) -> Option<T> {
+    pub(super) fn optional<T>(&mut self, field: Field, read: impl FnOnce(&Value) -> Read<T>) -> Option<T> {
         match read(self.value(field)?) {
             Ok(value) => Some(value),
             Err(message) => {
@@ -66,29 +63,42 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`Reader::optional`]; the default stands in until [`Reader::finish`] refuses.
-    pub(super) fn required<T: Default>(&mut self, field: &str, read: impl FnOnce(&Value) -> Field<T>) -> T {
+    pub(super) fn required<T: Default>(&mut self, field: Field, read: impl FnOnce(&Value) -> Read<T>) -> T {
         if !self.has(field) {
-            let example = match field {
-                "num" => "the number of invocations per power value, 5 or more",
-                _ => "the function's ARN",
+            let example = match field.form {
+                Form::Whole(least, _) => {
+                    format!("the number of invocations per power value, {least} or more")
+                }
+                _ => "the function's ARN".to_owned(),
             };
             self.problem(field, format!("is missing: give {example}"));
         }
         self.optional(field, read).unwrap_or_default()
     }
 
-    pub(super) fn flag(&mut self, field: &str) -> bool {
-        self.optional(field, |value| {
-            value.as_bool().ok_or_else(|| format!("is {}: use true or false (without quotes)", shown(value)))
-        })
-        .unwrap_or_default()
+    /// The value, if the field's own rule accepts it.
+    fn checked(&mut self, field: Field) -> Option<&'a Value> {
+        let value = self.value(field)?;
+        self.optional(field, |value| field.form.check(value)).map(|()| value)
     }
 
-    /// A number that is clamped to 0–`most`, with a warning.
-    pub(super) fn share(&mut self, field: &str, most: f64) -> Option<f64> {
-        let number = self.optional(field, |value| {
-            number(value).ok_or_else(|| format!("is {}: use a number from 0 to {most}", shown(value)))
-        })?;
+    pub(super) fn flag(&mut self, field: Field) -> bool {
+        self.checked(field).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    pub(super) fn whole(&mut self, field: Field) -> Option<u64> {
+        // Within the field's bounds the conversion is exact.
+        self.checked(field).and_then(number).map(|number| number as u64)
+    }
+
+    pub(super) fn word<T: std::str::FromStr>(&mut self, field: Field) -> Option<T> {
+        self.checked(field)?.as_str()?.parse().ok()
+    }
+
+    /// A number that is clamped to the field's bounds, with a warning.
+    pub(super) fn share(&mut self, field: Field) -> Option<f64> {
+        let Form::Share(most) = field.form else { return None };
+        let number = self.checked(field).and_then(number)?;
         let clamped = number.clamp(0.0, most);
         if clamped != number {
             self.warn(field, format!("is {number}, taken as {clamped}: it goes from 0 to {most}"));
@@ -98,7 +108,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A number, or text that is one.
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
@@ -108,7 +118,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// A whole number within bounds, or text that is one. `5.0` is whole.
-pub(super) fn integer(value: &Value, least: u64, most: u64) -> Field<u64> {
+pub(super) fn integer(value: &Value, least: u64, most: u64) -> Read<u64> {
     let range = format!("a whole number from {least} to {most}");
     match number(value) {
         // Within the range the conversion is exact.
@@ -125,34 +135,27 @@ pub(super) fn integer(value: &Value, least: u64, most: u64) -> Field<u64> {
     }
 }
 
-pub(super) fn strategy(value: &Value) -> Field<Strategy> {
-    value
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| format!("is {}: use \"cost\", \"speed\" or \"balanced\"", shown(value)))
-}
-
 /// The tuned function.
-pub(super) fn function_arn(value: &Value) -> Field<LambdaArn> {
+pub(super) fn function_arn(value: &Value) -> Read<LambdaArn> {
     arn(value, LambdaArn::parse)
 }
 
 /// A function that is invoked, with or without version or alias.
-pub(super) fn processor(value: &Value) -> Field<String> {
+pub(super) fn processor(value: &Value) -> Read<String> {
     arn(value, LambdaArn::split).map(|(arn, qualifier)| match qualifier {
         Some(qualifier) => arn.qualified(qualifier.as_str()),
         None => arn.to_string(),
     })
 }
 
-fn arn<T>(value: &Value, read: fn(&str) -> Result<T, String>) -> Field<T> {
+fn arn<T>(value: &Value, read: fn(&str) -> Result<T, String>) -> Read<T> {
     match value {
         Value::String(text) => read(text).map_err(|reason| format!("{} {reason}", shown(value))),
         _ => Err(format!("is {}: use a function's ARN, as text", shown(value))),
     }
 }
 
-pub(super) fn s3_object(value: &Value) -> Field<S3Object> {
+pub(super) fn s3_object(value: &Value) -> Read<S3Object> {
     let read = || {
         let (bucket, key) = value.as_str()?.strip_prefix("s3://")?.split_once('/')?;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
@@ -163,7 +166,7 @@ pub(super) fn s3_object(value: &Value) -> Field<S3Object> {
     read().ok_or_else(|| format!("is {}: use s3://bucket/key", shown(value)))
 }
 
-pub(super) fn alias(value: &Value) -> Field<String> {
+pub(super) fn alias(value: &Value) -> Read<String> {
     let name = value.as_str().filter(|name| is_alias(name)).ok_or_else(|| {
         format!(
             "is {}: use an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone",
@@ -186,7 +189,7 @@ fn is_alias(name: &str) -> bool {
         && !name.chars().all(|c| c.is_ascii_digit())
 }
 
-pub(super) fn texts(value: &Value) -> Field<Vec<String>> {
+pub(super) fn texts(value: &Value) -> Read<Vec<String>> {
     let read = || -> Option<Vec<String>> {
         let list = value.as_array()?.iter();
         list.map(|element| element.as_str().filter(|text| !text.is_empty()).map(str::to_owned)).collect()

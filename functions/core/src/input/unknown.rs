@@ -1,29 +1,7 @@
 //! Fields nobody reads. The state machine ignores them; `deployer tune` warns, for they are usually a slip of the pen.
 
+use super::fields::FIELDS;
 use serde_json::Value;
-
-/// Every field of an execution input, as documented.
-pub const FIELDS: [&str; 19] = [
-    "lambdaARN",
-    "powerValues",
-    "num",
-    "payload",
-    "payloadS3",
-    "parallelInvocation",
-    "strategy",
-    "balancedWeight",
-    "autoOptimize",
-    "autoOptimizeAlias",
-    "dryRun",
-    "preProcessorARN",
-    "postProcessorARN",
-    "discardTopBottom",
-    "sleepBetweenRunsMs",
-    "disablePayloadLogs",
-    "includeOutputResults",
-    "onlyColdStarts",
-    "allowedExceptions",
-];
 
 /// Names that are wrong, wide-spread, and too far from the right one to be recognised by their letters.
 const KNOWN_MISTAKES: [(&str, &str); 5] = [
@@ -57,7 +35,7 @@ impl std::fmt::Display for Unknown {
 pub fn unknown_fields(input: &Value) -> Vec<Unknown> {
     let names = input.as_object().into_iter().flat_map(|object| object.keys());
     names
-        .filter(|name| !FIELDS.contains(&name.as_str()))
+        .filter(|name| FIELDS.iter().all(|field| field.name != *name))
         .map(|name| Unknown { field: name.clone(), suggestion: suggestion(name).map(str::to_owned) })
         .collect()
 }
@@ -71,7 +49,7 @@ fn suggestion(name: &str) -> Option<&'static str> {
     let name = plain(name);
     FIELDS
         .iter()
-        .map(|field| (strsim::damerau_levenshtein(&name, &plain(field)), *field))
+        .map(|field| (strsim::damerau_levenshtein(&name, &plain(field.name)), field.name))
         .filter(|(distance, field)| *distance <= field.len().div_ceil(4))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, field)| field)

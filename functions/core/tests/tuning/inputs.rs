@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tuning::input::{
-    Defaults, Input, LambdaArn, MAX_POWER_VALUES, Problems, power_value, power_values_flag, unknown_fields,
+    Defaults, Input, LambdaArn, MAX_POWER_VALUES, Problems, fields, power_value, unknown_fields,
 };
 use tuning::strategy::Strategy as Strategies;
 
@@ -123,8 +123,8 @@ fn what_is_required_is_asked_for() {
 fn null_is_as_good_as_nothing() {
     let nothing: serde_json::Map<String, Value> = tuning::input::FIELDS
         .iter()
-        .filter(|field| !["lambdaARN", "num"].contains(field))
-        .map(|field| ((*field).to_owned(), Value::Null))
+        .filter(|field| !["lambdaARN", "num"].contains(&field.name))
+        .map(|field| (field.name.to_owned(), Value::Null))
         .collect();
     assert_eq!(parse(Value::Object(nothing)).unwrap(), parse(json!({})).unwrap());
 }
@@ -221,14 +221,44 @@ fn the_stacks_parameter_is_read_by_the_same_rules() {
     assert!(Defaults::parse("128,64").unwrap_err().to_string().contains("\"64\""));
     let defaults = Defaults { power_values: vec![777] };
     assert_eq!(Input::parse(&with(json!({})), &defaults).unwrap().power_values, [777]);
-    assert_eq!(power_values_flag("all"), json!("ALL"));
-    assert_eq!(power_values_flag("128:1024:64"), json!({"from": "128", "to": "1024", "step": "64"}));
-    assert_eq!(power_values_flag("128, 512"), json!(["128", "512"]));
-    for flag in ["128:256:64", "128,512", "ALL"] {
-        assert!(parse(json!({"powerValues": power_values_flag(flag)})).is_ok(), "{flag}");
+    for (text, sizes) in [
+        ("128-320:64", json!([128, 192, 256, 320])),
+        ("128 - 256 : 128", json!([128, 256])),
+        ("128-192", json!([128, 192])),
+        ("512, 128", json!([128, 512])),
+    ] {
+        assert_eq!(fields::POWER_VALUES.form.from_text(text), Ok(sizes), "{text}");
+    }
+    for wrong in ["128:256:64", "256-128", "128-", "128-256:0", "-5", "128 256", "64"] {
+        assert!(fields::POWER_VALUES.form.from_text(wrong).is_err(), "{wrong}");
     }
     assert_eq!(power_value(&json!("10240")), Ok(10_240));
     assert!(power_value(&json!(64)).unwrap_err().to_string().starts_with("value is 64"));
+}
+
+#[test]
+fn texts_of_the_command_line_are_read_by_the_fields_own_rules() {
+    for (field, text, value) in [
+        (fields::NUM, "20", json!(20)),
+        (fields::PAYLOAD, "{\"a\": 1}", json!({"a": 1})),
+        (fields::DRY_RUN, "yes", json!(true)),
+        (fields::STRATEGY, "speed", json!("speed")),
+        (fields::BALANCED_WEIGHT, "0.25", json!(0.25)),
+        (fields::ALLOWED_EXCEPTIONS, "A, B,", json!(["A", "B"])),
+    ] {
+        assert_eq!(field.form.from_text(text), Ok(value.clone()), "{text}");
+        assert!(parse(json!({field.name: value})).is_ok(), "{text}");
+    }
+    for (field, text, said) in [
+        (fields::NUM, "-5", "is -5, which is too small: use a whole number from 5 to 20000"),
+        (fields::NUM, "many", "is \"many\": use a whole number"),
+        (fields::PAYLOAD, "hello", "is not JSON"),
+        (fields::DRY_RUN, "maybe", "use true or false"),
+        (fields::STRATEGY, "best", "is \"best\": use \"cost\", \"speed\", \"balanced\""),
+    ] {
+        let message = field.form.from_text(text).unwrap_err();
+        assert!(message.contains(said), "{message}");
+    }
 }
 
 #[test]
@@ -429,7 +459,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_input_is_read_or_refused(values in prop::collection::vec((prop::sample::select(tuning::input::FIELDS.to_vec()), any_json()), 0..19)) {
+    fn any_input_is_read_or_refused(values in prop::collection::vec((prop::sample::select(tuning::input::FIELDS.map(|field| field.name).to_vec()), any_json()), 0..19)) {
         let fields: Value = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         for input in [fields.clone(), with(fields)] {
             match Input::parse(&input, &Defaults::default()) {

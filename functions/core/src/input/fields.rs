@@ -1,0 +1,187 @@
+//! The table of the execution input's fields: what each is called, which values it takes, and what it is when it is not given.
+//! [`super::Input::parse`] reads by it, and so do the program's options, its documentation and the search for slips of the pen.
+
+use super::power_values;
+use super::problem::shown;
+use super::read::{self, number};
+use super::{LARGEST, MAX_NUM, MIN_NUM, SMALLEST};
+use serde_json::{Value, json};
+
+/// A field of the execution input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Field {
+    /// Its name in the JSON.
+    pub name: &'static str,
+    /// The values it takes.
+    pub form: Form,
+    /// What it is when it is not given, in words; empty when there is no such thing.
+    pub default: &'static str,
+}
+
+/// The values a field takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Form {
+    /// The ARN of the function to tune.
+    Function,
+    /// The ARN of a function to invoke, with or without version or alias.
+    Processor,
+    /// Memory sizes in MB.
+    PowerValues,
+    /// A whole number within bounds.
+    Whole(u64, u64),
+    /// A number from 0 to this one; others are clamped, with a warning.
+    Share(f64),
+    /// Yes or no.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any JSON.
+    Json,
+    /// `s3://bucket/key`.
+    Object,
+    /// An alias of the function.
+    Alias,
+    /// A list of texts.
+    Texts,
+}
+
+const fn field(name: &'static str, form: Form, default: &'static str) -> Field {
+    Field { name, form, default }
+}
+
+/// The function to tune.
+pub const LAMBDA_ARN: Field = field("lambdaARN", Form::Function, "");
+/// The memory sizes.
+pub const POWER_VALUES: Field = field("powerValues", Form::PowerValues, "the stack's");
+/// Invocations of each.
+pub const NUM: Field = field("num", Form::Whole(MIN_NUM as u64, MAX_NUM as u64), "");
+/// What is sent.
+pub const PAYLOAD: Field = field("payload", Form::Json, "");
+/// Where it is instead.
+pub const PAYLOAD_S3: Field = field("payloadS3", Form::Object, "");
+/// All invocations of a size at once.
+pub const PARALLEL_INVOCATION: Field = field("parallelInvocation", Form::Flag, "false");
+/// What the winner is chosen by.
+pub const STRATEGY: Field = field("strategy", Form::Word(&["cost", "speed", "balanced"]), "cost");
+/// The weight of cost against speed.
+pub const BALANCED_WEIGHT: Field = field("balancedWeight", Form::Share(1.0), "0.5");
+/// Whether the winner is applied.
+pub const AUTO_OPTIMIZE: Field = field("autoOptimize", Form::Flag, "false");
+/// The alias it is applied to.
+pub const AUTO_OPTIMIZE_ALIAS: Field = field("autoOptimizeAlias", Form::Alias, "");
+/// One invocation of each size and nothing else.
+pub const DRY_RUN: Field = field("dryRun", Form::Flag, "false");
+/// Invoked before every invocation.
+pub const PRE_PROCESSOR_ARN: Field = field("preProcessorARN", Form::Processor, "");
+/// Invoked after every invocation.
+pub const POST_PROCESSOR_ARN: Field = field("postProcessorARN", Form::Processor, "");
+/// The share trimmed from each end.
+pub const DISCARD_TOP_BOTTOM: Field = field("discardTopBottom", Form::Share(0.4), "0.2");
+/// The pause between invocations; no function can sleep longer than it may run.
+pub const SLEEP_BETWEEN_RUNS_MS: Field = field("sleepBetweenRunsMs", Form::Whole(0, 900_000), "0");
+/// No payload in any log.
+pub const DISABLE_PAYLOAD_LOGS: Field = field("disablePayloadLogs", Form::Flag, "false");
+/// Every size's figures in the output.
+pub const INCLUDE_OUTPUT_RESULTS: Field = field("includeOutputResults", Form::Flag, "false");
+/// Every invocation a cold start.
+pub const ONLY_COLD_STARTS: Field = field("onlyColdStarts", Form::Flag, "false");
+/// Error types that are a normal result.
+pub const ALLOWED_EXCEPTIONS: Field = field("allowedExceptions", Form::Texts, "");
+
+/// Every field, as documented.
+pub const FIELDS: [Field; 19] = [
+    LAMBDA_ARN,
+    POWER_VALUES,
+    NUM,
+    PAYLOAD,
+    PAYLOAD_S3,
+    PARALLEL_INVOCATION,
+    STRATEGY,
+    BALANCED_WEIGHT,
+    AUTO_OPTIMIZE,
+    AUTO_OPTIMIZE_ALIAS,
+    DRY_RUN,
+    PRE_PROCESSOR_ARN,
+    POST_PROCESSOR_ARN,
+    DISCARD_TOP_BOTTOM,
+    SLEEP_BETWEEN_RUNS_MS,
+    DISABLE_PAYLOAD_LOGS,
+    INCLUDE_OUTPUT_RESULTS,
+    ONLY_COLD_STARTS,
+    ALLOWED_EXCEPTIONS,
+];
+
+impl Form {
+    /// The values in words, to be read after "use".
+    pub fn says(self) -> String {
+        match self {
+            Self::Function | Self::Processor => "a function's ARN".to_owned(),
+            Self::PowerValues => format!(
+                "memory sizes in MB from {SMALLEST} to {LARGEST} such as 128,512,1024, or ALL, or FROM-TO:STEP such as 128-3008:64"
+            ),
+            Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Share(most) => format!("a number from 0 to {most}"),
+            Self::Flag => "true or false".to_owned(),
+            Self::Word(words) => words.join(", "),
+            Self::Json => "JSON; a text is quoted: '\"hello\"'".to_owned(),
+            Self::Object => "s3://bucket/key".to_owned(),
+            Self::Alias => {
+                "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned()
+            }
+            Self::Texts => "error types separated by commas".to_owned(),
+        }
+    }
+
+    /// The JSON that a text stands for, as it is written on a command line, in the environment or in a template's parameter.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be read after the option's name.
+    pub fn from_text(self, text: &str) -> Result<Value, String> {
+        let value = match self {
+            Self::PowerValues => return power_values::from_text(text).map(|sizes| json!(sizes)),
+            Self::Whole(..) | Self::Share(_) => {
+                let number = serde_json::from_str::<serde_json::Number>(text.trim());
+                number.map_or_else(|_| text.into(), Value::Number)
+            }
+            Self::Flag => match text {
+                "true" | "1" | "yes" | "on" => true.into(),
+                "false" | "0" | "no" | "off" => false.into(),
+                _ => text.into(),
+            },
+            Self::Json => serde_json::from_str(text).map_err(|error| {
+                format!("is not JSON ({error}): a text is quoted, such as '\"hello\"'")
+            })?,
+            Self::Texts => {
+                text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
+            }
+            Self::Function | Self::Processor | Self::Word(_) | Self::Object | Self::Alias => text.into(),
+        };
+        self.check(&value).map(|()| value)
+    }
+
+    /// Judges one value by itself; what looks at several fields is [`super::Input::parse`]'s.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be read after the field's name.
+    pub fn check(self, value: &Value) -> Result<(), String> {
+        match self {
+            Self::Function => read::function_arn(value).map(drop),
+            Self::Processor => read::processor(value).map(drop),
+            Self::PowerValues => power_values::values(value).map(drop),
+            Self::Whole(least, most) => read::integer(value, least, most).map(drop),
+            Self::Share(_) if number(value).is_some() => Ok(()),
+            Self::Flag if value.is_boolean() => Ok(()),
+            Self::Flag => Err(format!("is {}: use true or false (without quotes)", shown(value))),
+            Self::Share(_) => Err(format!("is {}: use {}", shown(value), self.says())),
+            Self::Word(words) if value.as_str().is_some_and(|word| words.contains(&word)) => Ok(()),
+            Self::Word(words) => {
+                let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                Err(format!("is {}: use {}", shown(value), quoted.join(", ")))
+            }
+            Self::Json => Ok(()),
+            Self::Object => read::s3_object(value).map(drop),
+            Self::Alias => read::alias(value).map(drop),
+            Self::Texts => read::texts(value).map(drop),
+        }
+    }
+}
