@@ -2,7 +2,7 @@
 //!
 //! [`Stack::synth`] puts the rooms together: [`parameters`] (what may be chosen at deployment), [`functions`] (the six
 //! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things),
-//! [`aborts`] (cleaning up after executions that were stopped) and [`page`] (the chart page's place, if it is to have one). Only `constructs` is needed here: no AWS client,
+//! [`aborts`] (cleaning up after executions that were stopped) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
 //! no file, no clock.
 
 mod aborts;
@@ -17,9 +17,6 @@ mod tests;
 use constructs::{Asset, Location, Problems, Template, Val, pseudo, text};
 
 pub use constructs::lambda::Architecture;
-
-/// The stack's name unless another is chosen.
-pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
 
 /// The output that holds the state machine's ARN.
 pub const STATE_MACHINE_OUTPUT: &str = "StateMachineARN";

@@ -26,12 +26,11 @@ use local_aws::lambda::Mechanism;
 use local_aws::{Caller, Service};
 use serde_json::json;
 
-mod error;
 mod patience;
 
-pub use error::{Call, CallError, missing_permission};
 pub use patience::Patience;
 
+use crate::call::Call;
 use crate::events::Place;
 use crate::failure::Advice;
 use crate::settings::{Settings, Target};

@@ -12,7 +12,8 @@ use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 use serde_json::Value;
 
 use crate::app;
-use crate::aws::{Aws, Call, CallError, Patience};
+use crate::aws::{Aws, Patience};
+use crate::call::{Call, CallError};
 use crate::deployment::stack::Stack;
 use crate::events::{Event, Events};
 use crate::failure::{Advice, hinted};

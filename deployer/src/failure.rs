@@ -8,7 +8,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::aws::CallError;
+use crate::call::CallError;
 use crate::outcome::Status;
 
 /// Wrong usage, found before anything was touched. Ends the program with status 2.

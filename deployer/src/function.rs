@@ -12,7 +12,8 @@ use aws_sdk_lambda::types::{
 use serde_json::{Map, Value};
 use tuning::strategy::Strategy;
 
-use crate::aws::{Aws, Call};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::context::Context;
 use crate::events::Events;
 use crate::failure::{Usage, hinted};

@@ -1,6 +1,6 @@
 //! Everything the `deployer` program is made of, in the order data flows through it.
 //!
-//! [`cli`] (what was typed) → [`settings`] (what is meant) → [`commands`] (what is done), which use [`app`] (the stack),
+//! [`cli`] (what was typed) → [`resolve`] (what is meant, by the table of [`options`]) → [`commands`] (what is done), which use [`app`] (the stack),
 //! [`build`] (its assets), [`deployment`] (CloudFormation), [`function`] (what is tuned), [`execution`] (a run) and
 //! [`render`] (its result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
 //! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
@@ -13,6 +13,7 @@ pub mod aws;
 pub mod browser;
 pub mod build;
 pub mod calibration;
+pub mod call;
 pub mod cli;
 pub mod commands;
 pub mod context;
@@ -22,8 +23,10 @@ pub mod execution;
 pub mod failure;
 pub mod function;
 pub mod interrupt;
+pub mod options;
 pub mod outcome;
 pub mod progress;
 pub mod render;
+pub mod resolve;
 pub mod settings;
 pub mod site;

@@ -10,15 +10,15 @@ use deployer::context::Context;
 use deployer::outcome::{Outcome, Status};
 use deployer::settings::{Output, Settings};
 use deployer::site::Chart;
-use deployer::{failure, interrupt, outcome, progress, settings, site};
+use deployer::{failure, interrupt, outcome, progress, resolve, site};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
-        Asked::Work(arguments) => *arguments,
+        Asked::Work(arguments) => arguments,
         Asked::Help(status) => return exit(status),
     };
     let told = (arguments.json(), arguments.color());
-    let status = match settings::resolve(arguments) {
+    let status = match resolve::resolve(&arguments) {
         Err(error) => failure::print(&error, told.0, told.1),
         Ok((settings, command)) => {
             let output = settings.output;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::CallError;
+use crate::call::CallError;
 use crate::events::Events;
 
 /// How long nobody may answer before looking is given up. The work itself goes on.

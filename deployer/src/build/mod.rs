@@ -13,62 +13,13 @@ pub use page::{PageFile, page, page_folder};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+pub use tuning::pricing::Architecture;
 
 use crate::events::Events;
 use crate::failure::Advice;
-
-/// The processor of a Lambda function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Architecture {
-    /// AWS's own processors.
-    #[serde(rename = "arm64")]
-    Arm64,
-    /// Intel's and AMD's.
-    #[serde(rename = "x86_64")]
-    X86_64,
-}
-
-impl Architecture {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Arm64, Self::X86_64];
-
-    /// This machine's.
-    #[must_use]
-    pub const fn host() -> Self {
-        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
-    }
-
-    /// Its name in Lambda.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86_64 => "x86_64",
-        }
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Architecture {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "arm64" | "aarch64" => Ok(Self::Arm64),
-            "x86_64" | "x86-64" | "amd64" => Ok(Self::X86_64),
-            _ => Err("must be arm64 or x86_64".to_owned()),
-        }
-    }
-}
 
 /// What an executable is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app;
-use crate::aws::Call;
+use crate::call::Call;
 use crate::context::Context;
 use crate::execution;
 use crate::failure::hinted;

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::cli;
 use crate::outcome::Outcome;
 
 /// A completion script. As JSON: `{"shell","script"}`.
@@ -22,7 +24,8 @@ impl fmt::Display for Completions {
 /// Writes the script.
 ///
 /// # Errors
-/// None that happen: the script is text.
-pub fn run(shell: clap_complete::Shell) -> anyhow::Result<Outcome> {
-    Outcome::new(&Completions { shell: shell.to_string(), script: crate::cli::completions(shell) })
+/// A shell that is not known, which the table of options does not let pass.
+pub fn run(shell: String) -> anyhow::Result<Outcome> {
+    let script = cli::completions(&shell).with_context(|| format!("there is no script for {shell}"))?;
+    Outcome::new(&Completions { shell, script })
 }

@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{tune, up};
-use crate::app::parameters::VISUALIZATION_URL;
 use crate::build::{self, Flavour, Program};
 use crate::context::Context;
 use crate::deployment::parameters::Parameters;
 use crate::function::Code;
+use crate::options;
 use crate::outcome::Outcome;
 use crate::settings::Verbosity;
 use crate::site::{self, Chart};
@@ -62,7 +62,7 @@ pub async fn run(seed: Option<u64>, context: &Context) -> anyhow::Result<Outcome
             tags: None,
             role_arn: None,
             assets_bucket: None,
-            parameters: Parameters::default().with_default(VISUALIZATION_URL, site::local_url()),
+            parameters: Parameters::default().with_default(&options::VISUALIZATION_URL, site::local_url()),
         },
         context,
     )

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::up;
-use crate::aws::{Aws, Call};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};

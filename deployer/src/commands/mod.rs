@@ -1,15 +1,14 @@
 //! What is done. One file per verb: its resolved options, its work, and the value it hands back.
 //!
 //! # How to add a verb
-//! 1. `cli/`: a clap `Args` type that derives `Serialize` with `rename_all = "kebab-case"`, values as `Option<String>`
-//!    (text; booleans `#[serde(skip_serializing_if = "is_false")]`), and a variant of [`crate::cli::Verb`]. Its
-//!    options thereby exist in the environment and in `deployer.toml` as well.
+//! 1. A variant of [`Verb`](crate::options::Verb), its words in `Verb::ALL`, and its options in the table: they thereby exist on
+//!    the command line, in the environment, in `deployer.toml`, in help and in the documentation.
 //! 2. `commands/<verb>.rs`: `Options` (typed, resolved) and `run(options, &Context) -> anyhow::Result<Outcome>`. Reach
 //!    AWS through [`Context::aws`], tell what happens through [`Context::events`] (add variants to
 //!    [`crate::events::Event`] and their line to [`crate::progress`]), ask through [`Context::confirm`] after
 //!    [`Context::can_confirm`], print nothing. Hand back `Outcome::new(&value)`, value being `Display + Serialize`.
-//! 3. A variant of [`Command`] and its arm in [`Command::run`]; an arm in `settings/verbs.rs` that takes the options out of the
-//!    reader with functions of `settings::values`.
+//! 3. A variant of [`Command`] and its arm in [`Command::run`]; an arm in `resolve/verbs.rs` that takes the options out of the
+//!    reader.
 //!
 //! Errors: context says what was being done ("creating the change set"), advice goes into
 //! [`hint`](crate::failure::Advice::hint), wrong usage is [`Usage`](crate::failure::Usage) before anything is touched.
@@ -67,7 +66,7 @@ pub enum Command {
     /// Measure how fast this machine is.
     Calibrate(calibrate::Options),
     /// Print a completion script.
-    Completions(clap_complete::Shell),
+    Completions(String),
 }
 
 impl Command {

@@ -11,8 +11,9 @@ use aws_sdk_s3::types::{
     ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 
-use crate::aws::{Aws, Call, CallError};
+use crate::aws::Aws;
 use crate::build::{Asset, megabytes};
+use crate::call::{Call, CallError};
 use crate::events::Events;
 use crate::failure::{Advice, hinted};
 

@@ -15,7 +15,7 @@ use super::difference::{Difference, Operation, ValueChange};
 use super::parameters::{Parameters, declared};
 use super::stack::{Condition, Stack};
 use super::watch::{OperationFailed, WatchError};
-use crate::aws::{Call, CallError};
+use crate::call::{Call, CallError};
 use crate::failure::{Advice, hinted};
 
 /// CloudFormation takes no longer template in the request itself, in bytes.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use super::Deployment;
 use super::stack::Stack;
-use crate::aws::{Call, CallError};
+use crate::call::{Call, CallError};
 use crate::failure::hinted;
 
 impl Deployment<'_> {

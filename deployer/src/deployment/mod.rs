@@ -18,7 +18,8 @@ pub mod watch;
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 
-use crate::aws::{Aws, Call};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::events::Events;
 use crate::failure::hinted;
 use stack::{Condition, Stack};

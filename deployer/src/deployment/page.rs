@@ -16,11 +16,12 @@ use super::bucket::Bucket;
 use super::parameters::Parameters;
 use super::stack::Stack;
 use crate::app::PAGE_BUCKET;
-use crate::app::parameters::{HOST_VISUALIZATION, VISUALIZATION_URL};
-use crate::aws::{Aws, Call};
+use crate::aws::Aws;
 use crate::build::{self, megabytes};
+use crate::call::Call;
 use crate::events::Events;
 use crate::failure::{Usage, hinted};
+use crate::options::{HOST_VISUALIZATION, VISUALIZATION_URL};
 
 /// What answers for the page's address.
 const INDEX: &str = "index.html";
@@ -51,7 +52,7 @@ pub async fn wanted(
     if !is_hosted(parameters, deployed) {
         return Ok(None);
     }
-    if parameters.get(VISUALIZATION_URL).is_some() {
+    if parameters.value(&VISUALIZATION_URL, None).is_some() {
         return Err(hinted(
             Usage(
                 "visualization-url and host-visualization exclude each other: chart links lead to one page"
@@ -75,8 +76,7 @@ pub async fn wanted(
 
 /// Whether the stack will host the page.
 fn is_hosted(parameters: &Parameters, deployed: Option<&Stack>) -> bool {
-    let before = deployed.and_then(|stack| stack.parameters.get(HOST_VISUALIZATION)).map(String::as_str);
-    parameters.get(HOST_VISUALIZATION).or(before) == Some("true")
+    parameters.value(&HOST_VISUALIZATION, deployed.map(|stack| &stack.parameters)) == Some("true")
 }
 
 /// The page's bucket, when the deployed stack hosts a page.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::Client;
 
-use crate::aws::{Call, CallError};
+use crate::call::{Call, CallError};
 
 /// A stack that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackEvent;
 
 use super::stack::{Stack, is_busy};
-use crate::aws::{Aws, Call, CallError, Patience, missing_permission};
+use crate::aws::{Aws, Patience};
+use crate::call::{Call, CallError, missing_permission};
 use crate::events::{Event, Events, ResourceEvent};
 
 /// What is known of a stack's history, so that what comes later can be told from it.

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::package::LayerPackage;
-use crate::aws::{Aws, Call};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::events::Events;
 
 /// The ARNs of the versions with these layers' content, in their order; what no version has is published.

@@ -25,8 +25,16 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Arm64, Self::X86_64];
+
+    /// That of the machine this runs on.
+    pub const fn host() -> Self {
+        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
+    }
+
     /// The word for it in the Lambda API.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
             Self::Arm64 => "arm64",
@@ -49,10 +57,11 @@ impl FromStr for Architecture {
     type Err = UnknownArchitecture;
 
     fn from_str(text: &str) -> Result<Self, UnknownArchitecture> {
-        [Self::X86_64, Self::Arm64]
-            .into_iter()
-            .find(|architecture| architecture.name() == text)
-            .ok_or_else(|| UnknownArchitecture(text.to_owned()))
+        match text {
+            "arm64" | "aarch64" => Ok(Self::Arm64),
+            "x86_64" | "x86-64" | "amd64" => Ok(Self::X86_64),
+            _ => Err(UnknownArchitecture(text.to_owned())),
+        }
     }
 }
 

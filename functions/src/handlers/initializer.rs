@@ -11,7 +11,7 @@
 //! | `states:DescribeExecution` | the machine's executions | every run |
 
 use serde_json::Value;
-use tuning::input::Input;
+use tuning::input::{Input, fields};
 
 use super::json;
 use crate::clients::Clients;
@@ -108,11 +108,13 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
 
 /// Gives an input without `powerValues` those of the stack, in whatever form the parameter has.
 fn apply_default(input: &mut Value, sizes: &str) {
-    let Some(fields) = input.as_object_mut() else { return };
-    if sizes.is_empty() || fields.get("powerValues").is_some_and(|given| !given.is_null()) {
+    let Some(given) = input.as_object_mut() else { return };
+    if sizes.is_empty() || given.get(fields::POWER_VALUES.name).is_some_and(|sizes| !sizes.is_null()) {
         return;
     }
-    fields.insert("powerValues".to_owned(), tuning::input::power_values_flag(sizes));
+    // What is wrong with it is said of the input as a whole.
+    let default = fields::POWER_VALUES.form.from_text(sizes).unwrap_or_else(|_| Value::from(sizes));
+    given.insert(fields::POWER_VALUES.name.to_owned(), default);
 }
 
 /// What a run may come to must fit the state, or it would fail after all its work.

@@ -6,7 +6,7 @@ mod permissions;
 use serde_json::{Value, json};
 
 use self::deployed::Deployed;
-use super::{Architecture, DEFAULT_STACK_NAME, Stack, asset_bucket, asset_bucket_in, parameters};
+use super::{Architecture, Stack, asset_bucket, asset_bucket_in};
 use constructs::Location;
 
 const HANDLERS: [&str; 6] = ["initializer", "publisher", "executor", "cleaner", "analyzer", "optimizer"];
@@ -26,7 +26,7 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
     assert_eq!(
         told,
         [
-            (parameters::POWER_VALUES, "List<Number>", "128,256,512,1024,1536,3008"),
+            ("PowerValues", "List<Number>", "128,256,512,1024,1536,3008"),
             ("visualizationURL", "String", "https://lambda-power-tuning.show/"),
             ("hostVisualization", "String", "false"),
             ("lambdaResource", "String", "*"),
@@ -46,7 +46,12 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
     let declared = serde_json::from_str::<Value>(&template.to_json()).unwrap();
     let timeout = &declared["Parameters"]["totalExecutionTimeout"];
     assert_eq!((&timeout["MinValue"], &timeout["MaxValue"]), (&json!(10), &json!(900)));
-    assert_eq!(declared["Parameters"]["stateMachineNamePrefix"]["MaxLength"], 43);
+    let prefix = &declared["Parameters"]["stateMachineNamePrefix"];
+    assert_eq!(prefix["AllowedPattern"], "^[A-Za-z0-9_-]{1,43}$");
+    assert_eq!(
+        declared["Parameters"]["logGroupRetentionInDays"]["AllowedValues"].as_array().unwrap().len(),
+        22
+    );
 }
 
 #[test]
@@ -351,5 +356,5 @@ fn lambda_s_weather_is_waited_out_and_only_what_can_be_repeated_is() {
 
 #[test]
 fn the_default_name_is_a_stack_name() {
-    assert!(DEFAULT_STACK_NAME.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+    assert!(crate::options::DEFAULT_STACK_NAME.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
 }

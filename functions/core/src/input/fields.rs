@@ -125,9 +125,7 @@ impl Form {
             Self::Word(words) => words.join(", "),
             Self::Json => "JSON; a text is quoted: '\"hello\"'".to_owned(),
             Self::Object => "s3://bucket/key".to_owned(),
-            Self::Alias => {
-                "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned()
-            }
+            Self::Alias => "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned(),
             Self::Texts => "error types separated by commas".to_owned(),
         }
     }
@@ -148,9 +146,8 @@ impl Form {
                 "false" | "0" | "no" | "off" => false.into(),
                 _ => text.into(),
             },
-            Self::Json => serde_json::from_str(text).map_err(|error| {
-                format!("is not JSON ({error}): a text is quoted, such as '\"hello\"'")
-            })?,
+            Self::Json => serde_json::from_str(text)
+                .map_err(|error| format!("is not JSON ({error}): a text is quoted, such as '\"hello\"'"))?,
             Self::Texts => {
                 text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
             }

@@ -1,7 +1,7 @@
 //! `powerValues`: a list, `"ALL"`, or a range.
 
-use super::problem::shown;
 use super::fields::POWER_VALUES;
+use super::problem::shown;
 use super::read::{Read, Reader, integer};
 use super::{LARGEST, MAX_POWER_VALUES, Problem, Problems, SMALLEST};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Reading one field: the value, or what is wrong with it. The reader gathers the problems so that one does not hide another.
 
-use super::problem::shown;
 use super::fields::{Field, Form};
+use super::problem::shown;
 use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, S3Object};
 use serde_json::{Map, Value};
 

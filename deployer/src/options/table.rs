@@ -1,0 +1,249 @@
+//! The entries, in the order in which help and documentation show them. The comment of an entry is its help.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tuning::input::fields;
+use tuning::pricing::Architecture;
+
+use super::{Opt, Rule, Spec, Verb, field, opt};
+
+/// The stack's name when none is given.
+pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
+
+/// The days CloudWatch Logs can keep logs for.
+const RETENTION_DAYS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+const URL: &str = r"^https?://[^/\s#][^\s#]*$";
+const POLICY: &str = r"^arn:[^:]+:iam::[^:]*:policy/.+$";
+const ROLE: &str = r"^arn:[^:]+:iam::[^:]*:role/.+$";
+const BUCKET: &str = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$";
+const BUCKET_SAYS: &str = "a bucket's name: 3 to 63 lower-case letters, digits, hyphens and dots";
+/// A pattern of fewer parts could reach beyond versions: the right to delete them is for "<this>:*".
+const LAMBDA_RESOURCE_PATTERN: &str =
+    r"^(\*|arn:[a-z*-]+:lambda:[a-z0-9*-]+:[0-9*]+:function:[A-Za-z0-9_*?-]+)$";
+
+/// The same, or nothing: the functions of `lambda-resource` need not be named.
+const PROCESSOR_RESOURCE_PATTERN: &str =
+    r"^(|arn:[a-z*-]+:lambda:[a-z0-9*-]+:[0-9*]+:function:[A-Za-z0-9_*?-]+)$";
+
+const MEASURING: &str = "Measuring";
+const CHOOSING: &str = "Choosing";
+const RUNNING: &str = "Running";
+const CODE_SECTION: &str = "A function on this machine (--local)";
+const RESULT: &str = "Result";
+
+macro_rules! table {
+    ($(#[doc = $help:literal] $name:ident: $type:ty = $entry:expr;)*) => {
+        $(#[doc = $help] pub static $name: Opt<$type> = $entry.help($help);)*
+
+        /// Every entry.
+        pub static ALL: &[&Spec] = &[$(&$name.spec),*];
+    };
+}
+
+table! {
+    /// The function's name or ARN; with --code it may be left out
+    FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Tune]);
+    /// The function's name or ARN
+    CLEANUP_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().required().on(&[Verb::Cleanup]);
+    /// Chart links, or what stands after their `#`; the first run is what the others are compared with
+    LINKS: Vec<String> = opt("links", "LINK", Rule::Any).operand().repeated().required().on(&[Verb::Compare]);
+    /// The shell: bash, elvish, fish, powershell or zsh
+    SHELL: String =
+        opt("shell", "SHELL", Rule::Word(&["bash", "elvish", "fish", "powershell", "zsh"])).operand().required().on(&[Verb::Completions]);
+
+    /// Execution input to start from: a JSON file, or - for stdin; flags win over it
+    INPUT: String = opt("input", "FILE", Rule::Any).only_flag().on(&[Verb::Tune]);
+    /// Memory sizes in MB: 128,512,1024, ALL, or FROM-TO:STEP
+    POWER_VALUES: Value = field("power-values", "LIST", fields::POWER_VALUES)
+        .on(&[Verb::Tune, Verb::Up, Verb::Preview])
+        .under(MEASURING)
+        .parameter("PowerValues", "128,256,512,1024,1536,3008", "Memory sizes in MB to try when the execution input names none (comma-separated)");
+    /// Invocations per memory size, 5 to 20000
+    NUM: Value = field("num", "N", fields::NUM).default("20").under(MEASURING);
+    /// JSON for each invocation; [{"payload":…,"weight":…},…] is weighted
+    PAYLOAD: Value = field("payload", "JSON", fields::PAYLOAD).without(&["payload-file"]).under(MEASURING);
+    /// The same from a file
+    PAYLOAD_FILE: PathBuf = opt("payload-file", "FILE", Rule::Any).rare().on(&[Verb::Tune]).under(MEASURING);
+    /// The same from S3, for large payloads
+    PAYLOAD_S3: Value = field("payload-s3", "S3_URI", fields::PAYLOAD_S3).rare().under(MEASURING);
+    /// All invocations of a memory size at once
+    PARALLEL_INVOCATION: Value = field("parallel-invocation", "", fields::PARALLEL_INVOCATION).under(MEASURING);
+    /// Every invocation a cold start
+    ONLY_COLD_STARTS: Value = field("only-cold-starts", "", fields::ONLY_COLD_STARTS).rare().under(MEASURING);
+    /// One invocation per memory size and no analysis
+    DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).under(MEASURING);
+    /// Pause between invocations in series, in milliseconds
+    SLEEP_BETWEEN_RUNS_MS: Value = field("sleep-between-runs-ms", "MS", fields::SLEEP_BETWEEN_RUNS_MS).rare().under(MEASURING);
+    /// Share trimmed from each end before averaging, 0 to 0.4
+    DISCARD_TOP_BOTTOM: Value = field("discard-top-bottom", "SHARE", fields::DISCARD_TOP_BOTTOM).rare().under(MEASURING);
+    /// Function invoked before each invocation; its answer replaces the payload
+    PRE_PROCESSOR_ARN: Value = field("pre-processor-arn", "ARN", fields::PRE_PROCESSOR_ARN).rare().under(MEASURING);
+    /// Function invoked after each invocation
+    POST_PROCESSOR_ARN: Value = field("post-processor-arn", "ARN", fields::POST_PROCESSOR_ARN).rare().under(MEASURING);
+    /// Error types that count as a normal result
+    ALLOWED_EXCEPTIONS: Value = field("allowed-exceptions", "LIST", fields::ALLOWED_EXCEPTIONS).rare().under(MEASURING);
+    /// No payload in any log or error text
+    DISABLE_PAYLOAD_LOGS: Value = field("disable-payload-logs", "", fields::DISABLE_PAYLOAD_LOGS).rare().under(MEASURING);
+
+    /// cost, speed or balanced
+    STRATEGY: Value = field("strategy", "NAME", fields::STRATEGY).under(CHOOSING);
+    /// For balanced: 0 is speed, 1 is cost
+    BALANCED_WEIGHT: Value = field("balanced-weight", "0-1", fields::BALANCED_WEIGHT).rare().under(CHOOSING);
+    /// Give the function the chosen memory size
+    AUTO_OPTIMIZE: Value = field("auto-optimize", "", fields::AUTO_OPTIMIZE).under(CHOOSING);
+    /// With --auto-optimize: publish it and point this alias at it instead
+    AUTO_OPTIMIZE_ALIAS: Value = field("auto-optimize-alias", "ALIAS", fields::AUTO_OPTIMIZE_ALIAS).rare().under(CHOOSING);
+    /// End with status 3 when the chosen size takes longer on average
+    MAX_DURATION_MS: f64 = opt("max-duration-ms", "MS", Rule::Above0).rare().on(&[Verb::Tune]).under(CHOOSING);
+    /// End with status 3 when an invocation at the chosen size costs more, in USD
+    MAX_COST: f64 = opt("max-cost", "USD", Rule::Above0).rare().on(&[Verb::Tune]).under(CHOOSING);
+
+    /// State machine of any deployment, instead of this stack's
+    STATE_MACHINE_ARN: String = opt("state-machine-arn", "ARN", Rule::Pattern(
+        r"^arn:[^:\s]+:states:[^:\s]+:[^:\s]+:stateMachine:[^:\s]+$",
+        "a state machine's ARN, arn:aws:states:REGION:ACCOUNT:stateMachine:NAME",
+    )).rare().on(&[Verb::Tune]).under(RUNNING);
+    /// Start it, say how to come back to it, and end
+    DETACH: bool = opt("detach", "", Rule::Switch).only_flag().on(&[Verb::Tune]).under(RUNNING);
+    /// Follow one that was started before; Ctrl-C leaves it running
+    ATTACH: String = opt("attach", "EXECUTION", Rule::Pattern(
+        r"^([^:\s]{1,80}|arn:[^:\s]+:states:[^:\s]+:[^:\s]+:execution:[^:\s]+:[^:\s]+)$",
+        "an execution's name or ARN, arn:aws:states:REGION:ACCOUNT:execution:STATE_MACHINE:NAME",
+    )).only_flag().without(&["function", "input", "detach", "code", "payload", "payload-file", "payload-s3"]).on(&[Verb::Tune]).under(RUNNING);
+
+    /// Folder or zip with a `bootstrap`, Python or Node.js in it
+    CODE: PathBuf = opt("code", "DIR|ZIP", Rule::Any).only_flag().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// Its handler, such as app.handler
+    HANDLER: String = opt("handler", "NAME", Rule::Any).default("the one of Lambda's console").only_flag().with("code").on(&[Verb::Tune]).under(CODE_SECTION);
+    /// Its runtime, such as python3.13 or nodejs22.x
+    RUNTIME: String = opt("runtime", "NAME", Rule::Any).default("by what is in the folder").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// Tune again whenever the code changes, and show the difference; Ctrl-C ends it
+    WATCH: bool = opt("watch", "", Rule::Switch).only_flag().with("code").without(&["detach", "open"]).rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// A variable of its environment; may be repeated
+    ENV: Vec<String> = opt("env", "K=V", Rule::Pattern("^[^=]+=", "NAME=VALUE")).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// Folder or zip of a layer, found in /opt as on AWS; may be repeated, later ones over earlier ones
+    LAYER: Vec<PathBuf> = opt("layer", "DIR|ZIP", Rule::Any).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// Its time-out in seconds, 1 to 900
+    TIMEOUT: u32 = opt("timeout", "SECONDS", Rule::Whole(1, 900)).default("60").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+
+    /// As Markdown, for a pull request or a wiki
+    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare]).under(RESULT);
+    /// Open it in a browser
+    OPEN: bool = opt("open", "", Rule::Switch).on(&[Verb::Tune, Verb::Serve]).under(RESULT);
+    /// With --local: durations on a core of Lambda too, as `deployer local calibrate` tells its speed
+    CALIBRATED: bool = opt("calibrated", "", Rule::Switch).rare().on(&[Verb::Tune]).under(RESULT);
+    /// With --json: the figures of every memory size as well
+    INCLUDE_OUTPUT_RESULTS: Value = field("include-output-results", "", fields::INCLUDE_OUTPUT_RESULTS).rare().under(RESULT);
+
+    /// A run's name, in the order of the runs; may be repeated
+    NAME: Vec<String> = opt("name", "NAME", Rule::Any).only_flag().repeated().on(&[Verb::Compare]);
+
+    /// arm64 or x86_64 [default: arm64; with --local this machine's]
+    ARCHITECTURE: Architecture = opt("architecture", "NAME", Rule::Architecture).on(&[Verb::Up, Verb::Preview, Verb::Synth]);
+    /// For AWS: arm64, x86_64 or both [default: quickly, for this machine]
+    BUILD_ARCHITECTURE: Vec<Architecture> = opt("architecture", "NAME", Rule::Architectures).on(&[Verb::BuildFunctions]);
+    /// Tags of the stack and its resources: team=web,env=test
+    TAGS: Vec<(String, String)> = opt("tags", "LIST", Rule::Tags).repeated().on(&[Verb::Up, Verb::Preview]);
+    /// The role CloudFormation takes on
+    ROLE_ARN: String = opt("role-arn", "ARN", Rule::Pattern(ROLE, "a role's ARN, arn:aws:iam::ACCOUNT:role/NAME")).on(&[Verb::Up, Verb::Preview]);
+    /// A bucket for the assets, instead of one that is made for them
+    ASSETS_BUCKET: String = opt("assets-bucket", "BUCKET", Rule::Pattern(BUCKET, BUCKET_SAYS)).on(&[Verb::Up, Verb::Preview]);
+    /// End with 0 when nothing would change, 2 when something would, 1 on failure
+    DETAILED_EXITCODE: bool = opt("detailed-exitcode", "", Rule::Switch).on(&[Verb::Preview]);
+    /// The page that chart links lead to
+    VISUALIZATION_URL: String = opt("visualization-url", "URL", Rule::Optional(URL, "an http:// or https:// address without `#`, after which the results stand"))
+        .on(&[Verb::Up, Verb::Preview, Verb::Compare])
+        .parameter("visualizationURL", "https://lambda-power-tuning.show/", "The page that chart links lead to; the data is in the link's hash, which browsers never send");
+    /// Host the chart page in the stack; =false ends that
+    HOST_VISUALIZATION: bool = opt("host-visualization", "BOOL", Rule::Switch)
+        .parameter("hostVisualization", "false", "Whether the stack hosts that page itself, in a private bucket behind CloudFront: links lead there then, whatever visualizationURL says. The bucket is filled by `deployer up`, or by hand");
+    /// Functions that may be tuned; may have wildcards
+    LAMBDA_RESOURCE: String = opt("lambda-resource", "ARN", Rule::Pattern(
+        LAMBDA_RESOURCE_PATTERN,
+        "* or the ARN of a function, wildcards allowed, without version or alias: its versions and aliases are covered",
+    )).parameter("lambdaResource", "*", "The functions that may be tuned, and pre- and post-processors: a function's ARN without version or alias, a pattern such as arn:aws:lambda:eu-west-1:123456789012:function:shop-*, or * for all of this account");
+    /// Further functions that may be pre- and post-processors; may have wildcards
+    PROCESSOR_RESOURCE: String = opt("processor-resource", "ARN", Rule::Pattern(
+        PROCESSOR_RESOURCE_PATTERN,
+        "empty or the ARN of a function, wildcards allowed, without version or alias: its versions and aliases are covered",
+    )).parameter("processorResource", "", "Further functions that may be pre- and post-processors, as for lambdaResource, whose functions may be so anyway (optional)");
+    /// Aliases that --auto-optimize-alias may name; may have wildcards
+    OPTIMIZABLE_ALIASES: Vec<String> = opt("optimizable-aliases", "LIST", Rule::List(r"^[A-Za-z0-9_*?-]+$", "live or team-*"))
+        .parameter("optimizableAliases", "*", "Aliases that autoOptimizeAlias may name (comma-separated, wildcards allowed); an execution moves them to another version");
+    /// Customer managed KMS keys of the functions to tune
+    KMS_KEY_ARNS: Vec<String> = opt("kms-key-arns", "LIST", Rule::List(r"^arn:[^:\s]+:kms:[^:\s]+:[^:\s]+:key/\S+$", "arn:aws:kms:REGION:ACCOUNT:key/ID"))
+        .parameter("kmsKeyArns", "", "Customer managed KMS keys of the functions to tune (comma-separated ARNs); used through Lambda only (optional)");
+    /// Time for one pass of measuring, 10 to 900
+    TOTAL_EXECUTION_TIMEOUT: u32 = opt("total-execution-timeout", "SECONDS", Rule::Whole(10, 900))
+        .parameter("totalExecutionTimeout", "300", "Seconds that one pass of Publisher and Executor may take, longer than the tuned function's time-out; whatever is left is done in another pass");
+    /// Policy that bounds every role of the stack
+    PERMISSIONS_BOUNDARY: String = opt("permissions-boundary", "ARN", Rule::Optional(POLICY, "a policy's ARN, arn:aws:iam::ACCOUNT:policy/NAME"))
+        .parameter("permissionsBoundary", "", "ARN of a policy that limits every role of this stack (optional)");
+    /// Bucket that payloads may be read from
+    PAYLOAD_S3_BUCKET: String = opt("payload-s3-bucket", "BUCKET", Rule::Optional(BUCKET, BUCKET_SAYS))
+        .parameter("payloadS3Bucket", "", "Bucket that payloads may be read from, for inputs with payloadS3 (optional)");
+    /// Keys that may be read in it; may have wildcards
+    PAYLOAD_S3_KEY: String = opt("payload-s3-key", "KEY", Rule::Pattern(
+        r"^([^s].{0,1023}|s([^3].*)?|s3([^:].*)?)$",
+        "an object's key without bucket, 1 to 1024 bytes; `*` stands for any",
+    )).parameter("payloadS3Key", "*", "Key, or pattern of keys, that payloads may be read from; without a bucket it has no effect");
+    /// How long logs are kept
+    LOG_RETENTION_DAYS: u32 = opt("log-retention-days", "DAYS", Rule::OneOf(&RETENTION_DAYS))
+        .parameter("logGroupRetentionInDays", "7", "Days until the functions' logs are deleted");
+    /// Security groups, to run inside a VPC
+    SECURITY_GROUP_IDS: Vec<String> = opt("security-group-ids", "LIST", Rule::List("^sg-[0-9a-f]+$", "sg-0123456789abcdef0"))
+        .parameter("securityGroupIds", "", "Security groups of the stack's functions in a VPC, together with subnetIds (optional)");
+    /// Subnets, to run inside a VPC
+    SUBNET_IDS: Vec<String> = opt("subnet-ids", "LIST", Rule::List("^subnet-[0-9a-f]+$", "subnet-0123456789abcdef0"))
+        .parameter("subnetIds", "", "Subnets of the stack's functions in a VPC, with a way to AWS's APIs, together with securityGroupIds (optional)");
+    /// What the state machine's name begins with
+    STATE_MACHINE_NAME_PREFIX: String = opt("state-machine-name-prefix", "PREFIX", Rule::Pattern("^[A-Za-z0-9_-]{1,43}$", "1 to 43 of A-Z, a-z, 0-9, _ and -"))
+        .parameter("stateMachineNamePrefix", "powerTuningStateMachine", "The beginning of the state machine's name; a part of the stack's id follows");
+
+    /// Where it goes; synth without it prints the template
+    OUT: PathBuf = opt("out", "DIR", Rule::Any).on(&[Verb::Synth, Verb::BuildFunctions, Verb::BuildWeb, Verb::BuildRelease]);
+
+    /// The port; 0 takes any free one [default: 8723 for serve, 4566 for local]
+    PORT: u16 = opt("port", "N", Rule::Whole(0, 65535)).on(&[Verb::Serve, Verb::Local]);
+    /// The address to listen on; 0.0.0.0 lets other machines in
+    HOST: String = opt("host", "ADDR", Rule::Pattern(r"^(localhost|[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$", "an address of this machine: 127.0.0.1, or 0.0.0.0 for all it has"))
+        .default("127.0.0.1").on(&[Verb::Serve]);
+    /// Serve this folder instead of the page that belongs to this program
+    DIR: PathBuf = opt("dir", "DIR", Rule::Any).on(&[Verb::Serve]);
+    /// Let calls of functions fail as this JSON file says: see deployer/local/SPEC.md, Faults
+    FAULTS: PathBuf = opt("faults", "FILE", Rule::Any).only_flag().on(&[Verb::Local]);
+    /// Let things go wrong, drawn by this number, and see what comes of it
+    SEED: u64 = opt("faults", "SEED", Rule::Whole(0, u32::MAX)).only_flag().on(&[Verb::Demo]);
+    /// What the sample function `cpu` takes in your account at 1,769 MB
+    LAMBDA_MS: f64 = opt("lambda-ms", "MS", Rule::Above0).default("140, which is assumed").on(&[Verb::Calibrate]);
+
+    /// Use the endpoint in this program instead of AWS; no account needed
+    LOCAL: bool = opt("local", "", Rule::Switch);
+    /// Its state folder
+    STATE: PathBuf = opt("state", "DIR", Rule::Any).default("~/.local/state/deployer");
+    /// What gives functions their CPU share there
+    CPU_SHARE: String = opt("cpu-share", "HOW", Rule::Word(&["cgroup-v2", "cgroup-v1", "duty-cycle"])).default("the best there is");
+    /// Profile of ~/.aws/config
+    PROFILE: String = opt("profile", "NAME", Rule::Any);
+    /// Region
+    REGION: String = opt("region", "NAME", Rule::Pattern(r"^[a-z0-9]+(-[a-z0-9]+)+-[a-z]*[0-9]+$", "a region's name, such as eu-west-1")).default("as the AWS CLI finds it");
+    /// Another endpoint that speaks AWS's protocols
+    ENDPOINT_URL: String = opt("endpoint-url", "URL", Rule::Pattern(URL, "an http:// or https:// address"));
+    /// The stack
+    STACK_NAME: String = opt("stack-name", "NAME", Rule::Pattern("^[A-Za-z][A-Za-z0-9-]{0,127}$", "a letter followed by letters, digits and hyphens, at most 128")).default(DEFAULT_STACK_NAME);
+    /// Settings file
+    CONFIG: PathBuf = opt("config", "FILE", Rule::Any).only_flag().default("deployer.toml, if there is one here");
+    /// Result as one JSON document on stdout, events as JSON lines on stderr
+    JSON: bool = opt("json", "", Rule::Switch);
+    /// Ask nothing
+    YES: bool = opt("yes", "", Rule::Switch).short('y').only_flag();
+    /// Only warnings and errors on stderr
+    QUIET: bool = opt("quiet", "", Rule::Switch).short('q').without(&["verbose"]);
+    /// Every detail on stderr
+    VERBOSE: bool = opt("verbose", "", Rule::Switch).short('v');
+    /// No colours
+    NO_COLOR: bool = opt("no-color", "", Rule::Switch);
+}

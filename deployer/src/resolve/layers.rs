@@ -1,0 +1,184 @@
+//! The sources of settings laid over each other by option name, and the reader that takes values out of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::failure::Usage;
+use crate::options::{self, Opt, Spec, Verb};
+
+/// A settings file that was read.
+#[derive(Debug, Default)]
+pub struct File {
+    path: PathBuf,
+    texts: BTreeMap<String, String>,
+}
+
+impl File {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// [`Usage`] when it cannot be read, is not TOML or has names that are no settings.
+    pub fn read(path: &Path) -> Result<Self, Usage> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Usage(format!("cannot read the settings file {}: {error}", path.display())))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads a settings file's text. Lists become comma-separated texts, tables `key=value` lists.
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, Usage> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            Usage(format!("{} is not valid TOML: {}", path.display(), error.to_string().trim_end()))
+        })?;
+        let unknown: Vec<String> = table
+            .keys()
+            .filter(|key| !settable().any(|spec| spec.name == key.as_str()))
+            .map(|key| unknown(key, path))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(Usage(unknown.join("\n")));
+        }
+        let texts = table.into_iter().map(|(name, value)| (name, as_text(&value))).collect();
+        Ok(Self { path: path.to_owned(), texts })
+    }
+}
+
+fn as_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(values) => values.iter().map(as_text).collect::<Vec<_>>().join(","),
+        toml::Value::Table(table) => {
+            table.iter().map(|(key, value)| format!("{key}={}", as_text(value))).collect::<Vec<_>>().join(",")
+        }
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Boolean(flag) => flag.to_string(),
+        toml::Value::Datetime(time) => time.to_string(),
+    }
+}
+
+/// Options that the environment and the file may set.
+fn settable() -> impl Iterator<Item = &'static &'static Spec> {
+    options::ALL.iter().filter(|spec| !spec.only_flag)
+}
+
+fn unknown(key: &str, path: &Path) -> String {
+    if options::ALL.iter().any(|spec| spec.name == key && !spec.operand) {
+        return format!("`{key}` in {} has no effect: it can only be given as --{key}", path.display());
+    }
+    let nearest = settable().map(|spec| (strsim::levenshtein(key, spec.name), spec.name)).min();
+    let suggestion = match nearest {
+        Some((distance, name)) if distance <= 3 => format!("; did you mean `{name}`?"),
+        _ => "; the names are those of the command-line options".to_owned(),
+    };
+    format!("`{key}` in {} is no setting{suggestion}", path.display())
+}
+
+/// The environment's variables.
+pub(super) type Environment = BTreeMap<String, String>;
+
+/// A variable's value; an empty one counts as not set.
+pub(super) fn lookup<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+    environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+}
+
+/// Takes typed values out of flags, environment and file, in this order, and gathers what is wrong with them.
+pub struct Reader<'a> {
+    verb: Verb,
+    flags: &'a BTreeMap<&'static str, Vec<String>>,
+    environment: &'a Environment,
+    file: &'a File,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        verb: Verb,
+        flags: &'a BTreeMap<&'static str, Vec<String>>,
+        environment: &'a Environment,
+        file: &'a File,
+    ) -> Self {
+        Self { verb, flags, environment, file, problems: Vec::new() }
+    }
+
+    /// A setting's text, and where it comes from as the user would say it.
+    fn text(&self, spec: &Spec) -> Option<(String, String)> {
+        if let Some(texts) = self.flags.get(spec.name) {
+            return Some((texts.join(","), origin(spec)));
+        }
+        if spec.only_flag {
+            return None;
+        }
+        let variable = format!("DEPLOYER_{}", spec.name.to_uppercase().replace('-', "_"));
+        if let Some(text) = lookup(self.environment, &variable) {
+            return Some((text.to_owned(), variable));
+        }
+        let text = self.file.texts.get(spec.name)?.clone();
+        Some((text, format!("`{}` in {}", spec.name, self.file.path.display())))
+    }
+
+    fn read(&mut self, spec: &Spec, text: &str, origin: &str) -> Option<Value> {
+        spec.rule.read(text).map_err(|problem| self.problems.push(format!("{origin} {problem}"))).ok()
+    }
+
+    /// A setting's value as JSON. What is wrong is noted, and the setting counts as not set.
+    pub(super) fn value(&mut self, spec: &Spec) -> Option<Value> {
+        let (text, origin) = self.text(spec)?;
+        self.read(spec, &text, &origin)
+    }
+
+    /// A setting's value.
+    pub fn get<T: DeserializeOwned>(&mut self, option: &Opt<T>) -> Option<T> {
+        let spec = &option.spec;
+        if spec.repeated && spec.only_flag {
+            let texts = self.flags.get(spec.name)?;
+            let values: Vec<Value> =
+                texts.iter().filter_map(|text| self.read(spec, text, &origin(spec))).collect();
+            return serde_json::from_value(values.into()).ok();
+        }
+        let value = self.value(spec)?;
+        match serde_json::from_value(value) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(format!("{}: {error}", origin(spec)));
+                None
+            }
+        }
+    }
+
+    /// A switch; not set is off.
+    pub fn is_on(&mut self, option: &Opt<bool>) -> bool {
+        self.get(option).unwrap_or(false)
+    }
+
+    /// The verb's options that set something in the execution input or the template.
+    pub(super) fn specs(&self) -> impl Iterator<Item = &'static Spec> + use<> {
+        let verb = self.verb;
+        options::ALL.iter().copied().filter(move |spec| spec.is_of(verb))
+    }
+
+    /// Notes a problem that is about more than one value.
+    pub fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// [`Usage`] with every problem that was noted.
+    pub(super) fn finish(self) -> Result<(), Usage> {
+        match self.problems.as_slice() {
+            [] => Ok(()),
+            [problem] => Err(Usage(problem.clone())),
+            problems => {
+                Err(Usage(format!("{} settings are wrong:\n  - {}", problems.len(), problems.join("\n  - "))))
+            }
+        }
+    }
+}
+
+fn origin(spec: &Spec) -> String {
+    format!("--{}", spec.name)
+}

@@ -1,0 +1,181 @@
+//! Turns a verb with its values into a command.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tuning::pricing::Architecture;
+
+use super::layers::Reader;
+use crate::build::Flavour;
+use crate::commands::{Command, build, calibrate, compare, local, preview, serve, synth, tune, up};
+use crate::deployment::parameters::Parameters;
+use crate::function::Code;
+use crate::options::{self, Spec, Verb};
+use crate::settings::{Settings, Target};
+use crate::site;
+
+/// The port of `deployer local` when none is given: where other local clouds listen, too.
+const LOCAL_PORT: u16 = 4566;
+
+/// The command, or none when something it needs is missing (which the reader then knows).
+pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) -> Option<Command> {
+    Some(match verb {
+        Verb::Up => Command::Up(deploy(reader, settings)),
+        Verb::Preview => Command::Preview(preview::Options {
+            detailed_exit_code: reader.is_on(&options::DETAILED_EXITCODE),
+            deploy: deploy(reader, settings),
+        }),
+        Verb::Tune => Command::Tune(Box::new(tune(reader))),
+        Verb::Cleanup => Command::Cleanup(reader.get(&options::CLEANUP_FUNCTION)?),
+        Verb::Compare => Command::Compare(compare::Options {
+            links: reader.get(&options::LINKS)?,
+            names: reader.get(&options::NAME).unwrap_or_default(),
+            page: reader.get(&options::VISUALIZATION_URL).filter(|url| !url.is_empty()),
+            markdown: reader.is_on(&options::MARKDOWN),
+        }),
+        Verb::Serve => {
+            let host = host(reader).unwrap_or(Ipv4Addr::LOCALHOST.into());
+            let port = reader.get(&options::PORT).unwrap_or(site::PORT);
+            Command::Serve(serve::Options {
+                address: SocketAddr::new(host, port),
+                folder: reader.get(&options::DIR),
+                open: reader.is_on(&options::OPEN),
+            })
+        }
+        Verb::Demo => Command::Demo(reader.get(&options::SEED)),
+        Verb::Outputs => Command::Outputs,
+        Verb::Destroy => Command::Destroy,
+        Verb::Synth => {
+            let out = reader.get(&options::OUT);
+            Command::Synth(synth::Options { out, flavour: flavour(reader, settings) })
+        }
+        Verb::BuildFunctions => {
+            let flavours = match reader.get(&options::BUILD_ARCHITECTURE) {
+                Some(architectures) => architectures.into_iter().map(Flavour::Lambda).collect(),
+                None => vec![Flavour::Host],
+            };
+            Command::BuildFunctions(build::Options { out: out(reader, "zips")?, flavours })
+        }
+        Verb::BuildWeb => Command::BuildWeb(out(reader, "page")?),
+        Verb::BuildRelease => Command::BuildRelease(out(reader, "release")?),
+        Verb::Calibrate => {
+            let Target::Local { state, .. } = settings.target.clone() else { return None };
+            Command::Calibrate(calibrate::Options { state, lambda_ms: reader.get(&options::LAMBDA_MS) })
+        }
+        Verb::Local => {
+            let Target::Local { state, region, cpu_share } = settings.target.clone() else { return None };
+            Command::Local(local::Options {
+                port: reader.get(&options::PORT).unwrap_or(LOCAL_PORT),
+                state,
+                region,
+                cpu_share,
+                faults: reader.get(&options::FAULTS),
+            })
+        }
+        Verb::Completions => Command::Completions(reader.get(&options::SHELL)?),
+    })
+}
+
+fn host(reader: &mut Reader<'_>) -> Option<IpAddr> {
+    let host = reader.get(&options::HOST)?;
+    if host == "localhost" {
+        return None;
+    }
+    let address = host.parse();
+    if address.is_err() {
+        reader.problem(format!("--host `{host}`: must be {}", options::HOST.spec.rule.says()));
+    }
+    address.ok()
+}
+
+fn out(reader: &mut Reader<'_>, what: &str) -> Option<PathBuf> {
+    let out = reader.get(&options::OUT);
+    if out.is_none() {
+        reader.problem(format!("`out` is missing: name the folder for the {what} with --out DIR"));
+    }
+    out
+}
+
+/// Those that are fields of the execution input become one, the others are the program's own.
+fn tune(reader: &mut Reader<'_>) -> tune::Options {
+    tune::Options {
+        function: reader.get(&options::FUNCTION),
+        input: reader.get(&options::INPUT),
+        payload_file: reader.get(&options::PAYLOAD_FILE),
+        fields: set(reader, |spec| spec.field.map(|field| field.name)),
+        gate: tune::Gate {
+            max_duration_ms: reader.get(&options::MAX_DURATION_MS),
+            max_cost: reader.get(&options::MAX_COST),
+        },
+        markdown: reader.is_on(&options::MARKDOWN),
+        open: reader.is_on(&options::OPEN),
+        state_machine: reader.get(&options::STATE_MACHINE_ARN),
+        detach: reader.is_on(&options::DETACH),
+        attach: reader.get(&options::ATTACH),
+        watch: reader.is_on(&options::WATCH),
+        calibrated: reader.is_on(&options::CALIBRATED),
+        code: code(reader),
+    }
+}
+
+fn code(reader: &mut Reader<'_>) -> Option<Code> {
+    let known = || local_aws::lambda::runtimes().collect::<Vec<_>>();
+    let runtime = reader.get(&options::RUNTIME);
+    if let Some(runtime) = runtime.as_deref().filter(|runtime| !known().contains(runtime)) {
+        reader.problem(format!("--runtime `{runtime}`: must be one of {}", known().join(", ")));
+    }
+    let environment = reader.get(&options::ENV).unwrap_or_default();
+    let environment = environment.iter().filter_map(|variable| variable.split_once('='));
+    Some(Code {
+        path: reader.get(&options::CODE)?,
+        runtime,
+        handler: reader.get(&options::HANDLER),
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        timeout: reader.get(&options::TIMEOUT),
+        layers: reader.get(&options::LAYER).unwrap_or_default(),
+    })
+}
+
+/// The values of all options that set something, by the name of what they set.
+fn set<M: FromIterator<(String, Value)>>(
+    reader: &mut Reader<'_>,
+    what: fn(&Spec) -> Option<&'static str>,
+) -> M {
+    let specs = reader.specs();
+    specs.filter_map(|spec| Some((what(spec)?.to_owned(), reader.value(spec)?))).collect()
+}
+
+fn deploy(reader: &mut Reader<'_>, settings: &Settings) -> up::Options {
+    let given: BTreeMap<String, Value> = set(reader, |spec| spec.parameter.map(|parameter| parameter.name));
+    let mut parameters = Parameters::new(given.iter().map(|(name, value)| (name.clone(), as_text(value))));
+    if settings.is_local() {
+        parameters = parameters.with_default(&options::VISUALIZATION_URL, site::local_url());
+    }
+    up::Options {
+        flavour: flavour(reader, settings),
+        tags: reader.get(&options::TAGS),
+        role_arn: reader.get(&options::ROLE_ARN),
+        assets_bucket: reader.get(&options::ASSETS_BUCKET),
+        parameters,
+    }
+}
+
+/// A value as CloudFormation takes it.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// What runs on this machine is built for it; what goes to AWS is arm64 unless told otherwise (a fifth cheaper there).
+fn flavour(reader: &mut Reader<'_>, settings: &Settings) -> Flavour {
+    match reader.get(&options::ARCHITECTURE) {
+        Some(architecture) => Flavour::Lambda(architecture),
+        None if settings.is_local() => Flavour::Host,
+        None => Flavour::Lambda(Architecture::Arm64),
+    }
+}
