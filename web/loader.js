@@ -1,6 +1,6 @@
 // The wires between the document and viz.js. What a link means, what is shown and what a control does is decided in
 // Rust: controls carry data-act, and an action's answer is the fragment to go to.
-import * as viz from './viz.js';
+import load, { Page } from './viz.js';
 
 const root = document.documentElement;
 const $ = id => document.getElementById(id);
@@ -13,7 +13,7 @@ const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.d
 function show() {
   const focused = document.activeElement?.id;
   page?.free();
-  page = new viz.Page(location.hash, location.search);
+  page = new Page(location.hash, location.search);
   for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) $(id).innerHTML = page.text(id, 0);
   ok = !$('problem').innerHTML;
   $('problem').hidden = ok;
@@ -154,11 +154,8 @@ try {
   const answer = await fetch(new URL('viz_bg.wasm', import.meta.url));
   if (!answer.ok) throw new Error(`${answer.status} for ${answer.url}`);
   // Compiled while it arrives, which browsers do only if the host gives the file its type.
-  const { instance } = await (answer.headers.get('content-type') === 'application/wasm'
-    ? WebAssembly.instantiateStreaming(answer, { viz })
-    : WebAssembly.instantiate(await answer.arrayBuffer(), { viz }));
-  viz.__wbg_set_wasm(instance.exports);
-  instance.exports.__wbindgen_start();
+  const typed = answer.headers.get('content-type') === 'application/wasm';
+  await load({ module_or_path: typed ? answer : await answer.arrayBuffer() });
   theme();
   show();
   listen();

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tuning::figures;
 
 use crate::deployment::difference::Difference;
 use crate::events::{Event, Events, Listener, ResourceEvent};
-use crate::render::numbers;
 use crate::settings::{Output, Verbosity};
 
 /// The listener that the settings and the terminal ask for.
@@ -94,8 +94,8 @@ impl Lines {
             Event::Measured { memory_mb, duration_ms, cost, done, total } => format!(
                 "  {} {memory_mb:>5} MB  {:>8}  {:>8} per million",
                 paint.dim(&format!("{done}/{total}")),
-                numbers::duration(*duration_ms),
-                numbers::significant(cost * 1e6),
+                figures::duration(*duration_ms),
+                figures::significant(cost * 1e6),
             ),
             Event::Skipped { memory_mb, reason, done, total } => {
                 format!("  {} {memory_mb:>5} MB  skipped: {reason}", paint.dim(&format!("{done}/{total}")))

@@ -5,13 +5,14 @@
 //! 1. [`view`]: the link decoded, with the reader's choices (axes, weight, what is hidden), and every text derived from it.
 //!    Pure, so it is tested on the host.
 //! 2. [`chart`]: the drawing, with plotters on any backend, and where its points are. Pure, too.
-//! 3. `page` (wasm32 only): what `web/loader.js` calls; the canvas. Beside it `plain`, which saves bytes.
+//! 3. `page` (wasm32 only): what `web/loader.js` calls; the canvas.
+//!
+//! Beside them, [`theme`] has the colours of lines and text.
 //!
 //! Depends on `tuning` for the codec and the strategies; knows no clock, no network and no AWS.
 
 pub mod chart;
 #[cfg(target_arch = "wasm32")]
 mod page;
-#[cfg(target_arch = "wasm32")]
-mod plain;
+pub mod theme;
 pub mod view;

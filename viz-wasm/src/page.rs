@@ -1,18 +1,13 @@
 //! What `web/loader.js` calls. Text in, text out; the canvas is the only thing of the browser's that is touched here.
 
 use crate::chart::Scene;
-use crate::chart::theme::{DARK, LIGHT};
+use crate::theme::{DARK, LIGHT};
 use crate::view::View;
 use crate::view::html::problem;
 use plotters_canvas::CanvasBackend;
-use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
-
-/// Half as large as the standard library's.
-#[global_allocator]
-static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 /// The link the page shows.
 #[wasm_bindgen]

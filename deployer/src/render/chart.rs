@@ -1,7 +1,7 @@
 //! A small chart for a terminal: two bars per memory size, one for the duration and one for the cost.
 
-use super::numbers;
 use super::row::Row;
+use tuning::figures;
 
 const WIDTH: usize = 26;
 
@@ -13,8 +13,8 @@ pub fn chart(rows: &[Row], currency: &str) -> String {
     let mut lines =
         vec![format!("{:>9}  {:<w$}  {:<w$}", "", "duration", "cost per million", w = WIDTH + 10)];
     for row in rows {
-        let duration = format!("{} {}", bar(row.duration_ms / longest), numbers::duration(row.duration_ms));
-        let cost = format!("{} {}", bar(row.cost / dearest), numbers::per_million(row.cost, currency));
+        let duration = format!("{} {}", bar(row.duration_ms / longest), figures::duration(row.duration_ms));
+        let cost = format!("{} {}", bar(row.cost / dearest), figures::per_million(row.cost, currency));
         let memory = format!("{} MB", row.memory_mb);
         lines.push(format!("{memory:>9}  {duration:<w$}  {cost}", w = WIDTH + 10).trim_end().to_owned());
     }

@@ -6,10 +6,11 @@ use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 use tuning::Currency;
+use tuning::figures;
 use tuning::strategy::{self, Candidate, Strategy};
 use tuning::url::Run;
 
-use super::{Form, numbers};
+use super::Form;
 
 /// Longer names are cut in text; the link has them whole.
 const LONGEST_NAME: usize = 40;
@@ -162,8 +163,8 @@ impl Comparison {
                 size.value,
                 self.name(first),
                 reference.value,
-                numbers::difference(size.average_duration, reference.average_duration),
-                numbers::difference(size.average_price, reference.average_price),
+                figures::difference(size.average_duration, reference.average_duration),
+                figures::difference(size.average_price, reference.average_price),
             ))
         };
         others.iter().filter_map(sentence).collect()
@@ -186,16 +187,16 @@ impl Comparison {
                 let Some(size) = run.size(Some(value)) else { continue };
                 let against = |figure: fn(&Size) -> f64| match reference {
                     _ if index == 0 => String::new(),
-                    Some(reference) => numbers::difference(figure(size), figure(reference)),
+                    Some(reference) => figures::difference(figure(size), figure(reference)),
                     None => "–".to_owned(),
                 };
                 rows.push(vec![
                     // Markdown's readers sort and filter, so there every row says its size.
                     if self.form == Form::Markdown { memory.clone() } else { std::mem::take(&mut memory) },
                     self.name(run),
-                    numbers::duration(size.average_duration),
+                    figures::duration(size.average_duration),
                     against(|size| size.average_duration),
-                    numbers::per_million(size.average_price, self.symbol),
+                    figures::per_million(size.average_price, self.symbol),
                     against(|size| size.average_price),
                 ]);
             }
@@ -211,8 +212,8 @@ impl Comparison {
                 format!(
                     "{} MB, {}, {}",
                     size.value,
-                    numbers::duration(size.average_duration),
-                    numbers::per_million(size.average_price, self.symbol),
+                    figures::duration(size.average_duration),
+                    figures::per_million(size.average_price, self.symbol),
                 )
             })
         };

@@ -3,7 +3,6 @@
 pub mod chart;
 pub mod comparison;
 pub mod doubts;
-pub mod numbers;
 pub mod row;
 pub mod table;
 
@@ -12,6 +11,7 @@ use std::fmt;
 use local_aws::lambda::CpuShare;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use tuning::figures;
 use tuning::output::{Analysis, Stat};
 use tuning::strategy::Strategy;
 
@@ -179,8 +179,8 @@ impl Tuned {
         writeln!(
             f,
             "The run itself: {} for the state machine and {} for the function{}.",
-            numbers::money(state_machine.execution_cost, currency),
-            numbers::money(state_machine.lambda_cost, currency),
+            figures::money(state_machine.execution_cost, currency),
+            figures::money(state_machine.lambda_cost, currency),
             if self.measured.is_some() { " (what it would be on AWS; here it cost nothing)" } else { "" },
         )?;
         if let Some(measured) = &self.measured {
@@ -219,8 +219,8 @@ impl Tuned {
             "{} should have {} MB, {why}: {} on average and {} per million invocations{against}.",
             self.function,
             analysis.power,
-            numbers::duration(analysis.duration),
-            numbers::per_million(analysis.cost, currency),
+            figures::duration(analysis.duration),
+            figures::per_million(analysis.cost, currency),
         )
     }
 }

@@ -3,8 +3,8 @@
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 
-use super::numbers;
 use super::row::Row;
+use tuning::figures;
 
 /// The marks that single rows out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,15 +48,15 @@ pub fn table(rows: &[Row], marks: Marks, currency: &str, markdown: bool) -> Stri
         }
         let mut cells = vec![
             format!("{} MB", row.memory_mb),
-            numbers::duration(row.duration_ms),
-            row.p95_ms.map_or_else(String::new, numbers::duration),
-            numbers::difference(row.duration_ms, fastest),
-            numbers::per_million(row.cost, currency),
-            numbers::difference(row.cost, cheapest),
+            figures::duration(row.duration_ms),
+            row.p95_ms.map_or_else(String::new, figures::duration),
+            figures::difference(row.duration_ms, fastest),
+            figures::per_million(row.cost, currency),
+            figures::difference(row.cost, cheapest),
             notes.join(", "),
         ];
         if scaled {
-            cells.insert(2, row.on_lambda_ms.map_or_else(String::new, numbers::duration));
+            cells.insert(2, row.on_lambda_ms.map_or_else(String::new, figures::duration));
         }
         table.add_row(cells);
     }

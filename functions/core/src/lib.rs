@@ -10,14 +10,15 @@
 //! 6. [`output`]: the result of one power value and of the whole run, in the words users' programs read;
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
-//! Beside them, [`search`] chooses the sizes itself and says how sure it is, and [`calibration`] is what the speed of a core is told by.
+//! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`figures`] says how a number is written for people, and
+//! [`calibration`] is what the speed of a core is told by.
 //!
 //! The state machine's functions, the `deployer` program and the chart page all build on this crate, so that each rule
-//! exists once. The page uses [`url`], [`strategy`], [`digits`] and [`Currency`] only; those know nothing of JSON.
+//! exists once. The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
 
 pub mod calibration;
-pub mod digits;
 pub mod failure;
+pub mod figures;
 pub mod input;
 pub mod output;
 pub mod payload;

@@ -1,17 +1,16 @@
 //! The strokes. Everything goes through plotters' elements in pixel coordinates that [`Scene`] gives, so what is drawn and what
 //! a pointer hits are the same.
 
-use super::theme::Theme;
-use super::{Line, Scene};
+use super::scene::{Line, Scene};
+use crate::theme::Theme;
 use crate::view::axis::Axis;
-use crate::view::format::number;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
-use tuning::digits::fixed;
+use tuning::figures::label;
 use tuning::url::Run;
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
@@ -27,7 +26,7 @@ impl Scene<'_> {
     pub fn draw<B: DrawingBackend>(&self, backend: B, theme: &Theme) -> Drawn<B> {
         let area = backend.into_drawing_area();
         // From -1: a shift by half a pixel must not leave a seam.
-        let corners = [(-1, -1), (self.width as i32, self.height as i32)];
+        let corners = [(-1, -1), (self.frame.width as i32, self.frame.height as i32)];
         area.draw(&Rectangle::new(corners, theme.paper.filled()))?;
         self.axes(&area, theme)?;
         self.flag_poles(&area, theme)?;
@@ -61,27 +60,27 @@ impl Scene<'_> {
     }
 
     fn text(&self, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
-        FontDesc::new(FontFamily::Name("system-ui,sans-serif"), 12.0 * self.ratio, FontStyle::Normal)
+        FontDesc::new(FontFamily::Name("system-ui,sans-serif"), 12.0 * self.frame.ratio, FontStyle::Normal)
             .color(&colour)
             .pos(Pos::new(h, v))
     }
 
     fn stroke(&self, colour: RGBColor, css: f64) -> ShapeStyle {
-        colour.stroke_width(((css * self.ratio).round() as u32).max(1))
+        colour.stroke_width(((css * self.frame.ratio).round() as u32).max(1))
     }
 
     fn axes<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, theme: &Theme) -> Drawn<B> {
         let plot = self.plot();
-        let grid = theme.grid.stroke_width(self.hair());
-        let gap = self.px(6.0);
+        let grid = theme.grid.stroke_width(self.frame.hair());
+        let gap = self.frame.px(6.0);
         let single = self.view.runs.len() == 1;
         let (time, cost) = if single { (theme.time, theme.cost) } else { (theme.ink, theme.ink) };
 
         let mut free = i32::MIN;
         for &tick in &self.sizes.ticks {
             let x = self.sizes.pixel(tick, (plot.left, plot.right));
-            let text = fixed(tick, 0);
-            let half = self.px(text.len() as f64 * 3.7);
+            let text = tick.to_string();
+            let half = self.frame.px(text.len() as f64 * 3.7);
             let labelled = x - half >= free;
             if labelled || self.sizes.ticks.len() <= 50 {
                 area.draw(&PathElement::new([(x, plot.top), (x, plot.bottom)], grid))?;
@@ -98,7 +97,7 @@ impl Scene<'_> {
         let middle = (plot.left + plot.right) / 2;
         let scale = if self.sizes.log { "Memory (MB, logarithmic)" } else { "Memory (MB)" };
         let style = self.text(theme.ink, HPos::Center, VPos::Bottom);
-        area.draw(&Text::new(scale, (middle, self.height as i32 - self.px(4.0)), style))?;
+        area.draw(&Text::new(scale, (middle, self.frame.height as i32 - self.frame.px(4.0)), style))?;
 
         let (unit, per) = if self.times.high >= 10_000.0 { ("s", 1000.0) } else { ("ms", 1.0) };
         let title = format!("● Duration ({unit})");
@@ -114,17 +113,18 @@ impl Scene<'_> {
                     area.draw(&PathElement::new([(plot.left, y), (plot.right, y)], grid))?;
                 }
                 let style = self.text(colour, if left { HPos::Right } else { HPos::Left }, VPos::Center);
-                area.draw(&Text::new(number(tick / per), (x, y), style))?;
+                area.draw(&Text::new(label(tick / per), (x, y), style))?;
             }
-            let (x, align) = if left { (gap, HPos::Left) } else { (self.width as i32 - gap, HPos::Right) };
+            let (x, align) =
+                if left { (gap, HPos::Left) } else { (self.frame.width as i32 - gap, HPos::Right) };
             area.draw(&Text::new(title, (x, gap), self.text(colour, align, VPos::Top)))?;
         }
-        let base = theme.ink.stroke_width(self.hair());
+        let base = theme.ink.stroke_width(self.frame.hair());
         area.draw(&PathElement::new([(plot.left, plot.bottom), (plot.right, plot.bottom)], base))
     }
 
     fn cost_title(&self) -> String {
-        let narrow = f64::from(self.width) < 420.0 * self.ratio;
+        let narrow = self.frame.is_narrower(420.0);
         let per = if narrow { "/ million" } else { "per million invocations" };
         format!("■ Cost ({} {per})", self.view.currency.symbol())
     }
@@ -133,8 +133,8 @@ impl Scene<'_> {
         let plot = self.plot();
         for flag in self.flags() {
             let x = self.column(flag.size);
-            let top = plot.top - self.px(8.0) - flag.row * self.px(16.0);
-            let pole = theme.ink.mix(0.45).stroke_width(self.hair());
+            let top = plot.top - self.frame.px(8.0) - flag.row * self.frame.px(16.0);
+            let pole = theme.ink.mix(0.45).stroke_width(self.frame.hair());
             area.draw(&PathElement::new([(x, top), (x, plot.bottom)], pole))?;
             let style = self.text(theme.ink, HPos::Center, VPos::Bottom);
             area.draw(&Text::new(flag.text.clone(), (flag.middle, top), style))?;
@@ -156,17 +156,18 @@ impl Scene<'_> {
         let values = if line == Line::Time { &run.times } else { &run.costs };
         let points = self.path(run, line, values);
         let plot = self.plot();
-        let dots = points.len() as f64 * ROOM_FOR_DOTS * self.ratio <= f64::from(plot.right - plot.left)
+        let dots = points.len() as f64 * ROOM_FOR_DOTS * self.frame.ratio
+            <= f64::from(plot.right - plot.left)
             || points.len() == 1;
         match line {
             Line::Time => area.draw(&PathElement::new(points.clone(), self.stroke(colour, 2.0)))?,
             Line::Cost => {
-                let (dash, gap) = (self.px(7.0), self.px(4.0));
+                let (dash, gap) = (self.frame.px(7.0), self.frame.px(4.0));
                 area.draw(&DashedPathElement::new(points.clone(), dash, gap, self.stroke(colour, 2.0)))?;
             }
         }
         if dots {
-            let r = self.px(4.0);
+            let r = self.frame.px(4.0);
             for (x, y) in points {
                 match line {
                     Line::Time => area.draw(&Circle::new((x, y), r, colour.filled()))?,
@@ -192,7 +193,7 @@ impl Scene<'_> {
             outline.extend(self.path(run, Line::Time, &extras.p95).into_iter().rev());
             area.draw(&Polygon::new(outline, colour.mix(0.18)))?;
         }
-        let (arm, style) = (self.px(4.0), self.stroke(colour, 1.0));
+        let (arm, style) = (self.frame.px(4.0), self.stroke(colour, 1.0));
         for ((&size, &time), &sd) in run.sizes.iter().zip(&run.times).zip(&extras.stddev) {
             let (x, low) = self.place(Line::Time, size, (time - sd).max(0.0));
             let (_, high) = self.place(Line::Time, size, time + sd);
@@ -221,7 +222,7 @@ impl Scene<'_> {
         for (line, layer, point, values) in noted {
             if state.shows(layer) {
                 let at = self.place(line, run.sizes[point], values[point]);
-                area.draw(&Circle::new(at, self.px(8.0), self.stroke(theme.ink, 1.5)))?;
+                area.draw(&Circle::new(at, self.frame.px(8.0), self.stroke(theme.ink, 1.5)))?;
             }
         }
         Ok(())
@@ -234,7 +235,10 @@ impl Scene<'_> {
     pub fn draw_cursor<B: DrawingBackend>(&self, backend: B, theme: &Theme, size: u32) -> Drawn<B> {
         let area = backend.into_drawing_area();
         let (plot, x) = (self.plot(), self.column(size));
-        area.draw(&PathElement::new([(x, plot.top), (x, plot.bottom)], theme.ink.stroke_width(self.hair())))?;
+        area.draw(&PathElement::new(
+            [(x, plot.top), (x, plot.bottom)],
+            theme.ink.stroke_width(self.frame.hair()),
+        ))?;
         for (index, point) in self.view.points_at(size) {
             let run = &self.view.runs[index];
             let (time, cost) = self.colours(index, theme);
@@ -243,8 +247,8 @@ impl Scene<'_> {
             {
                 if self.view.state.shows(layer) {
                     let at = self.place(line, size, value);
-                    area.draw(&Circle::new(at, self.px(6.0), theme.paper.filled()))?;
-                    area.draw(&Circle::new(at, self.px(6.0), self.stroke(colour, 3.0)))?;
+                    area.draw(&Circle::new(at, self.frame.px(6.0), theme.paper.filled()))?;
+                    area.draw(&Circle::new(at, self.frame.px(6.0), self.stroke(colour, 3.0)))?;
                 }
             }
         }

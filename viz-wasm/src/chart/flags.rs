@@ -1,8 +1,8 @@
 //! Flags: the chosen run's cheapest, fastest, balanced and current sizes, named above the plot. Flags that would touch
 //! go on different rows.
 
-use super::Scene;
-use tuning::url::order;
+use super::frame::Frame;
+use crate::view::View;
 
 /// One flag.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +20,13 @@ pub struct Flag {
 /// How wide a letter is at most, in CSS pixels at the flags' size of text.
 const LETTER: f64 = 6.6;
 
-/// The flags, by size. None when markers are switched off or the chosen run is hidden.
-pub(super) fn flags(scene: &Scene) -> Vec<Flag> {
-    let chosen = scene.view.chosen();
-    if !scene.view.state.shows("marks") || scene.view.state.run_hidden(chosen) {
+/// The flags, by size; `column` says where a size is. None when markers are switched off or the chosen run is hidden.
+pub(super) fn flags(view: &View, frame: Frame, column: impl Fn(u32) -> i32) -> Vec<Flag> {
+    let chosen = view.chosen();
+    if !view.state.shows("marks") || view.state.run_hidden(chosen) {
         return Vec::new();
     }
-    let (run, marks) = (&scene.view.runs[chosen], scene.view.marks(chosen));
+    let (run, marks) = (&view.runs[chosen], view.marks(chosen));
     let mut named: Vec<(u32, String)> = Vec::new();
     let noted = [
         (Some(run.sizes[marks.cheapest]), "cheapest"),
@@ -36,22 +36,20 @@ pub(super) fn flags(scene: &Scene) -> Vec<Flag> {
     ];
     for (size, word) in noted {
         let Some(size) = size else { continue };
-        match named.iter_mut().find(|(other, _)| *other == size) {
-            Some((_, text)) => *text += &format!(" · {word}"),
-            None => named.push((size, word.to_owned())),
+        match named.binary_search_by_key(&size, |(size, _)| *size) {
+            Ok(index) => named[index].1 += &format!(" · {word}"),
+            Err(index) => named.insert(index, (size, word.to_owned())),
         }
     }
-    let by_size = order(&named.iter().map(|(size, _)| *size).collect::<Vec<_>>());
 
     let mut ends: Vec<i32> = Vec::new();
-    by_size
+    named
         .into_iter()
-        .map(|index| {
-            let (size, text) = std::mem::take(&mut named[index]);
-            let half = scene.px(text.len() as f64 * LETTER / 2.0);
-            let middle = scene.column(size).min(scene.width as i32 - half).max(half);
+        .map(|(size, text)| {
+            let half = frame.px(text.chars().count() as f64 * LETTER / 2.0);
+            let middle = column(size).min(frame.width as i32 - half).max(half);
             let row = ends.iter().position(|end| *end < middle - half).unwrap_or(ends.len());
-            let end = middle + half + scene.px(6.0);
+            let end = middle + half + frame.px(6.0);
             match ends.get_mut(row) {
                 Some(last) => *last = end,
                 None => ends.push(end),

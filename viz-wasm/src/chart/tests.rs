@@ -1,5 +1,5 @@
-use super::theme::{DARK, LIGHT, Theme};
 use super::{Line, Scene};
+use crate::theme::{DARK, LIGHT, Theme};
 use crate::view::View;
 use crate::view::tests::{run, view};
 use plotters::prelude::DrawingBackend;

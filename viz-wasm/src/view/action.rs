@@ -2,8 +2,7 @@
 //! back, forward and a copied link always show what was seen.
 
 use super::View;
-use super::state::Column;
-use tuning::digits::share;
+use super::state::{Column, weight};
 
 impl View {
     /// Carries out `action` on the run numbered `which` with a control's `value`, and gives the new fragment. Actions nobody defined
@@ -20,9 +19,7 @@ impl View {
             "x" => state.log_x = !state.log_x,
             "y" => state.log_y = !state.log_y,
             "weight" => {
-                if let Some(weight) = share(value) {
-                    state.weight = weight;
-                }
+                state.weight = weight(value).unwrap_or(state.weight);
             }
             "sort" => {
                 if let Some(column) = Column::of(value) {

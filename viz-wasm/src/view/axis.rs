@@ -1,7 +1,5 @@
 //! An axis: a range, linear or logarithmic, and its ticks. The one place that knows how a value becomes a position.
 
-use tuning::digits::{exponent, shifted};
-
 /// A range of values along one side of the chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -89,4 +87,14 @@ fn step(wanted: f64) -> f64 {
         .map(|digit| shifted(digit, power))
         .find(|step| *step >= wanted * 0.999)
         .unwrap_or(wanted)
+}
+
+/// The power of ten at or below a value above zero.
+fn exponent(value: f64) -> i32 {
+    value.log10().floor() as i32
+}
+
+/// `digit` times a power of ten.
+fn shifted(digit: f64, exponent: i32) -> f64 {
+    digit * 10f64.powi(exponent)
 }

@@ -1,8 +1,6 @@
 //! The table as a file for spreadsheets: every value exactly as it is in the link.
 
 use super::View;
-use super::marks::more;
-use tuning::digits::{exact, fixed, scientific};
 
 impl View {
     /// Comma-separated values with a header (RFC 4180), all runs, hidden ones too.
@@ -15,16 +13,14 @@ impl View {
             let (marks, name) = (self.marks(index), field(&self.name(index)));
             for point in 0..run.sizes.len() {
                 let (time, cost) = (run.times[point], run.costs[point]);
-                let share = |more: Option<f64>| more.map(rounded).unwrap_or_default();
-                let extra =
-                    |values: &Vec<f32>| values.get(point).map(|&value| exact(value)).unwrap_or_default();
+                let extra = |values: &Vec<f32>| values.get(point).map(f32::to_string).unwrap_or_default();
                 text += &format!(
                     "{name},{},{},{},{},{},{},{},{}\r\n",
                     run.sizes[point],
-                    exact(time),
-                    exact(cost),
-                    share(more(time, run.times[marks.fastest])),
-                    share(more(cost, run.costs[marks.cheapest])),
+                    time,
+                    cost,
+                    more(time, run.times[marks.fastest]),
+                    more(cost, run.costs[marks.cheapest]),
                     extra(&run.extras.stddev),
                     extra(&run.extras.p50),
                     extra(&run.extras.p95),
@@ -35,9 +31,14 @@ impl View {
     }
 }
 
-/// A difference in per cent, to the thousandth.
-fn rounded(percent: f64) -> String {
-    if percent < 1e12 { fixed(percent, 3) } else { scientific(percent, 4) }
+/// How much more `value` is than `base`, in per cent to the thousandth; empty when `base` is zero and `value` is not.
+fn more(value: f32, base: f32) -> String {
+    let (value, base) = (f64::from(value), f64::from(base));
+    if value == base {
+        return "0".to_owned();
+    }
+    let percent = (value / base - 1.0) * 100.0;
+    if percent.is_finite() { ((percent * 1000.0).round() / 1000.0).to_string() } else { String::new() }
 }
 
 /// A text field. One that a spreadsheet would take for a formula gets an apostrophe in front, which shows it as text.

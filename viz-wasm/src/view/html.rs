@@ -1,13 +1,11 @@
 //! Fragments of HTML. Everything that comes from a link passes [`escape`] here and nowhere else; names are isolated in `bdi`, so
 //! that right-to-left text cannot rearrange what stands around it. No `style` attributes: the page's policy forbids them.
 
-use super::format::{cost, duration, number, percent};
-use super::marks::more;
-use super::readout::COLOURS;
 use super::state::{Column, LAYERS, run_word};
 use super::{EXAMPLE, View};
-use tuning::digits;
-use tuning::url::{Extras, Run, order};
+use crate::theme::COLOURS;
+use tuning::figures;
+use tuning::url::{Extras, Run};
 
 /// Most rows of the table; a browser takes seconds to lay out more. The CSV has all.
 pub const MAX_ROWS: usize = 2_000;
@@ -38,7 +36,17 @@ pub fn bdi(name: &str) -> String {
 
 /// A rounded value for people with the exact one for programs.
 pub fn data(exact: f32, rounded: &str) -> String {
-    format!("<data value=\"{}\">{}</data>", digits::exact(exact), escape(rounded))
+    format!("<data value=\"{exact}\">{}</data>", escape(rounded))
+}
+
+/// A duration, with the exact one for programs.
+pub fn milliseconds(ms: f32) -> String {
+    data(ms, &figures::duration(ms.into()))
+}
+
+/// How a figure compares with another of its kind.
+pub fn difference(value: f32, reference: f32) -> String {
+    figures::difference(value.into(), reference.into())
 }
 
 /// What stands in place of a chart that cannot be drawn.
@@ -117,12 +125,12 @@ impl View {
         let mut card = |title: &str, class: &str, point: usize| {
             let (time, price) = (run.times[point], run.costs[point]);
             html += &format!(
-                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} <small>{}</small></dd></div>",
+                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small></dd></div>",
                 run.sizes[point],
-                duration(time),
-                percent(more(time, run.times[marks.fastest])),
-                cost(price, self.currency),
-                percent(more(price, run.costs[marks.cheapest])),
+                figures::duration(time.into()),
+                difference(time, run.times[marks.fastest]),
+                self.cost(price),
+                difference(price, run.costs[marks.cheapest]),
             );
         };
         card("Cheapest", "good", marks.cheapest);
@@ -156,11 +164,11 @@ impl View {
             );
         }
         format!(
-            "{subject}{} MB is the cheapest size, {} MB the fastest: {} in duration for {} in cost.",
+            "{subject}{} MB is the cheapest size, {} MB the fastest (duration: {}, cost: {}).",
             run.sizes[marks.cheapest],
             run.sizes[marks.fastest],
-            percent(more(run.times[marks.fastest], run.times[marks.cheapest])),
-            percent(more(run.costs[marks.fastest], run.costs[marks.cheapest])),
+            difference(run.times[marks.fastest], run.times[marks.cheapest]),
+            difference(run.costs[marks.fastest], run.costs[marks.cheapest]),
         )
     }
 
@@ -179,7 +187,7 @@ impl View {
             (Column::Link, "Run", several),
             (Column::Size, "Memory", true),
             (Column::Time, "Duration", true),
-            (Column::Cost, "Cost", true),
+            (Column::Cost, "Cost per million", true),
         ];
         for (column, label, wanted) in columns {
             if wanted {
@@ -212,15 +220,15 @@ impl View {
             html += &format!(
                 "<th scope=\"row\"><data value=\"{0}\">{0} MB</data></th><td>{1}</td><td>{2}</td><td>{3}</td><td>{4}</td>",
                 run.sizes[point],
-                data(time, &duration(time)),
-                percent(more(time, run.times[marks.fastest])),
-                data(price, &cost(price, self.currency)),
-                percent(more(price, run.costs[marks.cheapest])),
+                milliseconds(time),
+                difference(time, run.times[marks.fastest]),
+                data(price, &self.cost(price)),
+                difference(price, run.costs[marks.cheapest]),
             );
             for (_, list) in &extras {
                 html += "<td>";
                 if let Some(&value) = list(&run.extras).get(point) {
-                    html += &data(value, &duration(value));
+                    html += &milliseconds(value);
                 }
                 html += "</td>";
             }
@@ -256,24 +264,24 @@ impl View {
     pub fn rows(&self) -> Vec<(usize, usize)> {
         let points = |(index, run): (usize, &Run)| (0..run.sizes.len()).map(move |point| (index, point));
         let mut rows: Vec<(usize, usize)> = self.shown().flat_map(points).collect();
-        if self.state.sort == Column::Link {
-            if self.state.descending {
-                rows.reverse();
-            }
-            return rows;
-        }
-        let key = |&(run, point): &(usize, usize)| {
+        let point = |&(run, point): &(usize, usize)| {
             let run = &self.runs[run];
-            // The bits of floats that are not negative are in the floats' order; adding zero takes a zero's sign away.
-            let key = match self.state.sort {
-                Column::Link | Column::Size => run.sizes[point],
-                Column::Time => (run.times[point] + 0.0).to_bits(),
-                Column::Cost => (run.costs[point] + 0.0).to_bits(),
-            };
-            if self.state.descending { !key } else { key }
+            (run.sizes[point], run.times[point], run.costs[point])
         };
-        let keys: Vec<u32> = rows.iter().map(key).collect();
-        order(&keys).into_iter().map(|row| rows[row]).collect()
+        match self.state.sort {
+            Column::Link if self.state.descending => rows.reverse(),
+            Column::Link => {}
+            column => rows.sort_by(|a, b| {
+                let ((size, time, cost), other) = (point(a), point(b));
+                let order = match column {
+                    Column::Link | Column::Size => size.cmp(&other.0),
+                    Column::Time => time.total_cmp(&other.1),
+                    Column::Cost => cost.total_cmp(&other.2),
+                };
+                if self.state.descending { order.reverse() } else { order }
+            }),
+        }
+        rows
     }
 
     /// The list of runs, to be renamed, reordered and removed, with each one's best points against the first run's.
@@ -301,13 +309,13 @@ impl View {
                 html += &button("remove", "✕", "Remove", false);
                 let (time, price) = (run.times[marks.fastest], run.costs[marks.cheapest]);
                 html += &format!(
-                    "<div>cheapest {} at {} MB <small>{}</small> · fastest {} at {} MB <small>{}</small></div>",
-                    cost(price, self.currency),
+                    "<div>cheapest {} per million at {} MB <small>{}</small> · fastest {} at {} MB <small>{}</small></div>",
+                    self.cost(price),
                     run.sizes[marks.cheapest],
-                    against(index, more(price, first.0.costs[first.1.cheapest])),
-                    duration(time),
+                    against(index, price, first.0.costs[first.1.cheapest]),
+                    figures::duration(time.into()),
                     run.sizes[marks.fastest],
-                    against(index, more(time, first.0.times[first.1.fastest])),
+                    against(index, time, first.0.times[first.1.fastest]),
                 );
             }
             html += "</li>";
@@ -331,11 +339,11 @@ impl View {
 
     /// What the balance weight means, for the slider.
     pub fn balance(&self) -> String {
-        let cost = self.state.weight * 100.0;
-        format!("{} % cost, {} % speed", number(cost), number(100.0 - cost))
+        let cost = (self.state.weight * 100.0).round();
+        format!("{cost} % cost, {} % speed", 100.0 - cost)
     }
 }
 
-fn against(index: usize, more: Option<f64>) -> String {
-    if index == 0 { String::new() } else { format!("{} to the first", percent(more)) }
+fn against(index: usize, value: f32, first: f32) -> String {
+    if index == 0 { String::new() } else { format!("{} to the first", difference(value, first)) }
 }

@@ -42,15 +42,3 @@ impl Marks {
 fn largest(values: &[f32]) -> usize {
     (0..values.len()).rev().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
-
-/// How much more `value` is than `base`, in per cent; `None` when `base` is zero and `value` is not.
-pub fn more(value: f32, base: f32) -> Option<f64> {
-    let (value, base) = (f64::from(value), f64::from(base));
-    if value == base {
-        Some(0.0)
-    } else if base == 0.0 {
-        None
-    } else {
-        Some((value / base - 1.0) * 100.0)
-    }
-}

@@ -3,7 +3,6 @@
 pub mod action;
 pub mod axis;
 pub mod csv;
-pub mod format;
 pub mod html;
 pub mod marks;
 pub mod readout;
@@ -13,6 +12,7 @@ use crate::view::marks::Marks;
 use crate::view::state::State;
 use std::borrow::Cow;
 use tuning::Currency;
+use tuning::figures::per_million;
 use tuning::url::{Link, Run, UrlError, decode_link, encode_hash};
 
 /// A fragment that works, for readers who come with an empty or a broken one.
@@ -45,7 +45,7 @@ impl View {
     pub fn open(hash: &str, query: &str) -> Result<Self, UrlError> {
         let link = decode_link(hash)?;
         let (state, others) = State::read(link.others, link.runs.len());
-        Ok(Self { runs: link.runs, state, currency: currency(query), others })
+        Ok(Self { runs: link.runs, state, currency: Currency::from_query(query), others })
     }
 
     /// The fragment that shows exactly this, without `#`.
@@ -66,6 +66,11 @@ impl View {
         }
     }
 
+    /// What a million invocations cost at `each`.
+    pub fn cost(&self, each: f32) -> String {
+        per_million(each.into(), self.currency.symbol())
+    }
+
     /// The noted points of a run.
     pub fn marks(&self, run: usize) -> Marks {
         Marks::of(&self.runs[run], self.state.weight)
@@ -83,33 +88,14 @@ impl View {
 
     /// Every size of the runs shown, ascending, once: where the cross-line can stand.
     pub fn stops(&self) -> Vec<u32> {
-        let mut sizes = Vec::new();
-        for (_, run) in self.shown() {
-            merge(&mut sizes, &run.sizes);
+        let mut stops = Vec::new();
+        for size in self.shown().flat_map(|(_, run)| &run.sizes) {
+            if let Err(index) = stops.binary_search(size) {
+                stops.insert(index, *size);
+            }
         }
-        sizes
+        stops
     }
-}
-
-/// Adds the sizes of a run, which ascend, to sizes that ascend and are there once.
-fn merge(sizes: &mut Vec<u32>, more: &[u32]) {
-    let mut from = 0;
-    for &size in more {
-        from += sizes[from..].partition_point(|&other| other < size);
-        if sizes.get(from) != Some(&size) {
-            sizes.insert(from, size);
-        }
-    }
-}
-
-/// The currency in a query; dollars when it says nothing we know.
-fn currency(query: &str) -> Currency {
-    let wanted = query
-        .trim_start_matches('?')
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("currency="))
-        .unwrap_or_default();
-    if wanted.eq_ignore_ascii_case(Currency::Cny.code()) { Currency::Cny } else { Currency::Usd }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What is said about one size: the text under the cross-line, for eyes and for screen readers.
 
 use super::View;
-use super::format::{cost, duration, percent};
-use super::html::{bdi, data};
-use super::marks::{Marks, more};
-use tuning::url::joined;
+use super::html::{bdi, data, difference, milliseconds};
+use super::marks::Marks;
+use crate::theme::COLOURS;
+use tuning::figures::duration;
 
 impl View {
     /// The read-out of a size as HTML: one line per run that has it.
@@ -19,17 +19,17 @@ impl View {
                     &format!("<span class=\"c{}\">●</span> {}: ", index % COLOURS, bdi(&self.name(index)));
             }
             html += &format!(
-                "{} <small>({} to fastest)</small>, {} <small>({} to cheapest)</small>",
-                data(time, &duration(time)),
-                percent(more(time, run.times[marks.fastest])),
-                data(price, &cost(price, self.currency)),
-                percent(more(price, run.costs[marks.cheapest])),
+                "{} <small>({} to fastest)</small>, {} per million <small>({} to cheapest)</small>",
+                milliseconds(time),
+                difference(time, run.times[marks.fastest]),
+                data(price, &self.cost(price)),
+                difference(price, run.costs[marks.cheapest]),
             );
             for (label, values) in
                 [("σ", &run.extras.stddev), ("p50", &run.extras.p50), ("p95", &run.extras.p95)]
             {
                 if let Some(&value) = values.get(point) {
-                    html += &format!(" · {label} {}", data(value, &duration(value)));
+                    html += &format!(" · {label} {}", milliseconds(value));
                 }
             }
             html += "</div>";
@@ -45,10 +45,14 @@ impl View {
             if self.runs.len() > 1 {
                 text += &format!("; {}", self.name(index));
             }
-            text += &format!(", {}, {}", duration(run.times[point]), cost(run.costs[point], self.currency));
-            let words: Vec<&str> = self.words(index, point);
-            if !words.is_empty() {
-                text += &format!(" ({})", joined(&words, ", "));
+            text += &format!(
+                ", {}, {} per million",
+                duration(run.times[point].into()),
+                self.cost(run.costs[point])
+            );
+            for word in self.words(index, point) {
+                text += ", ";
+                text += word;
             }
         }
         text
@@ -83,6 +87,3 @@ impl View {
         self.shown().flat_map(points).collect()
     }
 }
-
-/// How many colours runs are told apart by; further ones start over.
-pub const COLOURS: usize = 8;

@@ -1,8 +1,5 @@
 //! The reader's choices, and how they travel in the link: as optional parts, only where they differ from the default.
 
-use tuning::digits::{fixed, share};
-use tuning::url::joined;
-
 /// What can be taken off the chart besides runs.
 pub const LAYERS: [(&str, &str); 4] =
     [("time", "Duration"), ("cost", "Cost"), ("spread", "Spread"), ("marks", "Markers")];
@@ -82,7 +79,7 @@ impl State {
             match name.as_str() {
                 "x" => state.log_x = value != "linear",
                 "y" => state.log_y = value == "log",
-                "weight" => state.weight = share(&value).unwrap_or(state.weight),
+                "weight" => state.weight = weight(&value).unwrap_or(state.weight),
                 "hide" => {
                     for word in value.split(',') {
                         if state.shows(word) {
@@ -119,7 +116,7 @@ impl State {
             part("weight", self.weight_text());
         }
         if !self.hidden.is_empty() {
-            part("hide", joined(&self.hidden, ","));
+            part("hide", self.hidden.join(","));
         }
         if (self.sort, self.descending) != (default.sort, default.descending) {
             part("sort", format!("{}{}", if self.descending { "-" } else { "" }, self.sort.word()));
@@ -132,7 +129,7 @@ impl State {
 
     /// The weight as a decimal number.
     pub fn weight_text(&self) -> String {
-        fixed(self.weight, 9)
+        self.weight.to_string()
     }
 
     /// Whether a layer is drawn.
@@ -161,6 +158,15 @@ impl State {
         self.hidden.extend(hidden.into_iter().filter_map(&moved).map(run_word));
         self.run = moved(self.run).unwrap_or(0);
     }
+}
+
+/// A balance weight: 0 to 1 in hundredths; further decimals are cut. The standard library's parser of floats brings tables that are
+/// an eighth of the page.
+pub fn weight(text: &str) -> Option<f64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let tens: u32 = format!("{decimals:0<2}").get(..2)?.parse().ok()?;
+    let hundredths = whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(tens)?;
+    (hundredths <= 100).then_some(f64::from(hundredths) / 100.0)
 }
 
 /// A run's word in the list of what is hidden.

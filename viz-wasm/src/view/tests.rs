@@ -1,7 +1,6 @@
 use super::axis::Axis;
-use super::marks::more;
 use super::state::{Column, State};
-use super::{EXAMPLE, View, format, html};
+use super::{EXAMPLE, View, html};
 use proptest::prelude::*;
 use tuning::Currency;
 use tuning::url::{Extras, Link, Run, encode_hash};
@@ -51,37 +50,6 @@ fn marks_are_the_strategies_choices() {
     assert_eq!((sizes[marks.dearest], sizes[marks.slowest]), (2048, 384));
     assert_eq!(sizes[after(&view, "weight", 0, "0").marks(1).balanced], 1536);
     assert_eq!(sizes[after(&view, "weight", 0, "1").marks(1).balanced], 384);
-}
-
-#[test]
-fn differences_are_in_per_cent_of_the_better() {
-    assert_eq!(more(150.0, 100.0), Some(50.0));
-    assert_eq!(more(0.0, 0.0), Some(0.0));
-    assert_eq!(more(1.0, 0.0), None);
-    assert_eq!(format::percent(Some(50.0)), "+50 %");
-    assert_eq!(format::percent(Some(-18.57)), "−18.6 %");
-    assert_eq!(format::percent(Some(0.0)), "±0 %");
-    assert_eq!(format::percent(None), "–");
-}
-
-#[test]
-fn numbers_keep_four_digits() {
-    let cases = [
-        (0.0, "0"),
-        (2.90671, "2.907"),
-        (13_682.9, "13,683"),
-        (1_000_000.0, "1,000,000"),
-        (100.0, "100"),
-        (0.000_000_208_3, "0.0000002083"),
-        (3.4e38, "3.400e38"),
-        (1e-30, "1.000e-30"),
-    ];
-    for (value, text) in cases {
-        assert_eq!(format::number(value), text);
-    }
-    assert_eq!(format::duration(999.0), "999 ms");
-    assert_eq!(format::duration(13_682.906), "13.68 s");
-    assert_eq!(format::cost(0.000_094_575_6, Currency::Cny), "¥0.00009458");
 }
 
 #[test]

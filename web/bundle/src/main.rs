@@ -3,60 +3,36 @@
 //! Sources (`viz-wasm`, `web`) in; `index.html`, `style.css`, `loader.js`, `viz.js` and `viz_bg.wasm` out. A tool of the
 //! build, apart from `deployer`, because the library that writes the glue takes longer to compile than all it does here.
 
-mod glue;
-mod trim;
-
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
+use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "web";
 
-#[expect(clippy::print_stderr, reason = "what a tool of the build prints is for whoever builds")]
 fn main() -> Result<()> {
     let out = out_dir(env::args().skip(1))?;
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
 
     let module = compile(&workspace)?;
-    let mut code =
-        walrus::Module::from_file(&module).with_context(|| format!("reading {}", module.display()))?;
-    for name in trim::replace(&mut code) {
-        eprintln!(
-            "{name} is not in the page's code as this tool knows it: the page is larger than it need be"
-        );
-    }
-    let mut output = Bindgen::new()
-        .input_bytes("viz", code.emit_wasm())
+    Bindgen::new()
+        .input_path(&module)
         .out_name("viz")
-        .bundler(true)?
+        .web(true)?
         .typescript(false)
-        .encode_into(EncodeInto::Always)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate_output()
+        .generate(&out)
         .with_context(|| format!("making the glue of {}", module.display()))?;
-    trim::reduce(output.wasm_mut());
-    output.wasm_mut().customs.remove_raw("target_features");
-    let glue = output.start().context("wasm-bindgen gave no glue")?.clone();
-    let glue = glue::shorten(output.wasm_mut(), &glue);
-    write(&out, "viz.js", glue::stripped(&glue))?;
-    write(&out, "viz_bg.wasm", output.wasm_mut().emit_wasm())?;
     for name in ["index.html", "style.css", "loader.js"] {
         let from = workspace.join("web").join(name);
-        let text = fs::read_to_string(&from).with_context(|| format!("reading {}", from.display()))?;
-        write(&out, name, glue::stripped(&text))?;
+        fs::copy(&from, out.join(name)).with_context(|| format!("copying {}", from.display()))?;
     }
     Ok(())
-}
-
-fn write(out: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
-    let file = out.join(name);
-    fs::write(&file, content).with_context(|| format!("writing {}", file.display()))
 }
 
 fn out_dir(mut arguments: impl Iterator<Item = String>) -> Result<PathBuf> {

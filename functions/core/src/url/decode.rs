@@ -1,9 +1,19 @@
 //! Text to runs. The text comes from anybody: nothing here may panic or take long.
 
-use super::{Link, MAX_RUNS, NOT_A_SIZE, Run, UrlError, check, sorted};
-use base64ct::{Base64, Encoding as _};
+use super::check::{NOT_A_SIZE, check, is_part_name, sorted};
+use super::error::UrlError;
+use super::run::{Extras, Link, MAX_RUNS, Run};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
+
+/// Links lose their `=` on the way through chat programs.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The runs in a fragment (with or without its `#`), each sorted by size.
 ///
@@ -22,10 +32,11 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
     if hash.is_empty() {
         return Err(UrlError::Empty);
     }
-    let hash = if hash.bytes().any(|byte| byte == b';') {
+    let hash = if hash.contains(';') {
         Cow::Borrowed(hash)
     } else {
-        Cow::Owned(separators(hash))
+        // Some programs escape the whole fragment.
+        percent_decode_str(hash).decode_utf8_lossy()
     };
     let (named, positional): (Vec<&str>, Vec<&str>) =
         hash.split(';').partition(|part| split_part(part).is_some());
@@ -41,18 +52,6 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
         *run = sorted(run);
     }
     Ok(link)
-}
-
-/// A text with `;` for every `%3B`.
-fn separators(mut text: &str) -> String {
-    let mut out = String::new();
-    while let Some((before, after)) = text.split_once('%') {
-        let separator = after.strip_prefix("3B").or_else(|| after.strip_prefix("3b"));
-        out += before;
-        out.push(if separator.is_some() { ';' } else { '%' });
-        text = separator.unwrap_or(after);
-    }
-    out + text
 }
 
 fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
@@ -76,7 +75,7 @@ fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
                 sizes: sizes(number, triple[0])?,
                 times: floats(number, "times", triple[1])?,
                 costs: floats(number, "costs", triple[2])?,
-                extras: Default::default(),
+                extras: Extras::default(),
             })
         })
         .collect()
@@ -85,7 +84,7 @@ fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
 /// Puts one optional part where it belongs.
 fn optional(link: &mut Link, part: &str, name: &str, index: usize, value: &str) -> Result<(), UrlError> {
     let wrong = |reason| UrlError::Part { part: part.chars().take(40).collect(), reason };
-    let ours = name == "current" || super::Extras::default().list_mut(name).is_some();
+    let ours = name == "current" || Extras::default().list_mut(name).is_some();
     if !ours {
         let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
         link.others.push((name.to_owned(), value));
@@ -114,11 +113,6 @@ fn split_part(part: &str) -> Option<(&str, usize, &str)> {
         Some((name, index)) => (name, index.parse().ok()?),
     };
     is_part_name(name).then_some((name, index, value))
-}
-
-pub(super) fn is_part_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
 fn sizes(run: usize, text: &str) -> Result<Vec<u32>, UrlError> {
@@ -150,17 +144,9 @@ fn what_is_wrong(text: &str) -> String {
 /// The bytes of one part, a whole number of values of `width`.
 fn bytes(run: usize, part: &'static str, width: usize, text: &str) -> Result<Vec<u8>, UrlError> {
     // Neither '%' nor a space is in the alphabet: they can only be a mangled '=', '/' or '+'.
-    let text = percent_decode_str(text).decode_utf8_lossy();
-    let mut text: String = text.chars().map(|c| if c == ' ' { '+' } else { c }).collect();
-    // Links lose their `=` on the way through chat programs.
-    while !text.len().is_multiple_of(4) {
-        text.push('=');
-    }
-    let bytes = Base64::decode_vec(&text).map_err(|_| UrlError::NotBase64 {
-        run,
-        part,
-        reason: what_is_wrong(&text),
-    })?;
+    let text = percent_decode_str(text).decode_utf8_lossy().replace(' ', "+");
+    let bytes =
+        BASE64.decode(&text).map_err(|_| UrlError::NotBase64 { run, part, reason: what_is_wrong(&text) })?;
     if bytes.len() % width != 0 {
         return Err(UrlError::NotWhole { run, part, bytes: bytes.len(), width });
     }

@@ -1,12 +1,24 @@
 //! Runs to text.
 
-use super::{Link, MAX_RUNS, Run, UrlError, check, joined, sorted};
+use super::check::{check, is_part_name, sorted};
+use super::error::UrlError;
+use super::run::{Link, MAX_RUNS, Run};
 use crate::Currency;
-use base64ct::{Base64, Encoding as _};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What JavaScript's `encodeURIComponent` leaves as it is besides letters and digits, so that names look as they do in existing
-/// links.
-const KEPT: &[u8] = b"-_.!~*'()";
+/// What JavaScript's `encodeURIComponent` escapes, so that names look as they do in existing links.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// The link to the runs on the page at `base`. A query in `base` is kept, a fragment replaced; the currency is only written when
 /// it is not dollars.
@@ -69,7 +81,7 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
     }
     parts.append(&mut extras);
     for (name, value) in &link.others {
-        if !super::decode::is_part_name(name) {
+        if !is_part_name(name) {
             return Err(UrlError::Part {
                 part: name.chars().take(40).collect(),
                 reason: "a part's name is lower-case letters and digits, starting with a letter",
@@ -77,23 +89,11 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
         }
         parts.push(format!("{name}:{}", text(value)));
     }
-    Ok(joined(&parts, ";"))
+    Ok(parts.join(";"))
 }
 
 fn text(text: &str) -> String {
-    // Not by percent-encoding, whose table of all escapes the page would load.
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || KEPT.contains(&byte) {
-            out.push(byte.into());
-        } else {
-            out.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                out.push(b"0123456789ABCDEF"[usize::from(digit)].into());
-            }
-        }
-    }
-    out
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 fn floats(values: &[f32]) -> String {
@@ -101,5 +101,5 @@ fn floats(values: &[f32]) -> String {
 }
 
 fn base64(bytes: impl Iterator<Item = u8>) -> String {
-    Base64::encode_string(&bytes.collect::<Vec<u8>>())
+    BASE64_STANDARD.encode(bytes.collect::<Vec<u8>>())
 }

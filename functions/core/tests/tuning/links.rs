@@ -150,9 +150,9 @@ fn what_is_wrong_is_said() {
 }
 
 fn hash_of_floats(values: &[f32]) -> String {
-    use base64ct::Encoding as _;
+    use base64::Engine as _;
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    base64ct::Base64::encode_string(&bytes)
+    base64::prelude::BASE64_STANDARD.encode(bytes)
 }
 
 #[test]

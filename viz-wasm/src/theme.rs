@@ -2,6 +2,9 @@
 
 use plotters::style::RGBColor;
 
+/// How many colours runs are told apart by; further ones start over.
+pub const COLOURS: usize = 8;
+
 /// The colours of one chart.
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
@@ -16,7 +19,7 @@ pub struct Theme {
     /// Costs, when there is one run.
     pub cost: RGBColor,
     /// Runs, when there are several.
-    pub runs: [RGBColor; crate::view::readout::COLOURS],
+    pub runs: [RGBColor; COLOURS],
 }
 
 const fn rgb(hex: u32) -> RGBColor {

@@ -1,0 +1,72 @@
+//! The rules that hold in both directions, so that whatever is written can be read.
+
+use super::error::UrlError;
+use super::run::{Extras, MAX_POINTS, MAX_SIZE, Run};
+
+pub(super) const NOT_A_SIZE: &str = "a memory size in MB is expected";
+
+/// Whether a run makes a chart. `number` is its place in the link, from 1.
+pub(super) fn check(run: &Run, number: usize) -> Result<(), UrlError> {
+    let points = run.sizes.len();
+    if points == 0 {
+        return Err(UrlError::NoPoints { run: number });
+    }
+    if points > MAX_POINTS {
+        return Err(UrlError::TooManyPoints { run: number, points });
+    }
+    for (index, &size) in run.sizes.iter().enumerate() {
+        if !(1..=MAX_SIZE).contains(&size) {
+            return Err(UrlError::Size { run: number, position: index + 1, value: size.into() });
+        }
+    }
+    amounts(number, "times", points, &run.times)?;
+    amounts(number, "costs", points, &run.costs)?;
+    for (part, values) in run.extras.lists() {
+        if !values.is_empty() {
+            amounts(number, part, points, values)?;
+        }
+    }
+    match run.extras.current {
+        Some(size) if !(1..=MAX_SIZE).contains(&size) => {
+            Err(UrlError::Part { part: format!("current:{size}"), reason: NOT_A_SIZE })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn amounts(run: usize, part: &'static str, sizes: usize, values: &[f32]) -> Result<(), UrlError> {
+    if values.len() != sizes {
+        return Err(UrlError::Lengths { run, part, sizes, values: values.len() });
+    }
+    for (index, &value) in values.iter().enumerate() {
+        if !value.is_finite() || value < 0.0 {
+            return Err(UrlError::Amount { run, part, position: index + 1, value });
+        }
+    }
+    Ok(())
+}
+
+/// A run ordered by size; equal sizes keep their order.
+pub(super) fn sorted(run: &Run) -> Run {
+    let mut order: Vec<usize> = (0..run.sizes.len()).collect();
+    order.sort_by_key(|&index| run.sizes[index]);
+    let pick = |values: &[f32]| order.iter().filter_map(|&index| values.get(index).copied()).collect();
+    Run {
+        name: run.name.clone(),
+        sizes: order.iter().map(|&index| run.sizes[index]).collect(),
+        times: pick(&run.times),
+        costs: pick(&run.costs),
+        extras: Extras {
+            stddev: pick(&run.extras.stddev),
+            p50: pick(&run.extras.p50),
+            p95: pick(&run.extras.p95),
+            current: run.extras.current,
+        },
+    }
+}
+
+/// Whether a word can name an optional part: lower-case letters and digits, a letter first.
+pub(super) fn is_part_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
