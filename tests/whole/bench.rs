@@ -196,9 +196,6 @@ impl Bench {
             json!({"Name": "canary", "FunctionVersion": "1", "RoutingConfig": weights}),
         )
         .await;
-        self.lambda_of(name, "PutFunctionEventInvokeConfig", json!({"MaximumRetryAttempts": 1})).await;
-        let of_alias = json!({"Qualifier": "live", "MaximumRetryAttempts": 0});
-        self.lambda_of(name, "PutFunctionEventInvokeConfig", of_alias).await;
         self.lambda_of(name, "PutFunctionConcurrency", json!({"ReservedConcurrentExecutions": 40})).await;
         let permission = json!({
             "StatementId": "topic", "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com",
@@ -235,10 +232,8 @@ impl Bench {
             "versions": versions["Versions"],
             "aliases": shown("ListAliases").await["Aliases"],
             "tags": self.ok(Service::Lambda, "ListTags", json!({"Resource": arn})).await["Tags"],
-            "events": shown("ListFunctionEventInvokeConfigs").await,
             "policy": policy,
             "concurrency": shown("GetFunctionConcurrency").await,
-            "provisioned": shown("ListProvisionedConcurrencyConfigs").await,
         })
     }
 

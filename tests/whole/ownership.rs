@@ -41,26 +41,6 @@ async fn what_somebody_makes_during_a_run_is_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn provisioned_concurrency_stays_with_its_alias() {
-    let bench = Bench::new().await;
-    let provisioned = json!({"Qualifier": "live", "ProvisionedConcurrentExecutions": 1});
-    bench.lambda("PutProvisionedConcurrencyConfig", provisioned).await;
-    let ready = json!({"FunctionName": FUNCTION, "Qualifier": "live"});
-    for _ in 0..1000 {
-        let shown = bench.ok(Service::Lambda, "GetProvisionedConcurrencyConfig", ready.clone()).await;
-        if shown["Status"] == "READY" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    let before = bench.snapshot().await;
-    let over = bench.run(json!({"num": 5, "powerValues": [128, 512]})).await;
-    assert_eq!(over.status, "SUCCEEDED", "{over:?}");
-    bench.quiet().await;
-    assert_eq!(differences(&before, &bench.snapshot().await), Vec::<String>::new());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_runs_on_a_function_the_second_is_told_of_the_first() {
     let bench = Bench::new().await;
     let before = bench.snapshot().await;

@@ -26,5 +26,7 @@ mod languages;
 mod layers;
 #[path = "lambda/permissions.rs"]
 mod permissions;
+#[path = "lambda/settings.rs"]
+mod settings;
 #[path = "lambda/versions.rs"]
 mod versions;

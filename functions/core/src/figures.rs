@@ -82,7 +82,7 @@ fn grouped(text: &str) -> String {
     let point = text.find('.').unwrap_or(text.len());
     let mut out = String::new();
     for (index, c) in text.char_indices() {
-        if index > 0 && index < point && (point - index) % 3 == 0 && !out.ends_with('-') {
+        if index > 0 && index < point && (point - index).is_multiple_of(3) && !out.ends_with('-') {
             out.push(',');
         }
         out.push(c);

@@ -58,6 +58,7 @@ fn refusal(kind: Kind, call: &Call, caller: &Caller) -> Option<ApiError> {
         Kind::Throttle => throttled(call.service),
         Kind::ServerError => server_error(call.service),
         Kind::Conflict => conflict(call),
+        Kind::InvokeError(error) => error.answer(),
         Kind::Denied | Kind::DeniedFromNowOn => denied(call, caller),
         Kind::NotYetKnown => ApiError::new(400, "ExecutionDoesNotExist", "Execution Does Not Exist"),
         _ => return None,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lambda::InvokeError;
+
 /// What goes wrong at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,6 +47,8 @@ pub enum Kind {
     /// A bucket's name that was deleted within the hour is not free. Placed by `nth` among attempts to take such a name,
     /// not by a call.
     NameHeld,
+    /// An invocation is refused with this error; no effect.
+    InvokeError(InvokeError),
 }
 
 impl Kind {
@@ -81,6 +85,7 @@ impl Kind {
             Self::Pending => {
                 matches!(operation, "UpdateFunctionConfiguration" | "UpdateFunctionCode" | "PublishVersion")
             }
+            Self::InvokeError(_) => operation == "Invoke",
             _ => true,
         }
     }
@@ -93,6 +98,9 @@ impl Kind {
     /// Its name in a plan.
     #[must_use]
     pub fn name(self) -> String {
+        if let Self::InvokeError(error) = self {
+            return error.code().to_owned();
+        }
         serde_json::to_value(self).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
     }
 }

@@ -10,8 +10,7 @@ use crate::{ApiError, Aws, Caller, ids};
 
 use super::Lambda;
 use super::errors::{conflict, invalid, no_alias, no_function, stale_revision};
-use super::functions::Page;
-use super::input::{Constraints, is_word, read};
+use super::input::{Constraints, Page, is_word, read};
 use super::name::{LATEST, Target, arn, version_number};
 use super::record::{ALIAS, Alias, FUNCTION, Function, ROUTE, alias_id, route_id, version_in};
 
@@ -197,10 +196,7 @@ impl Lambda {
             };
             remove_routes(records, &target.name, &alias);
             records.delete(ALIAS, &alias_id(&target.name, &name));
-            let own = function.policies.remove(&name).is_some()
-                | function.provisioned.remove(&name).is_some()
-                | function.event_invoke.remove(&name).is_some();
-            if own {
+            if function.policies.remove(&name).is_some() {
                 records.put(FUNCTION, &target.name, &function);
             }
             Ok(json!({}))

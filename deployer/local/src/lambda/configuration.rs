@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{ApiError, Aws, Caller};
 
@@ -11,7 +11,7 @@ use super::engine::language::RUNTIMES;
 use super::errors::invalid;
 use super::input::{Constraints, number};
 use super::layers::{VERSION_ARN, is_version_arn};
-use super::record::{Content, Logging, Vpc};
+use super::record::{Content, KEPT, Logging, Vpc};
 
 /// Runtimes whose code brings its own `bootstrap`.
 const OWN_BOOTSTRAP: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
@@ -78,6 +78,9 @@ pub struct Configured {
     #[serde(default)]
     file_system_configs: Option<Vec<Value>>,
     image_config: Option<Value>,
+    capacity_provider_config: Option<Value>,
+    durable_config: Option<Value>,
+    tenancy_config: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -205,6 +208,8 @@ impl Configured {
             vpc: None,
             dead_letter: None,
             kms_key: None,
+            snap_start: false,
+            kept: Map::new(),
             layers: Vec::new(),
         };
         self.change(function, &mut content)?;
@@ -251,6 +256,22 @@ impl Configured {
         if let Some(key) = self.kms_key {
             content.kms_key = Some(key).filter(|k| !k.is_empty());
         }
+        set(
+            &mut content.snap_start,
+            self.snap_start.and_then(|s| s.apply_on).map(|on| on == "PublishedVersions"),
+        );
+        if content.snap_start && OWN_BOOTSTRAP.contains(&content.runtime.as_str()) {
+            return Err(invalid(format!(
+                "{} is not supported for SnapStart enabled functions.",
+                content.runtime
+            )));
+        }
+        let kept = [self.capacity_provider_config, self.durable_config, self.tenancy_config];
+        for (name, value) in KEPT.into_iter().zip(kept) {
+            if let Some(value) = value.filter(|value| !value.is_null()) {
+                content.kept.insert(name.to_owned(), value);
+            }
+        }
         Ok(())
     }
 
@@ -266,6 +287,19 @@ impl Configured {
             return Ok(());
         }
         Err(invalid("The role defined for the function cannot be assumed by Lambda."))
+    }
+
+    /// Whether the size is within the account's quota, which no API tells and new accounts have lower.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException`.
+    pub fn check_quota(&self, quota_mb: u32) -> Result<(), ApiError> {
+        if self.memory_size.is_some_and(|size| size > i64::from(quota_mb)) {
+            return Err(invalid(format!(
+                "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {quota_mb}"
+            )));
+        }
+        Ok(())
     }
 
     /// Whether a function's role may do what Lambda does with it to attach the function to a VPC.
@@ -296,9 +330,6 @@ impl Configured {
                  valid ARN",
                 runtimes().collect::<Vec<_>>().join(", ")
             )));
-        }
-        if self.snap_start.as_ref().and_then(|s| s.apply_on.as_deref()) == Some("PublishedVersions") {
-            return Err(invalid("provided runtimes are not supported for SnapStart enabled functions."));
         }
         let there = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|l| !l.is_empty());
         if there(&self.file_system_configs) {

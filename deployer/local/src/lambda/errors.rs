@@ -29,6 +29,16 @@ pub fn conflict(message: impl Into<String>) -> ApiError {
     ApiError::new(409, "ResourceConflictException", message).with("Type", "User")
 }
 
+/// A version whose snapshot is still being made.
+pub fn snap_start_not_ready() -> ApiError {
+    ApiError::new(
+        409,
+        "SnapStartNotReadyException",
+        "Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.",
+    )
+    .with("Type", "User")
+}
+
 /// A `RevisionId` that is not the latest.
 pub fn stale_revision() -> ApiError {
     ApiError::new(

@@ -10,13 +10,14 @@ use crate::{ApiError, Aws, Caller};
 
 use super::code::Code;
 use super::configuration::Configured;
-use super::errors::{conflict, invalid, no_function, stale_revision};
-use super::input::{Constraints, number, read, truth};
-use super::name::{LATEST, Target, arn, version_number};
+use super::errors::{conflict, invalid, no_function};
+use super::input::{Constraints, Named, Page, read, truth};
+use super::name::{LATEST, Target, version_number};
+use super::publish::{Publishing, changeable, publish};
 use super::record::{
     ALIAS, Alias, Configuration, FUNCTION, Function, Phase, ROUTE, VERSION, alias_id, version_id,
 };
-use super::{Lambda, record, tags, versions};
+use super::{Lambda, keys, record, tags};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -56,44 +57,6 @@ struct UpdateConfiguration {
     revision_id: Option<String>,
 }
 
-/// A function and maybe one of its versions or aliases.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Named {
-    /// The name or ARN.
-    pub function_name: Option<String>,
-    /// The version or alias.
-    pub qualifier: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Page {
-    /// The name or ARN.
-    pub function_name: Option<String>,
-    /// Where the page before ended.
-    pub marker: Option<String>,
-    /// At most so many.
-    #[serde(default, deserialize_with = "number")]
-    pub max_items: Option<i64>,
-    /// Restricts aliases to those of a version; `ALL` lists the versions of every function.
-    pub function_version: Option<String>,
-}
-
-impl Page {
-    /// How many to show: AWS takes up to 10,000 and answers at most 50.
-    ///
-    /// # Errors
-    /// `ValidationException` outside 1 to 10,000.
-    pub fn limit(&self) -> Result<usize, ApiError> {
-        let mut constraints = Constraints::default();
-        constraints.range("maxItems", self.max_items, 1, 10_000);
-        constraints.check()?;
-        Ok(self.max_items.and_then(|n| usize::try_from(n).ok()).unwrap_or(50).min(50))
-    }
-}
-
 impl Lambda {
     pub(super) async fn create_function(
         &self,
@@ -106,6 +69,7 @@ impl Lambda {
         constraints.required("code", input.code.as_ref());
         input.configured.constrain(&mut constraints);
         constraints.check()?;
+        input.configured.check_quota(self.behaviour().memory_quota)?;
         let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
         target.authorize(aws, caller, "CreateFunction")?;
         if !input.tags.is_empty() {
@@ -131,7 +95,10 @@ impl Lambda {
         content.layers = layers;
         self.fits(&content.code_sha256, &content.layers).await?;
         Configured::check_network(aws, &content)?;
+        keys::check_grant(aws, caller, &content)?;
         let delay = self.settle_ms();
+        // The version comes with the function, and is ready when that is.
+        let publishing = Publishing { zip_ms: delay, ..self.publishing() };
         let function = Function {
             name: target.name.clone(),
             latest: Configuration::new(LATEST.to_owned(), content, Phase::Creating, delay),
@@ -142,8 +109,6 @@ impl Lambda {
             tags: input.tags,
             reserved_concurrency: None,
             policies: BTreeMap::new(),
-            provisioned: BTreeMap::new(),
-            event_invoke: BTreeMap::new(),
         };
         aws.store.transaction(|records| {
             if records.get::<Function>(FUNCTION, &target.name).is_some() {
@@ -152,7 +117,7 @@ impl Lambda {
             records.put(FUNCTION, &target.name, &function);
             if input.publish {
                 let mut function = function.clone();
-                let version = versions::publish(records, &mut function, None, delay);
+                let version = publish(records, &mut function, None, publishing);
                 return Ok(version.shown(aws, &target.name, Some(&version.version)));
             }
             Ok(function.latest.shown(aws, &target.name, None))
@@ -162,8 +127,10 @@ impl Lambda {
     pub(super) fn get_function(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let (target, function, configuration) = self.find(aws, caller, input, "GetFunction")?;
         let code = self.packages.zip(&configuration.content.code_sha256);
+        let mut configured = configuration.shown(aws, &target.name, target.qualifier.as_deref());
+        keys::hide(aws, caller, &configuration.content, &mut configured);
         let mut shown = json!({
-            "Configuration": configuration.shown(aws, &target.name, target.qualifier.as_deref()),
+            "Configuration": configured,
             "Code": {"RepositoryType": "S3", "Location": format!("file://{}", code.display())},
         });
         if !function.tags.is_empty() {
@@ -182,7 +149,9 @@ impl Lambda {
         input: Value,
     ) -> Result<Value, ApiError> {
         let (target, _, configuration) = self.find(aws, caller, input, "GetFunctionConfiguration")?;
-        Ok(configuration.shown(aws, &target.name, target.qualifier.as_deref()))
+        let mut shown = configuration.shown(aws, &target.name, target.qualifier.as_deref());
+        keys::hide(aws, caller, &configuration.content, &mut shown);
+        Ok(shown)
     }
 
     /// Settings that the endpoint has no way to change, as AWS shows them for a function where nobody has.
@@ -312,6 +281,7 @@ impl Lambda {
         let package = self.fetch(aws, caller, input.code, "UpdateFunctionCode").await?;
         self.fits(&package.sha256, &function.latest.content.layers).await?;
         let delay = self.settle_ms();
+        let publishing = Publishing { zip_ms: delay, ..self.publishing() };
         let answer = aws.store.transaction(|records| {
             let mut function: Function =
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
@@ -325,7 +295,7 @@ impl Lambda {
                 return Ok(function.latest.shown(aws, &target.name, None));
             }
             if input.publish {
-                let version = versions::publish(records, &mut function, None, delay);
+                let version = publish(records, &mut function, None, publishing);
                 return Ok(version.shown(aws, &target.name, Some(&version.version)));
             }
             records.put(FUNCTION, &target.name, &function);
@@ -345,6 +315,7 @@ impl Lambda {
         let mut constraints = Constraints::default();
         input.configured.constrain(&mut constraints);
         constraints.check()?;
+        input.configured.check_quota(self.behaviour().memory_quota)?;
         let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
         target.authorize(aws, caller, "UpdateFunctionConfiguration")?;
         let function = self.function(aws, &target)?;
@@ -365,6 +336,7 @@ impl Lambda {
             if content.vpc != function.latest.content.vpc || content.role != function.latest.content.role {
                 Configured::check_network(aws, &content)?;
             }
+            keys::check_grant(aws, caller, &content)?;
             function.change(content, delay);
             records.put(FUNCTION, &target.name, &function);
             Ok(function.latest.shown(aws, &target.name, None))
@@ -415,51 +387,17 @@ impl Lambda {
             // A version that is not there, or no longer, is as good as deleted: AWS answers the same.
             records.delete(VERSION, &version);
             let qualifier = number.to_string();
-            let own = function.policies.remove(&qualifier).is_some()
-                | function.provisioned.remove(&qualifier).is_some()
-                | function.event_invoke.remove(&qualifier).is_some();
-            if own {
+            if function.policies.remove(&qualifier).is_some() {
                 records.put(FUNCTION, &target.name, &function);
             }
             Ok(())
         })?;
         if number.is_none() {
-            self.engine.forget(&target.name);
+            self.engine.concurrency.reserve(&target.name, None);
         }
         self.engine.retire(&target.name, number.map(|n| n.to_string()).as_deref());
         Ok(json!({}))
     }
-}
-
-/// Whether a function may be changed now, by somebody who knows this revision of it.
-///
-/// # Errors
-/// `ResourceConflictException` while something is in progress, `PreconditionFailedException`.
-pub fn changeable(aws: &Aws, function: &Function, revision: Option<&str>) -> Result<(), ApiError> {
-    idle(aws, function)?;
-    match revision {
-        Some(revision) if revision != function.latest.revision() => Err(stale_revision()),
-        _ => Ok(()),
-    }
-}
-
-/// Whether nothing is in progress on a function.
-///
-/// # Errors
-/// `ResourceConflictException`.
-pub fn idle(aws: &Aws, function: &Function) -> Result<(), ApiError> {
-    if function.latest.pending() {
-        return Err(conflict(
-            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
-        ));
-    }
-    if function.latest.updating() {
-        return Err(conflict(format!(
-            "The operation cannot be performed at this time. An update is in progress for resource: {}",
-            arn(aws, &function.name, None)
-        )));
-    }
-    Ok(())
 }
 
 fn architecture(given: Option<&[String]>) -> Result<Option<String>, ApiError> {

@@ -173,6 +173,44 @@ pub fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
+/// A function and maybe one of its versions or aliases.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Named {
+    /// The name or ARN.
+    pub function_name: Option<String>,
+    /// The version or alias.
+    pub qualifier: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Page {
+    /// The name or ARN.
+    pub function_name: Option<String>,
+    /// Where the page before ended.
+    pub marker: Option<String>,
+    /// At most so many.
+    #[serde(default, deserialize_with = "number")]
+    pub max_items: Option<i64>,
+    /// Restricts aliases to those of a version; `ALL` lists the versions of every function.
+    pub function_version: Option<String>,
+}
+
+impl Page {
+    /// How many to show: AWS takes up to 10,000 and answers at most 50.
+    ///
+    /// # Errors
+    /// `ValidationException` outside 1 to 10,000.
+    pub fn limit(&self) -> Result<usize, ApiError> {
+        let mut constraints = Constraints::default();
+        constraints.range("maxItems", self.max_items, 1, 10_000);
+        constraints.check()?;
+        Ok(self.max_items.and_then(|n| usize::try_from(n).ok()).unwrap_or(50).min(50))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,10 @@ use crate::{ApiError, Aws, Caller, ids};
 
 use super::engine::Job;
 use super::engine::runtime_api::PAYLOAD_LIMIT;
-use super::errors::{conflict, no_function, service, too_large};
+use super::errors::{conflict, no_function, service, snap_start_not_ready, too_large};
 use super::name::{LATEST, Target, version_number};
 use super::record::{ALIAS, Alias, Configuration, FUNCTION, Function, alias_id, version};
-use super::{APPARATUS, Invocation, InvocationType, Invoked, Lambda, policy};
+use super::{APPARATUS, Invocation, InvocationType, Invoked, Lambda, keys, policy};
 
 /// The largest event of an asynchronous invocation, in bytes.
 const EVENT_LIMIT: usize = 1_048_576;
@@ -139,6 +139,16 @@ impl Lambda {
                 }
             }
         };
+        let snap_start = configuration.content.snap_start && configuration.version != LATEST;
+        if configuration.pending() && snap_start {
+            return Err(snap_start_not_ready());
+        }
+        if configuration.failed() {
+            return Err(conflict(
+                "The operation cannot be performed at this time. The function is currently in the following state: Failed",
+            ));
+        }
+        keys::check_start(aws, &function.name, &configuration.content)?;
         if configuration.pending() {
             return Err(conflict(
                 "The operation cannot be performed at this time. The function is currently in the following state: \

@@ -13,12 +13,15 @@ mod errors;
 mod functions;
 mod input;
 mod invoke;
+mod invoke_error;
+mod keys;
 mod layers;
 mod merge;
 mod name;
 mod pace;
 mod package;
 mod policy;
+mod publish;
 mod queue;
 mod record;
 mod tags;
@@ -37,11 +40,13 @@ pub use configuration::runtimes;
 pub use engine::doom::Doom;
 pub use engine::in_process;
 pub use engine::{Description as CpuShare, Mechanism, processor};
+pub use invoke_error::InvokeError;
 pub use tags::APPARATUS;
 
 use engine::Engine;
 use pace::Pace;
 use package::Packages;
+use publish::Publishing;
 use queue::Tasks;
 use record::{Configuration, Content, FUNCTION, Function, VERSION};
 
@@ -50,6 +55,12 @@ use record::{Configuration, Content, FUNCTION, Function, VERSION};
 pub struct Behaviour {
     /// How long a new version is `Pending` and a change `InProgress`.
     pub settle: Duration,
+    /// How long the snapshot of a version with SnapStart is made; on AWS, minutes.
+    pub snapshot: Duration,
+    /// The smallest size, in MB, whose snapshot does not fail: on AWS, that in which the initialization has room.
+    pub snapshot_least_mb: u32,
+    /// The largest size, in MB, that the account may have; AWS gives new accounts 3,008.
+    pub memory_quota: u32,
     /// How many invocations may run at once in the account.
     pub account_concurrency: u32,
     /// How many control-plane calls in roles' sessions are taken in a second, all together; AWS takes 15. As many as come
@@ -73,6 +84,9 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             settle: Duration::from_millis(50),
+            snapshot: Duration::from_millis(100),
+            snapshot_least_mb: 0,
+            memory_quota: 10_240,
             account_concurrency: 1000,
             control_plane_rate: None,
             control_plane_latency: Duration::ZERO,
@@ -124,7 +138,6 @@ impl Lambda {
         // Tries out what the machine has, and removes what an endpoint that was killed has left of it.
         let _ = tokio::task::spawn_blocking(move || engine.mechanism()).await;
         self.resume_queue(aws);
-        self.resume_provisioned(aws);
         let (engine, tasks) = (Arc::clone(&self.engine), Arc::downgrade(aws));
         let idle = self.behaviour().idle;
         self.tasks.background(async move {
@@ -245,19 +258,6 @@ impl Lambda {
             "PutFunctionConcurrency" => self.put_concurrency(aws, caller, input),
             "GetFunctionConcurrency" => self.get_concurrency(aws, caller, input),
             "DeleteFunctionConcurrency" => self.delete_concurrency(aws, caller, input),
-            "PutProvisionedConcurrencyConfig" => self.put_provisioned(aws, caller, input),
-            // One path and method serve both; the query tells them apart.
-            "GetProvisionedConcurrencyConfig" if input["List"] == "ALL" => {
-                self.list_provisioned(aws, caller, input)
-            }
-            "GetProvisionedConcurrencyConfig" => self.get_provisioned(aws, caller, input),
-            "DeleteProvisionedConcurrencyConfig" => self.delete_provisioned(aws, caller, input),
-            "ListProvisionedConcurrencyConfigs" => self.list_provisioned(aws, caller, input),
-            "PutFunctionEventInvokeConfig" => self.put_event_invoke(aws, caller, input, false),
-            "UpdateFunctionEventInvokeConfig" => self.put_event_invoke(aws, caller, input, true),
-            "GetFunctionEventInvokeConfig" => self.get_event_invoke(aws, caller, input),
-            "DeleteFunctionEventInvokeConfig" => self.delete_event_invoke(aws, caller, input),
-            "ListFunctionEventInvokeConfigs" => self.list_event_invoke(aws, caller, input),
             "GetFunctionCodeSigningConfig" | "GetFunctionRecursionConfig" | "GetRuntimeManagementConfig" => {
                 self.get_untouched(aws, caller, operation, input)
             }
@@ -309,6 +309,18 @@ impl Lambda {
     fn settle_ms(&self) -> i64 {
         let settle = SETTLE.try_with(|settle| *settle).unwrap_or_else(|_| self.behaviour().settle);
         i64::try_from(settle.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A zip's version is there at once, as on AWS, unless a fault wants it otherwise.
+    fn publishing(&self) -> Publishing {
+        let behaviour = self.behaviour();
+        let late = SETTLE.try_with(|settle| *settle).ok();
+        let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Publishing {
+            zip_ms: ms(late.unwrap_or_default()),
+            snapshot_ms: ms(late.unwrap_or(behaviour.snapshot)),
+            least_mb: behaviour.snapshot_least_mb,
+        }
     }
 
     /// Ends the environments of a function's former state once the change has settled; until then they still run it.

@@ -7,8 +7,8 @@ use crate::{ApiError, Aws, Caller};
 
 use super::Lambda;
 use super::errors::{conflict, invalid, no_function, not_found, stale_revision};
-use super::functions::Named;
-use super::input::{Constraints, is_word, read};
+
+use super::input::{Constraints, Named, is_word, read};
 use super::name::{LATEST, Target, version_number};
 use super::record::{ALIAS, Alias, FUNCTION, Function, VERSION, alias_id, version_id};
 

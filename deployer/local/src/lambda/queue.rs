@@ -17,8 +17,10 @@ use super::{Invoked, Lambda};
 
 /// Queued events, by request id.
 const EVENT: &str = "function-event";
-/// How long an event is tried while its function is throttled, in seconds.
-const AGE_LIMIT: u32 = 6 * 60 * 60;
+/// How long an event is tried while its function is throttled.
+const AGE_LIMIT_MS: i64 = 6 * 60 * 60 * 1000;
+/// How often an event is tried again when its function fails.
+const RETRIES: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -134,10 +136,7 @@ impl Lambda {
             loop {
                 let target = Target { name: queued.function.clone(), qualifier: queued.qualifier.clone() };
                 let Some(function) = aws.store.get::<Function>(FUNCTION, &target.name) else { break };
-                let settings = function.event_invoke.get(target.qualifier.as_deref().unwrap_or_default());
-                let retries = settings.and_then(|s| s.retries).unwrap_or(2);
-                let age = i64::from(settings.and_then(|s| s.age).unwrap_or(AGE_LIMIT)) * 1000;
-                if now_ms() - queued.queued_at > age {
+                if now_ms() - queued.queued_at > AGE_LIMIT_MS {
                     break;
                 }
                 let run = aws.lambda.run_event(
@@ -152,7 +151,7 @@ impl Lambda {
                     Ok(Invoked { function_error: None, .. }) => break,
                     Ok(_) => {
                         queued.failures += 1;
-                        if queued.failures > retries {
+                        if queued.failures > RETRIES {
                             break;
                         }
                         aws.store.put(EVENT, &id, &queued);

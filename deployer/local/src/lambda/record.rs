@@ -27,6 +27,10 @@ pub const ALIAS: &str = "function-alias";
 /// Which aliases route to a version, by `NAME/NUMBER/ALIAS`, so that a version's are found without reading all.
 pub const ROUTE: &str = "function-route";
 
+/// Settings of functions that run elsewhere than in Lambda's ordinary environments, or otherwise. The endpoint shows them as
+/// they were set and runs the function as any other, so that a client sees what AWS would show it.
+pub const KEPT: [&str; 3] = ["CapacityProviderConfig", "DurableConfig", "TenancyConfig"];
+
 /// Milliseconds since the epoch.
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -60,10 +64,6 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Resource policies by qualifier, the function's own under the empty one: statements in the order they were added.
     pub policies: BTreeMap<String, Vec<Value>>,
-    /// Provisioned concurrency by qualifier.
-    pub provisioned: BTreeMap<String, Provisioned>,
-    /// What happens to queued events, by qualifier.
-    pub event_invoke: BTreeMap<String, EventInvoke>,
 }
 
 /// The state a version is in.
@@ -92,6 +92,9 @@ pub struct Configuration {
     pub settles_at: i64,
     /// Milliseconds since the epoch.
     pub last_modified: i64,
+    /// Whether what is in progress ends with a snapshot that could not be made.
+    #[serde(default)]
+    pub snapshot_fails: bool,
     /// Everything that the user sets.
     pub content: Content,
 }
@@ -131,6 +134,12 @@ pub struct Content {
     pub dead_letter: Option<String>,
     /// The key of the environment, kept as given.
     pub kms_key: Option<String>,
+    /// Whether versions are published with a snapshot (SnapStart).
+    #[serde(default)]
+    pub snap_start: bool,
+    /// Settings the endpoint has nothing to do with, kept as given: see [`KEPT`].
+    #[serde(default)]
+    pub kept: Map<String, Value>,
     /// Layers, later ones over earlier ones. Records written before there were any have none.
     #[serde(default)]
     pub layers: Vec<Layer>,
@@ -186,28 +195,6 @@ pub struct Alias {
     pub revision: String,
 }
 
-/// Environments kept ready for a version or alias.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provisioned {
-    /// How many.
-    pub requested: u32,
-    /// Milliseconds since the epoch.
-    pub last_modified: i64,
-}
-
-/// What happens to queued events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventInvoke {
-    /// Milliseconds since the epoch.
-    pub last_modified: i64,
-    /// 0 to 2.
-    pub retries: Option<u32>,
-    /// Seconds, 60 to 21,600.
-    pub age: Option<u32>,
-    /// Destinations, kept as given.
-    pub destinations: Option<Value>,
-}
-
 /// The id under which a version is kept: padded, so that the order of ids is that of numbers.
 pub fn version_id(name: &str, number: u64) -> String {
     format!("{name}/{number:012}")
@@ -235,6 +222,7 @@ impl Configuration {
             phase,
             settles_at: now + delay,
             last_modified: now,
+            snapshot_fails: false,
             content,
         }
     }
@@ -258,6 +246,11 @@ impl Configuration {
     /// Whether it is still being created.
     pub fn pending(&self) -> bool {
         self.phase == Phase::Creating && !self.settled()
+    }
+
+    /// Whether its snapshot could not be made.
+    pub fn failed(&self) -> bool {
+        self.snapshot_fails && self.settled()
     }
 
     /// Whether a change is in progress.
@@ -309,7 +302,15 @@ impl Configuration {
         set("PackageType", json!("Zip"));
         set("Architectures", json!([c.architecture]));
         set("EphemeralStorage", json!({"Size": c.ephemeral_storage}));
-        set("SnapStart", json!({"ApplyOn": "None", "OptimizationStatus": "Off"}));
+        let snapshot = c.snap_start && self.version != LATEST && self.settled() && !self.snapshot_fails;
+        set(
+            "SnapStart",
+            json!({"ApplyOn": if c.snap_start { "PublishedVersions" } else { "None" },
+                   "OptimizationStatus": if snapshot { "On" } else { "Off" }}),
+        );
+        for (name, value) in &c.kept {
+            set(name, value.clone());
+        }
         set("LoggingConfig", c.logging.shown());
         Value::Object(shown)
     }
@@ -321,6 +322,13 @@ impl Configuration {
             shown["State"] = json!("Pending");
             shown["StateReason"] = json!("The function is being created.");
             shown["StateReasonCode"] = json!("Creating");
+            return shown;
+        }
+        if self.failed() {
+            shown["State"] = json!("Failed");
+            shown["StateReason"] =
+                json!("The function's memory size does not suffice for its initialization.");
+            shown["StateReasonCode"] = json!("FunctionError.InitResourceExhausted");
             return shown;
         }
         shown["State"] = json!("Active");

@@ -83,6 +83,7 @@ impl Lambda {
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
             function.tags.extend(input.tags);
             check(&function.tags)?;
+            function.latest.touch();
             records.put(FUNCTION, &target.name, &function);
             Ok(json!({}))
         })
@@ -95,6 +96,7 @@ impl Lambda {
             let mut function: Function =
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
             function.tags.retain(|key, _| !input.tag_keys.contains(key));
+            function.latest.touch();
             records.put(FUNCTION, &target.name, &function);
             Ok(json!({}))
         })

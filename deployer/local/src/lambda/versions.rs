@@ -3,17 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::store::Records;
 use crate::{ApiError, Aws, Caller};
 
 use super::Lambda;
 use super::errors::{invalid, no_function, stale_revision};
-use super::functions::{Page, idle};
-use super::input::{Constraints, read};
+use super::input::{Constraints, Page, read};
 use super::name::{LATEST, Target};
-use super::record::{
-    Configuration, FUNCTION, Function, Phase, VERSION, base64_of_hex, version_id, version_in,
-};
+use super::publish::{idle, publish};
+use super::record::{Configuration, FUNCTION, Function, VERSION, base64_of_hex, version_id};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -22,37 +19,6 @@ struct Publish {
     description: Option<String>,
     code_sha256: Option<String>,
     revision_id: Option<String>,
-}
-
-/// Publishes `$LATEST` inside a transaction, or answers the version published last when nothing has changed since.
-/// The function's record is written with it.
-pub fn publish(
-    records: &mut Records<'_>,
-    function: &mut Function,
-    description: Option<String>,
-    delay: i64,
-) -> Configuration {
-    let last = function.last_published.and_then(|n| version_in(records, function, &n.to_string()));
-    if let Some(last) = last {
-        // The description given at publishing is the version's alone, so it is not what is compared.
-        let mut content = last.content.clone();
-        content.description.clone_from(&function.latest.content.description);
-        let described = function.last_description.as_ref() == Some(&function.latest.content.description);
-        if described && content == function.latest.content {
-            records.put(FUNCTION, &function.name, function);
-            return last;
-        }
-    }
-    let number = function.next_version;
-    let mut content = function.latest.content.clone();
-    content.description = description.unwrap_or(content.description);
-    let version = Configuration::new(number.to_string(), content, Phase::Creating, delay);
-    function.next_version += 1;
-    function.last_published = Some(number);
-    function.last_description = Some(function.latest.content.description.clone());
-    records.put(VERSION, &version_id(&function.name, number), &version);
-    records.put(FUNCTION, &function.name, function);
-    version
 }
 
 impl Lambda {
@@ -68,7 +34,7 @@ impl Lambda {
         constraints.check()?;
         let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
         target.authorize(aws, caller, "PublishVersion")?;
-        let delay = self.settle_ms();
+        let delay = self.publishing();
         aws.store.transaction(|records| {
             let mut function: Function =
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;

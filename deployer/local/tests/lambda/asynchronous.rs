@@ -50,22 +50,6 @@ async fn a_failing_function_is_tried_three_times() {
     local.send("f", json!({"mode": "error"})).await;
     local.aws.lambda.drain().await;
     started(&local, 3).await;
-    let settings = json!({"FunctionName": "f", "MaximumRetryAttempts": 0});
-    let put = local.ok("PutFunctionEventInvokeConfig", settings).await;
-    assert_eq!(put["MaximumRetryAttempts"], 0);
-    local.send("f", json!({"mode": "error"})).await;
-    local.aws.lambda.drain().await;
-    started(&local, 4).await;
-    let update = json!({"FunctionName": "f", "MaximumEventAgeInSeconds": 60});
-    let updated = local.ok("UpdateFunctionEventInvokeConfig", update).await;
-    assert_eq!(
-        (&updated["MaximumRetryAttempts"], &updated["MaximumEventAgeInSeconds"]),
-        (&json!(0), &json!(60))
-    );
-    let wrong = json!({"FunctionName": "f", "MaximumRetryAttempts": 3});
-    assert_eq!(local.refused("PutFunctionEventInvokeConfig", wrong).await.code, "ValidationException");
-    local.ok("DeleteFunctionEventInvokeConfig", json!({"FunctionName": "f"})).await;
-    assert_eq!(local.refused("GetFunctionEventInvokeConfig", json!({"FunctionName": "f"})).await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

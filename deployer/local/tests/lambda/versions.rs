@@ -26,7 +26,7 @@ async fn nothing_new_brings_no_new_version() {
     let first = local.ok("PublishVersion", json!({"FunctionName": "f", "Description": "mine"})).await;
     assert_eq!((&first["Version"], &first["Description"]), (&json!("1"), &json!("mine")));
     assert_eq!(first["FunctionArn"], format!("{ACCOUNT_ARN}:f:1"));
-    assert_eq!(first["State"], "Pending");
+    assert_eq!(first["State"], "Active", "a zip's version needs no time");
     let again = local.ok("PublishVersion", json!({"FunctionName": "f", "Description": "other"})).await;
     assert_eq!((&again["Version"], &again["Description"]), (&json!("1"), &json!("mine")));
     local.configure("f", json!({"MemorySize": 256})).await;
@@ -121,4 +121,54 @@ async fn hundreds_of_versions_are_listed_in_pages() {
     assert_eq!(most["Versions"].as_array().unwrap().len(), 50);
     let error = local.refused("ListVersionsByFunction", json!({"FunctionName": "f", "MaxItems": 0})).await;
     assert_eq!(error.code, "ValidationException");
+}
+
+/// `RevisionId` of `$LATEST`, or of a version.
+async fn revision(local: &Local, qualifier: &str) -> Value {
+    local.ok("GetFunctionConfiguration", json!({"FunctionName": "f", "Qualifier": qualifier})).await["RevisionId"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishing_and_tags_give_latest_a_new_revision_and_an_alias_does_not() {
+    let local = Local::new().await;
+    local.function("f", json!({})).await;
+    let before = revision(&local, "$LATEST").await;
+    let version = local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
+    let published = revision(&local, "$LATEST").await;
+    assert!(published != before && published != version["RevisionId"]);
+    let stale = json!({"FunctionName": "f", "RevisionId": before});
+    assert_eq!(local.refused("PublishVersion", stale).await.code, "PreconditionFailedException");
+    local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
+    assert_eq!(revision(&local, "$LATEST").await, published, "nothing was published");
+    local.ok("CreateAlias", json!({"FunctionName": "f", "Name": "a", "FunctionVersion": "1"})).await;
+    assert_eq!(revision(&local, "$LATEST").await, published);
+    assert_eq!(
+        revision(&local, "1").await,
+        version["RevisionId"],
+        "a version keeps the revision it came with"
+    );
+    let resource = format!("{ACCOUNT_ARN}:f");
+    local.ok("TagResource", json!({"Resource": resource, "Tags": {"k": "v"}})).await;
+    let tagged = revision(&local, "$LATEST").await;
+    assert_ne!(tagged, published);
+    local.ok("UntagResource", json!({"Resource": resource, "TagKeys": ["k"]})).await;
+    assert_ne!(revision(&local, "$LATEST").await, tagged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creating_with_publish_answers_the_version() {
+    let local = Local::new().await;
+    let created = local
+        .ok(
+            "CreateFunction",
+            json!({"FunctionName": "f", "Runtime": "provided.al2023", "Handler": "bootstrap", "Role": crate::support::ROLE,
+                   "Code": {"ZipFile": package_of(&[("bootstrap", b"#!/bin/sh", 0o755)])}, "Publish": true}),
+        )
+        .await;
+    assert_eq!((&created["Version"], &created["State"]), (&json!("1"), &json!("Pending")));
+    assert_eq!(created["FunctionArn"], format!("{ACCOUNT_ARN}:f:1"));
+    local.settled("f").await;
+    assert_eq!(listed(&local, 50).await, ["$LATEST", "1"]);
+    let again = local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
+    assert_eq!((&again["Version"], &again["State"]), (&json!("1"), &json!("Active")));
 }

@@ -140,6 +140,7 @@ fn words(kind: Kind) -> &'static str {
         Kind::StaleReads => "done, but seen late by reads",
         Kind::Pending => "done, but not ready for a while",
         Kind::EditMemory | Kind::EditSettings | Kind::EditVersions => "somebody else was there first",
+        Kind::InvokeError(error) => error.code(),
         Kind::NotYetKnown => "not known yet",
         Kind::EventLost => "the event was lost",
         Kind::NameHeld => "the name was not free yet",

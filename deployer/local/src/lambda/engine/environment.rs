@@ -5,10 +5,12 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use cpu_share::CpuShares;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Aws;
 
+use super::Key;
 use super::doom::{Doom, Doomed, Dooms};
 use super::in_process::{Handler, Task};
 use super::journal::{Journal, Stream};
@@ -17,7 +19,6 @@ use super::process::Groups;
 use super::runtime_api::{Call, Event, Reply};
 use super::sandbox::{Package, Process, Sandbox, Sign};
 use super::spawner::Spawner;
-use super::{CpuShares, Key};
 
 /// How often memory is looked at.
 const MEMORY_LOOK: Duration = Duration::from_millis(20);

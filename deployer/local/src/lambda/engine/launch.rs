@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::{ApiError, Aws};
 
 use super::super::errors::service;
+use super::super::name::LATEST;
 use super::super::record::{Configuration, Content, now_ms};
 use super::environment::{Code, Environment, Session, Start};
 use super::in_process::{Candidate, Handler};
@@ -31,7 +32,6 @@ impl Engine {
         key: Key,
         configuration: &Configuration,
         stream: Stream,
-        initialization: &str,
     ) -> Result<Result<Environment, Failure>, ApiError> {
         let content = &configuration.content;
         let credentials = aws.iam.session(aws, &content.role, &key.function)?;
@@ -51,6 +51,8 @@ impl Engine {
         let layers = layers.as_deref();
         let libraries = layers.map(|l| format!(":{}/lib", l.display())).unwrap_or_default();
         let opt_bin = layers.unwrap_or(Path::new(opt::OPT)).join("bin");
+        let snapshot = content.snap_start && key.version != LATEST;
+        let initialization = if snapshot { "snap-start" } else { "on-demand" };
         let own = [
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),

@@ -7,7 +7,6 @@
 pub mod admission;
 mod bootstrap;
 pub mod concurrency;
-pub mod cpu_share;
 pub mod doom;
 pub mod environment;
 pub mod in_process;
@@ -41,11 +40,12 @@ use super::record::{Configuration, FUNCTION, Function, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use concurrency::{Concurrency, Running};
-pub use cpu_share::{CpuShares, Description, Mechanism, processor, share_of};
+use cpu_share::{CpuShares, share_of};
+pub use cpu_share::{Description, Mechanism, processor};
 use doom::{Doom, Dooms};
 use environment::{Environment, Machinery};
 use in_process::Handlers;
-use journal::{Delivery, Journal, Stream};
+use journal::Delivery;
 use language::{Ready, Runtimes};
 use opt::Opt;
 use process::Groups;
@@ -116,10 +116,6 @@ struct State {
     idle: HashMap<Key, Vec<Environment>>,
     /// Running invocations that hold a share of the cores, by function.
     seated: HashMap<String, u32>,
-    /// How many environments of a key are kept ready however long they are idle.
-    kept: HashMap<Key, usize>,
-    /// How many environments of a key run an invocation.
-    busy: HashMap<Key, usize>,
     scratch: Option<PathBuf>,
 }
 
@@ -137,31 +133,6 @@ impl Drop for Seated {
             *n -= 1;
             if *n == 0 {
                 state.seated.remove(&self.function);
-            }
-        }
-    }
-}
-
-/// The note that an environment of a key runs an invocation.
-struct Busy {
-    engine: Arc<Engine>,
-    key: Key,
-}
-
-impl Busy {
-    fn new(engine: &Arc<Engine>, key: &Key) -> Self {
-        *engine.lock().busy.entry(key.clone()).or_default() += 1;
-        Self { engine: Arc::clone(engine), key: key.clone() }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let mut state = self.engine.lock();
-        if let Some(n) = state.busy.get_mut(&self.key) {
-            *n -= 1;
-            if *n == 0 {
-                state.busy.remove(&self.key);
             }
         }
     }
@@ -242,7 +213,6 @@ impl Engine {
         if let (Some(seated), true) = (&mut seat, warm.is_some()) {
             seated.seat.shrink(share);
         }
-        let _busy = Busy::new(self, &key);
         let mut run = Run { engine: self, aws, job: &job, behaviour, share: (!job.exempt).then_some(share) };
         let (invoked, environment) = match warm {
             Some(environment) => run.warm(environment).await,
@@ -305,12 +275,6 @@ impl Engine {
         drop(state);
     }
 
-    /// Drops what is reserved and provisioned for a function that is no more.
-    pub fn forget(&self, function: &str) {
-        self.concurrency.reserve(function, None);
-        self.lock().kept.retain(|key, _| key.function != function);
-    }
-
     /// Ends idle environments of a function, all or those of one version, in whatever state.
     pub fn retire(&self, function: &str, version: Option<&str>) {
         self.retire_where(|key| key.function == function && version.is_none_or(|v| key.version == v));
@@ -331,67 +295,14 @@ impl Engine {
     pub fn recycle(&self, idle: Duration) {
         let now = Instant::now();
         let mut recycled = Vec::new();
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        for (key, environments) in &mut state.idle {
-            let ready = state.kept.get(key).copied().unwrap_or_default();
-            let mut spare = environments.len().saturating_sub(ready);
-            let old = |e: &mut Environment| {
-                let idle_too_long = now.duration_since(e.idle_since) >= idle && spare > 0;
-                spare -= usize::from(idle_too_long);
-                idle_too_long || e.expires <= now
-            };
+        let mut state = self.lock();
+        for environments in state.idle.values_mut() {
+            let old = |e: &mut Environment| now.duration_since(e.idle_since) >= idle || e.expires <= now;
             recycled.push(environments.extract_if(.., old).collect());
         }
         state.idle.retain(|_, environments| !environments.is_empty());
-        drop(guard);
+        drop(state);
         drop::<Vec<Vec<Environment>>>(recycled);
-    }
-
-    /// Keeps so many environments of a key ready from now on.
-    pub fn keep(&self, key: &Key, ready: usize) {
-        let mut state = self.lock();
-        match ready {
-            0 => state.kept.remove(key),
-            n => state.kept.insert(key.clone(), n),
-        };
-    }
-
-    /// How many environments of a key are there, idle or busy.
-    pub fn ready(&self, key: &Key) -> usize {
-        let state = self.lock();
-        let idle = state.idle.get(key).map_or(0, Vec::len);
-        idle + state.busy.get(key).copied().unwrap_or_default()
-    }
-
-    /// Starts environments until as many are there as are to be kept, or one cannot start.
-    pub async fn fill(
-        self: &Arc<Self>,
-        aws: &Arc<Aws>,
-        key: Key,
-        configuration: &Configuration,
-        behaviour: &Behaviour,
-    ) {
-        loop {
-            let wanted = self.lock().kept.get(&key).copied().unwrap_or_default();
-            if self.ready(&key) >= wanted || self.closed.load(Ordering::Acquire) {
-                return;
-            }
-            let seat = self.admission.enter(1.0).await;
-            let stream = Stream::new(&key.function, configuration);
-            let mut journal =
-                Journal::new(configuration.content.logging.clone(), stream.clone(), self.deliveries(aws));
-            let started =
-                self.environment(aws, key.clone(), configuration, stream, "provisioned-concurrency").await;
-            let Ok(Ok(mut environment)) = started else { return };
-            let began = environment.init(behaviour.init_limit, None, &mut journal).await;
-            journal.deliver().await;
-            drop(seat);
-            if began.is_err() {
-                return;
-            }
-            self.give_back(aws, environment, behaviour);
-        }
     }
 
     /// Waits until the lines written so far have reached their log groups.

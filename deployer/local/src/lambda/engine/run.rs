@@ -121,7 +121,7 @@ impl Run<'_> {
         stream: &Stream,
     ) -> Result<Result<Environment, Failure>, ApiError> {
         let configuration = &self.job.configuration;
-        self.engine.environment(self.aws, key.clone(), configuration, stream.clone(), "on-demand").await
+        self.engine.environment(self.aws, key.clone(), configuration, stream.clone()).await
     }
 
     fn limit(&self) -> Duration {

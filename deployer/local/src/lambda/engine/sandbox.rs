@@ -14,7 +14,6 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::bootstrap::bootstrap;
-use super::cpu_share::Limiter;
 use super::environment::Machinery;
 use super::in_process::Task;
 use super::journal::Journal;
@@ -23,6 +22,7 @@ use super::opt::Opt;
 use super::outcome::{Failure, exited, out_of_memory};
 use super::process::{self, Groups};
 use super::runtime_api::{Call, RuntimeApi};
+use cpu_share::Limiter;
 
 /// The unpacked package of a function, and what starts it.
 pub struct Package {

@@ -43,7 +43,7 @@ impl Spawner {
     }
 
     /// Starts a process in a group of its own that dies with this program, behind these doors (see
-    /// [`super::cpu_share::Room::doors`]) and with this at `/opt`.
+    /// [`cpu_share::Room::doors`]) and with this at `/opt`.
     ///
     /// # Errors
     /// What the system said to fork or exec.
@@ -63,7 +63,7 @@ impl Spawner {
                 if nix::unistd::getppid().as_raw() as u32 != parent {
                     return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
                 }
-                super::cpu_share::enter(&doors)?;
+                cpu_share::enter(&doors)?;
                 opt.as_ref().map_or(Ok(()), Mount::enter)
             });
         }

@@ -1,0 +1,130 @@
+//! Settings whose effect is elsewhere than in the process: SnapStart, keys, and what cannot be tuned.
+
+use std::time::Duration;
+
+use local_aws::Caller;
+use local_aws::lambda::Behaviour;
+use local_aws::lambda::in_process::Handler;
+use serde_json::{Value, json};
+
+use crate::support::{Local, ROLE, variables};
+
+/// A Python function that needs no Python.
+async fn snapping(behaviour: Behaviour) -> Local {
+    let local = Local::with(behaviour).await;
+    local.aws.lambda.run_in_process(|_| {
+        let handler: Handler = std::sync::Arc::new(|invocation| {
+            let kind = invocation.variables["AWS_LAMBDA_INITIALIZATION_TYPE"].clone();
+            Box::pin(async move { Ok(json!(kind)) })
+        });
+        Some(handler)
+    });
+    let snap_start = json!({"ApplyOn": "PublishedVersions"});
+    local.function("f", json!({"Runtime": "python3.13", "Handler": "a.b", "SnapStart": snap_start})).await;
+    local
+}
+
+async fn shown(local: &Local, qualifier: &str) -> Value {
+    local.ok("GetFunctionConfiguration", json!({"FunctionName": "f", "Qualifier": qualifier})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_with_snap_start_is_pending_until_its_snapshot_is_made() {
+    let local = snapping(Behaviour { snapshot: Duration::from_millis(300), ..Local::quick() }).await;
+    let version = local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
+    let off = json!({"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"});
+    assert_eq!(
+        (&version["State"], &version["StateReasonCode"], &version["SnapStart"]),
+        (&json!("Pending"), &json!("Creating"), &off)
+    );
+    let early = local.try_invoke("f:1", json!({})).await.unwrap_err();
+    assert_eq!((early.code.as_str(), early.status), ("SnapStartNotReadyException", 409));
+    assert_eq!(local.invoke("f", json!({})).await.result, "on-demand", "$LATEST has no snapshot");
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    let version = shown(&local, "1").await;
+    assert_eq!(
+        (&version["State"], &version["SnapStart"]["OptimizationStatus"]),
+        (&json!("Active"), &json!("On"))
+    );
+    assert_eq!(local.invoke("f:1", json!({})).await.result, "snap-start");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_too_small_for_the_snapshot_ends_failed() {
+    let behaviour =
+        Behaviour { snapshot: Duration::from_millis(20), snapshot_least_mb: 256, ..Local::quick() };
+    let local = snapping(behaviour).await;
+    local.configure("f", json!({"MemorySize": 255})).await;
+    local.publish("f").await;
+    local.configure("f", json!({"MemorySize": 256})).await;
+    local.publish("f").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (small, large) = (shown(&local, "1").await, shown(&local, "2").await);
+    assert_eq!((&small["State"], &large["State"]), (&json!("Failed"), &json!("Active")));
+    assert_eq!(small["StateReasonCode"], "FunctionError.InitResourceExhausted");
+    let refused = local.try_invoke("f:1", json!({})).await.unwrap_err();
+    assert_eq!(refused.code, "ResourceConflictException");
+    assert!(refused.message.ends_with("state: Failed"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_managed_key_asks_for_permissions_of_its_own() {
+    let local = Local::new().await;
+    let key = "arn:aws:kms:us-east-1:000000000000:key/k";
+    local.function("f", json!({"KMSKeyArn": key, "Environment": variables(&[("COLOUR", "red")])})).await;
+    let role = Caller::Role { arn: ROLE.to_owned(), session: "s".to_owned() };
+    local.grant(&["lambda:*"], "*").await;
+    let name = json!({"FunctionName": "f"});
+    let seen = local.as_caller(&role, "GetFunctionConfiguration", name.clone()).await.unwrap();
+    assert_eq!(
+        (&seen["KMSKeyArn"], &seen["Environment"]["Error"]["ErrorCode"]),
+        (&json!(key), &json!("AccessDeniedException"))
+    );
+    assert!(seen["Environment"].get("Variables").is_none());
+    assert_eq!(shown(&local, "$LATEST").await["Environment"]["Variables"]["COLOUR"], "red");
+    let change = json!({"FunctionName": "f", "MemorySize": 512});
+    let refused = local.as_caller(&role, "UpdateFunctionConfiguration", change.clone()).await.unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    assert!(refused.message.contains("not authorized to perform: kms:CreateGrant"), "{refused}");
+    let refused = local.try_invoke("f", json!({})).await.unwrap_err();
+    assert_eq!((refused.code.as_str(), refused.status), ("KMSAccessDeniedException", 502));
+    local.grant(&["lambda:*", "kms:CreateGrant", "kms:Decrypt"], "*").await;
+    local.as_caller(&role, "UpdateFunctionConfiguration", change).await.unwrap();
+    let seen = local.as_caller(&role, "GetFunctionConfiguration", name).await.unwrap();
+    assert_eq!(seen["Environment"]["Variables"]["COLOUR"], "red");
+    local.settled("f").await;
+    local.invoke("f", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_of_other_kinds_of_function_are_kept_and_shown() {
+    let local = Local::new().await;
+    let kept = [
+        (
+            "CapacityProviderConfig",
+            json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": "arn"}}),
+        ),
+        ("DurableConfig", json!({"ExecutionTimeout": 60})),
+        ("TenancyConfig", json!({"TenantIsolationMode": "PER_TENANT"})),
+    ];
+    local.function("f", kept.iter().cloned().map(|(name, value)| (name.to_owned(), value)).collect()).await;
+    local.configure("f", json!({"MemorySize": 256})).await;
+    let function = shown(&local, "$LATEST").await;
+    for (name, value) in kept {
+        assert_eq!(function[name], value, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_above_the_accounts_quota_is_refused() {
+    let local = Local::with(Behaviour { memory_quota: 3008, ..Local::quick() }).await;
+    local.function("f", json!({"MemorySize": 3008})).await;
+    let error =
+        local.refused("UpdateFunctionConfiguration", json!({"FunctionName": "f", "MemorySize": 3009})).await;
+    assert_eq!(error.code, "InvalidParameterValueException");
+    assert_eq!(
+        error.message,
+        "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 3008"
+    );
+    assert_eq!(shown(&local, "$LATEST").await["MemorySize"], 3008);
+}
