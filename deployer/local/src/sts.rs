@@ -26,11 +26,33 @@ pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value
     }
 }
 
+/// What AssumeRole can be given on AWS and the endpoint's sessions do not have: ignoring one would give a session more
+/// than was asked for.
+const REFUSED: [&str; 8] = [
+    "Policy",
+    "PolicyArns",
+    "ProvidedContexts",
+    "SerialNumber",
+    "SourceIdentity",
+    "Tags",
+    "TokenCode",
+    "TransitiveTagKeys",
+];
+
 fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.text("RoleArn")?;
-    let session = params.name("RoleSessionName", 64, "+=,.@-_")?;
+    if !is_arn(arn) {
+        return Err(params.invalid(format!("{arn} is invalid")));
+    }
+    let session = session_name(params)?;
     let seconds = params.number("DurationSeconds", 900..=43_200)?.unwrap_or(3600);
-    aws.iam.may_assume(aws, caller, arn)?;
+    let empty = |value: &Value| value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty);
+    if let Some(member) = REFUSED.into_iter().find(|m| params.get(m).is_some_and(|value| !empty(value))) {
+        return Err(params.invalid(format!(
+            "'{member}' is not known to the local endpoint: leave it out, or put what it restricts into the role's policies"
+        )));
+    }
+    aws.iam.may_assume(aws, caller, arn, params.optional_text("ExternalId")?)?;
     if aws.iam.longest_session(aws, arn).is_some_and(|longest| seconds > longest) {
         let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
         return Err(params.invalid(message));
@@ -48,6 +70,28 @@ fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Va
         },
         "PackedPolicySize": 0,
     }))
+}
+
+/// Whether a text has an ARN's six parts and names partition, service and resource.
+fn is_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, service, _, _, resource]
+        if !partition.is_empty() && !service.is_empty() && !resource.is_empty())
+}
+
+fn session_name<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
+    let name = params.text("RoleSessionName")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    let constraint = match name.chars().count() {
+        _ if !name.chars().all(fits) => r"satisfy regular expression pattern: [\w+=,.@-]*",
+        ..2 => "have length greater than or equal to 2",
+        65.. => "have length less than or equal to 64",
+        _ => return Ok(name),
+    };
+    Err(params.invalid(format!(
+        "1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: Member must \
+         {constraint}"
+    )))
 }
 
 fn user_id(aws: &Aws, caller: &Caller) -> String {

@@ -260,8 +260,14 @@ impl Iam {
     }
 
     /// Whether the caller may assume the role: the role's trust policy names them, or trusts the account and their own
-    /// policies allow it.
-    pub(crate) fn may_assume(&self, aws: &Aws, caller: &Caller, role_arn: &str) -> Result<(), ApiError> {
+    /// policies allow it. Both see the external id that the caller gives.
+    pub(crate) fn may_assume(
+        &self,
+        aws: &Aws,
+        caller: &Caller,
+        role_arn: &str,
+        external_id: Option<&str>,
+    ) -> Result<(), ApiError> {
         let action = "sts:AssumeRole";
         let refused = || {
             let because = "because no resource-based policy allows the sts:AssumeRole action";
@@ -274,9 +280,11 @@ impl Iam {
             Caller::Role { arn, .. } => ([arn.as_str(), &session], arn.as_str()),
             Caller::Anonymous | Caller::Service { .. } => return Err(refused()),
         };
-        match trusts(&role, Principal::Iam(&arns), &[("aws:PrincipalArn", principal_arn)]) {
+        let given: Vec<_> = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
+        let pairs = [&[("aws:PrincipalArn", principal_arn)], given.as_slice()].concat();
+        match trusts(&role, Principal::Iam(&arns), &pairs) {
             Verdict::Allowed => Ok(()),
-            Verdict::Delegated => self.authorize(aws, caller, action, role_arn),
+            Verdict::Delegated => self.authorize_with(aws, caller, action, role_arn, &given, None),
             Verdict::Denied | Verdict::Silent => Err(refused()),
         }
     }

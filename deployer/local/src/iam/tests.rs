@@ -294,6 +294,70 @@ async fn assume_role_needs_the_trust_of_the_role() {
 }
 
 #[tokio::test]
+async fn an_external_id_is_what_the_trust_policy_asks_for() {
+    let aws = Local::new();
+    let document = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "agreed"}}}]});
+    let input = json!({"RoleName": "target", "AssumeRolePolicyDocument": document.to_string()});
+    iam(&aws, "CreateRole", input).await.unwrap();
+    let assume = async |external_id: Value| {
+        let input = json!({
+            "RoleArn": "arn:aws:iam::000000000000:role/target", "RoleSessionName": "me", "ExternalId": external_id,
+        });
+        aws.call(&Caller::Owner, Service::Sts, "AssumeRole", input).await
+    };
+    assume(json!("agreed")).await.unwrap();
+    for wrong in [json!("other"), Value::Null] {
+        assert_eq!(assume(wrong).await.unwrap_err().code, "AccessDenied");
+    }
+}
+
+#[tokio::test]
+async fn what_a_session_cannot_be_given_is_refused_by_name() {
+    let aws = Local::new();
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:*"}]});
+    let input = json!({"RoleName": "target", "AssumeRolePolicyDocument": document.to_string()});
+    iam(&aws, "CreateRole", input).await.unwrap();
+    let assume = async |member: &str, value: Value| {
+        let mut input = json!({"RoleArn": "arn:aws:iam::000000000000:role/target", "RoleSessionName": "me"});
+        input[member] = value;
+        aws.call(&Caller::Owner, Service::Sts, "AssumeRole", input).await
+    };
+    assume("Tags", json!([])).await.unwrap();
+    for (member, value) in [
+        ("Policy", json!("{}")),
+        ("PolicyArns", json!([{"arn": "arn:aws:iam::aws:policy/AdministratorAccess"}])),
+        ("ProvidedContexts", json!([{"ProviderArn": "a", "ContextAssertion": "b"}])),
+        ("SerialNumber", json!("123456789")),
+        ("SourceIdentity", json!("me")),
+        ("Tags", json!([{"Key": "k", "Value": "v"}])),
+        ("TokenCode", json!("123456")),
+        ("TransitiveTagKeys", json!(["k"])),
+    ] {
+        let error = assume(member, value).await.unwrap_err();
+        assert_eq!(error.code, "ValidationError");
+        assert!(error.message.starts_with(&format!("'{member}' is not known")), "{error}");
+    }
+    for (member, value, message) in [
+        ("RoleArn", "nothing-valid-in-here", "nothing-valid-in-here is invalid"),
+        ("RoleArn", "arn::b:::something/test-role", "arn::b:::something/test-role is invalid"),
+        ("RoleArn", "arn:a::::something/test-role", "arn:a::::something/test-role is invalid"),
+        ("RoleArn", "arn:a:::something/test-role", "arn:a:::something/test-role is invalid"),
+        ("RoleArn", "arn:a:a::aaaaaaaaaa:", "arn:a:a::aaaaaaaaaa: is invalid"),
+        (
+            "RoleSessionName",
+            "Session1:2",
+            "1 validation error detected: Value 'Session1:2' at 'roleSessionName' failed to satisfy constraint: Member \
+             must satisfy regular expression pattern: [\\w+=,.@-]*",
+        ),
+    ] {
+        assert_eq!(assume(member, value.into()).await.unwrap_err().message, message);
+    }
+}
+
+#[tokio::test]
 async fn a_managed_policy_has_versions() {
     let aws = Local::new();
     let caller = role(&aws, "r", json!([{"Effect": "Allow", "Action": "a:b", "Resource": "*"}])).await;
