@@ -1,15 +1,14 @@
 // The page's figures: bytes as a host that compresses sends them, how long a navigation takes until the chart is drawn (beside
 // what a page takes that does nothing but draw the same with Chart.js, as the old one did), and how long the page is busy
 // with a move of the pointer.
-import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { drawn, host, launch, visit } from './browser.js';
 import { encode, made } from './links.js';
 
 const root = new URL('../../', import.meta.url);
-const OLD = { raw: 182_582, gzip: 55_130 };
 const ROUNDS = 15;
 const thousands = number => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
 const middle = times => times.toSorted((a, b) => a - b)[times.length >> 1];
@@ -18,11 +17,11 @@ const span = times => `${middle(times).toFixed(0)} (${Math.min(...times).toFixed
 async function bytes() {
   const rows = [];
   for (const name of (await readdir(process.env.PAGE_DIR)).toSorted()) {
-    const file = join(process.env.PAGE_DIR, name);
-    rows.push([name, (await stat(file)).size, execFileSync('gzip', ['-9c', file]).length]);
+    const file = await readFile(join(process.env.PAGE_DIR, name));
+    rows.push([name, file.length, gzipSync(file, { level: 9 }).length, brotliCompressSync(file).length]);
   }
   const sum = column => rows.reduce((all, row) => all + row[column], 0);
-  return [...rows, ['**all**', sum(1), sum(2)], ['the old page', OLD.raw, OLD.gzip]];
+  return [...rows, ['**all**', sum(1), sum(2), sum(3)]];
 }
 
 // From the navigation's start to the first frame after the drawing.
@@ -94,10 +93,10 @@ const table = (head, rows) => [head, head.map((_, i) => (i ? '--:' : '---')), ..
 
 const site = await host(process.env.PAGE_DIR), plain = await bare(), browser = await launch();
 try {
-  const sizes = (await bytes()).map(([name, raw, gzip]) => [name, thousands(raw), thousands(gzip)]);
+  const sizes = (await bytes()).map(([name, ...sizes]) => [name, ...sizes.map(thousands)]);
   const speeds = [];
   for (const points of [6, 46, 1_000]) speeds.push(await times(browser, site, plain, points));
-  const text = `${table(['file', 'bytes', 'gzip -9'], sizes)}
+  const text = `${table(['file', 'bytes', 'gzip -9', 'Brotli'], sizes)}
 
 ${table(['points', 'cold, ms', 'Chart.js alone', 'warm, ms', 'Chart.js alone', 'pointer moved, ms'], speeds)}
 

@@ -164,6 +164,9 @@ impl State {
 /// an eighth of the page.
 pub fn weight(text: &str) -> Option<f64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    if !decimals.chars().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
     let tens: u32 = format!("{decimals:0<2}").get(..2)?.parse().ok()?;
     let hundredths = whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(tens)?;
     (hundredths <= 100).then_some(f64::from(hundredths) / 100.0)

@@ -1,5 +1,5 @@
 use super::axis::Axis;
-use super::state::{Column, State};
+use super::state::{Column, State, weight};
 use super::{EXAMPLE, View, html};
 use proptest::prelude::*;
 use tuning::Currency;
@@ -50,6 +50,33 @@ fn marks_are_the_strategies_choices() {
     assert_eq!((sizes[marks.dearest], sizes[marks.slowest]), (2048, 384));
     assert_eq!(sizes[after(&view, "weight", 0, "0").marks(1).balanced], 1536);
     assert_eq!(sizes[after(&view, "weight", 0, "1").marks(1).balanced], 384);
+}
+
+#[test]
+fn a_weight_is_read_in_hundredths() {
+    let cases =
+        [("0", 0.0), ("1", 1.0), ("0.5", 0.5), ("0.05", 0.05), ("1.0", 1.0), ("0.3333", 0.33), ("0.", 0.0)];
+    for (text, value) in cases {
+        assert_eq!(weight(text), Some(value), "{text}");
+    }
+    for text in [
+        "",
+        "1.01",
+        "2",
+        "-0.5",
+        "0.x",
+        "NaN",
+        "inf",
+        "1e-1",
+        "0.5.5",
+        "0.+5",
+        "0.55x",
+        "0.é",
+        "99999999999",
+        "42949673",
+    ] {
+        assert_eq!(weight(text), None, "{text}");
+    }
 }
 
 #[test]
@@ -201,7 +228,7 @@ fn a_readout_gives_values_differences_and_notes() {
     let html = view.readout(128);
     assert!(html.contains("<data value=\"148\">148 ms</data> <small>(+797 % to fastest)"), "{html}");
     assert!(html.contains("σ <data") && html.contains("p95 <data"));
-    assert_eq!(view.spoken(128), "128 megabytes, 148 ms, $0.0000003083 (cheapest, current)");
+    assert_eq!(view.spoken(128), "128 megabytes, 148 ms, $0.308 per million, cheapest, current");
     assert!(two().readout(384).contains("JS ARM64"));
     assert_eq!(view.points_at(100), []);
 }
