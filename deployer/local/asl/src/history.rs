@@ -58,6 +58,12 @@ impl Log {
         }
     }
 
+    /// Whether the last event is there.
+    #[must_use]
+    pub fn closed(&self) -> bool {
+        self.events().closed
+    }
+
     /// At most `count` events, beginning with the one whose id is `first`.
     #[must_use]
     pub fn page(&self, first: usize, count: usize) -> Vec<Arc<Value>> {

@@ -197,7 +197,7 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Api
 }
 
 /// Lists an execution's events.
-pub fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub async fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["executionArn", "maxResults", "reverseOrder", "nextToken", "includeExecutionData"])?;
     let arn = params.text("executionArn")?;
@@ -205,7 +205,11 @@ pub fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, 
     let id = found(aws, arn)?.id();
     let (count, reverse) = (page_size(&params)?, params.flag("reverseOrder")?);
     let data = params.get("includeExecutionData").is_none() || params.flag("includeExecutionData")?;
-    let running = aws.states.running().get(&id).cloned();
+    let mut running = aws.states.running().get(&id).cloned();
+    if let Some(ending) = running.take_if(|running| running.log.closed()) {
+        // Whoever has seen the last event finds the execution ended, too.
+        ending.ended().await;
+    }
     let total = match &running {
         Some(running) => running.log.count(),
         None => records::count(&aws.store, &id),

@@ -103,7 +103,7 @@ impl States {
             "DescribeExecution" => executions::describe(aws, caller, input),
             "DescribeStateMachine" => machines::describe(aws, caller, input),
             "DescribeStateMachineForExecution" => executions::describe_machine(aws, caller, input),
-            "GetExecutionHistory" => executions::history(aws, caller, input),
+            "GetExecutionHistory" => executions::history(aws, caller, input).await,
             "ListExecutions" => executions::list(aws, caller, input),
             "ListStateMachines" => machines::list(aws, caller, input),
             "ListTagsForResource" => machines::list_tags(aws, caller, input),

@@ -258,6 +258,21 @@ async fn tags_come_and_go() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_seen_the_last_event_finds_the_execution_ended() {
+    let aws = passing().await;
+    for n in 0..30 {
+        let name = format!("e{n}");
+        start(&aws, &name, "{}").await;
+        while events(&aws, &name).await.last().is_none_or(|event| event["type"] != "ExecutionSucceeded") {
+            tokio::task::yield_now().await;
+        }
+        let arn = format!("arn:aws:states:us-east-1:000000000000:execution:m:{name}");
+        let described = ok(&aws, "DescribeExecution", json!({"executionArn": arn})).await;
+        assert_eq!(described["status"], "SUCCEEDED");
+    }
+}
+
 #[tokio::test]
 async fn an_execution_is_described_from_its_start_to_its_end() {
     let aws = passing().await;
