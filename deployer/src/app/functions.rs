@@ -123,7 +123,7 @@ fn add_function(
     );
     let mut grants = vec![log_group.grant_write()];
     grants.extend(handler.grants);
-    grants.extend(grants::network(choices));
+    grants.push(grants::network(choices));
     let role = stack.add(
         &format!("{name}Role"),
         Role {

@@ -145,20 +145,16 @@ pub(super) fn optimizer(choices: &Choices) -> Vec<Grant> {
     vec![tuned.allow(actions), keys(choices)]
 }
 
-/// What Lambda itself needs, with a function's role, to attach the function to a VPC. EC2 knows no resources for
-/// the `Describe` calls, and Lambda wants the others for all of the account's network resources.
-pub(super) fn network(choices: &Choices) -> Vec<Grant> {
-    let interfaces =
-        text!["arn:", pseudo::partition(), ":ec2:", pseudo::region(), ":", pseudo::account_id(), ":*/*"];
-    let change = [
+/// What Lambda itself needs, with a function's role, to attach the function to a VPC. Not limited to this account's network
+/// resources: a subnet may be shared by another account, and EC2 knows no resources for the `Describe` calls.
+pub(super) fn network(choices: &Choices) -> Grant {
+    Grant::on_everything([
         "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
         "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
         "ec2:UnassignPrivateIpAddresses",
-    ];
-    vec![
-        Grant::new(change, [interfaces]).only_if(&choices.in_vpc),
-        Grant::on_everything(["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"])
-            .only_if(&choices.in_vpc),
-    ]
+    ])
+    .only_if(&choices.in_vpc)
 }
