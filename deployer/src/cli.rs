@@ -106,7 +106,7 @@ pub fn completions(shell: &str) -> Option<String> {
 
 /// All there is to type; `all` also shows what is needed rarely.
 fn command(all: bool) -> Command {
-    let everywhere = everywhere();
+    let everywhere = everywhere(all);
     let mut root = Command::new("deployer")
         .about("Deploys AWS Lambda power tuning, runs it, and shows which memory size to choose")
         .version(env!("DEPLOYER_VERSION"))
@@ -199,19 +199,22 @@ fn argument(spec: &Spec, verb: Option<Verb>) -> Arg {
     spec.requires.into_iter().fold(arg, Arg::requires)
 }
 
-/// Listed once, at the end of every help text: the options that each verb has.
-fn everywhere() -> String {
+/// Listed once, at the end of every help text: the options that each verb has, on one line what is needed rarely unless `all`
+/// is asked for.
+fn everywhere(all: bool) -> String {
     let mut text = "Everywhere:\n".to_owned();
+    let mut rest = String::new();
     for spec in options::ALL.iter().filter(|spec| spec.verbs.is_empty()) {
-        let letter = spec.short.map_or_else(|| "    ".to_owned(), |letter| format!("-{letter}, "));
+        let letter = spec.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
         let option = format!("--{} {}", spec.name, spec.value);
         // Writing to a text does not fail.
-        let _ = writeln!(text, "  {letter}{option:<20} {}", spec.about(None));
+        let _ = if spec.rare && !all {
+            write!(rest, "  {letter}{}", option.trim_end())
+        } else {
+            writeln!(text, "  {letter:<4}{option:<20} {}", spec.about(None))
+        };
     }
-    text.push_str(
-        "  -h, --help               What is used most; --help shows all options\n  -V, --version\n",
-    );
-    text + SOURCES
+    format!("{text}{rest}  -h, --help  -V, --version\n{SOURCES}")
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ table! {
 
     /// Execution input to start from: a JSON file, or - for stdin; flags win over it
     INPUT: String = opt("input", "FILE", Rule::Any).only_flag().on(&[Verb::Tune]);
-    /// Memory sizes in MB: 128,512,1024, ALL, or FROM-TO:STEP
+    /// In MB: 128,512,1024, ALL, or FROM-TO:STEP
     POWER_VALUES: Value = field("power-values", "LIST", fields::POWER_VALUES)
         .on(&[Verb::Tune, Verb::Up, Verb::Preview])
         .under(MEASURING)
@@ -225,7 +225,7 @@ table! {
     /// Its state folder
     STATE: PathBuf = opt("state", "DIR", Rule::Any).default("~/.local/state/deployer");
     /// What gives functions their CPU share there
-    CPU_SHARE: String = opt("cpu-share", "HOW", Rule::Word(&["cgroup-v2", "cgroup-v1", "duty-cycle"])).default("the best there is");
+    CPU_SHARE: String = opt("cpu-share", "HOW", Rule::Word(&["cgroup-v2", "cgroup-v1", "duty-cycle"])).rare().default("the best there is");
     /// Profile of ~/.aws/config
     PROFILE: String = opt("profile", "NAME", Rule::Any);
     /// Region
@@ -241,9 +241,9 @@ table! {
     /// Ask nothing
     YES: bool = opt("yes", "", Rule::Switch).short('y').only_flag();
     /// Only warnings and errors on stderr
-    QUIET: bool = opt("quiet", "", Rule::Switch).short('q').without(&["verbose"]);
+    QUIET: bool = opt("quiet", "", Rule::Switch).rare().short('q').without(&["verbose"]);
     /// Every detail on stderr
-    VERBOSE: bool = opt("verbose", "", Rule::Switch).short('v');
+    VERBOSE: bool = opt("verbose", "", Rule::Switch).rare().short('v');
     /// No colours
-    NO_COLOR: bool = opt("no-color", "", Rule::Switch);
+    NO_COLOR: bool = opt("no-color", "", Rule::Switch).rare();
 }
