@@ -241,7 +241,7 @@ test('touch reads out', () => at(full, { hasTouch: true, viewport: { width: 360,
   const box = await page.locator('#stage').boundingBox();
   await page.touchscreen.tap(box.x + 60, box.y + 100);
   assert.equal(await page.textContent('#readout strong'), '128 MB');
-  assert.match(await page.textContent('#readout'), /σ 5 ms · p50 50 ms · p95 900 ms/);
+  assert.match(await page.textContent('#readout'), /σ 5.00 ms · p50 50.0 ms · p95 900 ms/);
 }));
 
 test('light and dark follow the system until the toggle says otherwise', () => at(one, { colorScheme: 'dark' }, async page => {
