@@ -169,19 +169,19 @@ table! {
     PROCESSOR_RESOURCE: String = opt("processor-resource", "ARN", Rule::Pattern(
         PROCESSOR_RESOURCE_PATTERN,
         "empty or the ARN of a function, wildcards allowed, without version or alias: its versions and aliases are covered",
-    )).parameter("processorResource", "", "Further functions that may be pre- and post-processors, as for lambdaResource, whose functions may be so anyway (optional)");
+    )).rare().parameter("processorResource", "", "Further functions that may be pre- and post-processors, as for lambdaResource, whose functions may be so anyway (optional)");
     /// Aliases that --auto-optimize-alias may name; may have wildcards
     OPTIMIZABLE_ALIASES: Vec<String> = opt("optimizable-aliases", "LIST", Rule::List(r"^[A-Za-z0-9_*?-]+$", "live or team-*"))
-        .parameter("optimizableAliases", "*", "Aliases that autoOptimizeAlias may name (comma-separated, wildcards allowed); an execution moves them to another version");
+        .rare().parameter("optimizableAliases", "*", "Aliases that autoOptimizeAlias may name (comma-separated, wildcards allowed); an execution moves them to another version");
     /// Customer managed KMS keys of the functions to tune
     KMS_KEY_ARNS: Vec<String> = opt("kms-key-arns", "LIST", Rule::List(r"^arn:[^:\s]+:kms:[^:\s]+:[^:\s]+:key/\S+$", "arn:aws:kms:REGION:ACCOUNT:key/ID"))
-        .parameter("kmsKeyArns", "", "Customer managed KMS keys of the functions to tune (comma-separated ARNs); used through Lambda only (optional)");
+        .rare().parameter("kmsKeyArns", "", "Customer managed KMS keys of the functions to tune (comma-separated ARNs); used through Lambda only (optional)");
     /// Time for one pass of measuring, 10 to 900
     TOTAL_EXECUTION_TIMEOUT: u32 = opt("total-execution-timeout", "SECONDS", Rule::Whole(10, 900))
         .parameter("totalExecutionTimeout", "300", "Seconds that one pass of Publisher and Executor may take, longer than the tuned function's time-out; whatever is left is done in another pass");
     /// Policy that bounds every role of the stack
     PERMISSIONS_BOUNDARY: String = opt("permissions-boundary", "ARN", Rule::Optional(POLICY, "a policy's ARN, arn:aws:iam::ACCOUNT:policy/NAME"))
-        .parameter("permissionsBoundary", "", "ARN of a policy that limits every role of this stack (optional)");
+        .rare().parameter("permissionsBoundary", "", "ARN of a policy that limits every role of this stack (optional)");
     /// Bucket that payloads may be read from
     PAYLOAD_S3_BUCKET: String = opt("payload-s3-bucket", "BUCKET", Rule::Optional(BUCKET, BUCKET_SAYS))
         .parameter("payloadS3Bucket", "", "Bucket that payloads may be read from, for inputs with payloadS3 (optional)");
@@ -201,7 +201,7 @@ table! {
         .parameter("subnetIds", "", "Subnets of the stack's functions in a VPC, with a way to AWS's APIs, together with securityGroupIds (optional)");
     /// What the state machine's name begins with
     STATE_MACHINE_NAME_PREFIX: String = opt("state-machine-name-prefix", "PREFIX", Rule::Pattern("^[A-Za-z0-9_-]{1,43}$", "1 to 43 of A-Z, a-z, 0-9, _ and -"))
-        .parameter("stateMachineNamePrefix", "powerTuningStateMachine", "The beginning of the state machine's name; a part of the stack's id follows");
+        .rare().parameter("stateMachineNamePrefix", "powerTuningStateMachine", "The beginning of the state machine's name; a part of the stack's id follows");
 
     /// Where it goes; synth without it prints the template
     OUT: PathBuf = opt("out", "DIR", Rule::Any).on(&[Verb::Synth, Verb::BuildFunctions, Verb::BuildWeb, Verb::BuildRelease]);

@@ -339,7 +339,8 @@ mod tests {
         assert_eq!(input(&document).power_values, [128, 512]);
         let mut document = json!({"powerValues": null});
         apply_default(&mut document, "ALL");
-        assert_eq!(document["powerValues"], "ALL");
+        let all = document["powerValues"].as_array().unwrap();
+        assert_eq!((all.len(), &all[0], &all[45]), (46, &json!(128), &json!(3008)));
         let mut document = json!({"powerValues": [256]});
         apply_default(&mut document, "128");
         assert_eq!(document["powerValues"], json!([256]));

@@ -55,9 +55,9 @@ async fn a_size_too_small_for_the_snapshot_ends_failed() {
         Behaviour { snapshot: Duration::from_millis(20), snapshot_least_mb: 256, ..Local::quick() };
     let local = snapping(behaviour).await;
     local.configure("f", json!({"MemorySize": 255})).await;
-    local.publish("f").await;
+    local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
     local.configure("f", json!({"MemorySize": 256})).await;
-    local.publish("f").await;
+    local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     let (small, large) = (shown(&local, "1").await, shown(&local, "2").await);
     assert_eq!((&small["State"], &large["State"]), (&json!("Failed"), &json!("Active")));

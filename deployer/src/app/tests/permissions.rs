@@ -305,7 +305,7 @@ fn a_boundary_limits_every_role() {
 }
 
 #[test]
-fn no_resource_is_everything_but_what_ec2_cannot_restrict() {
+fn no_resource_is_everything_but_that_of_a_vpc() {
     for parameters in [
         &[][..],
         &[("payloadS3Bucket", "payloads"), ("lambdaResource", SHOP)],
@@ -319,10 +319,17 @@ fn no_resource_is_everything_but_what_ec2_cannot_restrict() {
                 statements.iter().filter(|statement| texts(&statement["Resource"]).contains(&"*"));
             let everywhere: Vec<_> = everywhere.map(|statement| texts(&statement["Action"])).collect();
             let expected = in_vpc && role != "statemachineRole";
-            let describing = vec![vec!["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]];
+            let attaching = vec![vec![
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses",
+            ]];
             assert_eq!(
                 everywhere,
-                if expected { describing } else { Vec::new() },
+                if expected { attaching } else { Vec::new() },
                 "{role} with {parameters:?}"
             );
             let network = actions(&deployed, role).iter().filter(|action| action.starts_with("ec2:")).count();
