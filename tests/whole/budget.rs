@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, differences};
-use crate::harness::release;
 
 /// Calls of an undisturbed run, by operation, and its transitions.
 async fn calls(bench: &Bench, input: Value) -> (BTreeMap<String, usize>, u64) {
@@ -37,15 +36,6 @@ fn check(found: &BTreeMap<String, usize>, changes: &[(&str, usize)], most_reads:
     assert_eq!(changing, changes, "{found:?}");
     let reads: usize = found.iter().filter(|(name, _)| is_read(name)).map(|(_, n)| n).sum();
     assert!(reads <= most_reads, "{reads} reading calls: {found:?}");
-}
-
-/// What a cold start reads grows with what the functions depend on. This is the quick build for this machine, with its symbols:
-/// `tests/lambda` says what the one for AWS comes to, a third of it.
-#[test]
-fn the_functions_zip_is_no_larger_than_it_was() {
-    let zip = release().join(format!("functions-{}.zip", std::env::consts::ARCH));
-    let bytes = std::fs::metadata(&zip).unwrap_or_else(|e| panic!("{}: {e}", zip.display())).len();
-    assert!(bytes < 8_200_000, "{bytes} bytes, 7.88 million when this was written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,6 @@
 )]
 
 mod bootstrap;
-mod budget;
 mod executor;
 mod fake;
 mod handover;
@@ -15,9 +14,3 @@ mod ownership;
 mod runs;
 mod sweep;
 mod world;
-
-#[path = "../../benches/lambda/instructions.rs"]
-mod instructions;
-#[path = "../../benches/lambda/platform.rs"]
-#[allow(dead_code, reason = "made for the benchmark")]
-mod platform;
