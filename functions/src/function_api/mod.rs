@@ -9,6 +9,8 @@ pub mod invoke;
 pub mod transient;
 
 use aws_sdk_lambda::Client;
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 pub use self::configuration::{Configuration, Readiness, Version};
@@ -49,6 +51,9 @@ impl Alias {
         self.version == version || self.also.iter().any(|also| also == version)
     }
 }
+
+/// How long a version that was published may be missing from reads, which are eventually consistent.
+const READS_LAG: Duration = Duration::from_secs(5);
 
 /// A function that is ready.
 #[derive(Debug, Clone)]
@@ -134,9 +139,21 @@ impl FunctionApi {
     pub async fn ready(&self, qualifier: Option<&str>) -> Result<Ready, Error> {
         let mut backoff = Backoff::polling();
         let mut at_once = true;
+        let began = Instant::now();
         loop {
             let asked = Instant::now();
-            let configuration = self.configuration(qualifier).await?;
+            let configuration = match self.configuration(qualifier).await {
+                // Reads may lag behind the publication.
+                Err(refusal)
+                    if qualifier.is_some()
+                        && refusal.is_not_found()
+                        && began.elapsed() < READS_LAG
+                        && backoff.wait(self.deadline).await =>
+                {
+                    continue;
+                }
+                answer => answer?,
+            };
             let what = qualifier.map_or("the function".to_owned(), |q| format!("version or alias {q}"));
             match configuration.readiness() {
                 Readiness::Ready => return Ok(Ready { configuration, asked, at_once }),

@@ -127,7 +127,9 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
         .number
         .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
     // With SnapStart that takes minutes, and until then the alias would answer with errors.
-    api.ready_configuration(Some(&number.to_string())).await?;
+    if version.pending {
+        api.ready_configuration(Some(&number.to_string())).await?;
+    }
     point(api, run, name, &number.to_string()).await?;
     set(api, run, power, base).await?;
     Hold::last(api, &lock, base).await?.release(api).await
