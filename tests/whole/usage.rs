@@ -56,9 +56,9 @@ async fn tune_refuses_what_the_state_machine_would_before_it_starts() {
     let function = world.sample("echo", "echo").await;
     let said = function.tune(&["--num", "3", "--strategy", "best"]).status(2);
     insta::assert_snapshot!(said.stderr, @r#"
-    error: the input has 2 problems:
-      - num is 3, which is too small: use a whole number from 5 to 20000
-      - strategy is "best": use "cost", "speed" or "balanced"
+    error: 2 settings are wrong:
+      - --num is 3, which is too small: use a whole number from 5 to 20000
+      - --strategy is "best": use "cost", "speed", "balanced"
     "#);
     let executions = world.states.list_state_machines().send().await.unwrap();
     let machine = executions.state_machines()[0].state_machine_arn();
@@ -157,7 +157,7 @@ fn wrong_flags_end_with_2() {
         assert_eq!(said.stdout, "", "{line}");
         transcript += &format!("$ deployer {line}\n{}\n", said.stderr);
     }
-    insta::assert_snapshot!(transcript, @r"
+    insta::assert_snapshot!(transcript, @r#"
     $ deployer tune x --no-such-flag
     error: unexpected argument '--no-such-flag' found
 
@@ -165,13 +165,13 @@ fn wrong_flags_end_with_2() {
 
     Usage: deployer tune <FUNCTION>
 
-    For more information, try '--help'.
+    For more information, try '-h'.
 
     $ deployer up --power-values 64
-    error: --power-values `64`: `64` is no memory size; they are whole numbers from 128 to 10240 (MB), or ALL
+    error: --power-values has "64": use whole numbers of MB from 128 to 10240
 
     $ deployer up --total-execution-timeout 5
-    error: --total-execution-timeout `5`: must be a whole number of seconds from 10 to 900
+    error: --total-execution-timeout `5`: must be a whole number from 10 to 900
 
     $ deployer tune
     error: which function? `deployer tune NAME`, or with --local also --code DIR
@@ -184,6 +184,6 @@ fn wrong_flags_end_with_2() {
 
     Usage: deployer [OPTIONS] <COMMAND>
 
-    For more information, try '--help'.
-    ");
+    For more information, try '-h'.
+    "#);
 }
