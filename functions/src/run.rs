@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use tuning::input::Input;
+use tuning::pricing::FREE_STORAGE;
 
 use crate::mark;
 
@@ -22,6 +23,9 @@ pub struct Run {
     pub architecture: String,
     /// Its time-out in seconds.
     pub timeout: u32,
+    /// Its ephemeral storage in MB.
+    #[serde(default = "free_storage", skip_serializing_if = "is_free")]
+    pub storage: u32,
     /// The power values to measure, in MB, ascending.
     pub power_values: Vec<u32>,
     /// The function as it was.
@@ -37,6 +41,14 @@ pub struct Run {
     /// What the user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+fn free_storage() -> u32 {
+    FREE_STORAGE
+}
+
+fn is_free(storage: &u32) -> bool {
+    *storage <= FREE_STORAGE
 }
 
 /// The function as it was before the run.

@@ -76,12 +76,30 @@ pub struct LambdaPrice {
     pub currency: Currency,
     /// Whether `per_gb_second` is this region's own figure rather than the default.
     pub known: bool,
+    /// Price of one second of the function's ephemeral storage over 512 MB, in `currency`; 0 without such.
+    pub storage_per_second: f64,
 }
+
+/// Ephemeral storage that costs nothing, in MB.
+pub const FREE_STORAGE: u32 = 512;
 
 impl LambdaPrice {
     /// What `billed_ms` milliseconds at `memory_mb` MB cost, without the request fee.
     pub fn cost(&self, memory_mb: u32, billed_ms: f64) -> f64 {
-        f64::from(memory_mb) / 1024.0 * (billed_ms / 1000.0) * self.per_gb_second
+        let seconds = billed_ms / 1000.0;
+        f64::from(memory_mb) / 1024.0 * seconds * self.per_gb_second + seconds * self.storage_per_second
+    }
+
+    /// The same for a function in a region with so much ephemeral storage, in MB. In yuan no price of it is known.
+    #[must_use]
+    pub fn with_storage(self, region: &str, storage_mb: u32) -> Self {
+        let prices = &TABLE.ephemeral_storage_gb_second;
+        let price = match self.currency {
+            Currency::Usd => prices.get(region).or(prices.get("default")).and_then(serde_json::Value::as_f64),
+            Currency::Cny => None,
+        };
+        let extra = f64::from(storage_mb.saturating_sub(FREE_STORAGE)) / 1024.0;
+        Self { storage_per_second: extra * price.unwrap_or_default(), ..self }
     }
 }
 
@@ -118,6 +136,7 @@ pub fn lambda(region: &str, architecture: Architecture) -> LambdaPrice {
         per_request: per_request(own).or_else(|| per_request(default)),
         currency,
         known: figure.is_some(),
+        storage_per_second: 0.0,
     }
 }
 
@@ -174,6 +193,7 @@ impl Transitions {
 #[derive(Deserialize)]
 struct Table {
     lambda_gb_second: BTreeMap<String, LambdaPrices>,
+    ephemeral_storage_gb_second: BTreeMap<String, serde_json::Value>,
     states_transition: BTreeMap<String, f64>,
     china: China,
 }
@@ -256,6 +276,21 @@ mod tests {
         let price = lambda("us-east-1", Architecture::X86_64);
         assert!((price.cost(1024, 1000.0) - 1.66667e-5).abs() < 1e-18);
         assert!((price.cost(128, 1.0) - 1.66667e-5 / 8000.0).abs() < 1e-20);
+    }
+
+    #[test]
+    fn ephemeral_storage_over_the_free_part_is_paid_for() {
+        let price = lambda("us-east-2", Architecture::X86_64);
+        let free = price.with_storage("us-east-2", 512);
+        assert_eq!(free.cost(1024, 1000.0), price.cost(1024, 1000.0));
+        let more = price.with_storage("us-east-2", 10_240);
+        assert!((more.cost(1024, 1000.0) - (1.66667e-5 + 9.5 * 3.09e-8)).abs() < 1e-18);
+        let elsewhere = lambda("eu-west-1", Architecture::X86_64).with_storage("eu-west-1", 1536);
+        assert_eq!(elsewhere.storage_per_second, 3.09e-8);
+        assert_eq!(
+            lambda("cn-north-1", Architecture::X86_64).with_storage("cn-north-1", 1536).storage_per_second,
+            0.0
+        );
     }
 
     #[test]

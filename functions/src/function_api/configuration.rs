@@ -6,6 +6,7 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::publish_version::PublishVersionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, SystemLogLevel};
+use tuning::pricing::FREE_STORAGE;
 
 /// Lambda's own defaults, used where an answer leaves something out.
 const DEFAULT_MEMORY: u32 = 128;
@@ -18,6 +19,8 @@ pub struct Configuration {
     pub memory: u32,
     /// The function's time-out in seconds.
     pub timeout_s: u32,
+    /// Ephemeral storage in MB.
+    pub storage: u32,
     /// `x86_64` or `arm64`.
     pub architecture: String,
     /// The hash of the code.
@@ -96,6 +99,11 @@ macro_rules! from_output {
                         .timeout
                         .and_then(|t| u32::try_from(t).ok())
                         .unwrap_or(DEFAULT_TIMEOUT_S),
+                    storage: output
+                        .ephemeral_storage
+                        .as_ref()
+                        .and_then(|storage| u32::try_from(storage.size).ok())
+                        .unwrap_or(FREE_STORAGE),
                     architecture: architecture.map_or("x86_64", |a| a.as_str()).to_owned(),
                     fingerprint: fingerprint!(output),
                     obstacles: obstacles!(output),

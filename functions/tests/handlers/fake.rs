@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use functions::clients::Clients;
 use http_body_util::{BodyExt, Full};
@@ -28,40 +28,17 @@ pub fn clients_of(url: &str, role: &str, more: &[(&str, &str)]) -> Clients {
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Refused: too many requests.
-    Throttle,
-    /// Refused: internal error, nothing was done.
-    Error500,
-    /// Done, but answered with an internal error.
-    DoneError500,
-    /// Refused: an update is in progress.
-    Conflict,
-    /// The connection is closed before anything was done.
-    DropBefore,
-    /// Done, but the connection is closed before the answer.
-    DropAfter,
     /// Refused: no permission.
     Denied,
-    /// The answer is held back for ever, nothing is done; the test is told.
-    HangBefore,
     /// Done, but the answer is held back for ever; the test is told.
     HangAfter,
-    /// Somebody changes the function's time-out just before.
-    Edit,
     /// Somebody sets another memory size just before.
     Resize,
-    /// Somebody publishes a version just before.
-    Publish,
     /// The test is told, and the call goes on a moment later.
     Signal,
     /// The test is told, and the call goes on when it says so, unless its caller has given up by then.
     Hold,
-    /// Done, but for a while readings show what was there before.
-    Stale,
 }
-
-/// For how long.
-const STALE: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Default)]
 struct Plan {
@@ -75,7 +52,6 @@ pub struct Fake {
     url: String,
     world: Arc<Mutex<World>>,
     plan: Arc<Mutex<Plan>>,
-    before: Arc<Mutex<Option<(Instant, World)>>>,
     reached: Arc<Notify>,
     signalled: Arc<AtomicBool>,
     going_on: Arc<Notify>,
@@ -89,7 +65,6 @@ impl Fake {
             url,
             world: Arc::new(Mutex::new(world)),
             plan: Arc::default(),
-            before: Arc::default(),
             reached: Arc::default(),
             signalled: Arc::default(),
             going_on: Arc::default(),
@@ -178,26 +153,8 @@ impl Fake {
             plan.faults.get(&(description, nth)).copied()
         };
         match fault {
-            Some(Fault::Throttle) => {
-                return Ok(response(Reply::error(429, "TooManyRequestsException", "Rate exceeded")));
-            }
-            Some(Fault::Error500) => {
-                return Ok(response(Reply::error(500, "ServiceException", "internal error")));
-            }
-            Some(Fault::Conflict) => {
-                return Ok(response(Reply::error(
-                    409,
-                    "ResourceConflictException",
-                    "An update is in progress",
-                )));
-            }
             Some(Fault::Denied) => {
                 return Ok(response(Reply::error(403, "AccessDeniedException", "User is not authorized")));
-            }
-            Some(Fault::DropBefore) => return Err("dropped"),
-            Some(Fault::HangBefore) => {
-                self.reached.notify_one();
-                std::future::pending::<Infallible>().await;
             }
             Some(Fault::Signal) => {
                 self.signalled.store(true, Ordering::SeqCst);
@@ -209,30 +166,12 @@ impl Fake {
                 self.reached.notify_one();
                 self.going_on.notified().await;
             }
-            Some(Fault::Edit) => self.world().edit(|world| world.timeout = 77),
             Some(Fault::Resize) => self.world().edit(|world| world.memory = 2048),
-            Some(Fault::Publish) => {
-                let mut world = self.world();
-                let before = world.versions.len();
-                world.publish("somebody's");
-                world.somebodys = world.versions.len() > before;
-            }
-            Some(Fault::Stale) => {
-                let before = self.world().clone();
-                *self.before.lock().unwrap() = Some((Instant::now() + STALE, before));
-            }
             _ => {}
         }
-        let reply = if call.operation == "Invoke" {
-            self.invoke(&call).await?
-        } else {
-            self.late(&call).unwrap_or_else(|| self.world().answer(&call))
-        };
+        let reply =
+            if call.operation == "Invoke" { self.invoke(&call).await? } else { self.world().answer(&call) };
         match fault {
-            Some(Fault::DropAfter) => Err("dropped"),
-            Some(Fault::DoneError500) => {
-                Ok(response(Reply::error(500, "ServiceException", "internal error")))
-            }
             Some(Fault::HangAfter) => {
                 self.reached.notify_one();
                 std::future::pending::<Infallible>().await;
@@ -240,14 +179,6 @@ impl Fake {
             }
             _ => Ok(response(reply)),
         }
-    }
-
-    /// The answer to a reading that lags behind.
-    fn late(&self, call: &Call) -> Option<Reply> {
-        let reads = call.operation.starts_with("Get") || call.operation.starts_with("List");
-        let mut before = self.before.lock().unwrap();
-        let (until, world) = before.as_mut().filter(|_| reads)?;
-        (*until > Instant::now()).then(|| world.answer(call))
     }
 
     async fn invoke(&self, call: &Call) -> Result<Reply, &'static str> {

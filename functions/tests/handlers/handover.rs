@@ -7,7 +7,6 @@ use tokio::task::JoinSet;
 
 use crate::fake::{Fake, Fault};
 use crate::machine::{EXECUTION, Machine};
-use crate::sweep::numbered;
 use crate::world::{ARN, World};
 
 const NEXT: &str = "arn:aws:states:us-east-1:123456789012:execution:machine:run-2";
@@ -36,6 +35,12 @@ async fn stopped(at: Stopped) -> Fake {
     }
     machine.end("ABORTED");
     fake
+}
+
+/// Each call, and how often there was one like it before.
+fn numbered(calls: &[String]) -> impl Iterator<Item = (usize, &String)> {
+    let nth = |index: usize| calls[..index].iter().filter(|before| **before == calls[index]).count();
+    calls.iter().enumerate().map(move |(index, call)| (nth(index), call))
 }
 
 /// What the clean-up calls, in a way to be found again.

@@ -1,4 +1,5 @@
-//! The handlers against a small model of AWS over HTTP: whole runs, their failures, and every call going wrong once.
+//! The handlers against a small model of AWS over HTTP: whole runs, their failures, and who may go on
+//! with a function. Every call of whole runs going wrong in every way is tested on the endpoint (`tests/whole/faults.rs`).
 
 #![allow(
     clippy::unwrap_used,
@@ -12,5 +13,4 @@ mod handover;
 mod machine;
 mod ownership;
 mod runs;
-mod sweep;
 mod world;

@@ -159,8 +159,6 @@ pub struct World {
     pub seen: Vec<Seen>,
     pub denied: BTreeSet<String>,
     pub architecture: String,
-    /// Whether a publication by somebody else made a version.
-    pub somebodys: bool,
     /// The configuration as last published, to know whether there was a change.
     pub published_as: Option<(i64, i64, String, String)>,
     pub changed_since: bool,
@@ -192,7 +190,6 @@ impl Default for World {
             seen: Vec::new(),
             denied: BTreeSet::new(),
             architecture: "x86_64".to_owned(),
-            somebodys: false,
             published_as: None,
             changed_since: true,
             revision: 1,

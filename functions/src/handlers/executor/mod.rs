@@ -66,7 +66,8 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let before = progress.clone();
     let ended = pass::run(&bench, &mut progress).await?;
 
-    let price = pricing::lambda(&input.lambda_arn.region, facts.architecture);
+    let region = &input.lambda_arn.region;
+    let price = pricing::lambda(region, facts.architecture).with_storage(region, facts.storage);
     match ended {
         Ended::TooSmall(reason) => {
             json(&Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes))
@@ -90,6 +91,8 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
 struct Facts {
     architecture: Architecture,
     timeout: Duration,
+    /// In MB.
+    storage: u32,
 }
 
 impl Facts {
@@ -100,19 +103,19 @@ impl Facts {
         deadline: Deadline,
         clients: &Clients,
     ) -> Result<Self, Error> {
-        let (architecture, timeout_s) = match run {
-            Some(run) => (run.architecture.clone(), run.timeout),
+        let (architecture, timeout_s, storage) = match run {
+            Some(run) => (run.architecture.clone(), run.timeout, run.storage),
             None => {
                 let client = clients.lambda(&input.lambda_arn.region)?;
                 let api = FunctionApi::new(client, input.lambda_arn.to_string(), deadline);
                 let alias = mark::alias_name(power, input.only_cold_starts.then_some(0));
                 let configuration = api.configuration(Some(&alias)).await?;
-                (configuration.architecture, configuration.timeout_s)
+                (configuration.architecture, configuration.timeout_s, configuration.storage)
             }
         };
         let architecture =
             architecture.parse().map_err(|e| Error::new(Kind::FunctionNotReady, format!("{e}")))?;
-        Ok(Self { architecture, timeout: Duration::from_secs(timeout_s.into()) })
+        Ok(Self { architecture, timeout: Duration::from_secs(timeout_s.into()), storage })
     }
 }
 
