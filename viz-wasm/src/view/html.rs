@@ -271,14 +271,15 @@ impl View {
         match self.state.sort {
             Column::Link if self.state.descending => rows.reverse(),
             Column::Link => {}
-            column => rows.sort_by(|a, b| {
+            column => rows.sort_unstable_by(|a, b| {
                 let ((size, time, cost), other) = (point(a), point(b));
                 let order = match column {
                     Column::Link | Column::Size => size.cmp(&other.0),
                     Column::Time => time.total_cmp(&other.1),
                     Column::Cost => cost.total_cmp(&other.2),
                 };
-                if self.state.descending { order.reverse() } else { order }
+                let order = if self.state.descending { order.reverse() } else { order };
+                order.then_with(|| a.cmp(b))
             }),
         }
         rows

@@ -49,7 +49,7 @@ fn amounts(run: usize, part: &'static str, sizes: usize, values: &[f32]) -> Resu
 /// A run ordered by size; equal sizes keep their order.
 pub(super) fn sorted(run: &Run) -> Run {
     let mut order: Vec<usize> = (0..run.sizes.len()).collect();
-    order.sort_by_key(|&index| run.sizes[index]);
+    order.sort_unstable_by_key(|&index| (run.sizes[index], index));
     let pick = |values: &[f32]| order.iter().filter_map(|&index| values.get(index).copied()).collect();
     Run {
         name: run.name.clone(),
