@@ -1,6 +1,7 @@
-//! The domain of power tuning, and nothing else: no AWS SDK, no runtime, no clock, no I/O. It also builds for wasm32.
+#![doc = include_str!("../README.md")]
+//! # Modules
 //!
-//! A run flows through these rooms in order:
+//! A run flows through these modules in order:
 //!
 //! 1. [`input`]: what the user asked for, checked as a whole;
 //! 2. [`payload`]: which payload goes with which invocation;
@@ -13,8 +14,7 @@
 //! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`figures`] says how a number is written for people, and
 //! [`calibration`] is what the speed of a core is told by.
 //!
-//! The state machine's functions, the `deployer` program and the chart page all build on this crate, so that each rule
-//! exists once. The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
+//! The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
 
 pub mod calibration;
 pub mod failure;
