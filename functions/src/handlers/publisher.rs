@@ -264,7 +264,11 @@ impl<'a> Publisher<'a> {
     /// Writes on the lock which size `$LATEST` is about to get, or makes sure that it says so still.
     async fn announce(&mut self, run: &Run, power: u32) -> Result<(), Error> {
         if self.lock.mark.to == power {
-            self.lock = Lock::owned(self.api, &run.execution).await?;
+            // A reading that differs is from before: the one that was written is the newer one.
+            let found = Lock::owned(self.api, &run.execution).await?;
+            if found.mark == self.lock.mark {
+                self.lock = found;
+            }
         } else {
             let mark = self.lock.mark.going_to(power);
             self.lock = self.lock.update(self.api, |_| mark.clone(), None).await?;
