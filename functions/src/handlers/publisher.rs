@@ -236,7 +236,6 @@ impl<'a> Publisher<'a> {
     /// Brings `$LATEST` to a size, which need not have come into effect yet. Its revision is read each time: publishing a
     /// version changes it.
     async fn request(&mut self, run: &Run, power: u32, touch: bool) -> Result<Configuration, Error> {
-        let mut touch = touch;
         let mut backoff = Backoff::polling();
         loop {
             let found = self.settled(run, None).await?.configuration;
@@ -251,7 +250,7 @@ impl<'a> Publisher<'a> {
                     return Ok(updated);
                 }
                 // Somebody changed it, or this very change was made and its answer lost: look before going on.
-                Err(refusal) if refusal.is_outdated() => touch = false,
+                Err(refusal) if refusal.is_outdated() => {}
                 Err(refusal) => return Err(at(power, refusal.into())),
             }
             if !backoff.wait(self.api.deadline()).await {
@@ -322,7 +321,8 @@ impl<'a> Publisher<'a> {
         let base = run.baseline.memory_size;
         let idle = LockMark::idle(&run.execution, base);
         if self.lock.mark != idle {
-            self.request(run, base, false).await?;
+            // Whatever a reading says: one from before the first change shows this size too, and nobody looks again.
+            self.request(run, base, true).await?;
             self.lock = self.lock.update(self.api, |_| idle.clone(), None).await?;
         }
         Ok(())
