@@ -26,6 +26,8 @@ mod languages;
 mod layers;
 #[path = "lambda/permissions.rs"]
 mod permissions;
+#[path = "lambda/recorded.rs"]
+mod recorded;
 #[path = "lambda/settings.rs"]
 mod settings;
 #[path = "lambda/versions.rs"]

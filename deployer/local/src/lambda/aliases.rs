@@ -9,7 +9,7 @@ use crate::store::Records;
 use crate::{ApiError, Aws, Caller, ids};
 
 use super::Lambda;
-use super::errors::{conflict, invalid, no_alias, no_function, stale_revision};
+use super::errors::{conflict, invalid, no_alias, no_function, not_found, stale_revision};
 use super::input::{Constraints, Page, is_word, read};
 use super::name::{LATEST, Target, arn, version_number};
 use super::record::{ALIAS, Alias, FUNCTION, Function, ROUTE, alias_id, route_id, version_in};
@@ -49,6 +49,11 @@ impl AliasInput {
             constraints.pattern("functionVersion", version, holds, "(\\$LATEST|[0-9]+)");
         }
         constraints.length("description", self.description.as_deref(), 0, 256);
+        if let Some(weights) =
+            self.routing_config.as_ref().and_then(|r| r.additional_version_weights.as_ref())
+        {
+            constraints.weights("routingConfig.additionalVersionWeights", weights);
+        }
         constraints.check()
     }
 }
@@ -73,21 +78,10 @@ fn check_routes(
     if version == LATEST {
         return Err(invalid("$LATEST is not supported for an alias pointing to more than 1 version"));
     }
-    for (second, weight) in weights {
+    for second in weights.keys() {
         if second == version {
             return Err(invalid(format!(
                 "Invalid function version {second}. Function version {second} is already included in routing configuration."
-            )));
-        }
-        if version_number(second).is_none() {
-            return Err(invalid(format!(
-                "Invalid function version {second}. AdditionalVersionWeights takes published versions only."
-            )));
-        }
-        if !(0.0..=1.0).contains(weight) {
-            return Err(invalid(format!(
-                "Value '{weight}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Member must \
-                 have value from 0.0 to 1.0"
             )));
         }
         if version_in(records, function, second).is_none() {
@@ -114,7 +108,7 @@ impl Lambda {
     pub(super) fn create_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let input: AliasInput = read(input)?;
         input.constrain(true)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "CreateAlias")?;
         let alias = Alias {
             name: input.name.unwrap_or_default(),
@@ -124,8 +118,8 @@ impl Lambda {
             revision: ids::uuid(),
         };
         aws.store.transaction(|records| {
-            let function: Function =
-                records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
+            let absent = || no_function(arn(aws, &target.name, Some(&alias.version)));
+            let function: Function = records.get(FUNCTION, &target.name).ok_or_else(absent)?;
             check_routes(aws, records, &function, &alias.version, &alias.weights)?;
             if records.get::<Alias>(ALIAS, &alias_id(&target.name, &alias.name)).is_some() {
                 let arn = arn(aws, &target.name, Some(&alias.name));
@@ -139,7 +133,7 @@ impl Lambda {
     pub(super) fn get_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let input: AliasInput = read(input)?;
         input.constrain(false)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "GetAlias")?;
         let name = input.name.unwrap_or_default();
         let alias: Alias = aws
@@ -152,15 +146,15 @@ impl Lambda {
     pub(super) fn update_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let input: AliasInput = read(input)?;
         input.constrain(false)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "UpdateAlias")?;
         let name = input.name.unwrap_or_default();
         aws.store.transaction(|records| {
             let function: Function =
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
-            let before: Alias = records
-                .get(ALIAS, &alias_id(&target.name, &name))
-                .ok_or_else(|| no_alias(arn(aws, &target.name, Some(&name))))?;
+            let before: Alias = records.get(ALIAS, &alias_id(&target.name, &name)).ok_or_else(|| {
+                not_found(format!("Alias not found: {}", arn(aws, &target.name, Some(&name))))
+            })?;
             if input.revision_id.as_ref().is_some_and(|r| *r != before.revision) {
                 return Err(stale_revision());
             }
@@ -184,7 +178,7 @@ impl Lambda {
     pub(super) fn delete_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let input: AliasInput = read(input)?;
         input.constrain(false)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "DeleteAlias")?;
         let name = input.name.unwrap_or_default();
         aws.store.transaction(|records| {
@@ -196,7 +190,7 @@ impl Lambda {
             };
             remove_routes(records, &target.name, &alias);
             records.delete(ALIAS, &alias_id(&target.name, &name));
-            if function.policies.remove(&name).is_some() {
+            if function.forget_policy(&name) {
                 records.put(FUNCTION, &target.name, &function);
             }
             Ok(json!({}))
@@ -212,7 +206,7 @@ impl Lambda {
             constraints.pattern("functionVersion", version, holds, "(\\$LATEST|[0-9]+)");
             constraints.check()?;
         }
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "ListAliases")?;
         self.function(aws, &target)?;
         let mut shown = Vec::new();

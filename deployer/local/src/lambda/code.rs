@@ -23,6 +23,8 @@ pub struct Code {
     #[serde(rename = "S3ObjectVersion")]
     s3_object_version: Option<String>,
     image_uri: Option<String>,
+    #[serde(rename = "SourceKMSKeyArn")]
+    source_kms_key: Option<String>,
 }
 
 impl Lambda {
@@ -32,11 +34,16 @@ impl Lambda {
         aws: &Arc<Aws>,
         caller: &Caller,
         code: Code,
-        operation: &'static str,
     ) -> Result<Package, ApiError> {
         if code.image_uri.is_some() {
             return Err(invalid("the local endpoint runs zip packages only; ImageUri is not supported"));
         }
+        if code.source_kms_key.is_some() {
+            return Err(invalid(
+                "SourceKMSKeyArn is not supported: the local endpoint does not encrypt packages; leave it out",
+            ));
+        }
+        let uploaded = code.zip_file.is_some();
         let bytes = match (code.zip_file, code.s3_bucket, code.s3_key) {
             (Some(text), None, None) => base64::engine::general_purpose::STANDARD
                 .decode(text.as_bytes())
@@ -78,8 +85,10 @@ impl Lambda {
         };
         // Unzipping up to 250 MB is no work for a thread that answers requests.
         let packages = self.packages.clone();
-        tokio::task::spawn_blocking(move || packages.upload(&bytes, operation))
-            .await
-            .map_err(|e| service(e.to_string()))?
+        tokio::task::spawn_blocking(
+            move || if uploaded { packages.upload(&bytes) } else { packages.keep(&bytes) },
+        )
+        .await
+        .map_err(|e| service(e.to_string()))?
     }
 }

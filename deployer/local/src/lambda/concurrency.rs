@@ -35,8 +35,9 @@ impl Lambda {
         constraints.required(member, input.reserved_concurrent_executions.as_ref());
         constraints.range(member, input.reserved_concurrent_executions, 0, i64::from(u32::MAX));
         constraints.check()?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::unqualified(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "PutFunctionConcurrency")?;
+        self.function(aws, &target).map_err(|_| no_function(target.running_arn(aws)))?;
         let reserved =
             input.reserved_concurrent_executions.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
         let account = self.behaviour().account_concurrency;
@@ -60,7 +61,7 @@ impl Lambda {
         input: Value,
     ) -> Result<Value, ApiError> {
         let input: Named = read(input)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::unqualified(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "GetFunctionConcurrency")?;
         Ok(match self.function(aws, &target)?.reserved_concurrency {
             Some(reserved) => json!({"ReservedConcurrentExecutions": reserved}),
@@ -75,7 +76,7 @@ impl Lambda {
         input: Value,
     ) -> Result<Value, ApiError> {
         let input: Named = read(input)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::unqualified(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "DeleteFunctionConcurrency")?;
         change(aws, &target, |function| function.reserved_concurrency = None)?;
         self.engine.concurrency.reserve(&target.name, None);

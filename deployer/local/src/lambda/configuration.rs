@@ -14,7 +14,10 @@ use super::layers::{VERSION_ARN, is_version_arn};
 use super::record::{Content, KEPT, Logging, Vpc};
 
 /// Runtimes whose code brings its own `bootstrap`.
-const OWN_BOOTSTRAP: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
+const OWN_BOOTSTRAP: [&str; 2] = ["provided.al2023", "provided.al2"];
+/// Runtimes for which AWS no longer takes functions, as recorded there.
+const PAST: [&str; 8] =
+    ["dotnetcore3.1", "go1.x", "java8", "nodejs12.x", "nodejs14.x", "provided", "python3.7", "ruby2.7"];
 /// The runtimes of which the endpoint runs functions.
 pub fn runtimes() -> impl Iterator<Item = &'static str> {
     RUNTIMES.into_iter().chain(OWN_BOOTSTRAP)
@@ -324,6 +327,12 @@ impl Configured {
     }
 
     fn refuse_what_cannot_run(&self) -> Result<(), ApiError> {
+        if let Some(runtime) = self.runtime.as_deref().filter(|r| PAST.contains(r)) {
+            return Err(invalid(format!(
+                "The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We \
+                 recommend you use a supported runtime while creating or updating functions."
+            )));
+        }
         if let Some(runtime) = self.runtime.as_deref().filter(|r| !runtimes().any(|known| known == *r)) {
             return Err(invalid(format!(
                 "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a \

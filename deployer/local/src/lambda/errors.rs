@@ -50,6 +50,17 @@ pub fn stale_revision() -> ApiError {
     .with("Type", "User")
 }
 
+/// A `RevisionId` that is not that of the policy.
+pub fn stale_policy() -> ApiError {
+    ApiError::new(
+        412,
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest \
+         Revision Id",
+    )
+    .with("Type", "User")
+}
+
 /// A limit on concurrent invocations, with AWS's reason code.
 pub fn throttled(reason: &str) -> ApiError {
     ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
@@ -66,6 +77,11 @@ pub fn too_large(limit: usize, operation: &str) -> ApiError {
         format!("Request must be smaller than {limit} bytes for the {operation} operation"),
     )
     .with("Type", "User")
+}
+
+/// A request or a zip in it that is larger than Lambda takes: botocore's model has no shape for it.
+pub fn entity_too_large(message: impl Into<String>) -> ApiError {
+    ApiError::new(413, "RequestEntityTooLargeException", message)
 }
 
 /// The endpoint's own failure.

@@ -11,7 +11,7 @@ use crate::{ApiError, Aws, Caller};
 use super::code::Code;
 use super::configuration::Configured;
 use super::errors::{conflict, invalid, no_function};
-use super::input::{Constraints, Named, Page, read, truth};
+use super::input::{Constraints, Named, Page, is_word, read, truth};
 use super::name::{LATEST, Target, version_number};
 use super::publish::{Publishing, changeable, publish};
 use super::record::{
@@ -28,6 +28,8 @@ struct Create {
     configured: Configured,
     architectures: Option<Vec<String>>,
     package_type: Option<String>,
+    code_signing_config_arn: Option<String>,
+    publish_to: Option<String>,
     #[serde(default, deserialize_with = "truth")]
     publish: bool,
     #[serde(default)]
@@ -45,6 +47,7 @@ struct UpdateCode {
     publish: bool,
     #[serde(default, deserialize_with = "truth")]
     dry_run: bool,
+    publish_to: Option<String>,
     revision_id: Option<String>,
 }
 
@@ -70,7 +73,8 @@ impl Lambda {
         input.configured.constrain(&mut constraints);
         constraints.check()?;
         input.configured.check_quota(self.behaviour().memory_quota)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
+        target.check_new()?;
         target.authorize(aws, caller, "CreateFunction")?;
         if !input.tags.is_empty() {
             target.authorize(aws, caller, "TagResource")?;
@@ -79,6 +83,12 @@ impl Lambda {
         if input.package_type.as_deref().is_some_and(|t| t != "Zip") {
             return Err(invalid("the local endpoint runs functions of the package type Zip only"));
         }
+        if input.code_signing_config_arn.is_some() {
+            return Err(invalid(
+                "CodeSigningConfigArn is not supported: the local endpoint checks no signatures",
+            ));
+        }
+        refuse_publish_to(input.publish_to.as_deref())?;
         let architecture =
             architecture(input.architectures.as_deref())?.unwrap_or_else(|| "x86_64".to_owned());
         input.configured.check_role(aws, caller)?;
@@ -90,7 +100,7 @@ impl Lambda {
             return Err(invalid("Please provide a source for function code."));
         };
         let layers = self.layers(aws, caller, input.configured.layers.as_deref().unwrap_or_default())?;
-        let package = self.fetch(aws, caller, code, "CreateFunction").await?;
+        let package = self.fetch(aws, caller, code).await?;
         let mut content = input.configured.create(&target.name, package, architecture)?;
         content.layers = layers;
         self.fits(&content.code_sha256, &content.layers).await?;
@@ -109,6 +119,7 @@ impl Lambda {
             tags: input.tags,
             reserved_concurrency: None,
             policies: BTreeMap::new(),
+            policy_revisions: BTreeMap::new(),
         };
         aws.store.transaction(|records| {
             if records.get::<Function>(FUNCTION, &target.name).is_some() {
@@ -273,12 +284,13 @@ impl Lambda {
         input: Value,
     ) -> Result<Value, ApiError> {
         let input: UpdateCode = read(input)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "UpdateFunctionCode")?;
+        refuse_publish_to(input.publish_to.as_deref())?;
         let architecture = architecture(input.architectures.as_deref())?;
         let function = self.function(aws, &target)?;
         changeable(aws, &function, input.revision_id.as_deref())?;
-        let package = self.fetch(aws, caller, input.code, "UpdateFunctionCode").await?;
+        let package = self.fetch(aws, caller, input.code).await?;
         self.fits(&package.sha256, &function.latest.content.layers).await?;
         let delay = self.settle_ms();
         let publishing = Publishing { zip_ms: delay, ..self.publishing() };
@@ -316,7 +328,7 @@ impl Lambda {
         input.configured.constrain(&mut constraints);
         constraints.check()?;
         input.configured.check_quota(self.behaviour().memory_quota)?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "UpdateFunctionConfiguration")?;
         let function = self.function(aws, &target)?;
         input.configured.check_role(aws, caller)?;
@@ -359,14 +371,16 @@ impl Lambda {
             Some(LATEST) => {
                 return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
             }
-            Some(q) => Some(
-                version_number(q)
-                    .ok_or_else(|| invalid("Deletion of aliases is not currently supported."))?,
-            ),
+            Some(q) => match version_number(q) {
+                None if is_word(q) => {
+                    return Err(invalid("Deletion of aliases is not currently supported."));
+                }
+                number => Some(number),
+            },
         };
         aws.store.transaction(|records| {
             let Some(mut function) = records.get::<Function>(FUNCTION, &target.name) else {
-                return Err(no_function(target.arn(aws)));
+                return Err(no_function(target.function_arn(aws)));
             };
             let Some(number) = number else {
                 records.delete(FUNCTION, &target.name);
@@ -375,6 +389,8 @@ impl Lambda {
                 }
                 return Ok(());
             };
+            // A version that is not there, or no longer, is as good as deleted: AWS answers the same.
+            let Some(number) = number else { return Ok(()) };
             let version = version_id(&target.name, number);
             let routes: Vec<(String, ())> = records.range(ROUTE, &format!("{version}/"), None, 50);
             if !routes.is_empty() {
@@ -384,10 +400,9 @@ impl Lambda {
                     aliases.join(", ")
                 )));
             }
-            // A version that is not there, or no longer, is as good as deleted: AWS answers the same.
             records.delete(VERSION, &version);
             let qualifier = number.to_string();
-            if function.policies.remove(&qualifier).is_some() {
+            if function.forget_policy(&qualifier) {
                 records.put(FUNCTION, &target.name, &function);
             }
             Ok(())
@@ -395,9 +410,16 @@ impl Lambda {
         if number.is_none() {
             self.engine.concurrency.reserve(&target.name, None);
         }
-        self.engine.retire(&target.name, number.map(|n| n.to_string()).as_deref());
+        self.engine.retire(&target.name, number.flatten().map(|n| n.to_string()).as_deref());
         Ok(json!({}))
     }
+}
+
+fn refuse_publish_to(publish_to: Option<&str>) -> Result<(), ApiError> {
+    if publish_to.is_none() {
+        return Ok(());
+    }
+    Err(invalid("PublishTo is not supported: the local endpoint runs no functions of capacity providers"))
 }
 
 fn architecture(given: Option<&[String]>) -> Result<Option<String>, ApiError> {
@@ -405,10 +427,15 @@ fn architecture(given: Option<&[String]>) -> Result<Option<String>, ApiError> {
         None | Some([]) => Ok(None),
         Some([one]) => {
             let mut constraints = Constraints::default();
-            constraints.one_of("architectures", Some(one), &["x86_64", "arm64"]);
+            constraints.each_of("architectures", std::slice::from_ref(one), &["x86_64", "arm64"]);
             constraints.check()?;
             Ok(Some(one.clone()))
         }
-        Some(_) => Err(invalid("Architectures must name exactly one architecture.")),
+        Some(several) => {
+            let mut constraints = Constraints::default();
+            constraints.items("architectures", several, 1);
+            constraints.check()?;
+            Ok(None)
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading an operation's input: members by type, then AWS's constraints, all violations in one error.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
@@ -86,6 +87,20 @@ impl Constraints {
         }
     }
 
+    /// Every text of a list must be one of several.
+    pub fn each_of(&mut self, member: &str, values: &[String], allowed: &[&str]) {
+        if values.iter().any(|value| !allowed.contains(&value.as_str())) {
+            self.violated(
+                format_args!("'[{}]'", values.join(", ")),
+                member,
+                format_args!(
+                    "Member must satisfy constraint: [Member must satisfy enum value set: [{}], Member must not be null]",
+                    allowed.join(", ")
+                ),
+            );
+        }
+    }
+
     /// The list must hold no more than so many texts.
     pub fn items(&mut self, member: &str, values: &[String], greatest: usize) {
         if values.len() > greatest {
@@ -148,6 +163,28 @@ impl Constraints {
         }
     }
 
+    /// Every weight must be a number of a version's, from 0 to 1.
+    pub fn weights(&mut self, member: &str, weights: &BTreeMap<String, f64>) {
+        let shown: Vec<String> = weights.iter().map(|(key, value)| format!("{key}={value:?}")).collect();
+        let shown = format!("'{{{}}}'", shown.join(", "));
+        if weights.keys().any(|key| key.is_empty() || !key.bytes().all(|b| b.is_ascii_digit())) {
+            self.violated(
+                &shown,
+                member,
+                "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have \
+                 length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+]",
+            );
+        }
+        if weights.values().any(|weight| !(0.0..=1.0).contains(weight)) {
+            self.violated(
+                &shown,
+                member,
+                "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have \
+                 value greater than or equal to 0.0, Member must not be null]",
+            );
+        }
+    }
+
     /// All violations as AWS words them.
     ///
     /// # Errors
@@ -170,7 +207,12 @@ impl Constraints {
 
 /// Whether the text is made of letters, digits, `-` and `_`, and not empty.
 pub fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    !text.is_empty() && text.bytes().all(is_word_byte)
+}
+
+/// Whether the byte is a letter, a digit, `-` or `_`.
+pub fn is_word_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
 }
 
 /// A function and maybe one of its versions or aliases.

@@ -34,7 +34,7 @@ impl Lambda {
         let target = Target::read(aws, Some(&invocation.function), invocation.qualifier.as_deref())?;
         let function: Option<Function> = aws.store.get(FUNCTION, &target.name);
         policy::authorize_invoke(aws, caller, &target, function.as_ref())?;
-        let function = function.ok_or_else(|| no_function(target.arn(aws)))?;
+        let function = function.ok_or_else(|| no_function(target.running_arn(aws)))?;
         let client_context = client_context(invocation.client_context.as_deref())?;
         let limit = match invocation.invocation_type {
             InvocationType::Event => EVENT_LIMIT,

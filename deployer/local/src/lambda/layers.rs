@@ -150,7 +150,7 @@ impl Lambda {
         let name = named(aws, "PublishLayerVersion", input.layer_name.as_deref(), constraints)?;
         aws.iam.authorize(aws, caller, "lambda:PublishLayerVersion", &layer_arn(aws, &name))?;
         let Some(content) = input.content else { return Err(invalid("Content must not be null.")) };
-        let package = self.fetch(aws, caller, content, "PublishLayerVersion").await?;
+        let package = self.fetch(aws, caller, content).await?;
         aws.store.transaction(|records| {
             // A number is never used again, also when all versions are deleted.
             let number: u64 = records.get(LAYER, &name).unwrap_or(1);
@@ -400,7 +400,7 @@ fn numbered(aws: &Aws, action: &str, input: Numbered) -> Result<(String, u64), A
     constraints.required("versionNumber", input.version_number.as_ref());
     let name = named(aws, action, input.layer_name.as_deref(), constraints)?;
     match input.version_number.and_then(|n| u64::try_from(n).ok()) {
-        None | Some(0) => Err(invalid("Layer Version Cannot be less than 1.")),
+        None | Some(0) => Err(invalid("Layer Version Cannot be less than 1")),
         Some(number) => Ok((name, number)),
     }
 }

@@ -3,13 +3,27 @@
 use crate::{ACCOUNT, ApiError, Aws, Caller};
 
 use super::errors::{invalid, not_found};
-use super::input::{Constraints, is_word};
+use super::input::{Constraints, is_word, is_word_byte};
 
 /// The qualifier of the version that changes.
 pub const LATEST: &str = "$LATEST";
+/// The qualifier of the version published last, of functions with capacity providers; here none has it.
+const PUBLISHED: &str = "$LATEST.PUBLISHED";
 
-const NAME_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?\
-                            (function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
+/// What most operations take as a function's name.
+const NAME_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?\
+                            (\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
+/// What those take that read a function, invoke it or delete it: also names with dots, which no function has.
+const NAMESPACED_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?\
+                                  (\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
+const QUALIFIER_PATTERN: &str = "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
+
+/// Whether dots may be in a name: AWS has two shapes of a function's name, each with a longest length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Name,
+    Namespaced,
+}
 
 /// A function, or one of its versions or aliases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,30 +35,61 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads what a request names.
+    /// Reads the function that a request changes as a whole.
     ///
     /// # Errors
-    /// `ValidationException` for what can be no name, `InvalidParameterValueException` when name and qualifier
-    /// contradict each other, `ResourceNotFoundException` for another region, `AccessDeniedException` for another
-    /// account.
+    /// `ValidationException` for what can be no name, `InvalidParameterValueException` when a qualifier comes with it,
+    /// `ResourceNotFoundException` for another region, `AccessDeniedException` for another account.
+    pub fn whole(aws: &Aws, function: Option<&str>) -> Result<Self, ApiError> {
+        let target = Self::parse(aws, function, None, Shape::Name)?;
+        match target.qualifier.as_deref() {
+            None => Ok(target),
+            Some(LATEST) => Ok(Self { name: target.name, qualifier: None }),
+            Some(_) => Err(functions_only()),
+        }
+    }
+
+    /// As [`Target::whole`], for operations that take no qualifier, `$LATEST` included.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unqualified(aws: &Aws, function: Option<&str>) -> Result<Self, ApiError> {
+        let target = Self::parse(aws, function, None, Shape::Name)?;
+        if target.qualifier.is_some() { Err(functions_only()) } else { Ok(target) }
+    }
+
+    /// Reads the function, version or alias that a request reads, invokes or deletes.
+    ///
+    /// # Errors
+    /// As [`Target::whole`], and `InvalidParameterValueException` when name and qualifier contradict each other.
     pub fn read(aws: &Aws, function: Option<&str>, qualifier: Option<&str>) -> Result<Self, ApiError> {
+        Self::parse(aws, function, qualifier, Shape::Namespaced)
+    }
+
+    fn parse(
+        aws: &Aws,
+        function: Option<&str>,
+        qualifier: Option<&str>,
+        shape: Shape,
+    ) -> Result<Self, ApiError> {
         let mut constraints = Constraints::default();
         constraints.required("functionName", function.as_ref());
-        let parts = function.and_then(split);
-        if let Some(function) = function {
-            constraints.pattern("functionName", function, parts.is_some(), NAME_PATTERN);
-        }
         if let Some(q) = qualifier {
             constraints.length("qualifier", Some(q), 1, 128);
-            constraints.pattern("qualifier", q, q == LATEST || is_word(q), "(|[a-zA-Z0-9$_-]+)");
+            let holds = q == PUBLISHED || q.bytes().all(|b| is_word_byte(b) || b == b'$');
+            constraints.pattern("qualifier", q, holds, QUALIFIER_PATTERN);
+        }
+        let parts = function.and_then(|text| split(text, shape));
+        if let Some(function) = function {
+            let (longest, pattern) = match shape {
+                Shape::Name => (140, NAME_PATTERN),
+                Shape::Namespaced => (256, NAMESPACED_PATTERN),
+            };
+            constraints.length("functionName", Some(function), 1, longest);
+            constraints.pattern("functionName", function, parts.is_some(), pattern);
         }
         constraints.check()?;
         let Some(parts) = parts else { return Err(invalid("the function's name is missing")) };
-        if parts.name.len() > 64 {
-            let mut constraints = Constraints::default();
-            constraints.length("functionName", Some(parts.name), 1, 64);
-            constraints.check()?;
-        }
         if let Some(region) = parts.region.filter(|r| *r != aws.settings.region) {
             return Err(not_found(format!(
                 "Functions from '{region}' are not reachable in this region ('{}')",
@@ -71,6 +116,17 @@ impl Target {
         Ok(Self { name: parts.name.to_owned(), qualifier: parts.qualifier.or(qualifier).map(str::to_owned) })
     }
 
+    /// Whether a new function can have this name.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException`.
+    pub fn check_new(&self) -> Result<(), ApiError> {
+        let mut constraints = Constraints::default();
+        constraints.length("functionName", Some(&self.name), 1, 64);
+        // It is no ValidationException, as other lengths are.
+        constraints.check().map_err(|e| invalid(e.message))
+    }
+
     /// The ARN of the function itself.
     pub fn function_arn(&self, aws: &Aws) -> String {
         arn(aws, &self.name, None)
@@ -81,17 +137,9 @@ impl Target {
         arn(aws, &self.name, self.qualifier.as_deref())
     }
 
-    /// For operations on the function as a whole.
-    ///
-    /// # Errors
-    /// `InvalidParameterValueException` when a version or alias is named.
-    pub fn unqualified(self) -> Result<Self, ApiError> {
-        match self.qualifier.as_deref() {
-            None | Some(LATEST) => Ok(Self { name: self.name, qualifier: None }),
-            Some(q) => Err(invalid(format!(
-                "This operation works on a function as a whole and cannot be performed on its version or alias '{q}'."
-            ))),
-        }
+    /// The ARN with the qualifier, `$LATEST` when there is none: so AWS names what it would have run and did not find.
+    pub fn running_arn(&self, aws: &Aws) -> String {
+        arn(aws, &self.name, Some(self.qualifier.as_deref().unwrap_or(LATEST)))
     }
 
     /// Whether the caller may perform the action on the function as a whole.
@@ -132,34 +180,64 @@ struct Parts<'a> {
     qualifier: Option<&'a str>,
 }
 
-fn split(text: &str) -> Option<Parts<'_>> {
+/// Reads the optional parts that come before a name, one after another, as the patterns above do.
+fn split(text: &str, shape: Shape) -> Option<Parts<'_>> {
     let fields: Vec<&str> = text.split(':').collect();
-    let (region, account, rest) = match fields.as_slice() {
-        ["arn", partition, "lambda", region, account, "function", rest @ ..]
-            if partition.starts_with("aws") =>
-        {
-            (Some(*region), Some(*account), rest)
-        }
-        ["arn", ..] => return None,
-        [region, account, "function", rest @ ..] => (Some(*region), Some(*account), rest),
-        [account, "function", rest @ ..] if is_account(account) => (None, Some(*account), rest),
-        ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),
-        rest => (None, None, rest),
-    };
-    if account.is_some_and(|a| !is_account(a)) {
-        return None;
+    let mut rest = fields.as_slice();
+    if let ["arn", partition, "lambda", after @ ..] = rest
+        && (partition.is_empty() || partition.starts_with("aws"))
+    {
+        rest = after;
     }
+    let mut take = |is: fn(&str) -> bool| match rest {
+        [first, after @ ..] if !after.is_empty() && is(first) => {
+            rest = after;
+            Some(*first)
+        }
+        _ => None,
+    };
+    let region = take(is_region);
+    let account = take(is_account);
+    take(|word| word == "function");
     let (name, qualifier) = match rest {
         [name] => (*name, None),
         [name, qualifier] => (*name, Some(*qualifier)),
         _ => return None,
     };
-    let qualified = qualifier.is_none_or(|q| q == LATEST || is_word(q));
-    (is_word(name) && qualified).then_some(Parts { region, account, name, qualifier })
+    let dots = shape == Shape::Namespaced;
+    let named = !name.is_empty() && name.bytes().all(|b| is_word_byte(b) || (dots && b == b'.'));
+    let qualified = qualifier.is_none_or(|q| q == LATEST || (dots && q == PUBLISHED) || is_word(q));
+    (named && qualified).then_some(Parts { region, account, name, qualifier })
+}
+
+/// Such as `us-east-1`, `us-gov-west-1`, `us-isob-east-1` or `eusc-de-east-1`.
+fn is_region(text: &str) -> bool {
+    let text = text.strip_prefix("eusc-").unwrap_or(text);
+    let fields: Vec<&str> = text.split('-').collect();
+    let (country, inner) = match fields.as_slice() {
+        [country, kind, inner @ ..] if *kind == "gov" => (country, inner),
+        [country, kind, inner @ ..] if kind.starts_with("iso") && kind.len() <= 4 => (country, inner),
+        [country, inner @ ..] => (country, inner),
+        [] => return false,
+    };
+    let lower = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+    let &[direction, number] = inner else { return false };
+    country.len() == 2
+        && lower(country)
+        && lower(direction)
+        && number.len() == 1
+        && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn functions_only() -> ApiError {
+    invalid(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+         Please specify either a function name or an unqualified function ARN.",
+    )
 }
 
 #[cfg(test)]
@@ -174,10 +252,13 @@ mod tests {
             ("000000000000:function:f", None),
             ("us-east-1:000000000000:function:f", None),
             ("function:f:7", Some("7")),
+            ("us-gov-east-1:f", None),
+            ("us-isob-east-1:000000000000:f", None),
+            ("arn:aws:lambda:eusc-de-east-1:000000000000:f", None),
             ("arn:aws:lambda:us-east-1:000000000000:function:f", None),
             ("arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST", Some("$LATEST")),
         ] {
-            let parts = split(text).unwrap();
+            let parts = split(text, Shape::Name).unwrap();
             assert_eq!((parts.name, parts.qualifier), ("f", qualifier), "{text}");
         }
     }
@@ -187,7 +268,7 @@ mod tests {
         for text in
             ["", "a b", "f:", "f:a:b", "arn:aws:s3:::bucket", "arn:aws:lambda:us-east-1:1:function:f", "f:$X"]
         {
-            assert_eq!(split(text), None, "{text}");
+            assert_eq!(split(text, Shape::Name), None, "{text}");
         }
     }
 

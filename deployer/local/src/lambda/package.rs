@@ -11,10 +11,10 @@ use zip::ZipArchive;
 
 use crate::ApiError;
 
-use super::errors::{invalid, service, too_large};
+use super::errors::{entity_too_large, invalid, service};
 
-/// The largest package that a request itself may carry.
-const UPLOAD_LIMIT: usize = 70_167_211;
+/// The largest zip that a request itself may carry; one from S3 is limited by what comes out of it only.
+const UPLOAD_LIMIT: usize = 52_428_800;
 /// The largest unpacked package.
 pub const UNPACKED_LIMIT: u64 = 262_144_000;
 
@@ -41,14 +41,14 @@ impl Packages {
         Self { folder: state.join("lambda"), making: Arc::default() }
     }
 
-    /// Keeps and unpacks a zip that came with a request of this operation.
+    /// Keeps and unpacks a zip that came with a request.
     ///
     /// # Errors
-    /// `RequestTooLargeException`, or `InvalidParameterValueException` for what is no zip, is empty, too large
+    /// `RequestEntityTooLargeException`, or `InvalidParameterValueException` for what is no zip, is empty, too large
     /// unpacked, or has entries that point out of the package.
-    pub fn upload(&self, zip: &[u8], operation: &str) -> Result<Package, ApiError> {
+    pub fn upload(&self, zip: &[u8]) -> Result<Package, ApiError> {
         if zip.len() > UPLOAD_LIMIT {
-            return Err(too_large(UPLOAD_LIMIT, operation));
+            return Err(entity_too_large(format!("Zipped size must be smaller than {UPLOAD_LIMIT} bytes")));
         }
         self.keep(zip)
     }
@@ -334,7 +334,9 @@ mod tests {
         let bomb = zip_of(&[("bootstrap", &vec![0; 263_000_000], 0o755)]);
         assert!(bomb.len() < 1_000_000);
         assert!(packages.keep(&bomb).unwrap_err().message.contains("Unzipped size"));
-        assert!(packages.upload(&vec![0; UPLOAD_LIMIT + 1], "CreateFunction").is_err());
+        let error = packages.upload(&vec![0; UPLOAD_LIMIT + 1]).unwrap_err();
+        assert_eq!((error.status, error.code.as_str()), (413, "RequestEntityTooLargeException"));
+        assert_eq!(error.message, "Zipped size must be smaller than 52428800 bytes");
     }
 
     #[test]

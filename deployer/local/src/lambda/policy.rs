@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Aws, Caller};
+use crate::store::Records;
+use crate::{ApiError, Aws, Caller, ids};
 
 use super::Lambda;
-use super::errors::{conflict, invalid, no_function, not_found, stale_revision};
-
+use super::errors::{conflict, invalid, no_alias, no_function, not_found, stale_policy};
 use super::input::{Constraints, Named, is_word, read};
 use super::name::{LATEST, Target, version_number};
-use super::record::{ALIAS, Alias, FUNCTION, Function, VERSION, alias_id, version_id};
+use super::record::{ALIAS, Alias, Configuration, FUNCTION, Function, VERSION, alias_id, version_id};
 
 const POLICY_LIMIT: usize = 20 * 1024;
 
@@ -70,7 +70,10 @@ impl Permission {
             json!({"AWS": format!("arn:aws:iam::{principal}:root")})
         } else if principal.starts_with("arn:") {
             json!({"AWS": principal})
-        } else if principal.contains('.') {
+        } else if [".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"]
+            .iter()
+            .any(|end| principal.ends_with(end))
+        {
             json!({"Service": principal})
         } else {
             return Err(invalid(
@@ -135,28 +138,15 @@ impl Lambda {
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
         target.authorize_qualified(aws, caller, "AddPermission")?;
         if target.qualifier.as_deref() == Some(LATEST) {
-            return Err(invalid(
-                "We currently do not support adding policies for $LATEST version's. Please add a policy for the \
-                 unqualified function ARN or published version/alias.",
-            ));
+            return Err(invalid("We currently do not support adding policies for $LATEST."));
         }
         let statement = input.statement(&target.arn(aws))?;
         aws.store.transaction(|records| {
             let mut function: Function =
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
-            if let Some(q) = target.qualifier.as_deref() {
-                let there = match version_number(q) {
-                    Some(n) => {
-                        records.get::<Value>(VERSION, &version_id(&target.name, n)).is_some()
-                    }
-                    None => records.get::<Alias>(ALIAS, &alias_id(&target.name, q)).is_some(),
-                };
-                if !there {
-                    return Err(no_function(target.arn(aws)));
-                }
-            }
-            revision_matches(&function, input.revision_id.as_deref())?;
+            let mut holder = Holder::find(aws, records, &function, &target)?;
             let qualifier = target.qualifier.clone().unwrap_or_default();
+            revision_matches(&function, &qualifier, &holder, input.revision_id.as_deref())?;
             let statements = function.policies.entry(qualifier).or_default();
             if statements.iter().any(|s| s["Sid"] == statement["Sid"]) {
                 return Err(conflict(format!(
@@ -174,8 +164,7 @@ impl Lambda {
                     format!("The final policy size ({length}) is bigger than the limit ({POLICY_LIMIT})."),
                 ));
             }
-            function.latest.touch();
-            records.put(FUNCTION, &target.name, &function);
+            holder.changed(records, &mut function, &target);
             Ok(json!({"Statement": statement.to_string()}))
         })
     }
@@ -193,9 +182,12 @@ impl Lambda {
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
         target.authorize_qualified(aws, caller, "RemovePermission")?;
         aws.store.transaction(|records| {
-            let mut function: Function =
-                records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
+            let mut function: Function = records
+                .get(FUNCTION, &target.name)
+                .ok_or_else(|| not_found(format!("No policy found for: {}", target.arn(aws))))?;
+            let mut holder = Holder::find(aws, records, &function, &target)?;
             let qualifier = target.qualifier.clone().unwrap_or_default();
+            revision_matches(&function, &qualifier, &holder, input.revision_id.as_deref())?;
             let Some(statements) = function.policies.get_mut(&qualifier) else {
                 return Err(not_found("No policy is associated with the given resource."));
             };
@@ -210,9 +202,7 @@ impl Lambda {
             if statements.is_empty() {
                 function.policies.remove(&qualifier);
             }
-            revision_matches(&function, input.revision_id.as_deref())?;
-            function.latest.touch();
-            records.put(FUNCTION, &target.name, &function);
+            holder.changed(records, &mut function, &target);
             Ok(json!({}))
         })
     }
@@ -221,16 +211,88 @@ impl Lambda {
         let input: Named = read(input)?;
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
         target.authorize_qualified(aws, caller, "GetPolicy")?;
-        let function = self.function(aws, &target)?;
-        let policy = document(&function, target.qualifier.as_deref())
-            .ok_or_else(|| not_found("The resource you requested does not exist."))?;
-        Ok(json!({"Policy": policy.to_string(), "RevisionId": function.latest.revision()}))
+        // A function that is not there reads as one without a policy.
+        let absent = || not_found("The resource you requested does not exist.");
+        let function: Function = aws.store.get(FUNCTION, &target.name).ok_or_else(absent)?;
+        let policy = document(&function, target.qualifier.as_deref()).ok_or_else(absent)?;
+        let qualifier = target.qualifier.as_deref().unwrap_or_default();
+        let revision = function.policy_revisions.get(qualifier);
+        Ok(json!({"Policy": policy.to_string(), "RevisionId": revision}))
     }
 }
 
-fn revision_matches(function: &Function, revision: Option<&str>) -> Result<(), ApiError> {
+/// What a policy belongs to: it gets a new revision when the policy changes.
+enum Holder {
+    Function,
+    Version(u64, Box<Configuration>),
+    Alias(Alias),
+}
+
+impl Holder {
+    fn find(
+        aws: &Aws,
+        records: &Records<'_>,
+        function: &Function,
+        target: &Target,
+    ) -> Result<Self, ApiError> {
+        let Some(qualifier) = target.qualifier.as_deref() else { return Ok(Self::Function) };
+        if let Some(number) = version_number(qualifier) {
+            let version = records.get(VERSION, &version_id(&function.name, number));
+            return version
+                .map(|version| Self::Version(number, Box::new(version)))
+                .ok_or_else(|| no_function(target.arn(aws)));
+        }
+        let alias = records.get(ALIAS, &alias_id(&function.name, qualifier)).map(Self::Alias);
+        // What no alias can be called is looked for among the versions.
+        alias.ok_or_else(|| match is_word(qualifier) {
+            true => no_alias(target.arn(aws)),
+            false => no_function(target.arn(aws)),
+        })
+    }
+
+    fn revision<'a>(&'a self, function: &'a Function) -> &'a str {
+        match self {
+            Self::Function => function.latest.revision(),
+            Self::Version(_, version) => version.revision(),
+            Self::Alias(alias) => &alias.revision,
+        }
+    }
+
+    /// Gives the holder a new revision, which is its policy's from now on, and writes both.
+    fn changed(&mut self, records: &mut Records<'_>, function: &mut Function, target: &Target) {
+        match self {
+            Self::Function => function.latest.touch(),
+            Self::Version(number, version) => {
+                version.touch();
+                records.put(VERSION, &version_id(&function.name, *number), version);
+            }
+            Self::Alias(alias) => {
+                alias.revision = ids::uuid();
+                records.put(ALIAS, &alias_id(&function.name, &alias.name), alias);
+            }
+        }
+        let qualifier = target.qualifier.clone().unwrap_or_default();
+        if function.policies.contains_key(&qualifier) {
+            let revision = self.revision(function).to_owned();
+            function.policy_revisions.insert(qualifier, revision);
+        } else {
+            function.policy_revisions.remove(&qualifier);
+        }
+        records.put(FUNCTION, &function.name, function);
+    }
+}
+
+/// A policy has a revision of its own: publishing, for example, changes the function's and not the policy's. Before there
+/// is a policy it is its holder's.
+fn revision_matches(
+    function: &Function,
+    qualifier: &str,
+    holder: &Holder,
+    revision: Option<&str>,
+) -> Result<(), ApiError> {
+    let own = function.policy_revisions.get(qualifier).map(String::as_str);
     match revision {
-        Some(r) if r != function.latest.revision() => Err(stale_revision()),
+        Some(r) if r != own.unwrap_or_else(|| holder.revision(function)) => Err(stale_policy()),
         _ => Ok(()),
     }
 }

@@ -64,6 +64,9 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Resource policies by qualifier, the function's own under the empty one: statements in the order they were added.
     pub policies: BTreeMap<String, Vec<Value>>,
+    /// The revisions of these policies, by the same qualifiers.
+    #[serde(default)]
+    pub policy_revisions: BTreeMap<String, String>,
 }
 
 /// The state a version is in.
@@ -400,6 +403,12 @@ impl Function {
             Some(previous) if self.latest.updating() => previous,
             _ => &self.latest,
         }
+    }
+
+    /// Takes away the policy of a version or alias; says whether there was one.
+    pub fn forget_policy(&mut self, qualifier: &str) -> bool {
+        self.policy_revisions.remove(qualifier);
+        self.policies.remove(qualifier).is_some()
     }
 
     /// Puts a changed content into `$LATEST`; the change is in progress for `delay` milliseconds.

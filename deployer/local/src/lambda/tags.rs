@@ -24,7 +24,7 @@ struct Tagged {
     #[serde(default)]
     tags: BTreeMap<String, String>,
     #[serde(default)]
-    tag_keys: Vec<String>,
+    tag_keys: Option<Vec<String>>,
 }
 
 /// Whether these can be a function's tags.
@@ -49,6 +49,13 @@ pub fn check(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Whether it is the whole ARN of a function; the other resources that have tags on AWS are not here.
+fn is_function_arn(resource: &str) -> bool {
+    let fields: Vec<&str> = resource.split(':').collect();
+    matches!(fields.as_slice(), ["arn", partition, "lambda", _, _, "function", _] | ["arn", partition, "lambda", _, _, "function", _, _]
+        if partition.starts_with("aws"))
+}
+
 impl Lambda {
     fn tagged(&self, aws: &Aws, caller: &Caller, input: &Tagged, action: &str) -> Result<Target, ApiError> {
         let mut constraints = Constraints::default();
@@ -57,8 +64,11 @@ impl Lambda {
             constraints.pattern(
                 "resource",
                 resource,
-                resource.starts_with("arn:"),
-                "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12})",
+                is_function_arn(resource),
+                "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:\
+                 (function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|\
+                 code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-\
+                 [0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)",
             );
         }
         constraints.check()?;
@@ -76,7 +86,7 @@ impl Lambda {
         let input: Tagged = read(input)?;
         let target = self.tagged(aws, caller, &input, "TagResource")?;
         if input.tags.is_empty() {
-            return Err(invalid("An error occurred and the request cannot be processed: no tags are given."));
+            return Err(invalid("An error occurred and the request cannot be processed."));
         }
         aws.store.transaction(|records| {
             let mut function: Function =
@@ -91,11 +101,15 @@ impl Lambda {
 
     pub(super) fn untag_resource(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let input: Tagged = read(input)?;
+        let mut constraints = Constraints::default();
+        let keys = input.tag_keys.as_ref().filter(|keys| !keys.is_empty());
+        constraints.required("tagKeys", keys);
+        constraints.check()?;
         let target = self.tagged(aws, caller, &input, "UntagResource")?;
         aws.store.transaction(|records| {
             let mut function: Function =
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
-            function.tags.retain(|key, _| !input.tag_keys.contains(key));
+            function.tags.retain(|key, _| !keys.is_some_and(|keys| keys.contains(key)));
             function.latest.touch();
             records.put(FUNCTION, &target.name, &function);
             Ok(json!({}))

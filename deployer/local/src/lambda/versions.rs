@@ -32,7 +32,7 @@ impl Lambda {
         let mut constraints = Constraints::default();
         constraints.length("description", input.description.as_deref(), 0, 256);
         constraints.check()?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "PublishVersion")?;
         let delay = self.publishing();
         aws.store.transaction(|records| {
@@ -58,7 +58,7 @@ impl Lambda {
     pub(super) fn list_versions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let input: Page = read(input)?;
         let limit = input.limit()?;
-        let target = Target::read(aws, input.function_name.as_deref(), None)?.unqualified()?;
+        let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "ListVersionsByFunction")?;
         let function = self.function(aws, &target)?;
         let mut shown = Vec::new();

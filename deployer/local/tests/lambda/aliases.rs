@@ -76,10 +76,7 @@ async fn names_and_targets_are_checked() {
     other["FunctionName"] = json!("g");
     assert_eq!(local.refused("CreateAlias", other).await.status, 404);
     let missing = local.refused("UpdateAlias", alias("none", "1")).await;
-    assert_eq!(
-        (missing.status, missing.message),
-        (404, format!("Cannot find alias arn: {ACCOUNT_ARN}:f:none"))
-    );
+    assert_eq!((missing.status, missing.message), (404, format!("Alias not found: {ACCOUNT_ARN}:f:none")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +90,7 @@ async fn a_second_version_takes_its_weight() {
         (alias("1", json!({"2": 0.1, "3": 0.1})), "cannot be greater than 1"),
         (alias("1", json!({"1": 0.1})), "already included"),
         (alias("$LATEST", json!({"1": 0.1})), "$LATEST is not supported"),
-        (alias("1", json!({"2": 1.5})), "from 0.0 to 1.0"),
+        (alias("1", json!({"2": 1.5})), "less than or equal to 1.0"),
         (alias("1", json!({"9": 0.5})), "Function not found"),
     ] {
         let error = local.refused("CreateAlias", input).await;

@@ -104,6 +104,40 @@ async fn changing_code_changes_the_hash_and_what_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_function_cannot_be_given_is_refused_by_name() {
+    let local = Local::new().await;
+    let code = |member: &str, value: Value| {
+        let mut input = creating("f");
+        input["Code"][member] = value;
+        input
+    };
+    let with = |member: &str, value: Value| {
+        let mut input = creating("f");
+        input[member] = value;
+        input
+    };
+    let from_s3 = json!({"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "1"});
+    for (input, member) in [
+        (
+            with(
+                "CodeSigningConfigArn",
+                json!("arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-1"),
+            ),
+            "CodeSigningConfigArn",
+        ),
+        (with("PublishTo", json!("LATEST_PUBLISHED")), "PublishTo"),
+        (code("SourceKMSKeyArn", json!("arn:aws:kms:us-east-1:000000000000:key/k")), "SourceKMSKeyArn"),
+        (with("Code", from_s3), "S3ObjectVersion"),
+    ] {
+        let error = local.refused("CreateFunction", input).await;
+        assert_eq!((error.status, error.code.as_str()), (400, "InvalidParameterValueException"));
+        assert!(error.message.starts_with(member), "{error}");
+    }
+    let listed = local.ok("ListFunctions", json!({})).await;
+    assert_eq!(listed["Functions"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_wrong_member_is_named_at_once() {
     let local = Local::new().await;
     let mut input = creating("f");
@@ -119,7 +153,7 @@ async fn every_wrong_member_is_named_at_once() {
     let mut input = creating("a b");
     assert_eq!(local.refused("CreateFunction", input.clone()).await.code, "ValidationException");
     input["FunctionName"] = json!("x".repeat(65));
-    assert_eq!(local.refused("CreateFunction", input.clone()).await.code, "ValidationException");
+    assert_eq!(local.refused("CreateFunction", input.clone()).await.code, "InvalidParameterValueException");
     input["FunctionName"] = json!("f");
     input["MemorySize"] = json!("big");
     assert_eq!(local.refused("CreateFunction", input.clone()).await.code, "SerializationException");

@@ -90,7 +90,7 @@ async fn layer_versions_are_numbered_listed_and_deleted() {
     let wrong = local.refused("PublishLayerVersion", wrong).await;
     assert!(wrong.message.starts_with("3 validation errors"), "{wrong}");
     let none = local.refused("GetLayerVersion", json!({"LayerName": "libs", "VersionNumber": 0})).await;
-    assert_eq!(none.message, "Layer Version Cannot be less than 1.");
+    assert_eq!(none.message, "Layer Version Cannot be less than 1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

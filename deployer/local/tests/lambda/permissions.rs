@@ -129,6 +129,45 @@ async fn a_permission_on_an_alias_is_the_aliass_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_has_a_revision_of_its_own() {
+    let local = Local::new().await;
+    local.function("f", json!({})).await;
+    local.publish("f").await;
+    local.ok("CreateAlias", json!({"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})).await;
+    let function = async || {
+        local.ok("GetFunctionConfiguration", json!({"FunctionName": "f"})).await["RevisionId"].clone()
+    };
+    let alias = async || {
+        local.ok("GetAlias", json!({"FunctionName": "f", "Name": "live"})).await["RevisionId"].clone()
+    };
+    let policy = async |qualifier: &str| {
+        let name = format!("f{qualifier}");
+        local.ok("GetPolicy", json!({"FunctionName": name})).await["RevisionId"].clone()
+    };
+    let permission = |name: &str, sid: &str, revision: &Value| {
+        json!({"FunctionName": name, "StatementId": sid, "Action": "lambda:InvokeFunction",
+               "Principal": "events.amazonaws.com", "RevisionId": revision})
+    };
+    // Before there is a policy, the revision is that of what it will belong to.
+    let before = (function().await, alias().await);
+    local.ok("AddPermission", permission("f:live", "a", &before.1)).await;
+    assert_eq!(policy(":live").await, alias().await);
+    assert_ne!(alias().await, before.1);
+    assert_eq!(function().await, before.0, "an alias's permission changes the alias alone");
+    local.ok("AddPermission", permission("f", "a", &before.0)).await;
+    let own = policy("").await;
+    assert_eq!(own, function().await);
+    // A new version changes the function's revision and not the policy's, which is the one to know.
+    local.configure("f", json!({"Description": "changed"})).await;
+    local.publish("f").await;
+    assert_eq!(policy("").await, own);
+    let stale = local.refused("AddPermission", permission("f", "b", &function().await)).await;
+    assert!(stale.status == 412 && stale.message.contains("Call the GetPolicy API"), "{stale}");
+    local.ok("AddPermission", permission("f", "b", &own)).await;
+    assert_ne!(policy("").await, own);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_in_a_vpc_needs_a_role_that_may_make_its_interfaces() {
     let local = Local::new().await;
     local.function("f", json!({})).await;
