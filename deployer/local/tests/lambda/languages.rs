@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::{Local, Run, package_of, variables};
 
@@ -398,4 +399,59 @@ async fn a_function_s_own_variables_win_over_the_runtime_s() {
     let env = local.invoke("f", json!({"mode": "env"})).await.result;
     assert_eq!((&env["NODE_PATH"], &env["COLOUR"]), (&json!("/mine"), &json!("red")));
     assert!(env.get("CARGO_MANIFEST_DIR").is_none(), "the endpoint's own environment leaks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_requires_and_imports_the_sdk_of_lambda_s_runtimes() {
+    let local = Local::new().await;
+    // As npm would have put it there when a function needed it first.
+    let name = &hex::encode(Sha256::digest("@aws-sdk/client-s3 @smithy/types"))[..16];
+    let home = local.path().join(format!("lambda/runtimes/nodejs-sdk-{name}/node_modules"));
+    for (package, word) in [("@aws-sdk/client-s3", "client"), ("@smithy/types", "types")] {
+        let folder = home.join(package);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("index.js"), format!("exports.word = '{word}';")).unwrap();
+    }
+    let requiring = "const { word } = require('@aws-sdk/client-s3');\n\
+                     exports.handler = async () => [word, require(\"@smithy/types\").word];";
+    let importing = "import { word } from '@aws-sdk/client-s3';\n\
+                     export const handler = async () => [word, (await import('@smithy/types')).default.word];";
+    for (name, file, source) in [("cjs", "app.js", requiring), ("esm", "app.mjs", importing)] {
+        local.written(name, "nodejs22.x", &[(file, source)], json!({})).await;
+        let run = local.invoke(name, json!({})).await;
+        assert_eq!(run.result, json!(["client", "types"]), "{name}: {}", run.log);
+    }
+    // Another package is not found in the SDK's folder, and one that the function brings is its own.
+    let own = "exports.word = 'own';";
+    let mixed = "import { word } from '@aws-sdk/client-s3';\nexport const handler = async () => word;";
+    let files = [("app.mjs", mixed), ("node_modules/@aws-sdk/client-s3/index.js", own)];
+    local.written("own", "nodejs22.x", &files, json!({})).await;
+    assert_eq!(local.invoke("own", json!({})).await.result, "own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrapper_starts_the_runtime() {
+    let local = local().await;
+    let wrapper = b"#!/bin/sh\nexport WRAPPED=\"$(basename \"$1\")\"\nexec \"$@\"\n";
+    let python = b"import os\ndef handler(event, context):\n    return os.environ['WRAPPED']\n";
+    let node = b"exports.handler = async () => process.env.WRAPPED;";
+    for (name, runtime, file, source) in
+        [("py", "python3.13", "app.py", &python[..]), ("js", "nodejs22.x", "app.js", &node[..])]
+    {
+        let zip = package_of(&[(file, source, 0o644), ("bin/wrapper", wrapper, 0o755)]);
+        let settings = |wrapper: &str| {
+            json!({"Runtime": runtime, "Handler": "app.handler", "Code": {"ZipFile": zip},
+                   "Environment": variables(&[("AWS_LAMBDA_EXEC_WRAPPER", wrapper)])})
+        };
+        local.function(name, settings("/var/task/bin/wrapper")).await;
+        let run = local.invoke(name, json!({})).await;
+        let said = run.result.as_str().unwrap_or_default();
+        assert!(said.starts_with("python") || said.starts_with("node"), "{}: {}", run.result, run.log);
+        let absent = format!("{name}-absent");
+        local.function(&absent, settings("/var/task/bin/none")).await;
+        let run = local.invoke(&absent, json!({})).await;
+        assert_eq!(run.result["errorType"], "Runtime.ExitError", "{}", run.log);
+        let message = run.result["errorMessage"].as_str().unwrap();
+        assert!(message.ends_with(" Error: Runtime exited with error: exit status 127"), "{message}");
+    }
 }

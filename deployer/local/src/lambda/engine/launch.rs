@@ -21,6 +21,19 @@ use super::{Engine, Key, Runtime};
 /// Where Lambda has a function's package.
 const TASK: &str = "/var/task";
 
+/// The variable that names a program which Lambda's own runtimes start in place of the interpreter, with the interpreter's
+/// command line as its arguments. Packages with a `bootstrap` of their own start that.
+const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
+/// Where a path of Lambda's leads to here: into the package, or into the layers.
+fn here(path: &str, root: &Path, layers: Option<&Path>) -> PathBuf {
+    let path = Path::new(path);
+    let inside = |folder: &str, real: &Path| path.strip_prefix(folder).ok().map(|rest| real.join(rest));
+    inside(TASK, root)
+        .or_else(|| layers.and_then(|layers| inside(opt::OPT, layers)))
+        .unwrap_or_else(|| path.to_owned())
+}
+
 impl Engine {
     /// Starts an environment of a version: the process with what Lambda gives it.
     ///
@@ -88,7 +101,13 @@ impl Engine {
         let code = match handler {
             Some(handler) => Code::InProcess(handler),
             None => {
+                let wrapper = content.environment.as_ref().and_then(|own| own.get(WRAPPER));
+                let wrapper = wrapper.map(|wrapper| here(wrapper, &root, layers));
                 let launch = ready.map(|r| r.launch(content.memory_size, layers));
+                let launch = match (launch, wrapper) {
+                    (Some(launch), Some(wrapper)) => Some(launch.wrapped(wrapper)),
+                    (launch, _) => launch,
+                };
                 Code::Package(Package { root, launch, opt })
             }
         };
@@ -121,7 +140,7 @@ impl Engine {
         let unpack = move || {
             let root = packages.folder(&content.code_sha256)?;
             let layers = packages.layers(&content.layer_zips())?;
-            let sdk = language.is_some_and(|l| language::needs_sdk(l, &root, layers.as_deref()));
+            let sdk = language.map(|l| language::sdk(l, &root, layers.as_deref())).unwrap_or_default();
             Ok::<_, ApiError>((root, layers, sdk))
         };
         let unpacked = tokio::task::spawn_blocking(unpack).await.map_err(|e| service(e.to_string()))?;

@@ -5,6 +5,7 @@
 //! very version is missing, another one runs the function, and the log and whoever asks are told ([`interpreter`]).
 
 mod interpreter;
+mod node;
 mod python;
 
 use std::collections::HashMap;
@@ -69,6 +70,16 @@ pub struct Launch {
     pub version: Option<String>,
 }
 
+impl Launch {
+    /// The same, started by another program. A shell tries, as on Lambda, so that one that is not there ends with its status.
+    pub fn wrapped(self, wrapper: PathBuf) -> Self {
+        let command = ["-c", "exec \"$0\" \"$@\""].map(OsString::from);
+        let given = [wrapper.into_os_string(), self.program.into_os_string()];
+        let arguments = command.into_iter().chain(given).chain(self.arguments).collect();
+        Self { program: PathBuf::from("/bin/sh"), arguments, version: self.version }
+    }
+}
+
 impl Ready {
     /// The interpreter.
     pub fn program(&self) -> &Path {
@@ -90,7 +101,8 @@ impl Ready {
             Language::Node(_) => {
                 // V8 sizes its heap by the machine's memory, which is not the function's.
                 let heap = format!("--max-old-space-size={}", memory_mb * 9 / 10);
-                vec![heap.into(), script]
+                let sdk = self.packages.iter().map(|folder| folder.clone().into_os_string());
+                [heap.into(), script].into_iter().chain(sdk).collect()
             }
         };
         Launch { program: self.interpreter.program.clone(), arguments, version: Some(self.version()) }
@@ -109,7 +121,9 @@ impl Ready {
                 format!("{nodejs}/node{major}/node_modules:{nodejs}/node_modules:")
             });
             let layers = layers.unwrap_or_default();
-            variables.push(("NODE_PATH", format!("{layers}{root}/node_modules:{root}")));
+            let sdk = self.packages.iter().map(|folder| format!(":{}/node_modules", folder.display()));
+            let sdk: String = sdk.collect();
+            variables.push(("NODE_PATH", format!("{layers}{root}/node_modules:{root}{sdk}")));
         }
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -134,10 +148,13 @@ impl Ready {
     }
 }
 
+/// A language, and the packages of the AWS SDK that come with it.
+type Wanted = (Language, Vec<String>);
+
 /// What has been found and installed so far.
 pub struct Runtimes {
     folder: PathBuf,
-    ready: tokio::sync::Mutex<HashMap<(Language, bool), Arc<Ready>>>,
+    ready: tokio::sync::Mutex<HashMap<Wanted, Arc<Ready>>>,
 }
 
 impl Runtimes {
@@ -146,24 +163,30 @@ impl Runtimes {
         Self { folder, ready: tokio::sync::Mutex::default() }
     }
 
-    /// Finds the interpreter and installs what it needs, once; `sdk` says whether the code uses the AWS SDK that Lambda's
-    /// runtime brings along.
+    /// Finds the interpreter and installs what it needs, once; `sdk` says which packages of the AWS SDK that Lambda's runtime
+    /// brings along the code uses.
     ///
     /// # Errors
     /// What is missing and how to get it.
-    pub async fn ready(&self, language: Language, sdk: bool) -> Result<Arc<Ready>, String> {
+    pub async fn ready(&self, language: Language, sdk: Vec<String>) -> Result<Arc<Ready>, String> {
         // Held throughout: of two invocations one installs, and the other finds it done.
         let mut ready = self.ready.lock().await;
-        if let Some(ready) = ready.get(&(language, sdk)) {
+        if let Some(ready) = ready.get(&(language, sdk.clone())) {
             return Ok(Arc::clone(ready));
         }
         let interpreter = interpreter::find(language).await?;
         let (script, packages) = match language {
             Language::Python(_) => {
-                let packages = python::packages(&self.folder, &interpreter, sdk).await?;
+                let packages = python::packages(&self.folder, &interpreter, !sdk.is_empty()).await?;
                 (self.script("python.py", include_str!("python.py")), packages)
             }
-            Language::Node(_) => (self.script("node.mjs", include_str!("node.mjs")), Vec::new()),
+            Language::Node(_) => {
+                let packages = match sdk.as_slice() {
+                    [] => Vec::new(),
+                    names => vec![node::install(&self.folder, &interpreter.program, names).await?],
+                };
+                (self.script("node.mjs", include_str!("node.mjs")), packages)
+            }
         };
         let script = script.map_err(|e| format!("cannot write into {}: {e}", self.folder.display()))?;
         let made = Arc::new(Ready { language, interpreter, folder: self.folder.clone(), script, packages });
@@ -182,11 +205,12 @@ impl Runtimes {
     }
 }
 
-/// Whether code or layers use the AWS SDK without bringing it along.
-pub fn needs_sdk(language: Language, root: &Path, layers: Option<&Path>) -> bool {
-    let Language::Python(minor) = language else { return false };
+/// The packages of the AWS SDK that the code uses and neither it nor its layers bring along.
+pub fn sdk(language: Language, root: &Path, layers: Option<&Path>) -> Vec<String> {
+    let Language::Python(minor) = language else { return node::needed(root, layers) };
     let layers = layers.into_iter().flat_map(|layers| python::layer_folders(minor, layers));
-    python::needs_sdk(std::iter::once(root.to_owned()).chain(layers).collect())
+    let needed = python::needs_sdk(std::iter::once(root.to_owned()).chain(layers).collect());
+    if needed { vec![python::SDK[0].to_owned()] } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { Agent, request } from "node:http";
-import { createRequire } from "node:module";
+import * as modules from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { format, types } from "node:util";
@@ -13,6 +13,21 @@ const env = process.env;
 const [host, port] = env.AWS_LAMBDA_RUNTIME_API.split(":");
 const root = env.LAMBDA_TASK_ROOT;
 const agent = new Agent({ keepAlive: true });
+
+// On Lambda import finds the runtime's AWS SDK as require does; NODE_PATH, by which require finds it here, is nothing to import.
+const [sdk] = process.argv.splice(2);
+if (sdk) {
+  const home = JSON.stringify(pathToFileURL(path.join(sdk, "/")).href);
+  const hook = `export async function resolve(name, context, next) {
+    try {
+      return await next(name, context);
+    } catch (error) {
+      if (!/^@(aws-sdk|smithy)\\//.test(name)) throw error;
+      return next(name, { ...context, parentURL: ${home} });
+    }
+  }`;
+  modules.register?.(`data:text/javascript,${encodeURIComponent(hook)}`);
+}
 
 /** The invocation that runs: its id, and what ends it when nothing is left to do. */
 let requestId;
@@ -140,7 +155,7 @@ async function load(name) {
   const file = ["", ".js", ".mjs", ".cjs"].map((end) => stem + end).find(isFile);
   let loaded;
   try {
-    const require = createRequire(path.join(root, "/"));
+    const require = modules.createRequire(path.join(root, "/"));
     const found = file ?? require.resolve(path.join(path.dirname(name), module), { paths: [root] });
     loaded = isModule(found) ? await import(pathToFileURL(found)) : require(found);
   } catch (error) {

@@ -14,7 +14,7 @@ const CLIENT: &str = include_str!("requirements.txt");
 /// The last one for Python 3.9.
 const CLIENT_FOR_3_9: &str = "awslambdaric==3.1.1\nsimplejson==3.20.2\nsnapshot-restore-py==1.0.0";
 /// The SDK. On Lambda its version changes without notice.
-const SDK: [&str; 1] = ["boto3"];
+pub const SDK: [&str; 1] = ["boto3"];
 
 /// The folders to be imported from besides the function's own, installed unless they are there.
 ///
