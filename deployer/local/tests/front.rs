@@ -11,6 +11,8 @@ mod faults;
 mod hostile;
 #[path = "front/lifecycle.rs"]
 mod lifecycle;
+#[path = "front/packages.rs"]
+mod packages;
 #[path = "front/protocols.rs"]
 mod protocols;
 #[path = "front/s3.rs"]

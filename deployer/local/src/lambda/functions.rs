@@ -137,12 +137,13 @@ impl Lambda {
 
     pub(super) fn get_function(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
         let (target, function, configuration) = self.find(aws, caller, input, "GetFunction")?;
-        let code = self.packages.zip(&configuration.content.code_sha256);
+        let sha256 = &configuration.content.code_sha256;
+        let location = self.presigner.url(aws, "snapshots", &target.name, sha256);
         let mut configured = configuration.shown(aws, &target.name, target.qualifier.as_deref());
         keys::hide(aws, caller, &configuration.content, &mut configured);
         let mut shown = json!({
             "Configuration": configured,
-            "Code": {"RepositoryType": "S3", "Location": format!("file://{}", code.display())},
+            "Code": {"RepositoryType": "S3", "Location": location},
         });
         if !function.tags.is_empty() {
             shown["Tags"] = json!(function.tags);

@@ -125,7 +125,7 @@ impl Lambda {
         let mut shown = version.summary(aws, name);
         shown["LayerArn"] = json!(layer_arn(aws, name));
         shown["Content"] = json!({
-            "Location": format!("file://{}", self.packages.zip(&version.code_sha256).display()),
+            "Location": self.presigner.url(aws, "layers", name, &version.code_sha256),
             "CodeSha256": base64_of_hex(&version.code_sha256),
             "CodeSize": version.code_size,
         });

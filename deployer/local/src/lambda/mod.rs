@@ -16,6 +16,7 @@ mod invoke;
 mod invoke_error;
 mod keys;
 mod layers;
+pub(crate) mod location;
 mod merge;
 mod name;
 mod pace;
@@ -44,6 +45,7 @@ pub use invoke_error::InvokeError;
 pub use tags::APPARATUS;
 
 use engine::Engine;
+use location::Presigner;
 use pace::Pace;
 use package::Packages;
 use publish::Publishing;
@@ -115,6 +117,7 @@ pub struct Lambda {
     tasks: Arc<Tasks>,
     behaviour: RwLock<Behaviour>,
     pace: Pace,
+    presigner: Presigner,
 }
 
 impl Lambda {
@@ -128,7 +131,14 @@ impl Lambda {
         for (name, function) in store.list::<Function>(FUNCTION) {
             engine.concurrency.reserve(&name, function.reserved_concurrency);
         }
-        Self { packages, engine, tasks: Arc::default(), behaviour: RwLock::default(), pace: Pace::default() }
+        Self {
+            packages,
+            engine,
+            tasks: Arc::default(),
+            behaviour: RwLock::default(),
+            pace: Pace::default(),
+            presigner: Presigner::default(),
+        }
     }
 
     /// Takes up what an earlier process left unfinished: queued events, and packages that nothing uses any more.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::answer::{KEPT, KMS_KEY, got, headed, member};
 use super::configuration::KINDS;
 use super::objects::PutObject;
+use crate::lambda::location;
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
 use crate::protocol::{Request, Response, body, response, set, set_named};
@@ -70,6 +71,9 @@ async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Re
     if let Some(absent) = ABSENT.iter().find(|name| query.contains_key(**name)) {
         let message = format!("the local endpoint does not know the subresource \"{absent}\"");
         return Err(ApiError::new(501, "NotImplemented", message));
+    }
+    if target.bucket == location::bucket(aws) && [Method::GET, Method::HEAD].contains(&request.method) {
+        return got(request, aws.lambda.presigned(&target.key, &query).await?, &query);
     }
     if target.key.is_empty() {
         bucket(aws, caller, request, &target.bucket, &query).await
