@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use form_urlencoded::Serializer;
 use jiff::Timestamp;
 
-use crate::s3::Object;
 use crate::{ACCOUNT, ApiError, Aws, ids};
 
 use super::Lambda;
@@ -22,6 +22,16 @@ const SIGNED: [&str; 5] =
 /// The bucket of a region that Lambda keeps packages in.
 pub fn bucket(aws: &Aws) -> String {
     format!("awslambda-{}-tasks", aws.settings.region)
+}
+
+/// A package that was asked for.
+pub struct Fetched {
+    /// The zip.
+    pub zip: Bytes,
+    /// Its SHA-256, hexadecimal.
+    pub sha256: String,
+    /// When it came, seconds since the epoch.
+    pub modified: i64,
 }
 
 /// Makes URLs and knows them again; those of an earlier process are not known.
@@ -76,7 +86,7 @@ impl Lambda {
         &self,
         key: &str,
         query: &BTreeMap<String, String>,
-    ) -> Result<Object, ApiError> {
+    ) -> Result<Fetched, ApiError> {
         let given =
             query.get(SIGNATURE).ok_or_else(|| ApiError::new(403, "AccessDenied", "Access Denied"))?;
         if *given != self.presigner.sign(key, |name| query.get(name).cloned().unwrap_or_default()) {
@@ -90,17 +100,7 @@ impl Lambda {
         let body = tokio::fs::read(&path).await.map_err(|_| missing())?;
         let modified = tokio::fs::metadata(&path).await.and_then(|m| m.modified()).ok();
         let modified = modified.and_then(|time| Timestamp::try_from(time).ok());
-        Ok(Object {
-            body: body.into(),
-            // One package is one object, so what names it serves to compare it.
-            etag: sha256.to_owned(),
-            content_type: "application/zip".to_owned(),
-            headers: BTreeMap::new(),
-            metadata: Vec::new(),
-            checksum: None,
-            last_modified: modified.map_or(0, Timestamp::as_second),
-            tags: 0,
-            kms_key: None,
-        })
+        let modified = modified.map_or(0, Timestamp::as_second);
+        Ok(Fetched { zip: body.into(), sha256: sha256.to_owned(), modified })
     }
 }

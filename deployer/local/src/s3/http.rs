@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::answer::{KEPT, KMS_KEY, got, headed, member};
 use super::configuration::KINDS;
-use super::objects::PutObject;
-use crate::lambda::location;
+use super::objects::{Object, PutObject};
+use crate::lambda::location::{self, Fetched};
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
 use crate::protocol::{Request, Response, body, response, set, set_named};
@@ -73,13 +73,35 @@ async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Re
         return Err(ApiError::new(501, "NotImplemented", message));
     }
     if target.bucket == location::bucket(aws) && [Method::GET, Method::HEAD].contains(&request.method) {
-        return got(request, aws.lambda.presigned(&target.key, &query).await?, &query);
+        return package(aws, request, &target.key, &query).await;
     }
     if target.key.is_empty() {
         bucket(aws, caller, request, &target.bucket, &query).await
     } else {
         object(aws, caller, request, &target, &query).await
     }
+}
+
+/// A package of a function or layer, as the object that its presigned URL stands for.
+async fn package(
+    aws: &Arc<Aws>,
+    request: &Request,
+    key: &str,
+    query: &BTreeMap<String, String>,
+) -> Result<Response, ApiError> {
+    let Fetched { zip, sha256, modified } = aws.lambda.presigned(key, query).await?;
+    let object = Object {
+        body: zip,
+        etag: sha256,
+        content_type: "application/zip".to_owned(),
+        headers: BTreeMap::new(),
+        metadata: Vec::new(),
+        checksum: None,
+        last_modified: modified,
+        tags: 0,
+        kms_key: None,
+    };
+    got(request, object, query)
 }
 
 /// The bucket and key of path-style and virtual-host-style requests.

@@ -2,23 +2,21 @@
 //!
 //! It is owned by the invocation it runs, and by the pool in between, frozen. Dropping it ends everything it started.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
-use cpu_share::CpuShares;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Aws;
 
 use super::Key;
-use super::doom::{Doom, Doomed, Dooms};
+use super::doom::{Doom, Doomed};
 use super::in_process::{Handler, Task};
 use super::journal::{Journal, Stream};
-use super::outcome::{Answer, Failure, Outcome, no_share, out_of_memory, too_large};
-use super::process::Groups;
+use super::machinery::Machinery;
+use super::outcome::{Answer, Failure, Outcome, Sign, no_share, out_of_memory, too_large};
 use super::runtime_api::{Call, Event, Reply};
-use super::sandbox::{Package, Process, Sandbox, Sign};
-use super::spawner::Spawner;
+use super::sandbox::{Package, Process, Sandbox};
 
 /// How often memory is looked at.
 const MEMORY_LOOK: Duration = Duration::from_millis(20);
@@ -65,19 +63,6 @@ impl Drop for Session {
             aws.iam.end_session(&self.access_key_id);
         }
     }
-}
-
-/// The machinery that environments share.
-#[derive(Clone)]
-pub struct Machinery {
-    /// Starts processes.
-    pub spawner: Arc<Spawner>,
-    /// Gives them their CPU share.
-    pub shares: Arc<CpuShares>,
-    /// Knows who belongs to whom.
-    pub groups: Arc<Groups>,
-    /// Ends environments on purpose.
-    pub dooms: Dooms,
 }
 
 /// An execution environment.

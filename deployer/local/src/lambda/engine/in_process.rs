@@ -19,9 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::journal::Journal;
-use super::outcome::{Failure, exited, out_of_memory};
+use super::outcome::{Failure, Sign, exited, out_of_memory};
 use super::runtime_api::{Call, Event, PAYLOAD_LIMIT};
-use super::sandbox::Sign;
 
 /// Handles one invocation. The future is dropped when the invocation times out or a fault ends it.
 pub type Handler = Arc<dyn Fn(Invocation) -> Handling + Send + Sync>;

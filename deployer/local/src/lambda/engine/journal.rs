@@ -142,7 +142,8 @@ impl Journal {
         }
     }
 
-    /// The platform begins an initialization with this interpreter.
+    /// The platform begins an initialization with this interpreter. Its line goes to the log group alone: a tail begins with
+    /// START, as was recorded on AWS.
     pub fn init_start(&mut self, version: &str) {
         self.platform(
             "INFO",
@@ -152,6 +153,7 @@ impl Journal {
                        "runtimeVersion": version}})
             },
         );
+        self.tail.clear();
     }
 
     /// The platform begins an invocation.
@@ -306,6 +308,18 @@ mod tests {
 
     fn text(journal: &Journal) -> String {
         journal.tail.iter().map(|b| char::from(*b)).collect()
+    }
+
+    #[test]
+    fn the_start_of_an_initialization_is_in_the_log_group_and_not_in_the_tail() {
+        let mut journal = journal(false);
+        journal.init_start("python:3.13.1");
+        journal.output(b"loading\n");
+        journal.start("id", "1");
+        let lines: Vec<&str> = journal.pending.iter().map(|(_, line)| line.as_str()).collect();
+        let start = "START RequestId: id Version: 1";
+        assert_eq!(lines, ["INIT_START Runtime Version: python:3.13.1", "loading", start]);
+        assert_eq!(text(&journal), format!("loading\n{start}\n"));
     }
 
     #[test]

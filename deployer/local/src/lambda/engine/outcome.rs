@@ -38,6 +38,14 @@ pub struct Outcome {
     pub answer: Result<Answer, Failure>,
 }
 
+/// What a sandbox does of itself.
+pub enum Sign {
+    /// It has written to its log.
+    Wrote,
+    /// It has ended.
+    Ended(Failure),
+}
+
 /// A function's answer.
 pub enum Answer {
     /// Its result.

@@ -14,12 +14,12 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::bootstrap::bootstrap;
-use super::environment::Machinery;
 use super::in_process::Task;
 use super::journal::Journal;
 use super::language::Launch;
+use super::machinery::Machinery;
 use super::opt::Opt;
-use super::outcome::{Failure, exited, out_of_memory};
+use super::outcome::{Failure, Sign, exited, out_of_memory};
 use super::process::{self, Groups};
 use super::runtime_api::{Call, RuntimeApi};
 use cpu_share::Limiter;
@@ -40,14 +40,6 @@ pub enum Sandbox {
     Process(Box<Process>),
     /// A handler in this process. It has no CPU share and no memory of its own.
     InProcess(Task),
-}
-
-/// What a sandbox does of itself.
-pub enum Sign {
-    /// It has written to its log.
-    Wrote,
-    /// It has ended.
-    Ended(Failure),
 }
 
 impl Sandbox {
