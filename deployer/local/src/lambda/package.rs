@@ -340,6 +340,20 @@ mod tests {
     }
 
     #[test]
+    fn a_zip_over_50_mb_comes_from_s3_only() {
+        let state = tempfile::tempdir().unwrap();
+        let packages = Packages::new(state.path());
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file("data", stored).unwrap();
+        zip.write_all(&vec![0; UPLOAD_LIMIT]).unwrap();
+        let zip = zip.finish().unwrap().into_inner();
+        assert_eq!(packages.upload(&zip).unwrap_err().code, "RequestEntityTooLargeException");
+        let package = packages.keep(&zip).unwrap();
+        assert_eq!(packages.unpacked(&package.sha256).unwrap(), UPLOAD_LIMIT as u64);
+    }
+
+    #[test]
     fn unused_packages_are_swept() {
         let state = tempfile::tempdir().unwrap();
         let packages = Packages::new(state.path());
