@@ -1,21 +1,24 @@
 // The wires between the document and viz.js. What a link means, what is shown and what a control does is decided in
-// Rust: controls carry data-act, and an action's answer is the fragment to go to.
-import load, { Page } from './viz.js';
+// Rust: controls carry data-act, and an action's answer is the address to go to.
 
 const root = document.documentElement;
 const $ = id => document.getElementById(id);
 const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
 const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
-let page, ok, stops = [], at = 0, ratio = 1, onPaper = false;
+let Page, page, ok, shown, stops = [], at = 0, ratio = 1, onPaper = false;
+const written = {};
+// Browsers hang on putting more into a text field. The largest run's link has 300,000 characters.
+const MAX_PASTED = 4_000_000;
 
 const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
 function show() {
   const focused = document.activeElement?.id;
   page?.free();
+  shown = location.href;
   page = new Page(location.hash, location.search);
-  for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) $(id).innerHTML = page.text(id, 0);
-  ok = !$('problem').innerHTML;
+  for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) write(id, page.text(id, 0));
+  ok = !written.problem;
   $('problem').hidden = ok;
   $('view').hidden = !ok;
   $('weight').value = page.text('weight', 0);
@@ -24,18 +27,31 @@ function show() {
   stops = page.stops();
   stage.ariaValueMin = stops[0] ?? 0;
   stage.ariaValueMax = stops[stops.length - 1] ?? 0;
-  resize();
-  point(stops.includes(at) ? at : 0);
+  if (!stops.includes(at)) at = 0;
+  fit();
+  draw();
+  read();
 }
 
-function resize() {
+// Building a long table takes longer than drawing the chart: only what changed is built.
+function write(id, html) {
+  if (written[id] !== html) $(id).innerHTML = written[id] = html;
+}
+
+// False if the canvases have the size of the stage already.
+function fit() {
   ratio = devicePixelRatio || 1;
   const { left, top, right, bottom } = stage.getBoundingClientRect();
   // Edges fall on device pixels, so the canvas has exactly as many as the screen shows of it.
   const width = Math.round(right * ratio) - Math.round(left * ratio);
   const height = Math.round(bottom * ratio) - Math.round(top * ratio);
+  if (chart.width === width && chart.height === height) return false;
   for (const canvas of [chart, cursor]) Object.assign(canvas, { width, height });
-  draw();
+  return true;
+}
+
+function resize() {
+  if (fit()) draw();
 }
 
 function draw() {
@@ -48,6 +64,10 @@ function draw() {
 function point(size) {
   at = size;
   page.draw(cursor, ratio, dark(), at);
+  read();
+}
+
+function read() {
   $('readout').innerHTML = page.text('readout', at);
   stage.ariaValueNow = at || stops[0] || 0;
   stage.ariaValueText = page.text('spoken', at);
@@ -55,16 +75,16 @@ function point(size) {
 
 function act(control, push = true) {
   const { act, run } = control.dataset;
-  let hash;
+  let address;
   try {
-    hash = '#' + page.act(act, +(run ?? 0), control.value);
+    address = page.act(act, +(run ?? 0), control.value);
   } catch (reason) {
     $('refused').textContent = reason;
     return false;
   }
   $('refused').textContent = '';
-  if (hash !== location.hash) {
-    history[push ? 'pushState' : 'replaceState'](null, '', hash);
+  if (address !== location.hash) {
+    history[push ? 'pushState' : 'replaceState'](null, '', address);
     show();
   }
   return true;
@@ -79,8 +99,8 @@ function save(name, blob) {
 }
 
 function listen() {
-  addEventListener('hashchange', show);
-  addEventListener('popstate', show);
+  // Following a link to another fragment causes both events.
+  for (const event of ['hashchange', 'popstate']) addEventListener(event, () => location.href === shown || show());
   new ResizeObserver(resize).observe(stage);
   addEventListener('resize', resize);
   printing.addEventListener('change', draw);
@@ -92,8 +112,8 @@ function listen() {
   stage.addEventListener('pointerdown', event => point(near(event)));
   stage.addEventListener('pointerleave', event => event.pointerType === 'mouse' && point(0));
   stage.addEventListener('keydown', event => {
-    const index = stops.indexOf(at), last = stops.length - 1;
-    const to = { ArrowRight: index + 1, ArrowUp: index + 1, ArrowLeft: index < 0 ? last : index - 1, ArrowDown: index < 0 ? last : index - 1, Home: 0, End: last }[event.key];
+    const index = stops.indexOf(at), last = stops.length - 1, next = index + 1, before = index < 0 ? last : index - 1;
+    const to = { ArrowRight: next, ArrowUp: next, ArrowLeft: before, ArrowDown: before, Home: 0, End: last }[event.key];
     if (event.key === 'Escape') point(0);
     if (to === undefined || last < 0) return;
     event.preventDefault();
@@ -113,16 +133,20 @@ function listen() {
     if (target.id === 'weight') sliding = false;
     else if (target.dataset.act) act(target);
   });
+  $('links').addEventListener('paste', event => {
+    if ((event.clipboardData?.getData('text') ?? '').length <= MAX_PASTED) return;
+    event.preventDefault();
+    $('refused').textContent = `The text has over ${MAX_PASTED / 1e6} MB: paste only the chart links`;
+  });
   $('add').addEventListener('submit', event => {
     event.preventDefault();
     const links = $('links');
     if (act({ dataset: { act: 'add' }, value: links.value })) links.value = '';
   });
 
-  $('theme').addEventListener('click', () => {
-    root.dataset.theme = dark() ? 'light' : 'dark';
-    theme();
-    try { localStorage.theme = root.dataset.theme; } catch { /* storage is switched off: the choice lasts until the page is left */ }
+  $('theme').addEventListener('change', () => {
+    theme($('theme').value);
+    try { localStorage.theme = $('theme').value; } catch { /* no storage: the choice lasts until the page is left */ }
     draw();
   });
   $('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.text('csv', 0)], { type: 'text/csv' })));
@@ -137,30 +161,32 @@ function listen() {
       await navigator.clipboard.writeText(location.href);
       $('said').textContent = 'Copied';
     } catch {
-      $('said').textContent = 'The browser does not allow copying here: copy the address instead';
+      $('said').textContent = 'Not allowed here: copy the address instead';
     }
   });
 }
 
 const near = event => page.nearest(chart, ratio, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
 
-function theme() {
-  $('theme').ariaPressed = String(dark());
+// 'light', 'dark', or anything else for the system's preference.
+function theme(name) {
+  if (['light', 'dark'].includes(name)) root.dataset.theme = $('theme').value = name;
+  else delete root.dataset.theme;
 }
 
-try { root.dataset.theme = localStorage.theme ?? ''; } catch { /* storage is switched off: the system's preference holds */ }
-if (!['light', 'dark'].includes(root.dataset.theme)) delete root.dataset.theme;
+try { theme(localStorage.theme); } catch { /* no storage: the system's preference holds */ }
 try {
+  const glue = await import('./viz.js');
+  Page = glue.Page;
   const answer = await fetch(new URL('viz_bg.wasm', import.meta.url));
   if (!answer.ok) throw new Error(`${answer.status} for ${answer.url}`);
   // Compiled while it arrives, which browsers do only if the host gives the file its type.
   const typed = answer.headers.get('content-type') === 'application/wasm';
-  await load({ module_or_path: typed ? answer : await answer.arrayBuffer() });
-  theme();
+  await glue.default({ module_or_path: typed ? answer : await answer.arrayBuffer() });
   show();
   listen();
 } catch (error) {
   $('problem').hidden = false;
-  $('problem').textContent = `The page could not start (${error}). It needs a browser with WebAssembly; if it has, reload.`;
+  $('problem').textContent = `The page could not start (${error}). It needs WebAssembly, and viz.js and viz_bg.wasm beside it.`;
   root.dataset.drawn = 'problem';
 }

@@ -204,7 +204,7 @@ test('the balance slider moves the balanced size', () => at(two, {}, async page 
 test('runs are added by pasting links, renamed, moved and removed', () => at(one, {}, async page => {
   await page.fill('#links', 'nonsense');
   await page.click('#add button');
-  assert.match(await page.textContent('#refused'), /^Link 1: /);
+  assert.match(await page.textContent('#refused'), /no chart link/);
   await page.fill('#links', `https://example.com/elsewhere/#${two}\n${one}`);
   await page.click('#add button');
   assert.equal(await page.locator('#runs li').count(), 4);
@@ -218,6 +218,64 @@ test('runs are added by pasting links, renamed, moved and removed', () => at(one
   assert.deepEqual(await page.$$eval('#runs input', all => all.map(one => one.value)), ['JS x86', 'מהיר', 'JS ARM64']);
   assert.match(await page.textContent('#runs li:nth-child(3) div'), /−20 % to the first/);
 }));
+
+test('the empty page opens everything pasted, in its currency', () => at('', {}, async page => {
+  const link = hash => `https://example.com/page/?currency=CNY#${hash}`;
+  await page.fill('#links', `Chart: ${link(two)}\n{"visualization": "${link(one)}"}`);
+  await page.click('#add button');
+  assert.equal(await page.locator('#runs li').count(), 3);
+  assert.equal(await page.evaluate(() => location.search), '?currency=CNY');
+  assert.match(await page.textContent('#cards'), /¥/);
+  await page.reload();
+  await drawn(page);
+  assert.equal(await page.locator('#runs li').count(), 3);
+  await page.goBack();
+  await page.waitForSelector('#problem:not([hidden])');
+  assert.equal(await page.evaluate(() => location.search), '');
+}));
+
+test('50 MB are refused before they are in the field', () => at(one, {}, async page => {
+  const kept = await page.evaluate(() => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text', 'x '.repeat(25_000_000));
+    return document.getElementById('links').dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+  assert.equal(kept, false);
+  assert.match(await page.textContent('#refused'), /over 4 MB/);
+}));
+
+test('a load, and following a link, draw the chart once', () => at(one, {}, async page => {
+  await page.addInitScript(() => {
+    globalThis.draws = 0;
+    new MutationObserver(all => { draws += all.filter(one => one.oldValue === '').length; })
+      .observe(document, { subtree: true, attributeFilter: ['data-drawn'], attributeOldValue: true });
+  });
+  const settled = () => page.evaluate(async () => {
+    for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame);
+    const count = draws;
+    draws = 0;
+    return count;
+  });
+  await page.reload();
+  await drawn(page);
+  assert.equal(await settled(), 1);
+  await page.evaluate(hash => { location.hash = hash; }, full);
+  assert.equal(await settled(), 1);
+}));
+
+test('a host without viz.js is explained', async () => {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.route('**/viz.js', route => route.fulfill({ status: 404 }));
+    await page.goto(`${site.url}#${one}`);
+    await drawn(page);
+    assert.match(await page.textContent('#problem'), /could not start .*viz\.js/);
+    assert.ok(await page.isVisible('#problem'));
+  } finally {
+    await context.close();
+  }
+});
 
 test('the currency comes from the query', () => at(one, { query: '?currency=CNY' }, async page => {
   assert.match(await page.textContent('#cards'), /¥94.6 per million/);
@@ -254,12 +312,18 @@ test('light and dark follow the system until the toggle says otherwise', () => a
   assert.equal(await paper(), '#14181f');
   await page.emulateMedia({ colorScheme: 'light' });
   await becomes('#ffffff', 'light is preferred');
-  await page.click('#theme');
+  await page.selectOption('#theme', 'dark');
   assert.equal(await paper(), '#14181f');
-  assert.equal(await page.getAttribute('#theme', 'aria-pressed'), 'true');
   await page.reload();
   await drawn(page);
+  assert.equal(await page.inputValue('#theme'), 'dark');
   assert.equal(await paper(), '#14181f');
+  await page.selectOption('#theme', 'auto');
+  assert.equal(await paper(), '#ffffff');
+  await page.reload();
+  await drawn(page);
+  assert.equal(await page.inputValue('#theme'), 'auto');
+  await page.selectOption('#theme', 'dark');
   await page.emulateMedia({ media: 'print' });
   await becomes('#ffffff', 'paper is white');
   await page.emulateMedia({ media: 'screen' });

@@ -5,6 +5,7 @@ use crate::theme::{DARK, LIGHT};
 use crate::view::View;
 use crate::view::html::problem;
 use plotters_canvas::CanvasBackend;
+use tuning::Currency;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
@@ -12,6 +13,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 /// The link the page shows.
 #[wasm_bindgen]
 pub struct Page {
+    query: String,
     view: Result<View, String>,
 }
 
@@ -20,7 +22,7 @@ impl Page {
     /// Opens a fragment and a query. Never fails: what is wrong with them is what the page shows then.
     #[wasm_bindgen(constructor)]
     pub fn new(hash: &str, query: &str) -> Self {
-        Self { view: View::open(hash, query).map_err(|error| error.to_string()) }
+        Self { query: query.to_owned(), view: View::open(hash, query).map_err(|error| error.to_string()) }
     }
 
     /// The HTML of the element with this id, and some texts that are not HTML: `csv`, the comma-separated file; `weight`, the balance
@@ -49,14 +51,21 @@ impl Page {
         }
     }
 
-    /// The fragment after a control's action; throws a sentence when the reader's input is wrong.
+    /// The address after a control's action, relative to the page's: a fragment, after a query where the currency changes. Throws a sentence
+    /// when the reader's input is wrong.
     pub fn act(&self, action: &str, run: usize, value: &str) -> Result<String, String> {
         match &self.view {
-            Ok(view) => view.act(action, run, value),
-            // Without a chart, pasting a link opens it.
+            Ok(view) => Ok(format!("#{}", view.act(action, run, value)?)),
+            // Without a chart, pasting links opens them.
             Err(_) if action == "add" => {
-                let hash = value.trim().rsplit('#').next().unwrap_or_default();
-                View::open(hash, "").and_then(|view| view.hash()).map_err(|error| error.to_string())
+                let view = View::pasted(value, &self.query)?;
+                let hash = view.hash().map_err(|error| error.to_string())?;
+                let query = if view.currency == Currency::from_query(&self.query) {
+                    String::new()
+                } else {
+                    format!("?currency={}", view.currency)
+                };
+                Ok(format!("{query}#{hash}"))
             }
             Err(reason) => Err(reason.clone()),
         }

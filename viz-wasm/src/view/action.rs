@@ -2,7 +2,9 @@
 //! back, forward and a copied link always show what was seen.
 
 use super::View;
-use super::state::{Column, weight};
+use super::paste::links;
+use super::state::{Column, State, weight};
+use tuning::Currency;
 
 impl View {
     /// Carries out `action` on the run numbered `which` with a control's `value`, and gives the new fragment. Actions nobody defined
@@ -58,24 +60,45 @@ impl View {
         self.runs.swap(a, b);
     }
 
-    /// The runs of every link in a pasted text.
+    /// The runs of every link in a pasted text. A view without runs becomes the first link, with the reader's choices and the currency it has.
     fn add(&mut self, pasted: &str) -> Result<(), String> {
-        let mut found = false;
-        for (index, word) in pasted.split_whitespace().enumerate() {
-            let (base, hash) = word.split_once('#').unwrap_or(("", word));
-            let query = base.split_once('?').map_or("", |(_, query)| query);
-            let other = View::open(hash, query).map_err(|error| format!("Link {}: {error}", index + 1))?;
-            if !base.is_empty() && other.currency != self.currency {
+        let mut found = 0;
+        for link in links(pasted) {
+            found += 1;
+            let other = View::open(link.hash, link.query.unwrap_or(""))
+                .map_err(|error| format!("Link {found}: {error}"))?;
+            let currency = if link.query.is_some() { other.currency } else { self.currency };
+            if self.runs.is_empty() {
+                *self = Self { currency, ..other };
+            } else if currency == self.currency {
+                self.runs.extend(other.runs);
+            } else {
                 return Err(format!(
-                    "Link {} is in {}, this chart in {}: they cannot share an axis",
-                    index + 1,
-                    other.currency,
+                    "Link {found} is in {currency}, this chart in {}: they cannot share an axis",
                     self.currency
                 ));
             }
-            self.runs.extend(other.runs);
-            found = true;
         }
-        if found { Ok(()) } else { Err("Paste one or more chart links first".to_owned()) }
+        if found == 0 {
+            return Err(
+                "There is no chart link in the text: paste links as the program prints them".to_owned()
+            );
+        }
+        Ok(())
+    }
+
+    /// What a pasted text shows on the empty page, whose address has the query `query`.
+    ///
+    /// # Errors
+    /// What the reader did wrong, in a sentence.
+    pub fn pasted(pasted: &str, query: &str) -> Result<Self, String> {
+        let mut view = Self {
+            runs: Vec::new(),
+            state: State::default(),
+            currency: Currency::from_query(query),
+            others: Vec::new(),
+        };
+        view.add(pasted)?;
+        Ok(view)
     }
 }

@@ -5,6 +5,7 @@ pub mod axis;
 pub mod csv;
 pub mod html;
 pub mod marks;
+pub mod paste;
 pub mod readout;
 pub mod state;
 

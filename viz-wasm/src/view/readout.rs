@@ -15,8 +15,11 @@ impl View {
             let (time, price) = (run.times[point], run.costs[point]);
             html += "<div>";
             if self.runs.len() > 1 {
-                html +=
-                    &format!("<span class=\"c{}\">●</span> {}: ", index % COLOURS, bdi(&self.name(index)));
+                html += &format!(
+                    "<span class=\"key c{}\">●</span> {}: ",
+                    index % COLOURS,
+                    bdi(&self.name(index))
+                );
             }
             html += &format!(
                 "{} <small>({} to fastest)</small>, {} per million <small>({} to cheapest)</small>",

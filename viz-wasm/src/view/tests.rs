@@ -147,12 +147,64 @@ fn runs_are_added_renamed_moved_and_removed() {
 #[test]
 fn what_cannot_be_compared_is_refused_in_words() {
     let view = two();
-    assert!(view.act("add", 0, "  ").unwrap_err().contains("Paste"));
+    for nothing in [
+        "  ",
+        "nonsense",
+        "https://e.com/states/home?region=eu-west-1#/executions/details/a",
+        "# 12; see below",
+    ] {
+        assert!(view.act("add", 0, nothing).unwrap_err().contains("no chart link"), "{nothing}");
+    }
     assert!(view.act("add", 0, &format!("{TWO} https://e.com/#AAA")).unwrap_err().starts_with("Link 2: "));
     let yuan = view.act("add", 0, &format!("https://e.com/?currency=CNY#{TWO}")).unwrap_err();
     assert!(yuan.contains("CNY") && yuan.contains("USD"), "{yuan}");
     let many = vec![TWO; 60].join(" ");
     assert!(view.act("add", 0, &many).unwrap_err().contains("at most 100"));
+}
+
+#[test]
+fn links_are_found_in_whatever_is_pasted() {
+    let address = format!("https://e.com/page/?currency=CNY#{TWO}");
+    let (base, _) = address.split_once('#').unwrap();
+    for text in [
+        address.clone(),
+        format!("  Chart: {address}\n"),
+        format!("\"visualization\": \"{address}\",\n"),
+        format!("<{address}>"),
+        format!("[chart]({address}), {address},"),
+        format!(
+            "{{\"power\":512,\"stateMachine\":{{\"executionCost\":0.1,\"visualization\":\"{address}\"}}}}"
+        ),
+        format!("{{\\\"visualization\\\":\\\"{address}\\\"}}"),
+        format!(
+            "<a href=\"{address}\">chart</a> https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/a"
+        ),
+    ] {
+        let count = text.matches("://e.com").count();
+        let view = View::pasted(&text, "").unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((view.runs.len(), view.currency), (2 * count, Currency::Cny), "{text}");
+        assert_eq!(view.runs[..2], two().runs, "{text}");
+    }
+    // A name may end in what surrounds links elsewhere.
+    let named = view(vec![run("a (b)", &[(128, 1.0, 1.0)])]);
+    let pasted = View::pasted(&format!("{base}#{}", named.hash().unwrap()), "").unwrap();
+    assert_eq!(pasted.name(0), "a (b)");
+    let escaped = View::pasted(&format!("{base}#{}", TWO.replace(';', "%3B")), "").unwrap();
+    assert_eq!(escaped.runs, two().runs);
+}
+
+#[test]
+fn the_empty_page_keeps_every_link_and_takes_over_the_currency_and_the_choices() {
+    let chosen = after(&two(), "x", 0, "");
+    let first = chosen.hash().unwrap();
+    let view = View::pasted(&format!("#{first}\nhttps://e.com/#{TWO} {TWO}"), "").unwrap();
+    assert_eq!((view.runs.len(), view.currency, view.state.log_x), (6, Currency::Usd, chosen.state.log_x));
+    assert_ne!(chosen.state.log_x, two().state.log_x);
+    // A fragment alone is in the page's currency, and a page in yuan cannot take a link in dollars beside it.
+    assert_eq!(View::pasted(TWO, "?currency=CNY").unwrap().currency, Currency::Cny);
+    let mixed = View::pasted(&format!("{TWO} https://e.com/#{TWO}"), "?currency=CNY").unwrap_err();
+    assert!(mixed.starts_with("Link 2 is in USD"), "{mixed}");
+    assert!(View::pasted("nonsense", "").unwrap_err().contains("no chart link"));
 }
 
 #[test]
