@@ -70,6 +70,10 @@ fn layers_are_published_when_their_content_is_new() {
                    return own.__file__\n";
     let app = code(&[("app.py", handler)]);
     let folder = tempfile::tempdir().unwrap();
+    // The state is shared and kept: names that no earlier run of this test has published.
+    let (words_layer, own_layer) =
+        (format!("words-{:x}", fastrand::u64(..)), format!("own-{:x}", fastrand::u64(..)));
+    let published = |name: &str, version: u32| format!("the layer {name} is published as version {version}");
     let layer = |name: &str, from: &Path| {
         let layer = folder.path().join(name);
         let _ = std::fs::remove_dir_all(&layer);
@@ -77,7 +81,7 @@ fn layers_are_published_when_their_content_is_new() {
         std::fs::rename(from.join("python"), layer.join("python")).unwrap();
         layer
     };
-    let own = layer("own", code(&[("python/own.py", "")]).path());
+    let own = layer(&own_layer, code(&[("python/own.py", "")]).path());
     let run = |layers: &[&Path], payload: &str| {
         let mut flags = vec!["--handler", "app.handler", "--runtime", "python3.13", "--num", "5"];
         flags.extend(["--power-values", "512", "--payload", payload]);
@@ -86,17 +90,16 @@ fn layers_are_published_when_their_content_is_new() {
         }
         tune(state().join("state"), app.path(), &flags)
     };
-    let first = layer("words", words("one").path());
+    let first = layer(&words_layer, words("one").path());
     let said = run(&[&first, &own], r#"{"words":"one"}"#).success();
-    let said = said
-        .complains(&["the layer words is published as version 1", "the layer own is published as version 1"]);
+    let said = said.complains(&[&published(&words_layer, 1), &published(&own_layer, 1)]);
     assert!(said.stdout.contains(" should have 512 MB"), "{}", said.stdout);
     let again = run(&[&first, &own], r#"{"words":"one"}"#).success();
     assert!(!again.stderr.contains("published"), "{}", again.stderr);
-    let second = layer("words", words("two").path());
+    let second = layer(&words_layer, words("two").path());
     let said = run(&[&second, &own], r#"{"words":"two"}"#).success();
-    let said = said.complains(&["the layer words is published as version 2"]);
-    assert!(!said.stderr.contains("the layer own"), "{}", said.stderr);
+    let said = said.complains(&[&published(&words_layer, 2)]);
+    assert!(!said.stderr.contains(&own_layer), "{}", said.stderr);
     // Without the option the function has no layers any more.
     run(&[], r#"{"words":"two"}"#)
         .status(1)

@@ -205,11 +205,7 @@ pub async fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<V
     let id = found(aws, arn)?.id();
     let (count, reverse) = (page_size(&params)?, params.flag("reverseOrder")?);
     let data = params.get("includeExecutionData").is_none() || params.flag("includeExecutionData")?;
-    let mut running = aws.states.running().get(&id).cloned();
-    if let Some(ending) = running.take_if(|running| running.log.closed()) {
-        // Whoever has seen the last event finds the execution ended, too.
-        ending.ended().await;
-    }
+    let running = aws.states.running().get(&id).cloned();
     let total = match &running {
         Some(running) => running.log.count(),
         None => records::count(&aws.store, &id),
@@ -229,6 +225,10 @@ pub async fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<V
         Some(running) => running.log.page(first, wanted).iter().map(|event| Value::clone(event)).collect(),
         None => records::events(&aws.store, &id, first, wanted),
     };
+    // Whoever has seen the last event finds the execution ended, too. Asked after reading: it may have been written meanwhile.
+    if let Some(ending) = running.filter(|running| running.log.closed()) {
+        ending.ended().await;
+    }
     let next =
         if reverse { first.checked_sub(1).filter(|next| *next > 0) } else { Some(first + events.len()) };
     if reverse {
