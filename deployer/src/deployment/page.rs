@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn what_scripts_load_lies_beside_them_and_not_beside_the_index() {
         let loader = include_str!("../../../web/loader.js");
-        assert!(loader.contains("from './viz.js'"), "{loader}");
+        assert!(loader.contains("import('./viz.js')"), "{loader}");
         let module = loader.split("viz_bg.wasm").skip(1);
         assert!(
             module.clone().count() > 0 && module.clone().all(|rest| rest.starts_with("', import.meta.url)"))
