@@ -149,7 +149,8 @@ mod tests {
         let error =
             install(folder.path(), &interpreter.program, std::slice::from_ref(&missing)).await.unwrap_err();
         assert!(error.starts_with(&format!("npm could not install {missing}, which")), "{error}");
-        assert!(error.contains("Could not read package.json"), "{error}");
+        // npm's own sentence, which differs from version to version.
+        assert!(error.contains("package.json"), "{error}");
         assert!(error.ends_with(&format!("bring the package along: npm install {missing}")), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
