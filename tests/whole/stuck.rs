@@ -18,27 +18,52 @@ fn failure(stderr: &str) -> &str {
     &stderr[stderr.find("error: ").unwrap_or_else(|| panic!("no error in:\n{stderr}"))..]
 }
 
-/// The first deployment fails because something of its names exists already.
+/// The first deployment fails because a permission is missing.
 async fn failed_first(world: &World) -> String {
-    assert_eq!(world.deploy("taken", &log_group(GROUP)).await, "CREATE_COMPLETE");
-    let said = world.up(&[]).status(1);
+    world.roles(&[("half", &["states:CreateStateMachine"])]).await;
+    let said = world.as_profile("half", &crate::harness::UP).status(1);
     assert_eq!(world.status(STACK).await, "ROLLBACK_COMPLETE");
-    world.cloudformation.delete_stack().stack_name("taken").send().await.unwrap();
-    assert_eq!(world.at_rest("taken").await, "gone");
     said.stderr
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_fails_the_change_set_and_is_said() {
+    let world = World::empty().await;
+    assert_eq!(world.deploy("taken", &log_group(GROUP)).await, "CREATE_COMPLETE");
+    let reason = "error: analyzerLogGroup (AWS::Logs::LogGroup): Resource of type 'AWS::Logs::LogGroup' with identifier \
+         '/aws/lambda/deployer-power-tuning-analyzer' already exists.";
+    assert_eq!(
+        failure(&world.up(&[]).status(1).stderr).trim_end(),
+        format!(
+            "{reason}\nhint: something of that name exists outside this stack: delete it, or choose another --stack-name \
+             or --state-machine-name-prefix"
+        )
+    );
+    assert_eq!(world.at_rest(STACK).await, "gone");
+
+    world.roles(&[("blind", &["cloudformation:DescribeEvents"])]).await;
+    let said = world.as_profile("blind", &crate::harness::UP).status(1);
+    said.complains(&[
+        "error: CloudFormation refuses the change set: The following hook(s)/validation failed: \
+         [AWS::EarlyValidation::ResourceExistenceCheck]",
+        "these credentials need the permission cloudformation:DescribeEvents",
+    ]);
+    assert_eq!(world.at_rest(STACK).await, "gone");
 }
 
 #[tokio::test]
 async fn a_first_deployment_that_failed_says_why_and_is_replaced() {
     let world = World::empty().await;
     let stderr = failed_first(&world).await;
-    assert_eq!(
-        failure(&stderr).trim_end(),
-        "error: analyzerLogGroup (AWS::Logs::LogGroup): Resource of type 'AWS::Logs::LogGroup' with identifier \
-         '/aws/lambda/deployer-power-tuning-analyzer' already exists.\n  \
-         while creating the stack deployer-power-tuning\n\
-         hint: something of that name exists outside this stack: delete it, or choose another --stack-name or \
-         --state-machine-name-prefix"
+    let told = failure(&stderr).trim_end();
+    assert!(
+        told.starts_with("error: powerTuningStateMachine (AWS::StepFunctions::StateMachine): User: ")
+            && told.contains(" is not authorized to perform: states:CreateStateMachine on resource: ")
+            && told.ends_with(
+                "\n  while creating the stack deployer-power-tuning\n\
+                 hint: give the user or role that deploys the permission states:CreateStateMachine, and run it again"
+            ),
+        "{told}"
     );
     assert!(world.lambda.list_functions().send().await.unwrap().functions().is_empty());
     let outputs = world.deployer(&["outputs"]).status(1);
@@ -268,4 +293,20 @@ async fn cloudformation_acts_as_the_role_it_is_given() {
     // The stack keeps its role, also for its end.
     world.as_profile("deploys", &["destroy", "--yes"]).success();
     assert_eq!(world.status(STACK).await, "gone");
+}
+
+#[tokio::test]
+async fn the_name_of_a_bucket_that_was_just_deleted_is_waited_for() {
+    let held = |nth| json!({ "kind": "name-held", "nth": nth });
+    let world = World::faulty(&json!([held(1), held(2)])).await;
+    let said = world.up(&[]).success();
+    assert!(!said.stderr.contains("does not free the name"), "{}", said.stderr);
+    world.deployer(&["destroy", "--yes"]).success();
+    assert!(world.s3.list_buckets().send().await.unwrap().buckets().is_empty());
+    let said = world.up(&[]).success();
+    assert_eq!(
+        said.stderr.matches("S3 does not free the name deployer-assets-000000000000-us-east-1 yet").count(),
+        1
+    );
+    assert_eq!(world.status(STACK).await, "CREATE_COMPLETE");
 }

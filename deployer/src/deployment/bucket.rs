@@ -1,5 +1,7 @@
 //! The bucket that assets are uploaded to: made once per account and region, ours, private.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -10,6 +12,8 @@ use aws_sdk_s3::types::{
     ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
     ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
+
+use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::build::{Asset, megabytes};
@@ -23,6 +27,9 @@ const MARK: (&str, &str) = ("deployer", "assets");
 /// Days after which replaced or deleted assets go for good.
 const NONCURRENT_DAYS: i32 = 30;
 
+/// How long S3 may hold the name of a deleted bucket.
+const NAME_HELD: Duration = Duration::from_hours(1);
+
 /// A bucket for assets.
 pub struct Bucket<'a> {
     client: Client,
@@ -32,6 +39,8 @@ pub struct Bucket<'a> {
     name: String,
     /// Whether it is the one this program makes.
     own: bool,
+    /// Between two attempts at a name that S3 still holds.
+    pause: Duration,
 }
 
 /// What is known of a bucket.
@@ -54,6 +63,7 @@ impl<'a> Bucket<'a> {
             region: place.region.clone(),
             own: name.is_none_or(|name| name == own),
             name: name.map_or(own, str::to_owned),
+            pause: aws.poll_interval() * 10,
         }
     }
 
@@ -107,7 +117,34 @@ impl<'a> Bucket<'a> {
         }
     }
 
+    /// Creates the bucket. A name that was just deleted is refused for up to an hour: that is waited out.
     async fn create(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + NAME_HELD;
+        let mut told = false;
+        loop {
+            match self.create_once().await {
+                Err(error) if error.is("OperationAborted") && Instant::now() < until => {
+                    if !told {
+                        self.events.warning(format!(
+                            "S3 does not free the name {} yet: a bucket of that name was just deleted. This can take up to an \
+                             hour and is waited for; --assets-bucket takes another bucket instead",
+                            self.name
+                        ));
+                        told = true;
+                    }
+                    tokio::time::sleep(self.pause).await;
+                }
+                Err(error) if error.is("OperationAborted") => {
+                    return Err(error)
+                        .hint("run it again later, or choose another bucket with --assets-bucket");
+                }
+                Err(error) => return Err(error.into()),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    async fn create_once(&self) -> Result<(), CallError> {
         let mut request = self.client.create_bucket().bucket(&self.name);
         // The oldest region is the one that must not be named.
         if self.region != "us-east-1" {
@@ -116,7 +153,7 @@ impl<'a> Bucket<'a> {
             request = request.create_bucket_configuration(place.build());
         }
         match request.send().await.called("s3:CreateBucket") {
-            Err(error) if !error.is("BucketAlreadyOwnedByYou") => Err(error.into()),
+            Err(error) if !error.is("BucketAlreadyOwnedByYou") => Err(error),
             _ => Ok(()),
         }
     }

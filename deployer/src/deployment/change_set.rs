@@ -6,13 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, Change, ChangeSetStatus, ChangeSetType, ExecutionStatus, Tag,
+    Capability, Change, ChangeSetStatus, ChangeSetType, EventFilter, ExecutionStatus, Tag,
 };
 use serde_json::Value;
 
 use super::Deployment;
 use super::difference::{Difference, Operation, ValueChange};
 use super::parameters::{Parameters, declared};
+use super::refusal::ChangeSetRefused;
 use super::stack::{Condition, Stack};
 use super::watch::{OperationFailed, WatchError};
 use crate::call::{Call, CallError};
@@ -111,14 +112,15 @@ impl Deployment<'_> {
         };
         change_set.stack_id = described.stack_id.clone().unwrap_or(change_set.stack_id);
         if described.status != Some(ChangeSetStatus::CreateComplete) {
-            let reason = described.status_reason.unwrap_or_default();
-            self.withdraw(&change_set).await?;
+            let reason = described.status_reason.clone().unwrap_or_default();
             let unchanged = ["didn't contain changes", "No updates are to be performed", "no changes"];
             if unchanged.iter().any(|text| reason.contains(text)) {
+                self.withdraw(&change_set).await?;
                 return Ok(Proposal::Unchanged);
             }
-            return Err(anyhow::anyhow!("CloudFormation refuses the change set: {reason}"))
-                .hint("nothing was changed; `deployer synth` writes the template that it is about");
+            // With the change set its events go as well.
+            let refused = self.refused(described.change_set_id().unwrap_or(&change_set.id), reason).await;
+            return Err(self.given_up(&change_set, refused).await);
         }
         let (first, changes) = match self.changes(described).await {
             Ok(described) => described,
@@ -253,6 +255,31 @@ impl Deployment<'_> {
                 .context("withdrawing the change set")?;
         }
         Ok(())
+    }
+
+    /// Why a change set failed. What early validation found is told by its events only, and only to who names it by its ARN.
+    async fn refused(&self, arn: &str, reason: String) -> anyhow::Error {
+        let failed = EventFilter::builder().failed_events(true).build();
+        let request = self.client.describe_events().change_set_name(arn).filters(failed);
+        let mut pages = request.into_paginator().send();
+        let mut findings = Vec::new();
+        let unread = loop {
+            match pages.next().await.map(|page| page.called("cloudformation:DescribeEvents")) {
+                Some(Ok(page)) => findings.extend(page.operation_events.unwrap_or_default()),
+                Some(Err(error)) => break Some(error),
+                None => break None,
+            }
+        };
+        let refused = ChangeSetRefused::of(findings, reason);
+        let hint = refused.hint();
+        let error = hinted(refused, hint);
+        match unread {
+            Some(unread) => {
+                let remedy = unread.hint().unwrap_or_else(|| "run it again to see more".to_owned());
+                hinted(error, format!("CloudFormation's details could not be read ({unread}): {remedy}"))
+            }
+            None => error,
+        }
     }
 
     /// Takes a proposal back because of a failure. What cannot be taken back is said.

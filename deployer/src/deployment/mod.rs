@@ -12,6 +12,7 @@ pub mod health;
 pub mod page;
 pub mod parameters;
 mod readable;
+mod refusal;
 pub mod stack;
 pub mod watch;
 

@@ -178,23 +178,17 @@ impl OperationFailed {
     #[must_use]
     pub fn hint(&self) -> String {
         let reason = self.first.as_ref().and_then(|event| event.reason.as_deref()).unwrap_or_default();
-        let lower = reason.to_lowercase();
         if let Some(action) = missing_permission(reason) {
             return format!("give the user or role that deploys the permission {action}, and run it again");
         }
+        let lower = reason.to_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
         if self.status == "UPDATE_ROLLBACK_FAILED" {
             return "taking the update back got stuck as well: repair what it says, then `deployer up` continues"
                 .to_owned();
         }
-        if has(&["is not attachable", "boundary"]) {
-            "check --permissions-boundary: the policy must exist in this account".to_owned()
-        } else if has(&["already exists"]) {
-            "something of that name exists outside this stack: delete it, or choose another --stack-name or \
-             --state-machine-name-prefix"
-                .to_owned()
-        } else if has(&["security group", "subnet", "securitygroup"]) {
-            "check --security-group-ids and --subnet-ids: they must exist in this region and belong to one VPC".to_owned()
+        if let Some(remedy) = remedy(reason) {
+            remedy
         } else if self.status.starts_with("UPDATE") && has(&["does not exist", "not found", "notfound"]) {
             "something of the stack was deleted by hand: make it again under its old name, or `deployer destroy` \
              and deploy anew"
@@ -210,6 +204,23 @@ impl OperationFailed {
             "`aws cloudformation describe-stack-events` has the whole history".to_owned()
         }
     }
+}
+
+/// What helps against a resource's failure whose reason alone says so, in whatever operation it came up.
+pub fn remedy(reason: &str) -> Option<String> {
+    let lower = reason.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    let remedy = if has(&["is not attachable", "boundary"]) {
+        "check --permissions-boundary: the policy must exist in this account"
+    } else if has(&["already exists"]) {
+        "something of that name exists outside this stack: delete it, or choose another --stack-name or \
+         --state-machine-name-prefix"
+    } else if has(&["security group", "subnet", "securitygroup"]) {
+        "check --security-group-ids and --subnet-ids: they must exist in this region and belong to one VPC"
+    } else {
+        return None;
+    };
+    Some(remedy.to_owned())
 }
 
 impl fmt::Display for OperationFailed {

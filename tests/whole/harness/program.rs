@@ -197,8 +197,14 @@ pub fn up_local(folder: &Path, flags: &[&str]) -> Said {
 
 /// Starts `deployer local` and reads its address from the first line.
 pub fn serve(state: &Path) -> (Child, String) {
+    serve_with(state, &[])
+}
+
+/// The same with flags of `deployer local`.
+pub fn serve_with(state: &Path, flags: &[&str]) -> (Child, String) {
     let mut child = deployer(&["local", "--port", "0", "--state"])
         .arg(state)
+        .args(flags)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

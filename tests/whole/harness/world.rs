@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::function::Function;
 use super::prepared::{deployed, fork, release, samples_zip};
-use super::program::{REGION, Said, UP, deployer, isolated, send, serve, tool, up_local};
+use super::program::{REGION, Said, UP, deployer, isolated, send, serve_with, tool, up_local};
 
 /// A machine of one's own: a state folder with the stack deployed, an endpoint on a free port, and clients for it.
 pub struct World {
@@ -47,8 +47,20 @@ impl World {
         Self::on(tempfile::tempdir().expect("a temporary folder")).await
     }
 
+    /// With nothing deployed, on an endpoint with a plan of faults.
+    pub async fn faulty(plan: &Value) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("plan.json");
+        std::fs::write(&path, plan.to_string()).expect("the plan can be written");
+        Self::at(folder, &["--faults", path.to_str().expect("a path in UTF-8")]).await
+    }
+
     async fn on(folder: tempfile::TempDir) -> Self {
-        let (endpoint, url) = serve(&folder.path().join("state"));
+        Self::at(folder, &[]).await
+    }
+
+    async fn at(folder: tempfile::TempDir, flags: &[&str]) -> Self {
+        let (endpoint, url) = serve_with(&folder.path().join("state"), flags);
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .region(REGION)
             .endpoint_url(&url)

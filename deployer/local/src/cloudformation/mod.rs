@@ -13,6 +13,7 @@ mod records;
 mod resources;
 #[cfg(test)]
 mod tests;
+mod validation;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -197,6 +197,16 @@ impl Operation {
             },
         }
     }
+
+    /// Who acts on the services: the stack's role, or else who asked for the operation.
+    #[must_use]
+    pub fn acts_as(&self, wanted: &Wanted) -> Caller {
+        match (&wanted.role_arn, &self.caller) {
+            (Some(arn), _) => Caller::Role { arn: arn.clone(), session: "AWSCloudFormation".to_owned() },
+            (None, Some((arn, session))) => Caller::Role { arn: arn.clone(), session: session.clone() },
+            (None, None) => Caller::Owner,
+        }
+    }
 }
 
 /// A real thing that a logical id stands for.
@@ -309,4 +319,7 @@ pub struct ChangeSet {
     pub on_failure: Option<OnFailure>,
     /// The changes, as `DescribeChangeSet` answers them, property values included.
     pub changes: Vec<Value>,
+    /// What early validation found, as `DescribeEvents` answers it.
+    #[serde(default)]
+    pub findings: Vec<Value>,
 }

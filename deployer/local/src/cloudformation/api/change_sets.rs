@@ -10,11 +10,15 @@ use super::input::{self, token};
 use super::stacks::{self, begin, begin_update, updatable};
 use crate::cloudformation::error::{invalid, no_stack, one_of};
 use crate::cloudformation::records::{ChangeSet, OnFailure, Operation, Phase, Stack, Wanted, kind, now};
+use crate::cloudformation::validation::{self, Findings};
 use crate::cloudformation::{diff, ledger};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller, ids};
 
 const REVIEWED: &str = "REVIEW_IN_PROGRESS";
+
+const NO_CHANGES: &str =
+    "The submitted information didn't contain changes. Submit different information to create a change set.";
 
 fn missing(name: &str) -> ApiError {
     ApiError::new(404, "ChangeSetNotFound", format!("ChangeSet [{name}] does not exist"))
@@ -92,34 +96,43 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
     let new = existing.is_none();
     let mut stack = existing.unwrap_or_else(|| stacks::new(aws, stack_name, Wanted::default()));
     let changes = diff::changes(aws, &stack, &wanted)?;
+    let findings = if params.flag("DisableValidation")? {
+        Findings::default()
+    } else {
+        validation::validate(aws, caller, &stack, &wanted, &changes.resources).await
+    };
     let set = aws.store.transaction(|records| {
         if new {
             stacks::claim(records, &stack)?;
             ledger::status(records, &mut stack, REVIEWED, Some("User Initiated".to_owned()));
             records.put(kind::STACK, &stack.uuid, &stack);
         }
-        let others = records.range::<ChangeSet>(kind::CHANGE_SET, &format!("{}/", stack.uuid), None, usize::MAX);
+        let others =
+            records.range::<ChangeSet>(kind::CHANGE_SET, &format!("{}/", stack.uuid), None, usize::MAX);
         if others.iter().any(|(_, set)| set.name == name && set.execution_status != "EXECUTE_COMPLETE") {
-            return Err(ApiError::new(400, "AlreadyExistsException", format!("ChangeSet {name} already exists")));
+            return Err(ApiError::new(
+                400,
+                "AlreadyExistsException",
+                format!("ChangeSet {name} already exists"),
+            ));
         }
         let uuid = ids::uuid();
-        let available = changes.any;
+        let failure = findings.reason().or_else(|| (!changes.any).then(|| NO_CHANGES.to_owned()));
+        let available = failure.is_none();
         let set = ChangeSet {
             key: format!("{}/{uuid}", stack.uuid),
             id: aws.arn("cloudformation", &format!("changeSet/{name}/{uuid}")),
             name: name.clone(),
             creates,
             status: if available { "CREATE_COMPLETE" } else { "FAILED" }.to_owned(),
-            status_reason: (!available).then(|| {
-                "The submitted information didn't contain changes. Submit different information to create a change set."
-                    .to_owned()
-            }),
+            status_reason: failure,
             execution_status: if available { "AVAILABLE" } else { "UNAVAILABLE" }.to_owned(),
             created: now(),
             description,
             wanted,
             on_failure,
             changes: changes.resources,
+            findings: findings.events,
         };
         records.put(kind::CHANGE_SET, &set.key, &set);
         Ok(set)
@@ -170,6 +183,24 @@ pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
         answer.extend(rest);
     }
     Ok(answer)
+}
+
+/// `DescribeEvents`, of change sets: what early validation found.
+pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+    let name = params.optional_text("ChangeSetName")?.filter(|name| !name.is_empty());
+    let stack = params.optional_text("StackName")?;
+    match name {
+        // AWS does not take a bare name without its stack for one.
+        Some(name) if name.starts_with("arn:") || stack.is_some() => {}
+        None if stack.is_some() || params.get("OperationId").is_some() => {
+            return Err(invalid(
+                "the local endpoint answers DescribeEvents with a ChangeSetName only; use DescribeStackEvents for a stack",
+            ));
+        }
+        _ => return Err(invalid("One of ChangeSetName, OperationId or StackName must be specified")),
+    }
+    let (_, set) = find(aws, params)?;
+    page(params, "OperationEvents", &set.findings)
 }
 
 /// `ListChangeSets`.

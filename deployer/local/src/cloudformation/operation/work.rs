@@ -33,11 +33,6 @@ pub struct Work {
 impl Work {
     /// Opens the records for a phase of an operation.
     pub fn open(aws: &Arc<Aws>, stack: &Stack, operation: &Operation) -> Arc<Self> {
-        let caller = match (&stack.wanted.role_arn, &operation.caller) {
-            (Some(arn), _) => Caller::Role { arn: arn.clone(), session: "AWSCloudFormation".to_owned() },
-            (None, Some((arn, session))) => Caller::Role { arn: arn.clone(), session: session.clone() },
-            (None, None) => Caller::Owner,
-        };
         let before = operation.before.iter().flat_map(|b| b.tags.keys());
         Arc::new(Self {
             resources: Mutex::new(ledger::resources(&aws.store, &stack.uuid)),
@@ -46,7 +41,7 @@ impl Work {
             stack: stack.clone(),
             operation: operation.clone(),
             cancelled: AtomicBool::new(false),
-            caller,
+            caller: operation.acts_as(&stack.wanted),
         })
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::Site;
+use template::eval::LATER;
 
 /// A resource type.
 #[derive(Debug)]
@@ -106,15 +107,27 @@ impl Schema {
     /// # Errors
     /// The message AWS fails a resource with, naming everything that is wrong.
     pub fn check(&self, logical_id: &str, properties: &Value) -> Result<Value, String> {
-        let mut wrong = Vec::new();
-        let checked = object("", self.properties, properties, &mut wrong);
-        wrong.sort();
+        let (checked, wrong) = self.shaped(properties);
         let list = match wrong.as_slice() {
             [] => return Ok(checked),
             [one] => one.clone(),
             many => format!("#: {} schema violations found\n{}", many.len(), many.join("\n")),
         };
         Err(format!("Properties validation failed for resource {logical_id} with message:\n{list}"))
+    }
+
+    /// Everything that is wrong with properties, each as `#PATH: MESSAGE`. Values that are known only after their resources
+    /// are made are not judged.
+    #[must_use]
+    pub fn violations(&self, properties: &Value) -> Vec<String> {
+        self.shaped(properties).1
+    }
+
+    fn shaped(&self, properties: &Value) -> (Value, Vec<String>) {
+        let mut wrong = Vec::new();
+        let checked = object("", self.properties, properties, &mut wrong);
+        wrong.sort();
+        (checked, wrong)
     }
 
     /// The name given to a resource, or the one made up for it.
@@ -186,6 +199,9 @@ pub fn random(seed: &str) -> String {
 
 fn object(path: &str, properties: &[Property], value: &Value, wrong: &mut Vec<String>) -> Value {
     let at = |path: &str| format!("#{path}");
+    if is_later(value) {
+        return value.clone();
+    }
     let Value::Object(members) = value else {
         wrong.push(format!("{}: expected type: JSONObject, found: {}", at(path), type_of(value)));
         return Value::Null;
@@ -217,6 +233,7 @@ fn shaped(path: &str, shape: &Shape, value: &Value, wrong: &mut Vec<String>) -> 
     };
     match (shape, value) {
         (Shape::Any, value) => value.clone(),
+        (_, value) if is_later(value) => value.clone(),
         (Shape::Text, Value::String(_)) => value.clone(),
         (Shape::Text, Value::Number(n)) => n.to_string().into(),
         (Shape::Text, Value::Bool(b)) => b.to_string().into(),
@@ -260,6 +277,10 @@ fn shaped(path: &str, shape: &Shape, value: &Value, wrong: &mut Vec<String>) -> 
         ),
         (Shape::Map, _) => expected("JSONObject"),
     }
+}
+
+fn is_later(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains(LATER))
 }
 
 fn type_of(value: &Value) -> &'static str {

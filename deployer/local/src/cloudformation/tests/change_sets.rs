@@ -206,3 +206,80 @@ async fn on_stack_failure_is_kept() {
     cfn.call("ExecuteChangeSet", json!({"ChangeSetName": answer["Id"]})).await.unwrap();
     assert_eq!(cfn.settled(answer["StackId"].as_str().unwrap()).await, "DELETE_COMPLETE");
 }
+
+#[tokio::test]
+async fn early_validation_fails_a_change_set_and_its_events_say_why() {
+    let cfn = Cfn::new();
+    assert_eq!(cfn.create(json!({"Mine": plain(json!({"Name": "taken"}))})).await, "CREATE_COMPLETE");
+    let template = json!({"Resources": {
+        "Also": plain(json!({"Name": "taken"})),
+        "Bad": plain(json!({"Count": "many", "Colour": 1, "Value": {"Ref": "Good"}})),
+        "Good": plain(json!({"Name": "free", "Count": "3"})),
+        "Later": plain(json!({"Count": {"Fn::GetAtt": ["Good", "Value"]}, "List": {"Ref": "Good"}})),
+    }});
+    let mut input = json!({
+        "StackName": "t", "ChangeSetName": "c", "ChangeSetType": "CREATE", "TemplateBody": template.to_string(),
+    });
+    let made = cfn.call("CreateChangeSet", input.clone()).await.unwrap();
+    let set = cfn.call("DescribeChangeSet", json!({"ChangeSetName": made["Id"]})).await.unwrap();
+    assert_eq!(
+        (set["Status"].as_str(), set["ExecutionStatus"].as_str(), set["StatusReason"].as_str()),
+        (
+            Some("FAILED"),
+            Some("UNAVAILABLE"),
+            Some(
+                "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation, \
+                 AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early Validation errors, use the \
+                 DescribeEvents API for detailed failure information."
+            )
+        )
+    );
+    let answer = cfn.call("DescribeEvents", json!({"ChangeSetName": made["Id"]})).await.unwrap();
+    let told: Vec<[&str; 4]> = answer["OperationEvents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            assert_eq!(
+                (&event["EventType"], &event["ValidationStatus"]),
+                (&json!("VALIDATION_ERROR"), &json!("FAILED"))
+            );
+            ["LogicalResourceId", "ValidationName", "ValidationPath", "ValidationStatusReason"]
+                .map(|member| event[member].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            [
+                "Bad",
+                "PROPERTY_VALIDATION",
+                "/Resources/Bad/Properties",
+                "extraneous key [Colour] is not permitted"
+            ],
+            [
+                "Bad",
+                "PROPERTY_VALIDATION",
+                "/Resources/Bad/Properties/Count",
+                "expected type: Integer, found: String 'many'"
+            ],
+            [
+                "Also",
+                "NAME_CONFLICT_VALIDATION",
+                "/Resources/Also",
+                "Resource of type 'Test::Plain::Thing' with identifier 'taken' already exists."
+            ],
+        ]
+    );
+    let error = cfn.call("ExecuteChangeSet", json!({"ChangeSetName": made["Id"]})).await.unwrap_err();
+    assert_eq!(error.code, "InvalidChangeSetStatus");
+    let bare = "One of ChangeSetName, OperationId or StackName must be specified";
+    assert_eq!(cfn.refused("DescribeEvents", json!({"ChangeSetName": "c"})).await, bare);
+    assert_eq!(cfn.refused("DescribeEvents", json!({})).await, bare);
+
+    input["DisableValidation"] = true.into();
+    input["ChangeSetName"] = "d".into();
+    let made = cfn.call("CreateChangeSet", input).await.unwrap();
+    let set = cfn.call("DescribeChangeSet", json!({"ChangeSetName": made["Id"]})).await.unwrap();
+    assert_eq!(set["Status"], "CREATE_COMPLETE");
+}
