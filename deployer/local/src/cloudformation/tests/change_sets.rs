@@ -248,27 +248,15 @@ async fn early_validation_fails_a_change_set_and_its_events_say_why() {
                 .map(|member| event[member].as_str().unwrap())
         })
         .collect();
+    let extra = "extraneous key [Colour] is not permitted";
+    let typed = "expected type: Integer, found: String 'many'";
+    let taken = "Resource of type 'Test::Plain::Thing' with identifier 'taken' already exists.";
     assert_eq!(
         told,
         [
-            [
-                "Bad",
-                "PROPERTY_VALIDATION",
-                "/Resources/Bad/Properties",
-                "extraneous key [Colour] is not permitted"
-            ],
-            [
-                "Bad",
-                "PROPERTY_VALIDATION",
-                "/Resources/Bad/Properties/Count",
-                "expected type: Integer, found: String 'many'"
-            ],
-            [
-                "Also",
-                "NAME_CONFLICT_VALIDATION",
-                "/Resources/Also",
-                "Resource of type 'Test::Plain::Thing' with identifier 'taken' already exists."
-            ],
+            ["Also", "NAME_CONFLICT_VALIDATION", "/Resources/Also", taken],
+            ["Bad", "PROPERTY_VALIDATION", "/Resources/Bad/Properties/Count", typed],
+            ["Bad", "PROPERTY_VALIDATION", "/Resources/Bad/Properties", extra],
         ]
     );
     let error = cfn.call("ExecuteChangeSet", json!({"ChangeSetName": made["Id"]})).await.unwrap_err();
