@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{
     Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, State,
 };
 use serde_json::{Map, Value};
-use tuning::strategy::Strategy;
+use tuning::input::Input;
 
 use crate::aws::Aws;
 use crate::call::Call;
@@ -24,11 +24,11 @@ pub use package::{Code, Package};
 const TIMEOUT: u32 = 60;
 
 /// Judges an execution input before anything is called, by the rules of the state machine itself. Fields that it would
-/// ignore are warned about. Hands back what will be chosen by.
+/// ignore are warned about. Hands back what the state machine will read.
 ///
 /// # Errors
 /// [`Usage`] with every problem.
-pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Result<Strategy, Usage> {
+pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Result<Input, Usage> {
     let mut whole = input.clone();
     let arn = if named.starts_with("arn:") {
         named.to_owned()
@@ -43,12 +43,11 @@ pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Resu
     }
     // The stack has its own default sizes; any will do for judging the rest.
     let defaults = tuning::input::Defaults { power_values: vec![128] };
-    let input =
-        tuning::input::Input::parse(&whole, &defaults).map_err(|problems| Usage(problems.to_string()))?;
+    let input = Input::parse(&whole, &defaults).map_err(|problems| Usage(problems.to_string()))?;
     for warning in &input.warnings {
         context.events.warning(warning.to_string());
     }
-    Ok(input.strategy)
+    Ok(input)
 }
 
 /// The ARN of a function that exists.

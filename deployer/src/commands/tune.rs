@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use serde_json::{Map, Value};
-use tuning::strategy::Strategy;
+use serde_json::{Map, Value, json};
+use tuning::gate::Gate;
+use tuning::input::Input;
 
 use crate::aws::Aws;
 use crate::calibration::Calibration;
@@ -40,7 +41,7 @@ pub struct Options {
     pub watch: bool,
     /// Whether to show what the durations would be on a core of Lambda.
     pub calibrated: bool,
-    /// What the result must keep to.
+    /// What options say the result must keep to; they win over the input's.
     pub gate: Gate,
     /// Whether to write Markdown rather than text.
     pub markdown: bool,
@@ -52,30 +53,6 @@ pub struct Options {
     pub detach: bool,
     /// An execution to follow instead of starting one: its name or ARN.
     pub attach: Option<String>,
-}
-
-/// What the chosen size must keep to; otherwise the status is 3.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Gate {
-    /// Average duration, in ms.
-    pub max_duration_ms: Option<f64>,
-    /// Cost of an invocation, in USD.
-    pub max_cost: Option<f64>,
-}
-
-impl Gate {
-    /// Which limits the result exceeds, as sentences.
-    #[must_use]
-    pub fn exceeded_by(&self, duration_ms: f64, cost_usd: f64) -> Vec<String> {
-        let mut exceeded = Vec::new();
-        if let Some(limit) = self.max_duration_ms.filter(|limit| duration_ms > *limit) {
-            exceeded.push(format!("takes {duration_ms:.2} ms on average, more than the {limit} ms allowed"));
-        }
-        if let Some(limit) = self.max_cost.filter(|limit| cost_usd > *limit) {
-            exceeded.push(format!("costs ${cost_usd:.12} per invocation, more than the ${limit} allowed"));
-        }
-        exceeded
-    }
 }
 
 /// Starts an execution, follows it to its end and hands back what it found.
@@ -124,7 +101,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         }
     };
     // Everything but the ARN can be judged before any call is made.
-    let strategy = function::check(&input, &named, context)?;
+    let asked = function::check(&input, &named, context)?;
 
     let aws = context.aws().await?;
     let machine = machine(&options, aws, context).await?;
@@ -139,7 +116,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         return Outcome::new(&Detached { execution_arn: execution, lambda_arn: arn });
     }
     let ended = execution::follow_or_stop(aws, execution, &arn, &context.events).await?;
-    let reading = Reading { strategy, keep_stats: wanted, calibration };
+    let reading = Reading { input: Some(asked), keep_stats: wanted, calibration };
     result(ended, &arn, reading, &options, aws, context).await
 }
 
@@ -178,11 +155,10 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     let (input, ended) = execution::attach(aws, &arn, &context.events).await?;
     let function = input.get("lambdaARN").and_then(Value::as_str).unwrap_or("the function").to_owned();
     let defaults = tuning::input::Defaults { power_values: vec![128] };
-    let strategy =
-        tuning::input::Input::parse(&input, &defaults).map_or(Strategy::Cost, |input| input.strategy);
+    let input = Input::parse(&input, &defaults).ok();
     let wanted = options.fields.get("includeOutputResults") == Some(&Value::Bool(true));
     let calibration = calibration(options, context)?;
-    let reading = Reading { strategy, keep_stats: wanted, calibration };
+    let reading = Reading { input, keep_stats: wanted, calibration };
     result(ended, &function, reading, options, aws, context).await
 }
 
@@ -208,7 +184,8 @@ impl fmt::Display for Detached {
 
 /// How an execution's output is read.
 struct Reading {
-    strategy: Strategy,
+    /// What was asked for; unknown when somebody else started the execution with an input of other fields than ours.
+    input: Option<Input>,
     /// Whether the figures of every size were asked for.
     keep_stats: bool,
     calibration: Option<Calibration>,
@@ -228,8 +205,8 @@ async fn result(
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
             let measured = aws.embedded().map(|local| local.lambda.cpu_share());
-            let Reading { strategy, keep_stats, calibration } = reading;
-            let tuned = Tuned::new(function_arn, ended.arn, output, strategy, keep_stats, form, measured)
+            let Reading { input, keep_stats, calibration } = reading;
+            let tuned = Tuned::new(function_arn, ended.arn, output, input, keep_stats, form, measured)
                 .and_then(|tuned| tuned.calibrated(calibration))
                 .context("reading the execution's output")?;
             for warning in tuned.warnings() {
@@ -237,10 +214,12 @@ async fn result(
             }
             let chart = tuned.chart(options.open);
             let outcome = Outcome::new(&tuned)?.with_chart(chart);
-            let exceeded =
-                tuned.figures().map_or_else(Vec::new, |(ms, usd)| options.gate.exceeded_by(ms, usd));
+            let exceeded = tuned.exceeded(&options.gate);
             for limit in &exceeded {
                 context.events.warning(format!("the chosen size {limit}"));
+            }
+            if tuned.was_held_back() {
+                context.events.warning("the chosen size was not applied, because the gate is not met");
             }
             Ok(if exceeded.is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
@@ -273,6 +252,12 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
         let payload = serde_json::from_str(&text)
             .map_err(|error| Usage(format!("--payload-file {} is not JSON: {error}", file.display())))?;
         input.insert("payload".to_owned(), payload);
+    }
+    if !options.gate.is_open() {
+        let gate = input.entry("gate").or_insert_with(|| json!({}));
+        if let (Value::Object(gate), Value::Object(flags)) = (gate, json!(options.gate)) {
+            gate.extend(flags);
+        }
     }
     input.entry("num").or_insert_with(|| NUM.into());
     Ok(input)

@@ -96,9 +96,9 @@ table! {
     AUTO_OPTIMIZE: Value = field("auto-optimize", "", fields::AUTO_OPTIMIZE).under(CHOOSING);
     /// With --auto-optimize: publish it and point this alias at it instead
     AUTO_OPTIMIZE_ALIAS: Value = field("auto-optimize-alias", "ALIAS", fields::AUTO_OPTIMIZE_ALIAS).rare().under(CHOOSING);
-    /// End with status 3 when the chosen size takes longer on average
+    /// Apply nothing and end with status 3 when the chosen size takes longer on average
     MAX_DURATION_MS: f64 = opt("max-duration-ms", "MS", Rule::Above0).rare().on(&[Verb::Tune]).under(CHOOSING);
-    /// End with status 3 when an invocation at the chosen size costs more, in USD
+    /// The same when an invocation at the chosen size costs more, in USD
     MAX_COST: f64 = opt("max-cost", "USD", Rule::Above0).rare().on(&[Verb::Tune]).under(CHOOSING);
 
     /// State machine of any deployment, instead of this stack's

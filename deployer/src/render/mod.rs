@@ -12,6 +12,8 @@ use local_aws::lambda::CpuShare;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use tuning::figures;
+use tuning::gate::Gate;
+use tuning::input::Input;
 use tuning::output::{Analysis, Stat};
 use tuning::strategy::Strategy;
 
@@ -34,7 +36,7 @@ pub enum Form {
 #[derive(Debug)]
 pub struct Tuned {
     function: String,
-    strategy: Strategy,
+    input: Option<Input>,
     form: Form,
     measured: Option<CpuShare>,
     json: Map<String, Value>,
@@ -52,7 +54,7 @@ impl Tuned {
         function_arn: &str,
         execution_arn: String,
         output: Value,
-        strategy: Strategy,
+        input: Option<Input>,
         keep_stats: bool,
         form: Form,
         measured: Option<CpuShare>,
@@ -74,7 +76,7 @@ impl Tuned {
             json.insert("measuredHere".to_owned(), told);
         }
         let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
-        Ok(Self { function, strategy, form, measured, json, analysis, calibration: None })
+        Ok(Self { function, input, form, measured, json, analysis, calibration: None })
     }
 
     /// The same with what the durations would be on a core of Lambda; in the JSON as `calibrated`.
@@ -102,10 +104,25 @@ impl Tuned {
         errors.reduce(f64::max).map(|percent| (percent * 10.0).round() / 10.0)
     }
 
-    /// Average duration in ms and cost of an invocation at the chosen size.
+    /// The limits that the chosen size exceeds: the execution's own, and those of this call, which may follow an execution
+    /// that somebody started without any.
     #[must_use]
-    pub fn figures(&self) -> Option<(f64, f64)> {
-        self.analysis.as_ref().map(|analysis| (analysis.duration, analysis.cost))
+    pub fn exceeded(&self, gate: &Gate) -> Vec<String> {
+        let Some(analysis) = &self.analysis else { return Vec::new() };
+        let currency = analysis.prices.as_ref().map_or("USD", |prices| prices.currency.as_str());
+        let mut exceeded = analysis.gate.clone().map_or_else(Vec::new, |verdict| verdict.exceeded);
+        for limit in gate.judge(analysis.duration, analysis.cost, currency).exceeded {
+            if !exceeded.contains(&limit) {
+                exceeded.push(limit);
+            }
+        }
+        exceeded
+    }
+
+    /// Whether the chosen size was to be applied and was not.
+    #[must_use]
+    pub fn was_held_back(&self) -> bool {
+        self.analysis.as_ref().is_some_and(|analysis| analysis.applied == Some(false))
     }
 
     /// The chart, to be shown after the result.
@@ -122,6 +139,7 @@ impl Tuned {
         let mut warnings: Vec<String> = notes.filter_map(Value::as_str).map(str::to_owned).collect();
         warnings.extend(self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref()?.note.clone()));
         warnings.extend(self.analysis.iter().flat_map(doubts::doubts));
+        warnings.extend(self.ignored_gate());
         if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {
             let rows = Self::rows(analysis);
             let larger = rows.iter().filter(|row| row.memory_mb > measured.largest_memory);
@@ -137,6 +155,18 @@ impl Tuned {
             }
         }
         warnings
+    }
+
+    /// An older stack does not know gates: it has applied its choice, whatever the limits say.
+    fn ignored_gate(&self) -> Option<String> {
+        let (input, analysis) = (self.input.as_ref()?, self.analysis.as_ref()?);
+        if input.gate.is_none() || analysis.gate.is_some() {
+            return None;
+        }
+        let applied = if input.auto_optimize { " and applied the size before it was judged" } else { "" };
+        Some(format!(
+            "the state machine was deployed by an older version: it ignored the gate{applied}; run `deployer up` once"
+        ))
     }
 
     fn rows(analysis: &Analysis) -> Vec<Row> {
@@ -204,7 +234,7 @@ impl Tuned {
     }
 
     fn recommendation(&self, analysis: &Analysis, currency: &str) -> String {
-        let why = match self.strategy {
+        let why = match self.input.as_ref().map_or(Strategy::Cost, |input| input.strategy) {
             Strategy::Cost => "the cheapest",
             Strategy::Speed => "the fastest",
             Strategy::Balanced => "the best balance",
@@ -261,7 +291,7 @@ mod tests {
 
     fn tuned(output: Value, keep_stats: bool, form: Form) -> Tuned {
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:mine";
-        Tuned::new(arn, "execution".into(), output, Strategy::Cost, keep_stats, form, None).unwrap()
+        Tuned::new(arn, "execution".into(), output, None, keep_stats, form, None).unwrap()
     }
 
     #[test]
@@ -297,7 +327,7 @@ mod tests {
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:mine";
         let new = |form| {
             let measured = Some(measured.clone());
-            Tuned::new(arn, "execution".into(), output(), Strategy::Cost, false, form, measured).unwrap()
+            Tuned::new(arn, "execution".into(), output(), None, false, form, measured).unwrap()
         };
         let line = "Measured on this machine: Z80, 0.5 cores, CPU shares by cgroup v2, 20 ms periods, memory limited by \
                     cgroup v2.\n";

@@ -105,7 +105,7 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
         input: reader.get(&options::INPUT),
         payload_file: reader.get(&options::PAYLOAD_FILE),
         fields: set(reader, |spec| spec.field.map(|field| field.name)),
-        gate: tune::Gate {
+        gate: tuning::gate::Gate {
             max_duration_ms: reader.get(&options::MAX_DURATION_MS),
             max_cost: reader.get(&options::MAX_COST),
         },

@@ -20,10 +20,12 @@ pub use power_values::{Defaults, one as power_value};
 pub use problem::{Problem, Problems};
 pub use unknown::{Unknown, unknown_fields};
 
+use crate::gate::Gate;
 use crate::payload::{Plan, PlanError};
 use crate::strategy::Strategy;
 use read::Reader;
 use serde_json::Value;
+pub(crate) use {problem::shown, read::number};
 
 /// Fewest invocations per power value: fewer give no average worth having.
 pub const MIN_NUM: u32 = 5;
@@ -85,6 +87,8 @@ pub struct Input {
     pub only_cold_starts: bool,
     /// `allowedExceptions`: error types that count as a normal result.
     pub allowed_exceptions: Vec<String>,
+    /// `gate`: limits for the winner; one that exceeds them is not applied.
+    pub gate: Option<Gate>,
     /// What was read but has no effect, or not the one that was written: clamped values, fields without the field they belong to.
     pub warnings: Vec<Problem>,
 }
@@ -133,6 +137,7 @@ impl Input {
             include_output_results: read.flag(fields::INCLUDE_OUTPUT_RESULTS),
             only_cold_starts: read.flag(fields::ONLY_COLD_STARTS),
             allowed_exceptions: read.optional(fields::ALLOWED_EXCEPTIONS, read::texts).unwrap_or_default(),
+            gate: read.optional(fields::GATE, Gate::read),
             warnings: Vec::new(),
         };
         input.combined(read)
@@ -182,6 +187,9 @@ impl Input {
         }
         if self.dry_run && self.auto_optimize {
             read.warn(fields::AUTO_OPTIMIZE, "has no effect with dryRun: true");
+        }
+        if self.dry_run && self.gate.is_some() {
+            read.warn(fields::GATE, "has no effect with dryRun: true");
         }
         self.warnings = read.finish()?;
         Ok(self)

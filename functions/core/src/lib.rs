@@ -19,6 +19,7 @@
 pub mod calibration;
 pub mod failure;
 pub mod figures;
+pub mod gate;
 pub mod input;
 pub mod output;
 pub mod payload;

@@ -10,6 +10,7 @@ pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
 pub use baseline::Baseline;
 pub use undecided::Undecided;
 
+use crate::gate::Verdict;
 use crate::pricing::LambdaPrice;
 use crate::stats::{Measurements, Spread};
 use crate::strategy::Candidate;
@@ -195,6 +196,13 @@ pub struct Analysis {
     /// What the costs were computed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<Prices>,
+    /// How the winner stands to the limits; only with `gate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Verdict>,
+    /// Whether the winner was applied, which a gate that is not met prevents; only with `autoOptimize`. An execution that cannot apply
+    /// it fails and has no output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<bool>,
 }
 
 /// What the run itself cost.

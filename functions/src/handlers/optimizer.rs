@@ -38,7 +38,9 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     }
     let run = event.run("optimizer")?;
     let input = event::input(&event.input, &run.power_values)?;
-    if !input.auto_optimize {
+    // The Analyzer has judged the gate; its answer is what the user reads, so it is also what counts here.
+    let gate_is_closed = event.input["analysis"]["gate"]["met"] == false;
+    if !input.auto_optimize || gate_is_closed {
         return Ok(Value::Null);
     }
     refuse_alias(&input, clients)?;

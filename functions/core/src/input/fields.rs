@@ -43,6 +43,8 @@ pub enum Form {
     Alias,
     /// A list of texts.
     Texts,
+    /// Limits for the result.
+    Gate,
 }
 
 const fn field(name: &'static str, form: Form, default: &'static str) -> Field {
@@ -87,9 +89,11 @@ pub const INCLUDE_OUTPUT_RESULTS: Field = field("includeOutputResults", Form::Fl
 pub const ONLY_COLD_STARTS: Field = field("onlyColdStarts", Form::Flag, "false");
 /// Error types that are a normal result.
 pub const ALLOWED_EXCEPTIONS: Field = field("allowedExceptions", Form::Texts, "");
+/// What the result must keep to, else nothing is applied.
+pub const GATE: Field = field("gate", Form::Gate, "");
 
 /// Every field, as documented.
-pub const FIELDS: [Field; 19] = [
+pub const FIELDS: [Field; 20] = [
     LAMBDA_ARN,
     POWER_VALUES,
     NUM,
@@ -109,6 +113,7 @@ pub const FIELDS: [Field; 19] = [
     INCLUDE_OUTPUT_RESULTS,
     ONLY_COLD_STARTS,
     ALLOWED_EXCEPTIONS,
+    GATE,
 ];
 
 impl Form {
@@ -127,6 +132,7 @@ impl Form {
             Self::Object => "s3://bucket/key".to_owned(),
             Self::Alias => "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned(),
             Self::Texts => "error types separated by commas".to_owned(),
+            Self::Gate => r#"{"maxDurationMs": 500, "maxCost": 0.000004}, or one of the two"#.to_owned(),
         }
     }
 
@@ -146,7 +152,7 @@ impl Form {
                 "false" | "0" | "no" | "off" => false.into(),
                 _ => text.into(),
             },
-            Self::Json => serde_json::from_str(text)
+            Self::Json | Self::Gate => serde_json::from_str(text)
                 .map_err(|error| format!("is not JSON ({error}): a text is quoted, such as '\"hello\"'"))?,
             Self::Texts => {
                 text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
@@ -179,6 +185,7 @@ impl Form {
             Self::Object => read::s3_object(value).map(drop),
             Self::Alias => read::alias(value).map(drop),
             Self::Texts => read::texts(value).map(drop),
+            Self::Gate => crate::gate::Gate::read(value).map(drop),
         }
     }
 }

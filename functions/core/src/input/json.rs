@@ -41,6 +41,9 @@ impl Input {
         set("includeOutputResults", json!(self.include_output_results));
         set("onlyColdStarts", json!(self.only_cold_starts));
         set("allowedExceptions", json!(self.allowed_exceptions));
+        if let Some(gate) = &self.gate {
+            set("gate", json!(gate));
+        }
         Value::Object(fields)
     }
 }

@@ -79,6 +79,9 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         let figures = measured.iter().find(|measured| measured.value == power);
         Baseline::new(power, figures.copied(), winner)
     });
+    let gate = input
+        .gate
+        .map(|gate| gate.judge(winner.average_duration, winner.average_price, price.currency.code()));
     Ok(Some(Analysis {
         power: winner.value,
         cost: winner.average_price,
@@ -95,6 +98,8 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
         baseline: before,
         prices: Some(prices(region, run.architecture, &price)),
+        applied: input.auto_optimize.then(|| gate.as_ref().is_none_or(|verdict| verdict.met)),
+        gate,
     }))
 }
 

@@ -59,6 +59,7 @@ fn every_field_is_read() {
         "strategy": "balanced", "balancedWeight": 0.25, "autoOptimize": true, "autoOptimizeAlias": "prod", "dryRun": false,
         "preProcessorARN": format!("{ARN}:live"), "postProcessorARN": ARN, "discardTopBottom": 0.1, "sleepBetweenRunsMs": 0,
         "disablePayloadLogs": true, "includeOutputResults": true, "onlyColdStarts": false, "allowedExceptions": ["A", "B"],
+        "gate": {"maxDurationMs": "300", "maxCost": 1e-6},
     }))
     .unwrap();
     assert_eq!(input.power_values, [128, 512, 10240]);
@@ -76,6 +77,7 @@ fn every_field_is_read() {
     assert_eq!(input.post_processor_arn.as_deref(), Some(ARN));
     assert_eq!(input.discard_top_bottom, 0.1);
     assert_eq!(input.allowed_exceptions, ["A", "B"]);
+    assert_eq!(input.gate, Some(tuning::gate::Gate { max_duration_ms: Some(300.0), max_cost: Some(1e-6) }));
     assert_eq!(input.warnings, []);
 }
 
@@ -86,13 +88,14 @@ fn every_problem_is_reported_at_once() {
         "strategy": "fast", "balancedWeight": "much", "autoOptimize": 1, "autoOptimizeAlias": "deployer-tuning-512", "dryRun": "false",
         "preProcessorARN": "nobody", "postProcessorARN": 7, "discardTopBottom": [], "sleepBetweenRunsMs": -5,
         "disablePayloadLogs": {}, "includeOutputResults": "", "onlyColdStarts": [], "allowedExceptions": "ValidationError",
+        "gate": {"maxCost": 0},
     });
     let problems = Input::parse(&wrong, &Defaults::default()).unwrap_err();
     let fields: Vec<&str> = problems.0.iter().map(|problem| problem.field.as_str()).collect();
     let written: Vec<&String> = wrong.as_object().unwrap().keys().collect();
     assert_eq!(fields, written);
     let text = problems.to_string();
-    assert!(text.starts_with("the input has 18 problems:\n  - lambdaARN \"my-function\" is not"), "{text}");
+    assert!(text.starts_with("the input has 19 problems:\n  - lambdaARN \"my-function\" is not"), "{text}");
     for (field, value) in wrong.as_object().unwrap() {
         let shown = if let Value::Array(list) = value
             && let Some(first) = list.first()
@@ -104,6 +107,20 @@ fn every_problem_is_reported_at_once() {
         let problem = problems.0.iter().find(|problem| problem.field == *field).unwrap();
         assert!(problem.message.contains(&shown), "{problem} names {shown}");
         assert!(problem.message.contains("use "), "{problem} says what would be right");
+    }
+}
+
+#[test]
+fn a_gate_that_would_let_everything_pass_is_refused() {
+    for (gate, says) in [
+        (json!({}), "limits nothing"),
+        (json!({"maxDurationMs": null}), "limits nothing"),
+        (json!({"maxDuration": 300}), "\"maxDuration\" is not a limit"),
+        (json!({"maxCost": -1}), "maxCost is not a number above 0"),
+        (json!(300), "gate is 300"),
+    ] {
+        let text = parse(json!({"gate": gate})).unwrap_err().to_string();
+        assert!(text.contains(says) && text.contains("\"maxDurationMs\": 500"), "{text}");
     }
 }
 
