@@ -3,6 +3,7 @@
 // All of this is test code; clippy knows only the functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod applied;
 mod bad_input;
 mod bench;
