@@ -67,17 +67,18 @@ impl Node {
     }
 
     /// An object from its members, in the given order.
-    pub(crate) fn map<K: Into<String>>(members: impl IntoIterator<Item = (K, Node)>) -> Node {
+    pub fn map<K: Into<String>>(members: impl IntoIterator<Item = (K, Node)>) -> Node {
         Node::Map(members.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
 
     /// A literal string.
-    pub(crate) fn text(text: impl Into<String>) -> Node {
+    pub fn text(text: impl Into<String>) -> Node {
         Node::Text(text.into())
     }
 
     /// A JSON value without expressions, its objects' members sorted by name.
-    pub(crate) fn from_json(value: &serde_json::Value) -> Node {
+    #[must_use]
+    pub fn from_json(value: &serde_json::Value) -> Node {
         use serde_json::Value;
         match value {
             Value::Null => Node::Null,

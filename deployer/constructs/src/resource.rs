@@ -11,7 +11,7 @@ use crate::value::Val;
 /// A resource type of CloudFormation, as a plain struct of typed values.
 pub trait Resource {
     /// CloudFormation's name, such as `AWS::IAM::Role`.
-    const TYPE: &'static str;
+    fn resource_type(&self) -> &str;
 
     /// The properties as the template writes them.
     fn properties(&self) -> Properties;
@@ -39,11 +39,15 @@ impl<R> Handle<R> {
         &self.id
     }
 
-    pub(crate) fn reference<T>(&self) -> Val<T> {
+    /// What CloudFormation's `Ref` gives for the resource: mostly its name, for some types its ARN. `T` is the type it is taken for.
+    #[must_use]
+    pub fn reference<T>(&self) -> Val<T> {
         Val::of(Node::Ref(self.id.clone()))
     }
 
-    pub(crate) fn attribute<T>(&self, name: &str) -> Val<T> {
+    /// An attribute of the resource (`Fn::GetAtt`) by CloudFormation's name, such as `Arn`. `T` is the type it is taken for.
+    #[must_use]
+    pub fn attribute<T>(&self, name: &str) -> Val<T> {
         Val::of(Node::GetAtt(self.id.clone(), name.to_owned()))
     }
 }
@@ -54,9 +58,9 @@ impl<R> Clone for Handle<R> {
     }
 }
 
-impl<R: Resource> fmt::Debug for Handle<R> {
+impl<R> fmt::Debug for Handle<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", R::TYPE, self.id)
+        write!(f, "Handle({})", self.id)
     }
 }
 

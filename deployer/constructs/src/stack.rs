@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use crate::asset::Asset;
-use crate::condition::{Condition, Predicate};
+use crate::condition::Condition;
 use crate::node::Node;
 use crate::parameter::{Declaration, Parameter, ParameterType};
+use crate::predicate::Predicate;
 use crate::problem::{Problem, Problems};
 use crate::resource::{Handle, Resource};
 use crate::template::{ParameterInfo, Template};
@@ -23,6 +24,8 @@ pub struct Stack {
     outputs: IndexMap<String, Node>,
     /// Resources that are there only under a condition.
     conditional: IndexMap<String, Condition>,
+    /// What a resource waits for besides what it refers to.
+    dependencies: IndexMap<String, Vec<String>>,
     assets: Vec<Asset>,
     problems: Vec<Problem>,
 }
@@ -37,6 +40,7 @@ impl Stack {
             resources: IndexMap::new(),
             outputs: IndexMap::new(),
             conditional: IndexMap::new(),
+            dependencies: IndexMap::new(),
             assets: Vec::new(),
             problems: Vec::new(),
         }
@@ -71,11 +75,20 @@ impl Stack {
         self.insert(id, resource, Some(condition))
     }
 
+    /// Has CloudFormation make `dependency` before `resource`, and delete it after (`DependsOn`). What a resource refers to it waits
+    /// for anyway: this is for what it needs without naming it, such as a policy.
+    pub fn depends_on<R, D>(&mut self, resource: &Handle<R>, dependency: &Handle<D>) {
+        let dependencies = self.dependencies.entry(resource.id().to_owned()).or_default();
+        if !dependencies.iter().any(|known| known == dependency.id()) {
+            dependencies.push(dependency.id().to_owned());
+        }
+    }
+
     fn insert<R: Resource>(&mut self, id: &str, resource: R, condition: Option<&Condition>) -> Handle<R> {
         self.claim(id, "resource");
         let at = format!("resource '{id}'");
         self.problems.extend(resource.problems().into_iter().map(|message| Problem::new(&at, message)));
-        let mut members = vec![("Type", Node::text(R::TYPE))];
+        let mut members = vec![("Type", Node::text(resource.resource_type()))];
         members.extend(condition.map(|condition| ("Condition", Node::text(condition.id()))));
         members.push(("Properties", resource.properties().into_node()));
         self.resources.insert(id.to_owned(), Node::map(members));
@@ -207,6 +220,17 @@ impl Stack {
             }
             self.check_presence(&at, part, &mut holding, problems);
         }
+        for (id, dependencies) in &self.dependencies {
+            let unknown = |id: &&String| !self.resources.contains_key(*id);
+            if unknown(&id) {
+                let message = format!("depends_on was called for '{id}', which is no resource of this stack");
+                problems.push(Problem::new("stack", message));
+            }
+            problems.extend(dependencies.iter().filter(unknown).map(|dependency| {
+                let message = format!("it depends on '{dependency}', which is no resource");
+                Problem::new(format!("resource '{id}'"), message)
+            }));
+        }
         for (id, predicate) in &self.conditions {
             for resource in needed_by(predicate).iter().filter(|id| self.resources.contains_key(*id)) {
                 let message = format!("it depends on the resource '{resource}'; only parameters can decide");
@@ -256,10 +280,17 @@ impl Stack {
         id.starts_with("AWS::") || self.parameters.contains_key(id) || self.resources.contains_key(id)
     }
 
+    /// What a resource waits for: what it refers to and what it was told to depend on.
+    fn needs_of(&self, id: &str, node: &Node) -> BTreeSet<String> {
+        let mut needs = needed_by(node);
+        needs.extend(self.dependencies.get(id).into_iter().flatten().cloned());
+        needs
+    }
+
     /// Resources that wait for each other, if there are any.
     fn cycle(&self) -> Option<Problem> {
         let needs: BTreeMap<&str, BTreeSet<String>> =
-            self.resources.iter().map(|(id, node)| (id.as_str(), needed_by(node))).collect();
+            self.resources.iter().map(|(id, node)| (id.as_str(), self.needs_of(id, node))).collect();
         let mut finished = BTreeSet::new();
         for id in self.resources.keys() {
             let mut way = Vec::new();
@@ -271,6 +302,16 @@ impl Stack {
         None
     }
 
+    /// A resource as the template has it, with what it depends on.
+    fn resource(&self, id: &str, node: &Node) -> Node {
+        let mut node = node.clone();
+        if let (Some(dependencies), Node::Map(members)) = (self.dependencies.get(id), &mut node) {
+            let dependencies = dependencies.iter().map(Node::text).collect();
+            members.shift_insert(1, "DependsOn".to_owned(), Node::List(dependencies));
+        }
+        node
+    }
+
     fn template(&self) -> Template {
         let mut sections = vec![
             ("AWSTemplateFormatVersion", Node::text("2010-09-09")),
@@ -280,7 +321,10 @@ impl Stack {
         let all = [
             ("Parameters", parameters.collect()),
             ("Conditions", self.conditions.clone()),
-            ("Resources", self.resources.clone()),
+            (
+                "Resources",
+                self.resources.iter().map(|(id, node)| (id.clone(), self.resource(id, node))).collect(),
+            ),
             ("Outputs", self.outputs.clone()),
         ];
         sections.extend(

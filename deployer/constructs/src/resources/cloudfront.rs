@@ -23,7 +23,9 @@ pub struct OriginAccessControl {
 }
 
 impl Resource for OriginAccessControl {
-    const TYPE: &'static str = "AWS::CloudFront::OriginAccessControl";
+    fn resource_type(&self) -> &str {
+        "AWS::CloudFront::OriginAccessControl"
+    }
 
     fn properties(&self) -> Properties {
         let config = Properties::new()
@@ -79,7 +81,9 @@ pub struct Distribution {
 }
 
 impl Resource for Distribution {
-    const TYPE: &'static str = "AWS::CloudFront::Distribution";
+    fn resource_type(&self) -> &str {
+        "AWS::CloudFront::Distribution"
+    }
 
     fn properties(&self) -> Properties {
         const ORIGIN: &str = "bucket";

@@ -27,7 +27,9 @@ pub struct Rule {
 }
 
 impl Resource for Rule {
-    const TYPE: &'static str = "AWS::Events::Rule";
+    fn resource_type(&self) -> &str {
+        "AWS::Events::Rule"
+    }
 
     fn properties(&self) -> Properties {
         let list =

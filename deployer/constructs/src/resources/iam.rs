@@ -19,7 +19,9 @@ pub struct Role {
 }
 
 impl Resource for Role {
-    const TYPE: &'static str = "AWS::IAM::Role";
+    fn resource_type(&self) -> &str {
+        "AWS::IAM::Role"
+    }
 
     fn properties(&self) -> Properties {
         let properties = Properties::new()

@@ -99,7 +99,9 @@ pub struct Function {
 }
 
 impl Resource for Function {
-    const TYPE: &'static str = "AWS::Lambda::Function";
+    fn resource_type(&self) -> &str {
+        "AWS::Lambda::Function"
+    }
 
     fn properties(&self) -> Properties {
         let code = match &self.code {
@@ -182,7 +184,9 @@ pub struct Permission {
 }
 
 impl Resource for Permission {
-    const TYPE: &'static str = "AWS::Lambda::Permission";
+    fn resource_type(&self) -> &str {
+        "AWS::Lambda::Permission"
+    }
 
     fn properties(&self) -> Properties {
         Properties::new()

@@ -14,7 +14,9 @@ pub struct LogGroup {
 }
 
 impl Resource for LogGroup {
-    const TYPE: &'static str = "AWS::Logs::LogGroup";
+    fn resource_type(&self) -> &str {
+        "AWS::Logs::LogGroup"
+    }
 
     fn properties(&self) -> Properties {
         Properties::new().set("LogGroupName", &self.name).set("RetentionInDays", &self.retention_in_days)

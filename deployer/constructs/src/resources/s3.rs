@@ -10,7 +10,9 @@ use crate::value::{Arn, Val};
 pub struct Bucket;
 
 impl Resource for Bucket {
-    const TYPE: &'static str = "AWS::S3::Bucket";
+    fn resource_type(&self) -> &str {
+        "AWS::S3::Bucket"
+    }
 
     fn properties(&self) -> Properties {
         let by_default = Node::map([("SSEAlgorithm", Node::text("AES256"))]);
@@ -62,7 +64,9 @@ pub struct BucketPolicy {
 }
 
 impl Resource for BucketPolicy {
-    const TYPE: &'static str = "AWS::S3::BucketPolicy";
+    fn resource_type(&self) -> &str {
+        "AWS::S3::BucketPolicy"
+    }
 
     fn properties(&self) -> Properties {
         let test =

@@ -18,7 +18,9 @@ pub struct StateMachine {
 }
 
 impl Resource for StateMachine {
-    const TYPE: &'static str = "AWS::StepFunctions::StateMachine";
+    fn resource_type(&self) -> &str {
+        "AWS::StepFunctions::StateMachine"
+    }
 
     fn properties(&self) -> Properties {
         Properties::new()

@@ -8,8 +8,8 @@ use constructs::logs::LogGroup;
 use constructs::s3::{Bucket, BucketPolicy};
 use constructs::states::StateMachine;
 use constructs::{
-    Asset, Condition, Flow, Grant, Handle, Location, Parameter, Predicate, Principal, Properties, Resource,
-    Stack, Task, Val, pseudo, text,
+    Asset, Condition, Flow, Grant, Handle, Location, Parameter, Predicate, Principal, Properties,
+    RawResource, Resource, Stack, Task, Val, pseudo, text,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -557,7 +557,9 @@ fn problems_read_as_a_list() {
 struct Needy(Vec<Val<constructs::Arn>>);
 
 impl Resource for Needy {
-    const TYPE: &'static str = "Custom::Needy";
+    fn resource_type(&self) -> &str {
+        "Custom::Needy"
+    }
 
     fn properties(&self) -> Properties {
         Properties::new().set("Needs", &Val::from(self.0.clone()))
@@ -575,6 +577,80 @@ fn resources_that_wait_for_each_other_are_named() {
     stack.add("last", Role { permissions_boundary: Some(middle.arn()), ..lambda_role() });
     stack.add("outside", Needy(vec![first.arn()]));
     assert_eq!(problems(&stack), ["stack: resources wait for each other: first → last → middle → first"]);
+}
+
+#[test]
+fn a_resource_can_wait_for_one_that_it_does_not_name() {
+    let mut stack = Stack::new("");
+    let policy = stack.add("policy", RawResource::new("AWS::IAM::Policy").json("PolicyName", &"p".into()));
+    let topic = stack.add("topic", RawResource::new("AWS::SNS::Topic"));
+    stack.depends_on(&topic, &policy);
+    stack.depends_on(&topic, &policy);
+    assert_eq!(
+        synth(&stack)["Resources"]["topic"],
+        json!({"Type": "AWS::SNS::Topic", "DependsOn": ["policy"], "Properties": {}})
+    );
+
+    stack.depends_on(&policy, &topic);
+    assert_eq!(problems(&stack), ["stack: resources wait for each other: policy → topic → policy"]);
+}
+
+#[test]
+fn depending_on_what_is_not_in_the_stack_is_a_problem() {
+    let mut other = Stack::new("");
+    let stranger = other.add("stranger", lambda_role());
+    let mut stack = Stack::new("");
+    let topic = stack.add("topic", RawResource::new("AWS::SNS::Topic"));
+    stack.depends_on(&topic, &stranger);
+    stack.depends_on(&stranger, &topic);
+    assert_eq!(
+        problems(&stack),
+        [
+            "resource 'topic': it depends on 'stranger', which is no resource",
+            "stack: depends_on was called for 'stranger', which is no resource of this stack",
+        ]
+    );
+}
+
+#[test]
+fn a_type_without_a_struct_has_properties_references_and_attributes() {
+    let mut stack = Stack::new("");
+    let topic = stack.add(
+        "topic",
+        RawResource::new("AWS::SNS::Topic")
+            .property::<String>("TopicName", &text![pseudo::stack_name(), "-results"])
+            .json("Tags", &json!([{"Key": "team", "Value": "blue"}])),
+    );
+    stack.output("Arn", "", &topic.reference::<constructs::Arn>());
+    stack.output("Name", "", &topic.attribute::<String>("TopicName"));
+    let template = synth(&stack);
+    assert_eq!(
+        template["Resources"]["topic"]["Properties"],
+        json!({
+            "TopicName": {"Fn::Sub": "${AWS::StackName}-results"},
+            "Tags": [{"Key": "team", "Value": "blue"}],
+        })
+    );
+    assert_eq!(template["Outputs"]["Arn"]["Value"], json!({"Ref": "topic"}));
+    assert_eq!(template["Outputs"]["Name"]["Value"], json!({"Fn::GetAtt": ["topic", "TopicName"]}));
+}
+
+#[test]
+fn what_is_no_resource_type_is_a_problem() {
+    let mut stack = Stack::new("");
+    for (index, kind) in
+        ["AWS::SNS", "topic", "AWS::SNS::", "AWS::SNS::Topic", "Custom::My-Thing"].iter().enumerate()
+    {
+        stack.add(&format!("r{index}"), RawResource::new(*kind));
+    }
+    assert_eq!(
+        problems(&stack),
+        [
+            "resource 'r0': 'AWS::SNS' is no resource type; they look like AWS::SNS::Topic or Custom::Name",
+            "resource 'r1': 'topic' is no resource type; they look like AWS::SNS::Topic or Custom::Name",
+            "resource 'r2': 'AWS::SNS::' is no resource type; they look like AWS::SNS::Topic or Custom::Name",
+        ]
+    );
 }
 
 #[test]
