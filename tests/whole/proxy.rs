@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +15,10 @@ pub enum Mode {
     HangUp,
     /// It is answered with `ThrottlingException`.
     Throttle,
+    /// It is passed on; a connection on which nothing was sent for this long is closed, as by a firewall that says so.
+    Idle(Duration),
+    /// It is passed on; a connection on which nothing was sent for this long carries nothing any more, and nobody is told.
+    Forgetful(Duration),
 }
 
 struct State {
@@ -60,25 +65,56 @@ fn serve(client: TcpStream, target: &str, state: &Mutex<State>) {
     match mode {
         Mode::HangUp => {}
         Mode::Throttle => refuse(client),
-        Mode::Pass => {
+        Mode::Pass | Mode::Idle(_) | Mode::Forgetful(_) => {
             let Ok(endpoint) = TcpStream::connect(target) else { return };
             {
                 let mut state = state.lock().unwrap();
-                if state.mode != Mode::Pass {
+                if state.mode != mode {
                     return;
                 }
                 state.open.extend([client.try_clone().unwrap(), endpoint.try_clone().unwrap()]);
             }
-            let (mut from, mut to) = (client.try_clone().unwrap(), endpoint.try_clone().unwrap());
-            thread::spawn(move || {
-                let _ = std::io::copy(&mut from, &mut to);
-                let _ = to.shutdown(Shutdown::Both);
-            });
-            let (mut from, mut to) = (endpoint, client);
-            let _ = std::io::copy(&mut from, &mut to);
-            let _ = to.shutdown(Shutdown::Both);
+            let used = Arc::new(Mutex::new(Instant::now()));
+            let (from, to) = (client.try_clone().unwrap(), endpoint.try_clone().unwrap());
+            let shared = Arc::clone(&used);
+            thread::spawn(move || pass_on(from, to, mode, &shared));
+            pass_on(endpoint, client, mode, &used);
         }
     }
+}
+
+/// Copies one direction of a connection until it ends, or was idle for too long in both.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, mode: Mode, used: &Mutex<Instant>) {
+    let patience = match mode {
+        Mode::Idle(patience) | Mode::Forgetful(patience) => Some(patience),
+        _ => None,
+    };
+    from.set_read_timeout(patience.map(|patience| patience / 10)).unwrap();
+    let mut buffer = [0; 64 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                *used.lock().unwrap() = Instant::now();
+                if to.write_all(&buffer[..read]).is_err() {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                if patience.is_some_and(|patience| used.lock().unwrap().elapsed() > patience) {
+                    if matches!(mode, Mode::Forgetful(_)) {
+                        // Open on both sides, and nobody reads.
+                        std::mem::forget((from, to));
+                        return;
+                    }
+                    break;
+                }
+            }
+            Err(_) => break,
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
 }
 
 fn refuse(mut client: TcpStream) {

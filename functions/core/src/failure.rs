@@ -1,6 +1,7 @@
 //! What a failed invocation means: a power value that is too small, a result that the user allows, or a bug. Beside the
 //! report: the Executor asks here when the Lambda API says `FunctionError`.
 
+use crate::pricing::Architecture;
 use crate::report::{Report, Status};
 use serde_json::Value;
 use std::fmt;
@@ -21,6 +22,8 @@ pub enum Outcome {
     /// The process ended without an answer, for a reason that is neither memory nor time. A bug, however rarely it
     /// happens: the run fails.
     Crashed(HandlerError),
+    /// The code's process cannot be started, by whatever payload and at whatever size: the run fails.
+    CannotStart(HandlerError),
     /// The handler raised. A bug: the run fails.
     Handler(HandlerError),
 }
@@ -74,6 +77,9 @@ pub fn classify(answer: &[u8], log_tail: &str, report: Option<&Report>, allowed:
     let error = read(answer, report);
     if allowed.contains(&error.error_type) {
         return Outcome::Allowed { error_type: error.error_type };
+    }
+    if error.error_type == "Runtime.InvalidEntrypoint" {
+        return Outcome::CannotStart(error);
     }
     let crashed = crashed(&error);
     match too_small(&error, crashed, log_tail, report) {
@@ -140,6 +146,24 @@ fn detail(error: &HandlerError) -> &str {
         _ if error.message.is_empty() => &error.error_type,
         _ => &error.message,
     }
+}
+
+/// What to do about code whose process cannot be started on this processor; what Lambda said comes first.
+pub fn cannot_start(error: &HandlerError, architecture: Architecture) -> String {
+    let said = detail(error);
+    let remedy = if said.contains("exec format error") {
+        format!(
+            "the function's architecture is {architecture}: build its code for {architecture}, or set the architecture that \
+             it was built for"
+        )
+    } else if said.contains("permission denied") {
+        "its program must be executable by everybody (chmod 755) before it is packed".to_owned()
+    } else {
+        "its program must be called `bootstrap` and lie at the top of the package or of a layer, and a script's first line \
+         must name an interpreter that is there (no carriage return at its end)"
+            .to_owned()
+    };
+    format!("the function's code cannot be started: {said}; {remedy}")
 }
 
 const UNKNOWN: &str = "Unknown";

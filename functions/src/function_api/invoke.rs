@@ -59,7 +59,15 @@ pub struct Target<'a> {
     pub function: &'a str,
     /// An alias or version; `None` when the ARN says it already or `$LATEST` is meant.
     pub qualifier: Option<&'a str>,
+    /// The function's own time-out, where that is known: no answer comes much later than that.
+    pub timeout: Option<Duration>,
 }
+
+/// What an invocation may take beyond the function's time-out: an environment is found and initialized first, which Lambda
+/// gives 10 s, and a large image is fetched.
+const BEYOND_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that was lost after so long was most likely lost because nothing was sent on it.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Invokes a function once. `start_by` is asked before every attempt until when one may be started.
 ///
@@ -86,7 +94,9 @@ pub async fn invoke(
             .set_payload(payload.map(Blob::new))
             .log_type(LogType::Tail)
             .send();
-        let error = match tokio::time::timeout_at(deadline.instant(), request).await {
+        let answer_by = target.timeout.map(|timeout| started + timeout + BEYOND_TIMEOUT);
+        let answer_by = answer_by.map_or(deadline.instant(), |end| end.min(deadline.instant()));
+        let error = match tokio::time::timeout_at(answer_by, request).await {
             Ok(Ok(output)) => {
                 let log = output.log_result().unwrap_or_default();
                 let log_tail = aws_smithy_types::base64::decode(log).map_err(|e| {
@@ -101,14 +111,24 @@ pub async fn invoke(
             }
             Ok(Err(error)) => error,
             Err(_) => {
-                let reason = format!("no answer within {} ms", started.elapsed().as_millis());
-                return Ok(Reply::Lost { reason, out_of_time: true });
+                let mut reason = format!("no answer within {} ms", started.elapsed().as_millis());
+                let out_of_time = answer_by == deadline.instant();
+                if let (false, Some(timeout)) = (out_of_time, target.timeout) {
+                    reason += &format!(
+                        ", though the function's own time-out is {} s: {LOST_WHILE_IDLE}",
+                        timeout.as_secs()
+                    );
+                }
+                return Ok(Reply::Lost { reason, out_of_time });
             }
         };
         match judge(&error) {
             Verdict::Retry => reason = Some(describe(&error)),
             Verdict::Skip => return Ok(Reply::TooSmall(describe(&error))),
-            Verdict::Lost => return Ok(Reply::Lost { reason: describe(&error), out_of_time: false }),
+            Verdict::Lost => {
+                let reason = lost(&error, started.elapsed());
+                return Ok(Reply::Lost { reason, out_of_time: false });
+            }
             Verdict::Fail => return Err(refused(target, &error)),
         }
         tokio::time::sleep(backoff.delay().min(deadline.remaining())).await;
@@ -202,10 +222,23 @@ fn describe(error: &SdkError<InvokeError>) -> String {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ if matches!(error, SdkError::DispatchFailure(failure) if failure.is_io()) => {
-            format!("the connection was lost before the answer came: {}", DisplayErrorContext(error))
-        }
         _ => DisplayErrorContext(error).to_string(),
+    }
+}
+
+/// What is said of a connection that something on the way has given up.
+const LOST_WHILE_IDLE: &str = "the connection was lost while it was idle. If the stack runs in a VPC, what stands between it and \
+     Lambda (a NAT gateway, a firewall, a proxy) must keep idle connections for longer than the function takes; a VPC \
+     endpoint for Lambda does";
+
+/// Why an answer was lost, `after` the request was sent.
+fn lost(error: &SdkError<InvokeError>, after: Duration) -> String {
+    let is_io = matches!(error, SdkError::DispatchFailure(failure) if failure.is_io());
+    let (cause, ms) = (DisplayErrorContext(error), after.as_millis());
+    match is_io {
+        true if after >= IDLE => format!("no answer within {ms} ms: {LOST_WHILE_IDLE} ({cause})"),
+        true => format!("the connection was lost before the answer came, after {ms} ms ({cause})"),
+        false => describe(error),
     }
 }
 

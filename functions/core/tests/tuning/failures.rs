@@ -1,6 +1,7 @@
 //! What a failed invocation means.
 
-use tuning::failure::{HandlerError, Outcome};
+use tuning::failure::{HandlerError, Outcome, cannot_start};
+use tuning::pricing::Architecture;
 use tuning::report::{Report, Status};
 
 fn report(status: Status, used: u32, size: u32) -> Report {
@@ -109,6 +110,27 @@ fn a_handler_that_mentions_a_time_out_in_its_own_error_is_still_a_bug() {
     let import =
         br#"{"errorType":"Runtime.ImportModuleError","errorMessage":"Error: Cannot find module 'index'"}"#;
     assert!(matches!(classify(import, None, &[]), Outcome::Handler(_)));
+}
+
+#[test]
+fn code_that_cannot_be_started_names_the_way_out() {
+    for (said, remedy) in [
+        (
+            "fork/exec /var/task/bootstrap: exec format error",
+            "architecture is arm64: build its code for arm64",
+        ),
+        ("fork/exec /var/task/bootstrap: permission denied", "executable by everybody"),
+        ("fork/exec /var/task/bootstrap: no such file or directory", "an interpreter that is there"),
+        ("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]", "called `bootstrap`"),
+    ] {
+        let answer = format!(
+            r#"{{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: 1-2 Error: {said}"}}"#
+        );
+        let Outcome::CannotStart(error) = classify(answer.as_bytes(), None, &[]) else { panic!("{said}") };
+        let told = cannot_start(&error, Architecture::Arm64);
+        assert!(told.starts_with(&format!("the function's code cannot be started: {said}; ")), "{told}");
+        assert!(told.contains(remedy), "{told}");
+    }
 }
 
 #[test]

@@ -6,10 +6,11 @@ use tokio::time::Instant;
 use tuning::failure::{self, Outcome};
 use tuning::input::Input;
 use tuning::payload::{self, Plan};
+use tuning::pricing::Architecture;
 use tuning::report::Report;
 use tuning::stats::Measurement;
 
-use super::payload as payloads;
+use super::{Facts, payload as payloads};
 use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
@@ -37,6 +38,7 @@ pub struct Bench {
     power: u32,
     cold: bool,
     timeout: Duration,
+    architecture: Architecture,
     plan: Plan,
     pre: Option<Processor>,
     post: Option<Processor>,
@@ -91,10 +93,10 @@ impl Bench {
     ///
     /// # Errors
     /// Payloads that are not usable, an environment without credentials.
-    pub async fn set_up(
+    pub(super) async fn set_up(
         input: &Input,
         power: u32,
-        timeout: Duration,
+        facts: &Facts,
         deadline: Deadline,
         clients: &Clients,
     ) -> Result<Self, Error> {
@@ -112,7 +114,8 @@ impl Bench {
             function: input.lambda_arn.to_string(),
             power,
             cold: input.only_cold_starts,
-            timeout,
+            timeout: facts.timeout,
+            architecture: facts.architecture,
             plan: payloads::plan(input, deadline, clients).await?,
             pre: processor("preProcessor", &input.pre_processor_arn)?,
             post: processor("postProcessor", &input.post_processor_arn)?,
@@ -153,7 +156,8 @@ impl Bench {
             }
         }
         let alias = mark::alias_name(self.power, self.cold.then_some(index));
-        let target = Target { client: &self.client, function: &self.function, qualifier: Some(&alias) };
+        let (client, timeout) = (&self.client, Some(self.timeout));
+        let target = Target { client, function: &self.function, qualifier: Some(&alias), timeout };
         let reply = invoke::invoke(&target, Some(payload.as_bytes()), self.deadline, &start_by)
             .await
             .map_err(|error| self.explain(error))?;
@@ -194,6 +198,10 @@ impl Bench {
                 Outcome::Crashed(error) => {
                     return Ok(Attempt::Crashed { reason: self.hide(&error.to_string(), payload), took });
                 }
+                Outcome::CannotStart(error) => {
+                    let message = failure::cannot_start(&error, self.architecture);
+                    return Err(self.explain(Error::new(Kind::InvocationFailed, message)));
+                }
                 Outcome::Handler(error) => {
                     let how = if self.parallel { "in parallel" } else { "in series" };
                     let with = if self.hide_payload {
@@ -231,7 +239,7 @@ impl Bench {
             let message = format!("{what} {arn} failed with {}{with}", self.hide(&problem, &text));
             self.explain(Error::new(Kind::ProcessorFailed, message))
         };
-        let target = Target { client, function: arn, qualifier: None };
+        let target = Target { client, function: arn, qualifier: None, timeout: None };
         match invoke::invoke(&target, Some(payload), self.deadline, start_by).await {
             Ok(Reply::Answered(answer)) if answer.failed => {
                 Err(failed(String::from_utf8_lossy(&answer.payload).into_owned()))

@@ -62,7 +62,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     progress.passes += 1;
 
     let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
-    let bench = Arc::new(Bench::set_up(&input, power, facts.timeout, deadline, clients).await?);
+    let bench = Arc::new(Bench::set_up(&input, power, &facts, deadline, clients).await?);
     let before = progress.clone();
     let ended = pass::run(&bench, &mut progress).await?;
 

@@ -183,7 +183,7 @@ fn record(
         }
         Attempt::Lost { reason, .. } => {
             progress.measurements.push_lost();
-            progress.lost_reason = Some(reason.chars().take(300).collect());
+            progress.lost_reason = Some(reason.chars().take(600).collect());
         }
         Attempt::Crashed { reason, .. } => {
             progress.crashes += 1;
