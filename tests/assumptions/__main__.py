@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 
@@ -31,6 +32,13 @@ Not tried here: connections forgotten after 350 s of silence; 15 control-plane c
 growth of concurrency by 1,000 every 10 s; customer-managed keys, VPCs, images, capacity providers, durable functions; prices."""
 
 
+def name_of_a_check(text):
+    """A name as checks have, nothing else: everything whose name begins with it is deleted."""
+    if not re.fullmatch("deployer-check-[0-9a-f]{6}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a check: they look like deployer-check-0f3a9c")
+    return text
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         prog="tests/account",
@@ -40,7 +48,7 @@ def arguments():
     parser.add_argument("--profile", help="the profile of ~/.aws/config")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--architecture", help="what the stack's functions are built for [default: arm64]")
-    parser.add_argument("--clean", metavar="NAME", help="only remove what a killed check of this name left behind")
+    parser.add_argument("--clean", metavar="NAME", type=name_of_a_check, help="only remove what a killed check of this name left behind")
     return parser.parse_args()
 
 

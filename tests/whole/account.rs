@@ -82,6 +82,19 @@ async fn a_killed_check_of_an_account_is_removed_by_its_name() {
 }
 
 #[tokio::test]
+async fn only_a_check_can_be_cleaned_away() {
+    let world = World::new().await;
+    world.sample("deployer-check-orders", "io").await;
+    for name in ["deployer-power-tuning", "deployer-check-", "d", "''", "deployer-check-0f3a9c.*"] {
+        Said::by(&mut account(&world, &format!("--clean {name}")))
+            .status(2)
+            .complains(&["is not the name of a check: they look like deployer-check-0f3a9c"]);
+    }
+    assert_eq!(left(&world).await, ["deployer-check-orders"]);
+    assert_eq!(world.status("deployer-power-tuning").await, "CREATE_COMPLETE");
+}
+
+#[tokio::test]
 async fn a_check_of_an_account_says_what_it_costs_and_asks_first() {
     let world = World::empty().await;
     let said = Said::by(account(&world, "").stdin(std::fs::File::open("/dev/null").unwrap()));
