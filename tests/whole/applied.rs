@@ -32,8 +32,7 @@ async fn a_gate_is_judged_before_the_choice_is_applied() {
     let before = function.snapshot().await;
     let flags = ["--num", "5", "--power-values", "512", "--auto-optimize", "--max-duration-ms"];
 
-    let said = function.tune(&[&flags[..], &["1"]].concat()).status(3).complains(&["was not applied"]);
-    let output = said.json();
+    let output = function.tune(&[&flags[..], &["1"]].concat()).status(3).json();
     assert_eq!(output["applied"], false);
     assert_eq!(output["gate"]["met"], false);
     assert!(
@@ -43,9 +42,46 @@ async fn a_gate_is_judged_before_the_choice_is_applied() {
     assert_eq!(function.snapshot().await, before, "a size that fails the gate is live");
 
     let output = function.tune(&[&flags[..], &["60000"]].concat()).success().json();
-    assert_eq!(output["applied"], true);
+    assert_eq!(output["applied"], json!({ "memorySize": 512, "was": 256 }));
     assert_eq!(output["gate"]["met"], true);
     assert_ne!(function.snapshot().await, before, "a size that passes the gate is not live");
+}
+
+#[tokio::test]
+async fn what_was_applied_is_said_in_every_form() {
+    let world = World::new().await;
+    world.sample("wait", "io").await;
+    let flags = ["tune", "wait", "--num", "5", "--auto-optimize", "--power-values"];
+    let says = |more: &[&str], sentence: &str| {
+        let said = world.deployer(&[&flags[..], more].concat()).success();
+        assert!(said.stdout.lines().any(|line| line == sentence), "{sentence}\n{}", said.stdout);
+    };
+    says(&["512"], "wait now has 512 MB (was 256).");
+    says(&["128", "--markdown"], "wait now has 128 MB (was 512).");
+    says(&["128"], "wait still has 128 MB.");
+
+    let json =
+        |more: &[&str]| world.deployer(&[&flags[..], more].concat()).success().json()["applied"].clone();
+    let alias = ["--json", "--auto-optimize-alias", "live"];
+    let applied = json(&[&["512"], &alias[..]].concat());
+    assert_eq!(applied["memorySize"], 512);
+    assert_eq!((&applied["alias"], applied.get("was")), (&json!("live"), None), "{applied}");
+    let first = applied["version"].as_str().unwrap().to_owned();
+    let applied = json(&[&["256"], &alias[..]].concat());
+    assert_eq!((&applied["memorySize"], &applied["was"]), (&json!(256), &json!(512)), "{applied}");
+    assert_ne!(applied["version"], first.as_str());
+    let live = world.lambda.get_alias().function_name("wait").name("live").send().await.unwrap();
+    assert_eq!(live.function_version(), applied["version"].as_str());
+    let said = world.deployer(&[&flags[..], &["1024", "--auto-optimize-alias", "live"]].concat()).success();
+    let sentence = "The alias live of wait now has 1024 MB (was 256), with version ";
+    assert!(said.stdout.lines().any(|line| line.starts_with(sentence)), "{}", said.stdout);
+}
+
+#[tokio::test]
+async fn an_alias_that_nothing_would_be_applied_to_is_refused() {
+    let world = World::empty().await;
+    let said = world.deployer(&["tune", "wait", "--auto-optimize-alias", "live"]).status(2);
+    said.complains(&["--auto-optimize-alias live", "without --auto-optimize"]);
 }
 
 #[tokio::test]

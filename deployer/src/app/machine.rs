@@ -86,7 +86,7 @@ fn flow(functions: &Functions) -> Flow {
             "Optimizer",
             task(&functions.optimizer)
                 .parameters(&whole_input())
-                .discard_result()
+                .result_path("$.analysis")
                 .output_path("$.analysis")
                 .catch(clean_up())
                 .end(),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tuning::gate::Gate;
 use tuning::input::Input;
+use tuning::input::fields::{AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS};
 
 use crate::aws::Aws;
 use crate::calibration::Calibration;
@@ -218,9 +219,6 @@ async fn result(
             for limit in &exceeded {
                 context.events.warning(format!("the chosen size {limit}"));
             }
-            if tuned.was_held_back() {
-                context.events.warning("the chosen size was not applied, because the gate is not met");
-            }
             Ok(if exceeded.is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
         Ending::Failed(reason) => {
@@ -260,6 +258,14 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
         }
     }
     input.entry("num").or_insert_with(|| NUM.into());
+    let alias = options.fields.get(AUTO_OPTIMIZE_ALIAS.name).and_then(Value::as_str);
+    if let Some(alias) = alias.filter(|_| input.get(AUTO_OPTIMIZE.name) != Some(&Value::Bool(true))) {
+        return Err(Usage(format!(
+            "--auto-optimize-alias {alias} moves no alias without --auto-optimize: add that to apply the choice, or leave the \
+             alias out"
+        ))
+        .into());
+    }
     Ok(input)
 }
 

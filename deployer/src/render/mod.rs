@@ -119,10 +119,13 @@ impl Tuned {
         exceeded
     }
 
-    /// Whether the chosen size was to be applied and was not.
+    /// What was applied to the function, or why nothing was, as a sentence.
     #[must_use]
-    pub fn was_held_back(&self) -> bool {
-        self.analysis.as_ref().is_some_and(|analysis| analysis.applied == Some(false))
+    pub fn applied(&self) -> Option<String> {
+        let analysis = self.analysis.as_ref()?;
+        let limits = analysis.gate.as_ref().map_or(&[][..], |verdict| &verdict.exceeded);
+        let limits: Vec<String> = limits.iter().map(|limit| format!("it {limit}")).collect();
+        Some(analysis.applied.as_ref()?.sentence(&self.function, &limits))
     }
 
     /// The chart, to be shown after the result.
@@ -201,6 +204,9 @@ impl Tuned {
         match self.form {
             Form::Text => writeln!(f, "{sentence}\n\n{table}\n\n{}\n", chart::chart(&rows, currency))?,
             Form::Markdown => writeln!(f, "**{sentence}**\n\n{table}\n")?,
+        }
+        if let Some(applied) = self.applied() {
+            writeln!(f, "{applied}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }
         for skipped in &analysis.skipped {
             writeln!(f, "{} MB was skipped: {}", skipped.value, skipped.reason)?;

@@ -3,10 +3,12 @@
 //! already have; everything after them is an addition that readers may ignore.
 
 mod analyze;
+mod applied;
 mod baseline;
 mod undecided;
 
 pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
+pub use applied::{Applied, Change};
 pub use baseline::Baseline;
 pub use undecided::Undecided;
 
@@ -199,10 +201,9 @@ pub struct Analysis {
     /// How the winner stands to the limits; only with `gate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Verdict>,
-    /// Whether the winner was applied, which a gate that is not met prevents; only with `autoOptimize`. An execution that cannot apply
-    /// it fails and has no output.
+    /// What the winner was applied to; only with `autoOptimize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied: Option<bool>,
+    pub applied: Option<Applied>,
 }
 
 /// What the run itself cost.

@@ -1,6 +1,6 @@
 //! Last state: applies the choice when the input asks for it.
 //!
-//! Event `{"input", "execution"}`; result `null` or what was applied (the state machine drops it). Without an alias
+//! Event `{"input", "execution"}`; result: the Analyzer's, to which it adds what it has `applied`. Without an alias
 //! the function gets the winning memory size. With one, a version with that size is published, the alias points at it as
 //! soon as it is Active, and the function gets its own size back. Both under the lock, which here records the function's size, so
 //! that the Cleaner undoes what was cut off half-way; a lock somebody else holds is respected.
@@ -13,9 +13,10 @@
 //! | `lambda:ListAliases`, `GetFunction`, `CreateAlias`, `UpdateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
 //! | `lambda:PublishVersion` | the function | `autoOptimizeAlias` |
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use tuning::input::Input;
+use tuning::output::Change;
 
 use crate::clients::Clients;
 use crate::deadline::Deadline;
@@ -33,27 +34,29 @@ use crate::undo::{CONFIGURATION_LAG, Held, Lock, LockError, READ_LAG};
 /// A function somebody else is tuning or has changed, an alias that splits its traffic, what AWS refuses.
 pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
     let event = StateEvent::parse("optimizer", event)?;
-    if event.input["analysis"].is_null() {
-        return Ok(Value::Null);
+    let mut analysis = event.input["analysis"].clone();
+    if analysis.is_null() {
+        return Ok(analysis);
     }
     let run = event.run("optimizer")?;
     let input = event::input(&event.input, &run.power_values)?;
     // The Analyzer has judged the gate; its answer is what the user reads, so it is also what counts here.
-    let gate_is_closed = event.input["analysis"]["gate"]["met"] == false;
+    let gate_is_closed = analysis["gate"]["met"] == false;
     if !input.auto_optimize || gate_is_closed {
-        return Ok(Value::Null);
+        return Ok(analysis);
     }
     refuse_alias(&input, clients)?;
-    let power = event.input["analysis"]["power"]
+    let power = analysis["power"]
         .as_u64()
         .and_then(|power| u32::try_from(power).ok())
         .ok_or_else(|| Error::event("optimizer", "`analysis.power`, the Analyzer's choice, is missing"))?;
     let api = FunctionApi::new(clients.lambda(&run.region)?, run.function_arn.clone(), deadline).listing();
-    match &input.auto_optimize_alias {
+    let change = match &input.auto_optimize_alias {
         None => apply_to_latest(&api, &run, power).await?,
         Some(alias) => apply_to_alias(&api, &run, power, alias).await?,
-    }
-    Ok(json!({"memorySize": power, "alias": input.auto_optimize_alias}))
+    };
+    analysis["applied"] = super::json(&change)?;
+    Ok(analysis)
 }
 
 /// Refuses an alias that the stack's `optimizableAliases` leaves out. IAM could not: Lambda asks it about the function only.
@@ -101,13 +104,14 @@ pub fn refuse_weights(alias: &Alias) -> Result<(), Error> {
     Err(Error::new(Kind::InvalidInput, message))
 }
 
-async fn apply_to_latest(api: &FunctionApi, run: &Run, power: u32) -> Result<(), Error> {
+async fn apply_to_latest(api: &FunctionApi, run: &Run, power: u32) -> Result<Change, Error> {
     let lock = take_lock(api, run, power).await?;
     set(api, run, lock.mark.base, power).await?;
-    Hold::last(api, &lock, power).await?.release(api).await
+    Hold::last(api, &lock, power).await?.release(api).await?;
+    Ok(Change { memory_size: power, was: Some(run.baseline.memory_size), alias: None, version: None })
 }
 
-async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) -> Result<(), Error> {
+async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) -> Result<Change, Error> {
     let lock = take_lock(api, run, power).await?;
     let base = lock.mark.base;
     let mark = ThingMark::new(Purpose::Result, &run.execution).to_string();
@@ -127,14 +131,21 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
     };
     let number = version
         .number
-        .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
+        .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?
+        .to_string();
     // With SnapStart that takes minutes, and until then the alias would answer with errors.
     if version.pending {
-        api.ready_configuration(Some(&number.to_string())).await?;
+        api.ready_configuration(Some(&number)).await?;
     }
-    point(api, run, name, &number.to_string()).await?;
+    let before = point(api, run, name, &number).await?;
     set(api, run, power, base).await?;
-    Hold::last(api, &lock, base).await?.release(api).await
+    Hold::last(api, &lock, base).await?.release(api).await?;
+    let was = match before {
+        // The choice is applied: a version that was deleted meanwhile is no reason to fail.
+        Some(before) => api.configuration(Some(&before)).await.ok().map(|found| found.memory),
+        None => None,
+    };
+    Ok(Change { memory_size: power, was, alias: Some(name.to_owned()), version: Some(number) })
 }
 
 /// The function as it is; somebody else's changes since the measurement make the choice worthless.
@@ -235,22 +246,24 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
     }
 }
 
-/// Points the user's alias at a version, making it if there is none.
-async fn point(api: &FunctionApi, run: &Run, name: &str, version: &str) -> Result<(), Error> {
+/// Points the user's alias at a version, making it if there is none. Gives the version it pointed at before, if it was another.
+async fn point(api: &FunctionApi, run: &Run, name: &str, version: &str) -> Result<Option<String>, Error> {
     let mut backoff = Backoff::transient();
+    let mut before = None;
     loop {
         let result = match api.alias(name).await? {
             None => api.create_alias(name, version, "").await.map(drop),
             Some(alias) => {
                 refuse_weights(&alias)?;
                 if alias.version == version {
-                    return Ok(());
+                    return Ok(before);
                 }
+                before = Some(alias.version);
                 api.update_alias(name, Some(version), None, &alias.revision).await.map(drop)
             }
         };
         match result {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(before),
             Err(refusal) if refusal.is_outdated() || refusal.is_conflict() => {}
             // The alias was deleted just now, or the version, by whoever cleans up after this run.
             Err(refusal) if refusal.is_not_found() => {

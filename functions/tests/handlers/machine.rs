@@ -84,8 +84,7 @@ impl Machine {
         document["stats"] = Value::from(stats);
         document["cleaned"] = self.handle(Handler::Cleaner, self.event(document)).await?;
         document["analysis"] = self.handle(Handler::Analyzer, document.clone()).await?;
-        self.handle(Handler::Optimizer, self.event(document)).await?;
-        Ok(document["analysis"].clone())
+        self.handle(Handler::Optimizer, self.event(document)).await
     }
 
     pub async fn measure(&mut self, document: &Value, power: &Value) -> Result<Value, Error> {

@@ -289,14 +289,13 @@ fn states_pass_on_what_the_functions_expect() {
     let deployed = Deployed::with(&[]);
     let definition = deployed.definition();
     let whole = json!({"input.$": "$", "execution.$": "$$.Execution.Id"});
-    let missing = Value::Null;
     let member = |state: &str, name: &str| definition["States"][state].get(name).cloned();
     for (state, function, parameters, result) in [
         ("Initializer", "initializer", Some(&whole), Some(json!("$.run"))),
         ("Publisher", "publisher", Some(&whole), Some(json!("$.run"))),
         ("Cleaner", "cleaner", Some(&whole), Some(json!("$.cleaned"))),
         ("Analyzer", "analyzer", None, Some(json!("$.analysis"))),
-        ("Optimizer", "optimizer", Some(&whole), Some(missing.clone())),
+        ("Optimizer", "optimizer", Some(&whole), Some(json!("$.analysis"))),
         ("CleanUpOnError", "cleaner", Some(&whole), Some(json!("$.cleaned"))),
     ] {
         assert_eq!(member(state, "Resource"), Some(json!(deployed.arn(function))), "{state}");

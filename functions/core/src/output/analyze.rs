@@ -1,7 +1,7 @@
 //! From the power values' figures to the output of the execution: the whole of what the Analyzer does.
 
 use super::undecided::undecided;
-use super::{Analysis, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
+use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
 use crate::input::Input;
 use crate::pricing::{self, Architecture, LambdaPrice, Transitions};
 use crate::strategy::{self, Candidate};
@@ -98,7 +98,9 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
         baseline: before,
         prices: Some(prices(region, run.architecture, &price)),
-        applied: input.auto_optimize.then(|| gate.as_ref().is_none_or(|verdict| verdict.met)),
+        // What is applied is for the Optimizer to say, once it has.
+        applied: (input.auto_optimize && gate.as_ref().is_some_and(|verdict| !verdict.met))
+            .then_some(Applied::NOTHING),
         gate,
     }))
 }
