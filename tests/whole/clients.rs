@@ -60,6 +60,64 @@ fn unsigned(mut answer: Value) -> Value {
     answer
 }
 
+/// What the endpoint does not carry out is refused with a code, whoever asks for it: never a success that means nothing.
+#[tokio::test]
+async fn what_is_not_carried_out_is_refused_and_nothing_is_made() {
+    let world = World::new().await;
+    world.aws(&["s3api", "create-bucket", "--bucket", "site"]).success();
+    let definition = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#;
+    let role = world.aws(&["iam", "list-roles"]).success().json()["Roles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|role| role["AssumeRolePolicyDocument"].to_string().contains("states.amazonaws.com"))
+        .unwrap()["Arn"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let machine = [
+        "stepfunctions",
+        "create-state-machine",
+        "--name",
+        "m",
+        "--definition",
+        definition,
+        "--role-arn",
+        &role,
+    ];
+    let logs = r#"{"level":"OFF","destinations":[{"cloudWatchLogsLogGroup":{"logGroupArn":"arn:aws:logs:us-east-1:000000000000:log-group:l:*"}}]}"#;
+    let assume = ["sts", "assume-role", "--role-arn", &role, "--role-session-name", "session"];
+    let put = ["s3api", "put-object", "--bucket", "site", "--key", "k"];
+    let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    for (call, more, words) in [
+        (
+            &machine[..],
+            &["--version-description", "first"][..],
+            "Version description can only be set when publish is true",
+        ),
+        (&machine, &["--publish"], "has no versions of state machines"),
+        (&machine, &["--logging-configuration", logs], "InvalidLoggingConfiguration"),
+        (&assume, &["--policy", policy], "Policy"),
+        (&assume, &["--policy-arns", "arn=arn:aws:iam::aws:policy/ReadOnlyAccess"], "PolicyArns"),
+        (&assume, &["--tags", "Key=a,Value=b"], "Tags"),
+        (&assume, &["--source-identity", "somebody"], "SourceIdentity"),
+        (&put, &["--website-redirect-location", "/elsewhere"], "x-amz-website-redirect-location"),
+        (&put, &["--acl", "public-read"], "x-amz-acl"),
+        (
+            &["s3api", "put-bucket-website", "--bucket", "site"],
+            &["--website-configuration", r#"{"IndexDocument":{"Suffix":"index.html"}}"#],
+            "NotImplemented",
+        ),
+    ] {
+        let said = world.aws(&[call, more].concat());
+        assert!(!matches!(said.status, Some(0)), "{more:?} was taken");
+        said.complains(&[words]);
+    }
+    let machines = world.aws(&["stepfunctions", "list-state-machines"]).success().json();
+    assert_eq!(machines["stateMachines"].as_array().unwrap().len(), 1, "{machines}");
+    assert_eq!(world.aws(&["s3api", "list-objects-v2", "--bucket", "site"]).success().json()["KeyCount"], 0);
+}
+
 const SCRIPT: &str = r#"
 import boto3, json, sys, time
 name = sys.argv[1]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::answer::{KEPT, KMS_KEY, got, headed, member};
 use super::configuration::KINDS;
 use super::objects::{Object, PutObject};
+use super::refused;
 use crate::lambda::location::{self, Fetched};
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
@@ -72,6 +73,7 @@ async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Re
         let message = format!("the local endpoint does not know the subresource \"{absent}\"");
         return Err(ApiError::new(501, "NotImplemented", message));
     }
+    refused::headers(request)?;
     if target.bucket == location::bucket(aws) && [Method::GET, Method::HEAD].contains(&request.method) {
         return package(aws, request, &target.key, &query).await;
     }

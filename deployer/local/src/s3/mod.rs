@@ -11,6 +11,7 @@ mod files;
 pub(crate) mod http;
 mod listing;
 mod objects;
+mod refused;
 mod uploads;
 
 use std::collections::BTreeMap;

@@ -369,6 +369,13 @@ fn configured(params: &Params<'_>) -> Result<(), ApiError> {
             "the local endpoint keeps no logs of executions: loggingConfiguration.level must be OFF";
         return Err(error("InvalidLoggingConfiguration", message));
     }
+    let data = member("loggingConfiguration", "includeExecutionData") == Some(json!(true));
+    let destinations = member("loggingConfiguration", "destinations").is_some_and(|found| found != json!([]));
+    if data || destinations {
+        let message = "the local endpoint keeps no logs of executions: loggingConfiguration.destinations must be empty and \
+             includeExecutionData false";
+        return Err(error("InvalidLoggingConfiguration", message));
+    }
     if member("tracingConfiguration", "enabled") == Some(json!(true)) {
         let message = "the local endpoint does not trace: tracingConfiguration.enabled must be false";
         return Err(error("InvalidTracingConfiguration", message));
@@ -380,6 +387,9 @@ fn configured(params: &Params<'_>) -> Result<(), ApiError> {
     if params.flag("publish")? {
         let message = "the local endpoint has no versions of state machines: publish must be false";
         return Err(error("ValidationException", message));
+    }
+    if params.get("versionDescription").is_some() {
+        return Err(error("ValidationException", "Version description can only be set when publish is true"));
     }
     Ok(())
 }

@@ -179,7 +179,20 @@ async fn what_is_wrong_with_a_machine_is_said_before_anything_is_kept() {
         ),
         ("type", json!("EXPRESS"), "StateMachineTypeNotSupported", "STANDARD only, not EXPRESS"),
         ("publish", json!(true), "ValidationException", "publish must be false"),
+        ("versionDescription", json!("first"), "ValidationException", "can only be set when publish is true"),
         ("loggingConfiguration", json!({"level": "ALL"}), "InvalidLoggingConfiguration", "must be OFF"),
+        (
+            "loggingConfiguration",
+            json!({"level": "OFF", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:l:*"}}]}),
+            "InvalidLoggingConfiguration",
+            "destinations must be empty",
+        ),
+        (
+            "loggingConfiguration",
+            json!({"level": "OFF", "includeExecutionData": true}),
+            "InvalidLoggingConfiguration",
+            "includeExecutionData false",
+        ),
         ("tracingConfiguration", json!({"enabled": true}), "InvalidTracingConfiguration", "must be false"),
         (
             "encryptionConfiguration",

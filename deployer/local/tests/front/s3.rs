@@ -551,3 +551,24 @@ async fn an_object_with_a_kms_key_needs_that_key() {
     session(&local, json!([reads, {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn}])).await;
     assert_eq!(get("/bucket/k").await.ok().text(), "x");
 }
+
+#[tokio::test]
+async fn what_would_be_stored_otherwise_is_refused_by_its_header() {
+    let local = bucket().await;
+    for (header, value) in [
+        ("x-amz-acl", "public-read"),
+        ("x-amz-grant-read", "id=1"),
+        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+        ("x-amz-storage-class", "GLACIER"),
+        ("x-amz-website-redirect-location", "/elsewhere"),
+    ] {
+        let reply = local.call("s3", "PUT", "/bucket/k").header(header, value).body("content").send().await;
+        assert_eq!(reply.error(), (501, "NotImplemented".to_owned()), "{header}");
+        assert!(reply.text().contains(header), "{}", reply.text());
+    }
+    assert_eq!(local.s3("GET", "/bucket/k", "").await.error(), (404, "NoSuchKey".to_owned()));
+    for (header, value) in [("x-amz-acl", "private"), ("x-amz-storage-class", "STANDARD")] {
+        local.call("s3", "PUT", "/bucket/k").header(header, value).body("content").send().await.ok();
+    }
+}
