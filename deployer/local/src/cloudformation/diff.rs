@@ -1,5 +1,6 @@
 //! What an update would do: the changes that a change set shows, and whether there are any.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
@@ -20,6 +21,8 @@ pub struct Changes {
     pub resources: Vec<Value>,
     /// Whether anything would change at all; outputs and tags count, and are not among the resources.
     pub any: bool,
+    /// Why the values shown are not complete.
+    pub incomplete: Option<String>,
 }
 
 /// Compares what a stack is with what it is wanted to be.
@@ -32,7 +35,6 @@ pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes, Api
     let resources = ledger::resources(&aws.store, &stack.uuid);
     let existing: BTreeMap<String, Resource> =
         resources.into_iter().filter(|(_, r)| r.current.is_some()).collect();
-    let before = if existing.is_empty() { None } else { Plan::new(types, stack, &stack.wanted).ok() };
 
     let retyped: Vec<&str> = after
         .graph
@@ -52,16 +54,23 @@ pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes, Api
         live: Live::new(&aws.store, existing.clone()),
         existing: existing.keys().cloned().collect(),
         uncertain: BTreeSet::new(),
+        missing: RefCell::default(),
     };
+    let mut incomplete = None;
     let mut found = BTreeMap::new();
     for name in in_order(&after.graph) {
         let Some(handler) = types.get(&after.template.resources[&name].kind) else { continue };
-        let comparison =
-            Comparison { name: &name, handler: &**handler, before: before.as_ref(), after: &after };
+        let comparison = Comparison { name: &name, handler: &**handler, after: &after };
+        proposed.missing.take();
         let change = match existing.get(&name) {
             None => Some(comparison.addition(&proposed)?),
             Some(resource) => comparison.modification(resource, stack, wanted, &proposed)?,
         };
+        if let Some(export) = proposed.missing.take() {
+            incomplete.get_or_insert_with(|| {
+                format!("ChangeSet creation failed for resource [{name}] because: No export named {export}")
+            });
+        }
         if let Some(change) = change {
             if change["Action"] == "Add" || change["Replacement"] != "False" {
                 proposed.uncertain.insert(name.clone());
@@ -74,9 +83,11 @@ pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes, Api
     }
 
     let outputs = after.outputs(&proposed).map_err(invalid)?;
-    let any =
-        !found.is_empty() || before.is_none() || outputs != stack.outputs || wanted.tags != stack.wanted.tags;
-    Ok(Changes { resources: found.into_values().collect(), any })
+    let any = !found.is_empty()
+        || stack.wanted.template.is_empty()
+        || outputs != stack.outputs
+        || wanted.tags != stack.wanted.tags;
+    Ok(Changes { resources: found.into_values().collect(), any, incomplete })
 }
 
 /// Takes out of a `ResourceChange` what is shown with `IncludePropertyValues` only.
@@ -111,6 +122,8 @@ struct Proposed<'a> {
     live: Live<'a>,
     existing: BTreeSet<String>,
     uncertain: BTreeSet<String>,
+    /// An export that was asked for and is not there: another stack may make it before the change is carried out.
+    missing: RefCell<Option<String>>,
 }
 
 impl Proposed<'_> {
@@ -129,14 +142,16 @@ impl Lookup for Proposed<'_> {
     }
 
     fn import(&self, name: &str) -> Result<Value, String> {
-        self.live.import(name)
+        Ok(self.live.import(name).unwrap_or_else(|_| {
+            self.missing.borrow_mut().get_or_insert_with(|| name.to_owned());
+            LATER.into()
+        }))
     }
 }
 
 struct Comparison<'a> {
     name: &'a str,
     handler: &'a dyn Handler,
-    before: Option<&'a Plan>,
     after: &'a Plan,
 }
 
@@ -189,14 +204,21 @@ impl Comparison<'_> {
             if attribute == "Properties" {
                 target.insert("Name".into(), name.clone().into());
             }
-            let mut detail =
-                json!({"Target": target, "Evaluation": if dynamic { "Dynamic" } else { "Static" }});
-            let (source, cause) = self.cause(&name, &stack.wanted, wanted, proposed);
-            detail["ChangeSource"] = source.into();
-            if let Some(cause) = cause {
-                detail["CausingEntity"] = cause.into();
-            }
-            details.push(detail);
+            // What comes from elsewhere is told twice: as a change of the template that only making it decides, and with
+            // its cause.
+            let causes = self.causes(&name, &stack.wanted, wanted, proposed);
+            let evaluation = if causes.is_empty() && !dynamic { "Static" } else { "Dynamic" };
+            details.push(
+                json!({"Target": target, "Evaluation": evaluation, "ChangeSource": "DirectModification"}),
+            );
+            details.extend(causes.into_iter().map(|(source, cause)| {
+                json!({
+                    "Target": target,
+                    "Evaluation": "Static",
+                    "ChangeSource": source,
+                    "CausingEntity": cause,
+                })
+            }));
         }
         let metadata = self.after.metadata(self.name, proposed).map_err(invalid)?;
         let declared = &self.after.template.resources[self.name];
@@ -243,43 +265,34 @@ impl Comparison<'_> {
         Ok(Some(change))
     }
 
-    /// Where a property's change comes from.
-    fn cause(
+    /// The parameters and resources whose change changes a property.
+    fn causes(
         &self,
         property: &str,
         former: &Wanted,
         wanted: &Wanted,
         proposed: &Proposed<'_>,
-    ) -> (&'static str, Option<String>) {
-        let expression =
-            |plan: &Plan| plan.template.resources.get(self.name)?.properties.get(property).cloned();
-        let after = expression(self.after);
-        if self.before.and_then(expression) != after {
-            return ("DirectModification", None);
-        }
-        let after = after.unwrap_or(Value::Null);
-        let found = references(&after, Some(&self.after.conditions)).unwrap_or_default();
-        for reference in &found {
-            if let Reference::Name(name) = reference
-                && former.parameters.get(*name) != wanted.parameters.get(*name)
+    ) -> Vec<(&'static str, String)> {
+        let declared = self.after.template.resources.get(self.name);
+        let Some(value) = declared.and_then(|resource| resource.properties.get(property)) else {
+            return Vec::new();
+        };
+        let found = references(value, Some(&self.after.conditions)).unwrap_or_default();
+        let cause = |reference| match reference {
+            Reference::Name(name) if former.parameters.get(name) != wanted.parameters.get(name) => {
+                Some(("ParameterReference", name.to_owned()))
+            }
+            Reference::Name(name)
+                if self.after.template.resources.contains_key(name) && !proposed.known(name) =>
             {
-                return ("ParameterReference", Some((*name).to_owned()));
+                Some(("ResourceReference", name.to_owned()))
             }
-        }
-        for reference in &found {
-            match reference {
-                Reference::Name(name)
-                    if self.after.template.resources.contains_key(*name) && !proposed.known(name) =>
-                {
-                    return ("ResourceReference", Some((*name).to_owned()));
-                }
-                Reference::Attribute(name, attribute) if !proposed.known(name) => {
-                    return ("ResourceAttribute", Some(format!("{name}.{attribute}")));
-                }
-                _ => {}
+            Reference::Attribute(name, attribute) if !proposed.known(name) => {
+                Some(("ResourceAttribute", format!("{name}.{attribute}")))
             }
-        }
-        ("DirectModification", None)
+            _ => None,
+        };
+        found.into_iter().filter_map(cause).collect()
     }
 }
 

@@ -322,4 +322,7 @@ pub struct ChangeSet {
     /// What early validation found, as `DescribeEvents` answers it.
     #[serde(default)]
     pub findings: Vec<Value>,
+    /// Why the values that it shows are not complete.
+    #[serde(default)]
+    pub incomplete: Option<String>,
 }

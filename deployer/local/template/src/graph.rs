@@ -33,9 +33,6 @@ pub fn graph(template: &Template, conditions: &Conditions) -> Result<Graph, Stri
         }
         graph.insert(name.clone(), after);
     }
-    if graph.is_empty() {
-        return Err("Template format error: At least one Resources member must be defined.".to_owned());
-    }
     unresolved(&absent, "Resources")?;
     for output in template.outputs.values().filter(|o| holds(conditions, o.condition.as_deref())) {
         for reference in references(&output.value, Some(conditions))? {

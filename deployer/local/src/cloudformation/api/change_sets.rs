@@ -38,9 +38,7 @@ pub fn find(aws: &Aws, params: Params<'_>) -> Result<(Stack, ChangeSet), ApiErro
         return Ok((stack, set));
     }
     if params.get("StackName").is_none() {
-        return Err(invalid(format!(
-            "StackName must be specified if ChangeSetName is not specified as an ARN: '{name}'"
-        )));
+        return Err(invalid("StackName must be specified if ChangeSetName is not specified as an ARN."));
     }
     let stack_name = params.text("StackName")?;
     let stack = ledger::find(&aws.store, stack_name)
@@ -64,7 +62,9 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
         _ => false,
     };
     let stack_name = params.text("StackName")?;
-    let existing = ledger::find(&aws.store, stack_name).filter(|stack| stack.status != "DELETE_COMPLETE");
+    // A deleted stack is found by its ARN alone: it is neither made again nor updated.
+    let existing = ledger::find(&aws.store, stack_name)
+        .filter(|stack| stack.status != "DELETE_COMPLETE" || stack_name.starts_with("arn:"));
     match (&existing, creates) {
         (None, true) => {
             input::name(params, "StackName")?;
@@ -133,6 +133,7 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
             on_failure,
             changes: changes.resources,
             findings: findings.events,
+            incomplete: changes.incomplete,
         };
         records.put(kind::CHANGE_SET, &set.key, &set);
         Ok(set)
@@ -161,6 +162,9 @@ pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
         OnFailure::Delete => "DELETE",
         OnFailure::DoNothing => "DO_NOTHING",
     });
+    let incomplete = set.incomplete.filter(|_| values).map(|why| {
+        format!("[WARN] --include-property-values option can return incomplete ChangeSet data because: {why}")
+    });
     let rest = answers::object(json!({
         "ChangeSetName": set.name,
         "ChangeSetId": set.id,
@@ -171,7 +175,7 @@ pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
         "CreationTime": set.created,
         "ExecutionStatus": set.execution_status,
         "Status": set.status,
-        "StatusReason": set.status_reason,
+        "StatusReason": set.status_reason.or(incomplete),
         "NotificationARNs": set.wanted.notification_arns,
         "RollbackConfiguration": {},
         "Capabilities": set.wanted.capabilities,

@@ -95,15 +95,18 @@ async fn changes_are_told_with_their_causes_and_values() {
         (changed["Action"].as_str(), changed["Replacement"].as_str()),
         (Some("Modify"), Some("False"))
     );
+    let target = json!({
+        "Attribute": "Properties", "Name": "Value", "Path": "/Properties/Value", "RequiresRecreation": "Never",
+        "AttributeChangeType": "Modify", "BeforeValue": "one", "AfterValue": "two",
+    });
     assert_eq!(
         changed["Details"],
-        json!([{
-            "Target": {
-                "Attribute": "Properties", "Name": "Value", "Path": "/Properties/Value", "RequiresRecreation": "Never",
-                "AttributeChangeType": "Modify", "BeforeValue": "one", "AfterValue": "two",
+        json!([
+            {"Target": target, "Evaluation": "Dynamic", "ChangeSource": "DirectModification"},
+            {
+                "Target": target, "Evaluation": "Static", "ChangeSource": "ParameterReference", "CausingEntity": "P",
             },
-            "Evaluation": "Static", "ChangeSource": "ParameterReference", "CausingEntity": "P",
-        }])
+        ])
     );
     let context = |name: &str| serde_json::from_str::<Value>(changed[name].as_str().unwrap()).unwrap();
     assert_eq!(context("BeforeContext"), json!({"Properties": {"Count": 3, "Value": "one"}}));
@@ -115,10 +118,18 @@ async fn changes_are_told_with_their_causes_and_values() {
     );
     assert_eq!(replaced["Details"][0]["ChangeSource"], "DirectModification");
     assert_eq!(replaced["Details"][0]["Target"]["RequiresRecreation"], "Always");
-    let reader = &changes["Reader"]["Details"][0];
+    let told: Vec<[Option<&str>; 3]> = changes["Reader"]["Details"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|detail| ["Evaluation", "ChangeSource", "CausingEntity"].map(|member| detail[member].as_str()))
+        .collect();
     assert_eq!(
-        (reader["Evaluation"].as_str(), reader["ChangeSource"].as_str(), reader["CausingEntity"].as_str()),
-        (Some("Dynamic"), Some("ResourceAttribute"), Some("Replaced.Arn"))
+        told,
+        [
+            [Some("Dynamic"), Some("DirectModification"), None],
+            [Some("Static"), Some("ResourceAttribute"), Some("Replaced.Arn")]
+        ]
     );
     assert_eq!(
         (changes["Gone"]["Action"].as_str(), changes["New"]["Action"].as_str()),
@@ -270,4 +281,97 @@ async fn early_validation_fails_a_change_set_and_its_events_say_why() {
     let made = cfn.call("CreateChangeSet", input).await.unwrap();
     let set = cfn.call("DescribeChangeSet", json!({"ChangeSetName": made["Id"]})).await.unwrap();
     assert_eq!(set["Status"], "CREATE_COMPLETE");
+}
+
+#[tokio::test]
+async fn conditions_may_switch_everything_off() {
+    let cfn = Cfn::new();
+    let mut a = plain(json!({}));
+    a["Condition"] = "On".into();
+    let template = json!({
+        "Parameters": {"Switch": {"Type": "String"}},
+        "Conditions": {"On": {"Fn::Equals": [{"Ref": "Switch"}, "on"]}},
+        "Resources": {"A": a},
+    });
+    let switch = |value: &str| json!([{"ParameterKey": "Switch", "ParameterValue": value}]);
+    let set = propose(&cfn, "CREATE", &template, switch("off")).await;
+    assert_eq!((&set["ExecutionStatus"], &set["Changes"]), (&json!("AVAILABLE"), &json!([])));
+    cfn.call("ExecuteChangeSet", json!({"ChangeSetName": set["ChangeSetId"]})).await.unwrap();
+    assert_eq!(cfn.settled("s").await, "CREATE_COMPLETE");
+    let told = cfn.events("s").await;
+    assert_eq!(
+        told,
+        ["s REVIEW_IN_PROGRESS: User Initiated", "s CREATE_IN_PROGRESS: User Initiated", "s CREATE_COMPLETE"]
+    );
+
+    let update = |value| json!({"StackName": "s", "UsePreviousTemplate": true, "Parameters": switch(value)});
+    assert_eq!(cfn.refused("UpdateStack", update("still off")).await, "No updates are to be performed.");
+    cfn.call("UpdateStack", update("on")).await.unwrap();
+    assert_eq!(cfn.settled("s").await, "UPDATE_COMPLETE");
+    assert_eq!(cfn.world.ids().len(), 1);
+    cfn.call("UpdateStack", update("off")).await.unwrap();
+    assert_eq!(cfn.settled("s").await, "UPDATE_COMPLETE");
+    assert_eq!(cfn.world.ids(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_export_that_is_not_there_is_missed_when_the_change_is_made() {
+    let cfn = Cfn::new();
+    let importing = json!({"Resources": {"A": plain(json!({"Value": {"Fn::ImportValue": "later"}}))}});
+    let set = propose(&cfn, "CREATE", &importing, json!([])).await;
+    assert_eq!((&set["Status"], &set["ExecutionStatus"]), (&json!("CREATE_COMPLETE"), &json!("AVAILABLE")));
+    assert_eq!(
+        set["StatusReason"],
+        "[WARN] --include-property-values option can return incomplete ChangeSet data because: ChangeSet creation \
+         failed for resource [A] because: No export named later"
+    );
+    let plainly = cfn.call("DescribeChangeSet", json!({"ChangeSetName": set["ChangeSetId"]})).await.unwrap();
+    assert_eq!(plainly.get("StatusReason"), None);
+    cfn.call("ExecuteChangeSet", json!({"ChangeSetName": set["ChangeSetId"]})).await.unwrap();
+    assert_eq!(cfn.settled("s").await, "ROLLBACK_COMPLETE");
+    cfn.delete().await;
+
+    // What another stack exports in the meantime counts.
+    let set = propose(&cfn, "CREATE", &importing, json!([])).await;
+    let exporting = json!({
+        "Resources": {"B": plain(json!({}))},
+        "Outputs": {"O": {"Value": "from the other", "Export": {"Name": "later"}}},
+    });
+    let input = json!({"StackName": "other", "TemplateBody": exporting.to_string()});
+    cfn.call("CreateStack", input).await.unwrap();
+    assert_eq!(cfn.settled("other").await, "CREATE_COMPLETE");
+    cfn.call("ExecuteChangeSet", json!({"ChangeSetName": set["ChangeSetId"]})).await.unwrap();
+    assert_eq!(cfn.settled("s").await, "CREATE_COMPLETE");
+    assert_eq!(cfn.world.things()["s-A"]["Value"], "from the other");
+}
+
+#[tokio::test]
+async fn a_deleted_stack_gets_no_change_set() {
+    let cfn = Cfn::new();
+    let template = json!({"Resources": {"A": plain(json!({}))}});
+    assert_eq!(cfn.create(template["Resources"].clone()).await, "CREATE_COMPLETE");
+    let id = cfn.stack("s").await["StackId"].as_str().unwrap().to_owned();
+    cfn.delete().await;
+    let input = |kind: &str| {
+        json!({
+            "StackName": id, "ChangeSetName": "c", "ChangeSetType": kind, "TemplateBody": template.to_string(),
+        })
+    };
+    assert_eq!(
+        cfn.refused("CreateChangeSet", input("CREATE")).await,
+        format!("Stack [{id}] already exists and cannot be created again with the changeSet [c].")
+    );
+    assert_eq!(
+        cfn.refused("CreateChangeSet", input("UPDATE")).await,
+        format!("Stack:{id} is in DELETE_COMPLETE state and can not be updated.")
+    );
+    assert_eq!(
+        cfn.refused("CreateChangeSet", json!({"StackName": "s", "ChangeSetName": "c", "TemplateBody": "{}"}))
+            .await,
+        "Stack [s] does not exist"
+    );
+    assert_eq!(
+        cfn.refused("DescribeChangeSet", json!({"ChangeSetName": "c"})).await,
+        "StackName must be specified if ChangeSetName is not specified as an ARN."
+    );
 }

@@ -5,6 +5,7 @@ mod change_sets;
 mod create;
 mod kill;
 mod real;
+mod recorded;
 mod update;
 mod world;
 

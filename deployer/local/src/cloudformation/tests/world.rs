@@ -15,6 +15,7 @@ const PROPERTIES: &[Property] = &[
     Property::new("Kind", Shape::Text).replaces(),
     Property::new("List", Shape::List(&Shape::Text)),
     Property::new("Name", Shape::Text).replaces(),
+    Property::new("Note", Shape::Text),
     Property::new("Tags", TAGS),
     Property::new("Value", Shape::Text),
 ];
@@ -23,7 +24,7 @@ const fn schema(kind: &'static str) -> Schema {
     Schema {
         kind,
         properties: PROPERTIES,
-        attributes: &["Arn", "Value"],
+        attributes: &["Arn", "Name", "Value"],
         named: Some("Name"),
         naming: Naming::Stack(40),
         taggable: true,
@@ -175,6 +176,7 @@ impl Handler for Thing {
             Ok(state.things.get(id).map(|thing| {
                 Map::from_iter([
                     ("Arn".to_owned(), json!(format!("arn:thing/{id}"))),
+                    ("Name".to_owned(), json!(id)),
                     ("Value".to_owned(), thing["properties"]["Value"].clone()),
                 ])
             }))
