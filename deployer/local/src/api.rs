@@ -21,6 +21,8 @@ pub enum Service {
     Logs,
     /// Amazon S3.
     S3,
+    /// The Parameter Store of AWS Systems Manager.
+    Ssm,
     /// AWS Step Functions.
     States,
     /// AWS Security Token Service.
@@ -42,13 +44,14 @@ pub(crate) enum Protocol {
 
 impl Service {
     /// All that requests can be signed for. CloudFront is not one: its own API is not there.
-    const SIGNED: [Self; 8] = [
+    const SIGNED: [Self; 9] = [
         Self::CloudFormation,
         Self::Events,
         Self::Iam,
         Self::Lambda,
         Self::Logs,
         Self::S3,
+        Self::Ssm,
         Self::States,
         Self::Sts,
     ];
@@ -67,6 +70,7 @@ impl Service {
             Self::Lambda => ("lambda", Protocol::RestJson),
             Self::Logs => ("logs", Protocol::Json("Logs_20140328.", JSON_1_1)),
             Self::S3 => ("s3", Protocol::RestXml),
+            Self::Ssm => ("ssm", Protocol::Json("AmazonSSM.", JSON_1_1)),
             Self::States => ("states", Protocol::Json("AWSStepFunctions.", JSON_1_0)),
             Self::Sts => ("sts", Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/")),
         }

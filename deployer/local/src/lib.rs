@@ -14,9 +14,10 @@ pub mod logs;
 pub mod params;
 mod protocol;
 pub mod s3;
+pub mod ssm;
 pub mod states;
 pub mod store;
-pub mod sts;
+mod sts;
 #[cfg(test)]
 mod testing;
 
@@ -124,6 +125,7 @@ impl Aws {
             Service::Lambda => self.lambda.call(self, caller, operation, input).await,
             Service::Logs => self.logs.call(self, caller, operation, input).await,
             Service::S3 => self.s3.call(self, caller, operation, input).await,
+            Service::Ssm => ssm::call(self, caller, operation, &input),
             Service::States => self.states.call(self, caller, operation, input).await,
             Service::Sts => sts::call(self, caller, operation, input).await,
         }

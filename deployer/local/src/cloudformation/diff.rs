@@ -278,8 +278,9 @@ impl Comparison<'_> {
             return Vec::new();
         };
         let found = references(value, Some(&self.after.conditions)).unwrap_or_default();
+        let (former, values) = (former.values(), wanted.values());
         let cause = |reference| match reference {
-            Reference::Name(name) if former.parameters.get(name) != wanted.parameters.get(name) => {
+            Reference::Name(name) if former.get(name) != values.get(name) => {
                 Some(("ParameterReference", name.to_owned()))
             }
             Reference::Name(name)

@@ -39,6 +39,9 @@ pub struct Wanted {
     pub template: String,
     /// Every parameter of the template with its value, defaults included.
     pub parameters: BTreeMap<String, String>,
+    /// What the Parameter Store had for the parameters that name one of its own.
+    #[serde(default)]
+    pub stored: BTreeMap<String, String>,
     /// Tags of the stack, passed on to its resources.
     pub tags: BTreeMap<String, String>,
     /// Acknowledged capabilities.
@@ -47,6 +50,18 @@ pub struct Wanted {
     pub notification_arns: Vec<String>,
     /// The role whose session makes the changes.
     pub role_arn: Option<String>,
+}
+
+impl Wanted {
+    /// What `Ref` gives for the parameters.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<String, String> {
+        self.parameters
+            .iter()
+            .chain(&self.stored)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
 }
 
 /// A stack.

@@ -40,10 +40,15 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
     })
 }
 
+/// The ARN of a managed policy of the account.
+pub fn arn(path: &str, name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}")
+}
+
 fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     let name = params.name("PolicyName", 128, given::NAME)?;
     let path = given::path(params)?;
-    let arn = format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}");
+    let arn = arn(&path, name);
     let version =
         Version { document: given::document(params, "PolicyDocument", Kind::Identity)?, created: now() };
     let policy = Managed {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use policy::{Context, Documents, Kind, Policy, Principal, Request, Verdict, decide};
 use serde_json::Value;
 
+pub(crate) use self::managed::arn as policy_arn;
 use self::records::Role;
 use crate::store::Store;
 use crate::{ACCOUNT, ApiError, Aws, Caller, Settings, ids};

@@ -127,7 +127,7 @@ fn truth(
         Some(Function::Equals(left, right)) => {
             let none = Conditions::new();
             let scope = Scope { template, parameters, conditions: &none, pseudo, lookup: &Nothing };
-            let side = |value| scope.value(value).map(|v| v.map(|v| text(&v).unwrap_or_else(|| v.to_string())));
+            let side = |value| scope.value(value).map(|v| v.map(|v| scalar(&v).unwrap_or_else(|| v.to_string())));
             Ok(side(left)? == side(right)?)
         }
         _ => Err("Template format error: Conditions can only be boolean operations on parameters and other conditions"
@@ -171,7 +171,8 @@ impl Scope<'_> {
     /// AWS's message.
     pub fn text(&self, value: &Value, what: &str) -> Result<String, String> {
         let evaluated = self.value(value)?.unwrap_or(Value::Null);
-        text(&evaluated).ok_or_else(|| format!("Template error: {what} must be a string, found {evaluated}"))
+        scalar(&evaluated)
+            .ok_or_else(|| format!("Template error: {what} must be a string, found {evaluated}"))
     }
 
     fn function(&self, function: &Function<'_>) -> Result<Option<Value>, String> {
@@ -181,7 +182,7 @@ impl Scope<'_> {
             Function::Sub(pieces, variables) => self.substitute(pieces, *variables)?,
             Function::Join(delimiter, items) => {
                 let Some(items) = self.list(items, "Fn::Join")? else { return Ok(Some(Value::from(LATER))) };
-                let texts = items.iter().map(text).collect::<Option<Vec<_>>>().ok_or(
+                let texts = items.iter().map(scalar).collect::<Option<Vec<_>>>().ok_or(
                     "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a \
                      list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) \
                      to be joined.",
@@ -286,7 +287,7 @@ impl Scope<'_> {
                         }
                         (None, None) => self.reference(name)?,
                     };
-                    let value = value.as_ref().and_then(text).ok_or_else(|| {
+                    let value = value.as_ref().and_then(scalar).ok_or_else(|| {
                         format!(
                             "Template error: the variable {name} of Fn::Sub is not a string; its value is {}",
                             value.unwrap_or(Value::Null)
@@ -313,7 +314,7 @@ impl Scope<'_> {
 }
 
 /// A scalar's text.
-fn text(value: &Value) -> Option<String> {
+pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
         Value::Number(n) => Some(n.to_string()),

@@ -6,6 +6,7 @@ pub mod graph;
 pub mod parameters;
 pub mod parse;
 pub mod references;
+pub mod rules;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ pub struct Template {
     pub parameters: BTreeMap<String, Declaration>,
     /// `Mappings`.
     pub mappings: Map<String, Value>,
+    /// `Rules`.
+    pub rules: BTreeMap<String, rules::Rule>,
     /// `Conditions`.
     pub conditions: Map<String, Value>,
     /// `Resources`.

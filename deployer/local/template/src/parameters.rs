@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::eval::scalar;
+
 /// A declared parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Declaration {
-    /// `Type`: `String`, `Number`, `CommaDelimitedList`, `List<…>` or `AWS::…`.
+    /// `Type`: `String`, `Number`, `CommaDelimitedList`, `List<…>` or `AWS::…`; `AWS::SSM::Parameter::Value<…>` names a
+    /// parameter of the Parameter Store.
     pub kind: String,
     /// `Default`.
     pub default: Option<String>,
@@ -42,17 +45,17 @@ impl Declaration {
                 "Template format error: Every Parameters object must contain a Type member.".to_owned()
             );
         };
-        if kind.starts_with("AWS::SSM::") {
-            return Err(format!(
-                "Template format error: the parameter type {kind} of {name} is not known to the local endpoint, which \
-                 has no Parameter Store"
-            ));
-        }
-        let plain_types = ["String", "Number", "CommaDelimitedList", "List<String>", "List<Number>"];
         let service = |t: &str| t.starts_with("AWS::EC2::") || t.starts_with("AWS::Route53::");
-        let known = plain_types.contains(&kind.as_str())
-            || service(kind)
-            || kind.strip_prefix("List<").and_then(|k| k.strip_suffix('>')).is_some_and(service);
+        let known = |kind: &str, plain: &[&str]| {
+            plain.contains(&kind)
+                || service(kind)
+                || kind.strip_prefix("List<").and_then(|k| k.strip_suffix('>')).is_some_and(service)
+        };
+        let plain = ["String", "Number", "CommaDelimitedList", "List<String>", "List<Number>"];
+        let known = match stored(kind) {
+            Some(kind) => known(kind, &["String", "CommaDelimitedList", "List<String>"]),
+            None => kind == STORED_NAME || known(kind, &plain),
+        };
         if !known {
             return Err(format!("Template format error: Unrecognized parameter type: {kind}"));
         }
@@ -108,7 +111,20 @@ impl Declaration {
     /// Whether values are lists.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        self.kind == "CommaDelimitedList" || self.kind.starts_with("List<")
+        let kind = stored(&self.kind).unwrap_or(&self.kind);
+        kind == "CommaDelimitedList" || kind.starts_with("List<")
+    }
+
+    /// Whether its value is the name of a parameter in the Parameter Store.
+    #[must_use]
+    pub fn names_stored(&self) -> bool {
+        self.is_stored() || self.kind == STORED_NAME
+    }
+
+    /// Whether `Ref` gives what the Parameter Store has under its value.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        stored(&self.kind).is_some()
     }
 
     /// What `Ref` gives for a value: the text, or the list of texts.
@@ -132,7 +148,7 @@ impl Declaration {
             Some(constraint) => Err(format!("Parameter {name} failed to satisfy constraint: {constraint}")),
             None => Err(plain),
         };
-        let items = if self.is_list() {
+        let items = if self.is_list() && !self.is_stored() {
             text.split(',').map(str::trim).filter(|_| !text.is_empty()).collect()
         } else {
             vec![text]
@@ -170,6 +186,13 @@ impl Declaration {
     }
 }
 
+const STORED_NAME: &str = "AWS::SSM::Parameter::Name";
+
+/// The type of what the Parameter Store has for a parameter of this type.
+fn stored(kind: &str) -> Option<&str> {
+    kind.strip_prefix("AWS::SSM::Parameter::Value<")?.strip_suffix('>')
+}
+
 const MEMBERS: [&str; 11] = [
     "Type",
     "Default",
@@ -187,15 +210,6 @@ const MEMBERS: [&str; 11] = [
 /// AllowedPattern must match the whole value.
 fn whole(pattern: &str) -> Result<regex_lite::Regex, regex_lite::Error> {
     regex_lite::Regex::new(&format!(r"\A(?:{pattern})\z"))
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(s) => Some(s.clone()),
-        Value::Number(n) => Some(n.to_string()),
-        Value::Bool(b) => Some(b.to_string()),
-        _ => None,
-    }
 }
 
 /// A parameter as given: a value, or the wish to keep the former one.

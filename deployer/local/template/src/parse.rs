@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::parameters::Declaration;
+use crate::rules::Rule;
 use crate::{Output, Resource, Template, Types, yaml};
 
 /// AWS's limits on the numbers of things in a template.
@@ -28,12 +29,13 @@ pub fn parse(text: &str, types: &dyn Types) -> Result<Template, String> {
         "Description",
         "Metadata",
         "Parameters",
+        "Rules",
         "Mappings",
         "Conditions",
         "Resources",
         "Outputs",
     ];
-    for section in ["Transform", "Rules", "Hooks"] {
+    for section in ["Transform", "Hooks"] {
         if document.contains_key(section) {
             return Err(format!(
                 "Template format error: the section {section} is not known to the local endpoint; deploy a template \
@@ -65,9 +67,13 @@ pub fn parse(text: &str, types: &dyn Types) -> Result<Template, String> {
         Some(_) => return Err("Template format error: 'Description' must be a string.".to_owned()),
     };
 
-    let parameters = section(&document, "Parameters", PARAMETERS)?
+    let parameters: BTreeMap<_, _> = section(&document, "Parameters", PARAMETERS)?
         .iter()
         .map(|(name, body)| Ok((name.clone(), Declaration::parse(name, body)?)))
+        .collect::<Result<_, String>>()?;
+    let rules = section(&document, "Rules", usize::MAX)?
+        .iter()
+        .map(|(name, body)| Ok((name.clone(), Rule::parse(name, body, &parameters)?)))
         .collect::<Result<_, String>>()?;
     let resources = section(&document, "Resources", RESOURCES)?;
     if resources.is_empty() {
@@ -81,6 +87,7 @@ pub fn parse(text: &str, types: &dyn Types) -> Result<Template, String> {
         description,
         metadata: document.get("Metadata").cloned(),
         parameters,
+        rules,
         mappings,
         conditions: section(&document, "Conditions", usize::MAX)?,
         resources: resources

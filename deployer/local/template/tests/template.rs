@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use template::eval::{Lookup, Pseudo, Scope, conditions};
 use template::graph::graph;
 use template::parameters::{Given, resolve};
-use template::{Template, Types, parse};
+use template::{Template, Types, parse, rules};
 
 /// One type with two attributes.
 struct Things;
@@ -205,7 +205,28 @@ fn wrong_templates_are_refused_in_awss_words() {
         (with("Parameters", json!({"a-b": {}})), "Parameter name a-b is non alphanumeric."),
         (with("Parameters", json!({"P": {}})), "Every Parameters object must contain a Type member."),
         (with("Parameters", json!({"P": {"Type": "Text"}})), "Unrecognized parameter type: Text"),
-        (with("Parameters", json!({"P": {"Type": "AWS::SSM::Parameter::Name"}})), "no Parameter Store"),
+        (
+            with("Parameters", json!({"P": {"Type": "AWS::SSM::Parameter::Value<Number>"}})),
+            "Unrecognized parameter type: AWS::SSM::Parameter::Value<Number>",
+        ),
+        (with("Rules", json!({"R": {"Assertions": [{}]}})), "must contain an Assert."),
+        (with("Rules", json!({"R": {"Assert": []}})), "[/Rules/R] Invalid rule property 'Assert'"),
+        (with("Rules", json!({"R": {"Assertions": [{"Assert": "x"}]}})), "is neither true nor false"),
+        (
+            with("Rules", json!({"R": {"Assertions": [{"Assert": {"Fn::Equals": [{"Ref": "A"}, "x"]}}]}})),
+            "Unresolved dependencies [A]. Cannot reference resources in the Rules block",
+        ),
+        (
+            with(
+                "Rules",
+                json!({"R": {"Assertions": [{"Assert": {"Fn::Contains": [{"Fn::RefAll": "X"}, "x"]}}]}}),
+            ),
+            "unsupported function: Fn::RefAll",
+        ),
+        (
+            with("Rules", json!({"R": {"Assertions": [{"Assert": {"Fn::ValueOf": ["P", "VpcId"]}}]}})),
+            "Fn::ValueOf is not known to the local endpoint",
+        ),
         (
             with("Parameters", json!({"P": {"Type": "String", "Min": 1}})),
             "Invalid template parameter property 'Min'",
@@ -276,6 +297,70 @@ fn conditions_made_of_each_other_are_refused() {
     });
     let error = conditions(&read(&template).unwrap(), &BTreeMap::new(), &Pseudo::default()).unwrap_err();
     assert!(error.contains("circular condition dependency"), "{error}");
+}
+
+/// Whether values satisfy one assertion, with a parameter `P` and a list `L` of `a` and `b`.
+fn rule(rule: &Value, p: &str) -> Result<(), String> {
+    let template = read(&json!({
+        "Parameters": {
+            "P": {"Type": "String"},
+            "L": {"Type": "CommaDelimitedList", "Default": "a,b"},
+        },
+        "Rules": {"R": rule},
+        "Resources": {"A": {"Type": "Test::Plain::Thing"}},
+    }))?;
+    let given = BTreeMap::from([("P".to_owned(), Given::Value(p.to_owned()))]);
+    let values = resolve(&template.parameters, &given, &BTreeMap::new())?;
+    let pseudo = Pseudo { region: "eu-west-1".to_owned(), ..Pseudo::default() };
+    rules::check(&template, &values, &pseudo)
+}
+
+#[test]
+fn rules_hold_values_against_each_other() {
+    for (assert, p, holds) in [
+        (json!({"Fn::Contains": [["1", "2"], {"Ref": "P"}]}), "2", true),
+        (json!({"Fn::Contains": [["1", "2"], {"Ref": "P"}]}), "3", false),
+        (json!({"Fn::Contains": [{"Ref": "L"}, {"Ref": "P"}]}), "b", true),
+        (json!({"Fn::Not": [{"Fn::Contains": [["1"], {"Ref": "P"}]}]}), "1", false),
+        (json!({"Fn::Equals": [{"Ref": "AWS::Region"}, {"Ref": "P"}]}), "eu-west-1", true),
+        (json!({"Fn::Equals": [{"Ref": "AWS::Region"}, {"Ref": "P"}]}), "us-east-1", false),
+        (json!({"Fn::EachMemberIn": [{"Ref": "L"}, ["a", "b", "c"]]}), "", true),
+        (json!({"Fn::EachMemberIn": [{"Ref": "L"}, ["a", "c"]]}), "", false),
+        (json!({"Fn::EachMemberEquals": [["x", "x"], {"Ref": "P"}]}), "x", true),
+        (json!({"Fn::EachMemberEquals": [{"Ref": "L"}, {"Ref": "P"}]}), "a", false),
+        (json!({"Fn::And": [{"Fn::Equals": ["a", "a"]}, {"Fn::Equals": [{"Ref": "P"}, "x"]}]}), "y", false),
+        (json!({"Fn::Or": [{"Fn::Equals": ["a", "a"]}, {"Fn::Equals": [{"Ref": "P"}, "x"]}]}), "y", true),
+    ] {
+        let body = json!({"Assertions": [{"Assert": assert, "AssertDescription": "say why"}]});
+        let found = rule(&body, p);
+        assert_eq!(found.is_ok(), holds, "{assert} for {p}: {found:?}");
+        if let Err(message) = found {
+            assert!(message.ends_with("the rule R: say why"), "{message}");
+        }
+        // A rule whose condition is false asserts nothing.
+        let condition = json!({"Fn::Equals": ["a", "b"]});
+        assert_eq!(rule(&json!({"RuleCondition": condition, "Assertions": [{"Assert": assert}]}), p), Ok(()));
+    }
+}
+
+#[test]
+fn a_parameter_may_name_one_of_the_parameter_store() {
+    let template = read(&json!({
+        "Parameters": {
+            "One": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/one", "AllowedPattern": "/.*"},
+            "Many": {"Type": "AWS::SSM::Parameter::Value<List<String>>", "Default": "/a,b"},
+            "Name": {"Type": "AWS::SSM::Parameter::Name", "Default": "/name"},
+        },
+        "Resources": {"A": {"Type": "Test::Plain::Thing"}},
+    }))
+    .unwrap();
+    let of = |name: &str| {
+        let declared = &template.parameters[name];
+        (declared.names_stored(), declared.is_stored(), declared.value("x,y"))
+    };
+    assert_eq!(of("One"), (true, true, json!("x,y")));
+    assert_eq!(of("Many"), (true, true, json!(["x", "y"])));
+    assert_eq!(of("Name"), (true, false, json!("x,y")));
 }
 
 fn parameter(declaration: Value, value: Option<&str>) -> Result<String, String> {

@@ -47,7 +47,12 @@ pub fn parameters(wanted: &Wanted, registry: &Registry) -> Value {
     let declared = parse::parse(&wanted.template, registry).map(|t| t.parameters).unwrap_or_default();
     let parameters = wanted.parameters.iter().map(|(key, value)| {
         let secret = declared.get(key).is_some_and(|d| d.no_echo);
-        json!({"ParameterKey": key, "ParameterValue": if secret { "****" } else { value }})
+        let shown = |value| if secret { "****" } else { value };
+        object(json!({
+            "ParameterKey": key,
+            "ParameterValue": shown(value),
+            "ResolvedValue": wanted.stored.get(key).map(|value| shown(value)),
+        }))
     });
     parameters.collect()
 }

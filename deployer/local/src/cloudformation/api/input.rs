@@ -1,17 +1,19 @@
 //! What requests about stacks have in common: names, templates, parameters, tags, capabilities.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
 
 use crate::cloudformation::error::{invalid, no_stack};
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Stack, Wanted};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
-use template::parameters::{Given, resolve};
-use template::{Template, parse};
+use crate::{ACCOUNT, ApiError, Aws, Caller, ssm};
+use template::eval::Pseudo;
+use template::parameters::{Declaration, Given, resolve};
+use template::{Template, parse, rules};
 
 /// AWS's limits on a template's size, in bytes: in the request, and in S3.
 const INLINE: usize = 51_200;
@@ -136,6 +138,7 @@ pub async fn wanted(
     let none = BTreeMap::new();
     let previous = former.map_or(&none, |f| &f.parameters);
     let parameters = resolve(&template.parameters, &given(params)?, previous).map_err(invalid)?;
+    let stored = stored(aws, caller, &template, &parameters)?;
 
     let capabilities: Vec<String> = params.texts("Capabilities")?.into_iter().map(str::to_owned).collect();
     for capability in &capabilities {
@@ -178,8 +181,51 @@ pub async fn wanted(
         _ => params.texts("NotificationARNs")?.into_iter().map(str::to_owned).collect(),
     };
     let role_arn = role_arn.or_else(|| former.and_then(|f| f.role_arn.clone()));
-    let wanted = Wanted { template: body, parameters, tags, capabilities, notification_arns, role_arn };
+    let wanted =
+        Wanted { template: body, parameters, stored, tags, capabilities, notification_arns, role_arn };
+    let pseudo =
+        Pseudo { account: ACCOUNT.to_owned(), region: aws.settings.region.clone(), ..Pseudo::default() };
+    rules::check(&template, &wanted.values(), &pseudo).map_err(invalid)?;
     Ok((wanted, template))
+}
+
+/// What the Parameter Store has for the parameters that name one of its own; it is asked anew for each operation.
+fn stored(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    template: &Template,
+    parameters: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let declared = |name: &String| template.parameters.get(name).filter(|d| d.names_stored());
+    let named: Vec<(&String, &String)> =
+        parameters.iter().filter(|(name, _)| declared(name).is_some()).collect();
+    let names: BTreeSet<&String> = named.iter().map(|(_, stored)| *stored).collect();
+    let mut found = BTreeMap::new();
+    let mut missing = Vec::new();
+    for names in names.into_iter().collect::<Vec<_>>().chunks(ssm::MOST_NAMES) {
+        let answer = ssm::call(aws, caller, "GetParameters", &json!({"Names": names}))?;
+        for parameter in answer["Parameters"].as_array().into_iter().flatten() {
+            if let (Some(name), Some(value)) = (parameter["Name"].as_str(), parameter["Value"].as_str()) {
+                found.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        missing.extend(
+            answer["InvalidParameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned),
+        );
+    }
+    if !missing.is_empty() {
+        return Err(invalid(format!(
+            "Unable to fetch parameters [{}] from parameter store for this account.",
+            missing.join(",")
+        )));
+    }
+    let values = named.into_iter().filter(|(name, _)| declared(name).is_some_and(Declaration::is_stored));
+    Ok(values.filter_map(|(name, stored)| Some((name.clone(), found.get(stored)?.clone()))).collect())
 }
 
 /// Checks that CloudFormation may act as a role, and that the caller may have it do so.
@@ -210,10 +256,8 @@ fn given(params: Params<'_>) -> Result<BTreeMap<String, Given>, ApiError> {
             }
             (_, true) => Given::Previous,
             (value, false) => match value {
-                Some(serde_json::Value::String(text)) => Given::Value(text.clone()),
-                Some(other @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
-                    Given::Value(other.to_string())
-                }
+                Some(Value::String(text)) => Given::Value(text.clone()),
+                Some(other @ (Value::Number(_) | Value::Bool(_))) => Given::Value(other.to_string()),
                 Some(other) => {
                     return Err(invalid(format!(
                         "the value of the parameter {key} must be a string, not {other}"

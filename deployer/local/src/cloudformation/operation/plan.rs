@@ -35,9 +35,10 @@ impl Plan {
     pub fn new(registry: &Registry, stack: &Stack, wanted: &Wanted) -> Result<Self, String> {
         let template = parse::parse(&wanted.template, registry)?;
         let pseudo = stack.pseudo(wanted);
-        let conditions = eval::conditions(&template, &wanted.parameters, &pseudo)?;
+        let parameters = wanted.values();
+        let conditions = eval::conditions(&template, &parameters, &pseudo)?;
         let graph = graph::graph(&template, &conditions)?;
-        Ok(Self { template, conditions, graph, parameters: wanted.parameters.clone(), pseudo })
+        Ok(Self { template, conditions, graph, parameters, pseudo })
     }
 
     /// What its values are evaluated with.

@@ -6,9 +6,12 @@
 //! it is given, `delete` of what is gone is no failure.
 
 mod bucket;
+mod cdk;
 mod distribution;
 mod function;
+mod layer;
 mod log_group;
+mod managed_policy;
 mod published;
 mod role;
 mod rule;
@@ -84,10 +87,13 @@ impl Registry {
         Self::of([
             Arc::new(bucket::Bucket) as Arc<dyn Handler>,
             Arc::new(bucket::Policy),
+            Arc::new(cdk::Metadata),
             Arc::new(distribution::Distribution),
             Arc::new(distribution::OriginAccessControl),
             Arc::new(function::Function),
+            Arc::new(layer::LayerVersion),
             Arc::new(log_group::LogGroup),
+            Arc::new(managed_policy::ManagedPolicy),
             Arc::new(published::Alias),
             Arc::new(published::Permission),
             Arc::new(published::Version),

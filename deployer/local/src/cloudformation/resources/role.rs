@@ -181,13 +181,7 @@ pub struct Policy;
 
 impl Policy {
     async fn put(site: &Site, properties: &Value) -> Result<(), Failure> {
-        for other in ["Users", "Groups"] {
-            if list(properties, other).next().is_some() {
-                return Err(Failure::invalid(format!(
-                    "{other} are not known to the local endpoint; attach the policy to roles"
-                )));
-            }
-        }
+        roles_only(properties)?;
         if list(properties, "Roles").next().is_none() {
             return Err(Failure::invalid("At least one of [Groups,Roles,Users] must be non-empty."));
         }
@@ -265,7 +259,17 @@ impl Handler for Policy {
     }
 }
 
-fn list<'v>(properties: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+/// Refuses a policy for users or groups, of which there are none.
+pub(super) fn roles_only(properties: &Value) -> Result<(), Failure> {
+    match ["Users", "Groups"].into_iter().find(|other| list(properties, other).next().is_some()) {
+        None => Ok(()),
+        Some(other) => Err(Failure::invalid(format!(
+            "{other} are not known to the local endpoint; attach the policy to roles"
+        ))),
+    }
+}
+
+pub(super) fn list<'v>(properties: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     properties.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 

@@ -4,6 +4,7 @@
 mod change_sets;
 mod create;
 mod kill;
+mod made_elsewhere;
 mod real;
 mod recorded;
 mod update;

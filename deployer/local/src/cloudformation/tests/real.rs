@@ -11,11 +11,16 @@ use crate::{ApiError, Caller, Service};
 
 const ALL: [&str; 1] = ["CAPABILITY_IAM"];
 
-async fn call(local: &Local, service: Service, operation: &str, input: Value) -> Result<Value, ApiError> {
+pub(super) async fn call(
+    local: &Local,
+    service: Service,
+    operation: &str,
+    input: Value,
+) -> Result<Value, ApiError> {
     local.call(&Caller::Owner, service, operation, input).await
 }
 
-async fn settled(local: &Local, stack: &str) -> Value {
+pub(super) async fn settled(local: &Local, stack: &str) -> Value {
     for _ in 0..30_000 {
         let answer =
             call(local, Service::CloudFormation, "DescribeStacks", json!({"StackName": stack})).await;
@@ -29,7 +34,7 @@ async fn settled(local: &Local, stack: &str) -> Value {
 }
 
 /// What failed in a stack, for messages and for looking at it.
-async fn failures(local: &Local, stack: &str) -> Vec<String> {
+pub(super) async fn failures(local: &Local, stack: &str) -> Vec<String> {
     let input = json!({"StackName": stack});
     let events = call(local, Service::CloudFormation, "DescribeStackEvents", input).await.unwrap();
     let failed = events["StackEvents"].as_array().unwrap().iter().rev();
@@ -56,21 +61,21 @@ async fn deployed(local: &Local, operation: &str, template: &Value, parameters: 
     stack
 }
 
-fn output(stack: &Value, key: &str) -> String {
+pub(super) fn output(stack: &Value, key: &str) -> String {
     let outputs = stack["Outputs"].as_array().unwrap();
     let found = outputs.iter().find(|o| o["OutputKey"] == key).unwrap();
     found["OutputValue"].as_str().unwrap().to_owned()
 }
 
 /// A bucket `assets` with the function's code under `KEY`.
-async fn with_code(key: &str) -> Local {
+pub(super) async fn with_code(key: &str) -> Local {
     let local = Local::new();
     call(&local, Service::S3, "CreateBucket", json!({"Bucket": "assets"})).await.unwrap();
     put(&local, key, &zipped(key)).await;
     local
 }
 
-async fn put(local: &Local, key: &str, body: &[u8]) {
+pub(super) async fn put(local: &Local, key: &str, body: &[u8]) {
     let object = PutObject {
         bucket: "assets".to_owned(),
         key: key.to_owned(),
@@ -80,7 +85,7 @@ async fn put(local: &Local, key: &str, body: &[u8]) {
     local.s3.put_object(local, &Caller::Owner, object).await.unwrap();
 }
 
-fn zipped(content: &str) -> Vec<u8> {
+pub(super) fn zipped(content: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
     zip.start_file("bootstrap", options).unwrap();
@@ -88,13 +93,13 @@ fn zipped(content: &str) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn trust(service: &str) -> Value {
+pub(super) fn trust(service: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"},
     ]})
 }
 
-fn allow(action: &str, resource: Value) -> Value {
+pub(super) fn allow(action: &str, resource: Value) -> Value {
     json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
 }
 
@@ -202,7 +207,7 @@ fn template() -> Value {
     })
 }
 
-fn values(values: &[(&str, &str)]) -> Value {
+pub(super) fn values(values: &[(&str, &str)]) -> Value {
     values.iter().map(|(key, value)| json!({"ParameterKey": key, "ParameterValue": value})).collect()
 }
 

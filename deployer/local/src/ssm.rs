@@ -1,0 +1,210 @@
+//! The Parameter Store of Systems Manager, as far as templates and the CDK's command look parameters up in it: plain texts under
+//! names.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::params::Params;
+use crate::{ApiError, Aws, Caller};
+
+const PARAMETERS: &str = "ssm-parameter";
+/// The bytes of a value in AWS's standard tier.
+const LONGEST: usize = 4096;
+/// How many names GetParameters takes.
+pub const MOST_NAMES: usize = 10;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Parameter {
+    kind: String,
+    value: String,
+    version: u64,
+    /// Seconds since the epoch.
+    modified: i64,
+}
+
+/// What PutParameter can be given on AWS and is not kept here.
+const REFUSED: [&str; 5] = ["AllowedPattern", "Description", "KeyId", "Policies", "Tags"];
+
+/// Performs an operation.
+///
+/// # Errors
+/// What AWS would answer.
+pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> Result<Value, ApiError> {
+    let params = Params::new(input, "ValidationException");
+    match operation {
+        "PutParameter" => put(aws, caller, params),
+        "GetParameter" => {
+            let name = params.text("Name")?;
+            authorize(aws, caller, operation, name)?;
+            let parameter: Parameter = aws.store.get(PARAMETERS, name).ok_or_else(missing)?;
+            Ok(json!({"Parameter": described(aws, name, &parameter)}))
+        }
+        "GetParameters" => get_all(aws, caller, params),
+        "DeleteParameter" => {
+            let name = params.text("Name")?;
+            authorize(aws, caller, operation, name)?;
+            aws.store.transaction(|records| {
+                records.get::<Parameter>(PARAMETERS, name).ok_or_else(missing)?;
+                records.delete(PARAMETERS, name);
+                Ok(json!({}))
+            })
+        }
+        _ => {
+            let message = format!("the local endpoint does not know Systems Manager's {operation}");
+            Err(ApiError::new(400, "UnknownOperationException", message))
+        }
+    }
+}
+
+fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+    let name = params.name("Name", 2048, "_.-/")?;
+    authorize(aws, caller, "PutParameter", name)?;
+    let other = |member: &str, same: &str| params.get(member).is_some_and(|value| value != same);
+    let mut refused = REFUSED.into_iter().filter(|member| params.get(member).is_some());
+    let valued = [("DataType", "text"), ("Tier", "Standard")].into_iter();
+    if let Some(member) = refused.next().or_else(|| valued.clone().find(|(m, s)| other(m, s)).map(|(m, _)| m))
+    {
+        return Err(
+            params.invalid(format!("the local endpoint keeps no {member} of parameters: leave it out"))
+        );
+    }
+    let value = params.text("Value")?;
+    if value.len() > LONGEST {
+        return Err(params.invalid(
+            "Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter \
+             value, upgrade the parameter to use the advanced-parameter tier.",
+        ));
+    }
+    let overwrite = params.flag("Overwrite")?;
+    let given = params.optional_text("Type")?;
+    if let Some(kind) = given.filter(|kind| !["String", "StringList"].contains(kind)) {
+        return Err(params.invalid(format!(
+            "Type is '{kind}', and the local endpoint has no keys to encrypt with: use String or StringList"
+        )));
+    }
+    aws.store.transaction(|records| {
+        let former: Option<Parameter> = records.get(PARAMETERS, name);
+        if former.is_some() && !overwrite {
+            let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
+            return Err(ApiError::new(400, "ParameterAlreadyExists", message));
+        }
+        let kind = given.or(former.as_ref().map(|f| f.kind.as_str())).ok_or_else(|| {
+            params.invalid("A parameter type is required when you create a parameter.")
+        })?;
+        let parameter = Parameter {
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+            version: former.as_ref().map_or(1, |f| f.version + 1),
+            modified: jiff::Timestamp::now().as_second(),
+        };
+        records.put(PARAMETERS, name, &parameter);
+        Ok(json!({"Version": parameter.version, "Tier": "Standard"}))
+    })
+}
+
+fn get_all(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+    let names = params.texts("Names")?;
+    if names.is_empty() || names.len() > MOST_NAMES {
+        return Err(params.invalid(format!(
+            "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must have length \
+             less than or equal to {MOST_NAMES}, and greater than or equal to 1",
+            names.join(", ")
+        )));
+    }
+    let mut found = Vec::new();
+    let mut invalid = Vec::new();
+    for name in names {
+        authorize(aws, caller, "GetParameters", name)?;
+        match aws.store.get::<Parameter>(PARAMETERS, name) {
+            Some(parameter) => found.push(described(aws, name, &parameter)),
+            None => invalid.push(name),
+        }
+    }
+    Ok(json!({"Parameters": found, "InvalidParameters": invalid}))
+}
+
+fn described(aws: &Aws, name: &str, parameter: &Parameter) -> Value {
+    json!({
+        "ARN": arn(aws, name),
+        "DataType": "text",
+        "LastModifiedDate": parameter.modified,
+        "Name": name,
+        "Type": parameter.kind,
+        "Value": parameter.value,
+        "Version": parameter.version,
+    })
+}
+
+fn arn(aws: &Aws, name: &str) -> String {
+    aws.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
+}
+
+fn authorize(aws: &Aws, caller: &Caller, operation: &str, name: &str) -> Result<(), ApiError> {
+    aws.iam.authorize(aws, caller, &format!("ssm:{operation}"), &arn(aws, name))
+}
+
+fn missing() -> ApiError {
+    ApiError::new(400, "ParameterNotFound", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Local;
+
+    #[test]
+    fn parameters_are_put_read_overwritten_and_deleted() {
+        let local = Local::new();
+        let ask = |operation: &str, input: Value| call(&local, &Caller::Owner, operation, &input);
+        let code = |operation: &str, input: Value| ask(operation, input).unwrap_err().code;
+        let put = json!({"Name": "/a/b", "Type": "String", "Value": "one"});
+        assert_eq!(ask("PutParameter", put.clone()).unwrap(), json!({"Version": 1, "Tier": "Standard"}));
+        assert_eq!(code("PutParameter", put), "ParameterAlreadyExists");
+        let again = json!({"Name": "/a/b", "Value": "two", "Overwrite": true});
+        assert_eq!(ask("PutParameter", again).unwrap()["Version"], 2);
+        let found = ask("GetParameter", json!({"Name": "/a/b"})).unwrap()["Parameter"].clone();
+        assert_eq!((&found["Value"], &found["Type"]), (&json!("two"), &json!("String")));
+        assert_eq!(found["ARN"], "arn:aws:ssm:us-east-1:000000000000:parameter/a/b");
+        let both = ask("GetParameters", json!({"Names": ["/a/b", "c"]})).unwrap();
+        assert_eq!(both["Parameters"], json!([found]));
+        assert_eq!(both["InvalidParameters"], json!(["c"]));
+        ask("DeleteParameter", json!({"Name": "/a/b"})).unwrap();
+        assert_eq!(code("GetParameter", json!({"Name": "/a/b"})), "ParameterNotFound");
+        assert_eq!(code("DeleteParameter", json!({"Name": "/a/b"})), "ParameterNotFound");
+    }
+
+    #[test]
+    fn what_a_parameter_cannot_have_is_refused_by_name() {
+        let local = Local::new();
+        for (member, value) in [
+            ("Type", json!("SecureString")),
+            ("Tier", json!("Advanced")),
+            ("Tags", json!([])),
+            ("Policies", json!("[]")),
+            ("DataType", json!("aws:ec2:image")),
+            ("Value", json!("x".repeat(4097))),
+        ] {
+            let mut input = json!({"Name": "n", "Type": "String", "Value": "v"});
+            input[member] = value;
+            let error = call(&local, &Caller::Owner, "PutParameter", &input).unwrap_err();
+            assert_eq!(error.code, "ValidationException", "{member}");
+            assert!(error.message.to_lowercase().contains(&member.to_lowercase()), "{error}");
+        }
+        let names: Vec<String> = (0..=MOST_NAMES).map(|n| n.to_string()).collect();
+        let error = call(&local, &Caller::Owner, "GetParameters", &json!({"Names": names})).unwrap_err();
+        assert_eq!(error.code, "ValidationException");
+    }
+
+    #[test]
+    fn callers_need_permission_on_the_parameter() {
+        let local = Local::new();
+        let nobody =
+            Caller::Role { arn: "arn:aws:iam::000000000000:role/none".to_owned(), session: "s".to_owned() };
+        for operation in ["GetParameter", "DeleteParameter"] {
+            let error = call(&local, &nobody, operation, &json!({"Name": "n"})).unwrap_err();
+            assert!(error.message.contains(&format!("ssm:{operation}")), "{error}");
+        }
+    }
+}
