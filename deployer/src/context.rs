@@ -1,6 +1,6 @@
 //! What every command gets: the settings, the events to tell through, and a connection made when first asked for.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anyhow::Context as _;
 use tokio::sync::OnceCell;
@@ -8,8 +8,11 @@ use tokio::sync::OnceCell;
 use crate::aws::Aws;
 use crate::events::{Event, Events};
 use crate::failure::Usage;
+use crate::interrupt::{self, Interrupted};
 use crate::progress;
 use crate::settings::Settings;
+
+const ASKING: &str = "asking for confirmation";
 
 /// The surroundings of a command.
 pub struct Context {
@@ -57,16 +60,56 @@ impl Context {
         ))
     }
 
-    /// Asks a question; `--yes` answers it.
+    /// Asks a question, to which only `y` and `yes` agree; `--yes` answers it.
     ///
     /// # Errors
-    /// When the terminal cannot be read.
-    pub fn confirm(&self, question: &str) -> anyhow::Result<bool> {
+    /// When the terminal cannot be read; Ctrl-C.
+    pub async fn confirm(&self, question: &str) -> anyhow::Result<bool> {
         if self.settings.yes {
             return Ok(true);
         }
-        let ask = || dialoguer::Confirm::new().with_prompt(question).default(false).interact();
-        self.events.suspend(ask).unwrap_or(Ok(false)).context("asking for confirmation")
+        let answer = self.ask(&format!("{question} [y/N]")).await?.to_lowercase();
+        Ok(matches!(answer.as_str(), "y" | "yes"))
+    }
+
+    /// Asks a question whose answer cannot be given by habit: only this name agrees; `--yes` answers it.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read; Ctrl-C; another answer.
+    pub async fn confirm_by_name(&self, question: &str, name: &str) -> anyhow::Result<()> {
+        if self.settings.yes {
+            return Ok(());
+        }
+        let answer = self.ask(&format!("{question} Type its name, {name}, to agree:")).await?;
+        anyhow::ensure!(!answer.is_empty(), "declined; nothing was changed");
+        anyhow::ensure!(answer == name, "\"{answer}\" is not {name}; nothing was changed");
+        Ok(())
+    }
+
+    /// The line that the user types, without the space around it.
+    async fn ask(&self, question: &str) -> anyhow::Result<String> {
+        let tell = |text: &str| {
+            let mut stderr = std::io::stderr().lock();
+            stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush())
+        };
+        self.events.suspend(|| tell(&format!("{question} "))).transpose().context(ASKING)?;
+        let (typed, line) = tokio::sync::oneshot::channel();
+        // A thread of its own: after Ctrl-C nothing waits for it, as for those of the runtime.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            typed.send(std::io::stdin().read_line(&mut line).map(|_| line))
+        });
+        let line = tokio::select! {
+            () = interrupt::interrupted() => {
+                tell("\n").context(ASKING)?;
+                return Err(Interrupted::Signal.into());
+            }
+            line = line => line.context(ASKING)?.context(ASKING)?,
+        };
+        if !line.ends_with('\n') {
+            tell("\n").context(ASKING)?;
+        }
+        Ok(line.trim().to_owned())
     }
 
     /// Ends the embedded endpoint, if one was started.

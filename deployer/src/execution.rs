@@ -17,9 +17,10 @@ use crate::call::{Call, CallError};
 use crate::deployment::stack::Stack;
 use crate::events::{Event, Events};
 use crate::failure::{Advice, hinted};
+use crate::interrupt::Interrupted;
 use crate::settings::Settings;
 
-/// How long the abort rule may take to put the function back before we say that we no longer wait for it.
+/// How long the abort rule may take to put the function back before we say that we no longer wait for it. The message says it as well.
 const CLEANED_WITHIN: Duration = Duration::from_secs(120);
 
 /// How an execution ended.
@@ -29,6 +30,8 @@ pub enum Ending {
     Succeeded(Value),
     /// For this reason.
     Failed(String),
+    /// By Ctrl-C; the function is as it was before.
+    Interrupted,
     /// Because somebody stopped it or its time was up; what is known about the function then.
     Stopped(String),
 }
@@ -171,7 +174,7 @@ pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Va
                 "{}; to stop it: aws stepfunctions stop-execution --execution-arn {arn} (the function is put back then)",
                 again(arn)
             );
-            return Err(hinted(anyhow::anyhow!("interrupted; the execution goes on by itself"), how));
+            return Err(hinted(Interrupted::AtWork("the execution goes on by itself"), how));
         }
     };
     Ok((input, Ended { arn: arn.to_owned(), ending }))
@@ -318,17 +321,14 @@ async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyh
             Ok(_) => tokio::time::sleep(aws.poll_interval()).await,
             Err(error) if error.is("ResourceNotFoundException") => {
                 events.finished("stopped; the function is as it was before");
-                return Ok(Ending::Stopped("interrupted; the function is as it was before".to_owned()));
+                return Ok(Ending::Interrupted);
             }
             Err(error) => {
                 return Err(error).context("asking whether the function was put back").hint(by_hand);
             }
         }
     }
-    Err(hinted(
-        anyhow::anyhow!("interrupted, and the function was not put back within {CLEANED_WITHIN:?}"),
-        by_hand,
-    ))
+    Err(hinted(Interrupted::AtWork("the function was not put back within two minutes"), by_hand))
 }
 
 /// What the history has told so far.

@@ -9,6 +9,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::call::CallError;
+use crate::interrupt::Interrupted;
 use crate::outcome::Status;
 
 /// Wrong usage, found before anything was touched. Ends the program with status 2.
@@ -101,18 +102,16 @@ fn gather(error: &anyhow::Error, hints: &mut Vec<String>) {
     }
 }
 
-/// The exit status of a failure: 2 for wrong usage, else 1.
+/// The exit status of a failure: 2 for wrong usage, 130 for Ctrl-C, else 1.
 #[must_use]
 pub fn status(error: &anyhow::Error) -> Status {
-    for cause in error.chain() {
-        if cause.is::<Usage>() {
-            return Status::UsageOrChanges;
-        }
-        if let Some(hinted) = cause.downcast_ref::<Hinted>() {
-            return status(&hinted.error);
-        }
+    if is::<Usage>(error) {
+        Status::UsageOrChanges
+    } else if is::<Interrupted>(error) {
+        Status::Interrupted
+    } else {
+        Status::Failed
     }
-    if error.downcast_ref::<Usage>().is_some() { Status::UsageOrChanges } else { Status::Failed }
 }
 
 impl fmt::Display for Failure {
@@ -172,5 +171,7 @@ mod tests {
         let error = Err::<(), _>(Usage("no".into())).hint("a").context("b").hint("c").unwrap_err();
         assert_eq!(status(&error).code(), 2);
         assert_eq!(status(&failed()).code(), 1);
+        let error = Err::<(), _>(Interrupted::Signal).context("a").hint("b").context("c").unwrap_err();
+        assert_eq!(status(&error).code(), 130);
     }
 }

@@ -33,27 +33,27 @@ pub async fn interrupted() {
     HEARD.notified().await;
 }
 
-/// Why [`unclaimed`] ended.
+/// Why the program ends before its work is done.
 #[derive(Debug, thiserror::Error)]
 pub enum Interrupted {
     /// A signal came.
     #[error("interrupted")]
     Signal,
-    /// The system does not let us listen.
-    #[error("cannot listen for Ctrl-C: {0}")]
-    Deaf(std::io::Error),
+    /// A signal came; the text says what becomes of the work that was under way.
+    #[error("interrupted; {0}")]
+    AtWork(&'static str),
 }
 
-/// Listens for signals and passes them on; ends with the first one that nobody claims.
-pub async fn unclaimed() -> Interrupted {
+/// Listens for signals and passes them on; ends with the first one that nobody claims, or when the system does not let it listen.
+pub async fn unclaimed() -> anyhow::Error {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(error) => return Interrupted::Deaf(error),
+        Err(error) => return anyhow::Error::new(error).context("listening for Ctrl-C"),
     };
     loop {
         signals.next().await;
         if CLAIMS.load(Ordering::SeqCst) == 0 {
-            return Interrupted::Signal;
+            return Interrupted::Signal.into();
         }
         HEARD.notify_waiters();
     }

@@ -42,7 +42,7 @@ fn work(settings: Settings, command: Command) -> anyhow::Result<Outcome> {
         let outcome = tokio::select! {
             // First, so that there is an ear for signals before anything is done.
             biased;
-            interrupted = interrupt::unclaimed() => Err(interrupted.into()),
+            interrupted = interrupt::unclaimed() => Err(interrupted),
             outcome = command.run(&context) => outcome,
         };
         context.close().await;

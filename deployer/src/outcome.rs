@@ -22,6 +22,8 @@ pub enum Status {
     UsageOrChanges,
     /// 3: it worked, but a gate (`--max-duration-ms`, `--max-cost`) was not met.
     GateNotMet,
+    /// 130: Ctrl-C or SIGTERM ended it. Shells say the same of a program that SIGINT ends.
+    Interrupted,
 }
 
 impl Status {
@@ -33,6 +35,7 @@ impl Status {
             Self::Failed => 1,
             Self::UsageOrChanges => 2,
             Self::GateNotMet => 3,
+            Self::Interrupted => 130,
         }
     }
 }

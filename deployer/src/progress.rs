@@ -144,6 +144,9 @@ impl Listener for Terminal {
                 if let Ok(mut since) = self.since.lock() {
                     *since = Instant::now();
                 }
+                if self.bar.is_finished() {
+                    self.bar.reset();
+                }
                 self.bar.set_message(format!("{what} …"));
                 self.bar.enable_steady_tick(Duration::from_millis(100));
             }
@@ -174,7 +177,10 @@ impl Listener for Terminal {
     }
 
     fn suspend(&self, action: &mut dyn FnMut()) {
-        self.bar.suspend(action);
+        // The user answers afterwards: a spinner that goes on would write over the question.
+        self.bar.disable_steady_tick();
+        self.bar.finish_and_clear();
+        action();
     }
 }
 

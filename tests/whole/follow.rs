@@ -15,7 +15,7 @@ async fn an_interrupted_up_says_how_to_go_on_and_the_next_one_does() {
     // Nothing may be answered any more, so that the interruption surely comes first.
     world.signal("STOP");
     up.signal("INT");
-    let said = up.end().status(1);
+    let said = up.end().status(130);
     world.signal("CONT");
     said.complains(&[
         "error: interrupted; CloudFormation goes on by itself",
@@ -54,7 +54,7 @@ async fn a_run_is_left_to_itself_and_come_back_to() {
     let mut attached = Running::start(&mut world.command(&["tune", "--attach", &arn]));
     attached.hear("Ctrl-C leaves it running");
     attached.signal("INT");
-    attached.end().status(1).complains(&[
+    attached.end().status(130).complains(&[
         "error: interrupted; the execution goes on by itself",
         &format!("deployer tune --attach {arn}"),
         "aws stepfunctions stop-execution",
@@ -87,7 +87,7 @@ async fn ctrl_c_stops_a_run_and_puts_the_function_back() {
     tune.hear("Ctrl-C stops it and puts the function back");
     tune.hear("measuring 1 memory size …");
     tune.signal("INT");
-    tune.end().status(1).complains(&["error: interrupted; the function is as it was before"]);
+    tune.end().status(130).complains(&["error: interrupted; the function is as it was before"]);
     assert_eq!(function.snapshot().await, before);
 }
 

@@ -10,6 +10,7 @@ mod bench;
 mod budget;
 mod clients;
 mod compare;
+mod confirmation;
 mod connections;
 mod denied;
 mod deploy;

@@ -81,9 +81,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
             resources: resources.collect(),
             ..Difference::default()
         }));
-        if !context.confirm("Delete this?")? {
-            anyhow::bail!("declined; nothing was changed");
-        }
+        context.confirm_by_name("Delete this stack?", name).await?;
         if let Some(page) = page {
             page.empty().await?;
         }

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::execution::{self, Ended, Ending};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function;
+use crate::interrupt::Interrupted;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
 use crate::settings::Target;
@@ -226,6 +227,9 @@ async fn result(
             Err(hinted(anyhow::anyhow!("{reason}"), format!("{left}the execution was {}", ended.arn)))
                 .with_context(tuning)
         }
+        Ending::Interrupted => Err(Interrupted::AtWork("the function is as it was before"))
+            .hint(format!("the execution was {}", ended.arn))
+            .with_context(tuning),
         Ending::Stopped(stopped) => {
             Err(Stopped(stopped)).hint(format!("the execution was {}", ended.arn)).with_context(tuning)
         }

@@ -64,7 +64,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         let name = &context.settings.stack_name;
         let difference = Difference::from_nothing(name, Operation::Replace, &plan.wanted.template);
         context.events.emit(Event::Changes(difference));
-        if !context.confirm("Delete what is left and deploy again?")? {
+        if !context.confirm("Delete what is left and deploy again?").await? {
             return declined();
         }
         confirmed = true;
@@ -81,7 +81,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     };
     if !confirmed {
         context.events.emit(Event::Changes(change_set.difference.clone()));
-        let agreed = context.confirm("Deploy these changes?");
+        let agreed = context.confirm("Deploy these changes?").await;
         if !matches!(agreed, Ok(true)) {
             deployment.withdraw(&change_set).await?;
             agreed?;
@@ -150,7 +150,7 @@ async fn ready(
                 "an earlier update of {} failed, and taking it back got stuck ({}): {reason}",
                 stack.name, stack.status
             ));
-            if !context.confirm("Continue taking it back first?")? {
+            if !context.confirm("Continue taking it back first?").await? {
                 anyhow::bail!("declined; nothing was changed");
             }
             deployment.continue_rollback(&stack).await?;

@@ -15,7 +15,7 @@ use super::difference::{Difference, Operation, ValueChange};
 use super::parameters::{Parameters, declared};
 use super::refusal::ChangeSetRefused;
 use super::stack::{Condition, Stack};
-use super::watch::{OperationFailed, WatchError};
+use super::watch::{INTERRUPTED, OperationFailed};
 use crate::call::{Call, CallError};
 use crate::failure::{Advice, hinted};
 
@@ -312,7 +312,7 @@ impl Deployment<'_> {
         self.events.started(doing.clone());
         let begun = tokio::select! {
             () = crate::interrupt::interrupted() => {
-                return Err(hinted(WatchError::Interrupted, self.how_to_follow())).with_context(|| doing);
+                return Err(hinted(INTERRUPTED, self.how_to_follow())).with_context(|| doing);
             }
             begun = self.begin(change_set) => begun,
         };

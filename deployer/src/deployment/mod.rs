@@ -143,7 +143,7 @@ impl<'a> Deployment<'a> {
 
     async fn follow(&self, watch: Watch<'_>) -> anyhow::Result<Ended> {
         watch.follow().await.map_err(|error| match error {
-            WatchError::Interrupted => hinted(WatchError::Interrupted, self.how_to_follow()),
+            WatchError::Interrupted(error) => hinted(error, self.how_to_follow()),
             WatchError::Call(error) => anyhow::Error::from(error).context("following the stack's history"),
         })
     }

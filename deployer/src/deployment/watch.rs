@@ -10,6 +10,7 @@ use super::stack::{Stack, is_busy};
 use crate::aws::{Aws, Patience};
 use crate::call::{Call, CallError, missing_permission};
 use crate::events::{Event, Events, ResourceEvent};
+use crate::interrupt::Interrupted;
 
 /// What is known of a stack's history, so that what comes later can be told from it.
 pub struct Watch<'a> {
@@ -30,12 +31,15 @@ pub struct Ended {
     pub history: Vec<ResourceEvent>,
 }
 
+/// What becomes of an operation that nobody follows any more.
+pub const INTERRUPTED: Interrupted = Interrupted::AtWork("CloudFormation goes on by itself");
+
 /// Why following stopped before the operation ended.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The user pressed Ctrl-C.
-    #[error("interrupted; CloudFormation goes on by itself")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(Interrupted),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -80,7 +84,7 @@ impl<'a> Watch<'a> {
                 Ok::<_, CallError>(seen)
             };
             let seen = tokio::select! {
-                () = &mut interrupted => return Err(WatchError::Interrupted),
+                () = &mut interrupted => return Err(WatchError::Interrupted(INTERRUPTED)),
                 seen = look => seen?,
             };
             if let Some(status) = seen.filter(|status| !is_busy(status)) {

@@ -13,7 +13,7 @@ use super::{Options, Stopped};
 use crate::commands::compare;
 use crate::context::Context;
 use crate::failure::{self, Usage};
-use crate::interrupt;
+use crate::interrupt::{self, Interrupted};
 use crate::outcome::{self, Outcome, Status};
 
 /// How often the files are looked at.
@@ -59,7 +59,13 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
                 }
                 before = Some(now);
             }
-            Err(error) if before.is_none() || failure::is::<Stopped>(&error) => return Err(error),
+            Err(error)
+                if before.is_none()
+                    || failure::is::<Stopped>(&error)
+                    || failure::is::<Interrupted>(&error) =>
+            {
+                return Err(error);
+            }
             Err(error) => {
                 let told = &context.settings.output;
                 context.events.suspend(|| failure::print(&error, told.json, told.color));
