@@ -78,6 +78,20 @@ async fn what_was_applied_is_said_in_every_form() {
 }
 
 #[tokio::test]
+async fn markdown_says_what_speaks_against_the_choice() {
+    let world = World::new().await;
+    world.sample("wait", "io").await;
+    let flags = ["tune", "wait", "--num", "5", "--power-values", "128,512", "--markdown"];
+    let said = world.deployer(&[&flags[..], &["--max-duration-ms", "1"]].concat()).status(3);
+    let list: Vec<&str> = said.stdout.lines().filter_map(|line| line.strip_prefix("- ")).collect();
+    assert!(list[0].starts_with("The gate is not met: the chosen size "), "{}", said.stdout);
+    let warnings = said.stderr.lines().filter_map(|line| line.strip_prefix("warning: "));
+    for warning in warnings {
+        assert!(list.iter().any(|item| item.ends_with(warning)), "no {warning:?} in\n{}", said.stdout);
+    }
+}
+
+#[tokio::test]
 async fn an_alias_that_nothing_would_be_applied_to_is_refused() {
     let world = World::empty().await;
     let said = world.deployer(&["tune", "wait", "--auto-optimize-alias", "live"]).status(2);

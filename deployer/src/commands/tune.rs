@@ -210,17 +210,17 @@ async fn result(
             let Reading { input, keep_stats, calibration } = reading;
             let tuned = Tuned::new(function_arn, ended.arn, output, input, keep_stats, form, measured)
                 .and_then(|tuned| tuned.calibrated(calibration))
-                .context("reading the execution's output")?;
+                .context("reading the execution's output")?
+                .judged(&options.gate);
             for warning in tuned.warnings() {
                 context.events.warning(warning);
             }
             let chart = tuned.chart(options.open);
             let outcome = Outcome::new(&tuned)?.with_chart(chart);
-            let exceeded = tuned.exceeded(&options.gate);
-            for limit in &exceeded {
+            for limit in tuned.exceeded() {
                 context.events.warning(format!("the chosen size {limit}"));
             }
-            Ok(if exceeded.is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
+            Ok(if tuned.exceeded().is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
         Ending::Failed(reason) => {
             let left = execution::what_is_left(aws, function_arn, &ended.arn).await;

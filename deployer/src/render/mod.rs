@@ -42,6 +42,7 @@ pub struct Tuned {
     json: Map<String, Value>,
     analysis: Option<Analysis>,
     calibration: Option<Calibration>,
+    exceeded: Vec<String>,
 }
 
 impl Tuned {
@@ -76,7 +77,7 @@ impl Tuned {
             json.insert("measuredHere".to_owned(), told);
         }
         let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
-        Ok(Self { function, input, form, measured, json, analysis, calibration: None })
+        Ok(Self { function, input, form, measured, json, analysis, calibration: None, exceeded: Vec::new() })
     }
 
     /// The same with what the durations would be on a core of Lambda; in the JSON as `calibrated`.
@@ -104,11 +105,10 @@ impl Tuned {
         errors.reduce(f64::max).map(|percent| (percent * 10.0).round() / 10.0)
     }
 
-    /// The limits that the chosen size exceeds: the execution's own, and those of this call, which may follow an execution
-    /// that somebody started without any.
+    /// The same with the limits of this call, which may follow an execution that somebody started without any.
     #[must_use]
-    pub fn exceeded(&self, gate: &Gate) -> Vec<String> {
-        let Some(analysis) = &self.analysis else { return Vec::new() };
+    pub fn judged(mut self, gate: &Gate) -> Self {
+        let Some(analysis) = &self.analysis else { return self };
         let currency = analysis.prices.as_ref().map_or("USD", |prices| prices.currency.as_str());
         let mut exceeded = analysis.gate.clone().map_or_else(Vec::new, |verdict| verdict.exceeded);
         for limit in gate.judge(analysis.duration, analysis.cost, currency).exceeded {
@@ -116,7 +116,14 @@ impl Tuned {
                 exceeded.push(limit);
             }
         }
-        exceeded
+        self.exceeded = exceeded;
+        self
+    }
+
+    /// The limits that the chosen size exceeds: the execution's own and those it was [judged](Self::judged) by.
+    #[must_use]
+    pub fn exceeded(&self) -> &[String] {
+        &self.exceeded
     }
 
     /// What was applied to the function, or why nothing was, as a sentence.
@@ -208,8 +215,22 @@ impl Tuned {
         if let Some(applied) = self.applied() {
             writeln!(f, "{applied}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }
-        for skipped in &analysis.skipped {
-            writeln!(f, "{} MB was skipped: {}", skipped.value, skipped.reason)?;
+        let skipped = analysis
+            .skipped
+            .iter()
+            .map(|skipped| format!("{} MB was skipped: {}", skipped.value, skipped.reason));
+        match self.form {
+            Form::Text => skipped.into_iter().try_for_each(|line| writeln!(f, "{line}"))?,
+            // Who reads a comment on a pull request has not seen the warnings of the run.
+            Form::Markdown => {
+                let limits =
+                    self.exceeded.iter().map(|limit| format!("The gate is not met: the chosen size {limit}"));
+                let items = limits.chain(skipped).chain(self.warnings());
+                let list: String = items.map(|item| format!("- {item}\n")).collect();
+                if !list.is_empty() {
+                    writeln!(f, "{list}")?;
+                }
+            }
         }
         let state_machine = &analysis.state_machine;
         writeln!(
@@ -376,5 +397,6 @@ mod tests {
             text.starts_with("**mine should") && text.contains("|--") && text.contains("[Chart]("),
             "{text}"
         );
+        assert!(text.contains("\n\n- 64 MB was skipped: out of memory\n\n"), "{text}");
     }
 }
