@@ -16,6 +16,7 @@ use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider, SharedHttpC
 use crate::error::{Error, Kind};
 use crate::objects::Objects;
 use crate::transport;
+use crate::waits::Waits;
 
 /// The variables and clients of one sandbox.
 #[derive(Debug, Default)]
@@ -25,6 +26,7 @@ pub struct Clients {
     lambda: PerRegion<aws_sdk_lambda::Client>,
     s3: PerRegion<Objects>,
     states: PerRegion<aws_sdk_sfn::Client>,
+    waits: Waits,
 }
 
 impl Clients {
@@ -36,6 +38,17 @@ impl Clients {
     /// Set up from these variables, whatever the process's are.
     pub fn with(variables: BTreeMap<String, String>) -> Self {
         Self { given: Some(variables), ..Self::default() }
+    }
+
+    /// With these waits instead of those for AWS.
+    #[must_use]
+    pub fn waiting(self, waits: Waits) -> Self {
+        Self { waits, ..self }
+    }
+
+    /// How long to wait for what AWS shows late.
+    pub fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// An environment variable that is set to something.

@@ -20,6 +20,7 @@ pub mod objects;
 pub mod run;
 pub mod transport;
 pub mod undo;
+pub mod waits;
 
 /// The example of the README is compiled.
 #[cfg(doctest)]

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use local_aws::Caller;
 use local_aws::lambda::Invocation;
-use local_aws::{Caller, Service};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -96,10 +96,8 @@ async fn real_events(bench: &Bench) -> BTreeMap<String, Vec<Value>> {
     let input = json!({"num": 5, "powerValues": [128, 512], "payload": {"a": [1, "b"]}, "includeOutputResults": true});
     let over = bench.run(input).await;
     assert_eq!(over.status, "SUCCEEDED", "{over:?}");
-    let history = json!({"executionArn": over.arn, "maxResults": 1000});
-    let history = bench.ok(Service::States, "GetExecutionHistory", history).await;
     let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for event in history["events"].as_array().unwrap() {
+    for event in bench.history(&over.arn).await {
         let scheduled = &event["taskScheduledEventDetails"]["parameters"];
         let (function, payload) = match scheduled.as_str() {
             Some(text) => {

@@ -13,7 +13,7 @@ use local_aws::{ApiError, Aws, Caller, Endpoint, Options, Service};
 use serde_json::{Value, json};
 
 use crate::harness::{REGION, deployed, fork, samples_zip};
-use crate::in_process;
+use crate::in_process::{self, Stage};
 
 /// The tuned function's name.
 pub const FUNCTION: &str = "tuned";
@@ -23,9 +23,21 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/sample";
 pub struct Bench {
     endpoint: Option<Endpoint>,
     folder: tempfile::TempDir,
+    stage: Arc<Stage>,
     machine: String,
-    cleaner: String,
+    /// The names of the stack's functions.
+    functions: Vec<String>,
     rule: String,
+}
+
+/// What a Lambda answered, or its error: type and message.
+pub type Handled = Result<Value, Refused>;
+
+/// An error that a Lambda raised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    pub kind: String,
+    pub message: String,
 }
 
 /// How an execution ended.
@@ -68,12 +80,13 @@ impl Bench {
         let mut bench = Self {
             endpoint: Some(endpoint),
             folder,
+            stage: Arc::default(),
             machine: String::new(),
-            cleaner: String::new(),
+            functions: Vec::new(),
             rule: String::new(),
         };
         if in_process {
-            in_process::host(bench.aws());
+            in_process::host(bench.aws(), &bench.stage);
         }
         // Nothing has to be polled for, so that runs make the same calls each time; idle processes cost memory.
         bench.behave(|behaviour| Behaviour {
@@ -88,9 +101,8 @@ impl Bench {
             .unwrap()
             .to_owned();
         let functions = bench.ok(Service::Lambda, "ListFunctions", json!({})).await;
-        let names =
-            functions["Functions"].as_array().unwrap().iter().map(|f| f["FunctionName"].as_str().unwrap());
-        bench.cleaner = names.into_iter().find(|name| name.contains("cleaner")).unwrap().to_owned();
+        let functions = functions["Functions"].as_array().unwrap();
+        bench.functions = functions.iter().map(|f| f["FunctionName"].as_str().unwrap().to_owned()).collect();
         let rules = bench.ok(Service::Events, "ListRules", json!({})).await;
         bench.rule = rules["Rules"][0]["Name"].as_str().unwrap().to_owned();
         let trust = json!({"Version": "2012-10-17", "Statement": [{
@@ -104,6 +116,16 @@ impl Bench {
     /// The services.
     pub fn aws(&self) -> &Arc<Aws> {
         self.endpoint.as_ref().expect("it runs").aws()
+    }
+
+    /// What the functions in this process do.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The stack's function of this handler.
+    pub fn function(&self, handler: &str) -> &str {
+        self.functions.iter().find(|name| name.contains(handler)).expect("it is in the stack")
     }
 
     /// Changes what AWS leaves to itself.
@@ -313,19 +335,31 @@ impl Bench {
     }
 
     /// What `deployer cleanup` does: the Cleaner's answer, or its error.
-    pub async fn cleanup(&self) -> Result<Value, String> {
-        let arn = function_arn(FUNCTION);
+    pub async fn cleanup(&self) -> Handled {
+        self.handle("cleaner", json!({"cleanup": {"lambdaARN": function_arn(FUNCTION)}})).await
+    }
+
+    /// Invokes the stack's function of this handler.
+    pub async fn handle(&self, handler: &str, event: Value) -> Handled {
         let invocation = Invocation {
-            function: self.cleaner.clone(),
-            payload: json!({"cleanup": {"lambdaARN": arn}}).to_string().into(),
+            function: self.function(handler).to_owned(),
+            payload: event.to_string().into(),
             ..Invocation::default()
         };
         let invoked = self.aws().lambda.invoke(self.aws(), &Caller::Owner, invocation).await.unwrap();
-        let answer = String::from_utf8_lossy(&invoked.payload).into_owned();
-        match invoked.function_error {
-            None => Ok(serde_json::from_str(&answer).unwrap()),
-            Some(_) => Err(answer),
+        let answer: Value = serde_json::from_slice(&invoked.payload).unwrap();
+        if invoked.function_error.is_none() {
+            return Ok(answer);
         }
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        Err(Refused { kind: text("errorType"), message: text("errorMessage") })
+    }
+
+    /// The events of an execution that its history has, in order.
+    pub async fn history(&self, execution: &str) -> Vec<Value> {
+        let history = json!({"executionArn": execution, "maxResults": 1000});
+        let history = self.ok(Service::States, "GetExecutionHistory", history).await;
+        history["events"].as_array().unwrap().clone()
     }
 
     /// Stops the endpoint.
@@ -336,7 +370,8 @@ impl Bench {
     }
 }
 
-fn function_arn(name: &str) -> String {
+/// A function's ARN.
+pub fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
 }
 

@@ -226,7 +226,7 @@ async fn recover(bench: &Bench, job: &Job, over: &Over, problems: &mut Vec<Strin
     // Whoever may not clean up leaves it to somebody who may.
     let by_hand = job.recovery == Recovery::Cleanup || job.has(Kind::DeniedFromNowOn);
     if by_hand && let Err(error) = bench.cleanup().await {
-        problems.push(format!("deployer cleanup: {error}"));
+        problems.push(format!("deployer cleanup: {error:?}"));
     }
     if job.recovery == Recovery::NextRun {
         let mut next = Shape::Normal.input();

@@ -18,6 +18,7 @@ mod emulator;
 mod emulators;
 mod faults;
 mod follow;
+mod handlers;
 mod harness;
 mod in_process;
 mod kill;

@@ -9,14 +9,14 @@ pub mod invoke;
 pub mod transient;
 
 use aws_sdk_lambda::Client;
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 pub use self::configuration::{Configuration, Readiness, Version};
 pub use self::transient::{Backoff, Refusal};
+use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
+use crate::waits::Waits;
 
 /// The unpublished version, which is what tuning changes and restores.
 pub const LATEST: &str = "$LATEST";
@@ -27,6 +27,7 @@ pub struct FunctionApi {
     client: Client,
     function: String,
     deadline: Deadline,
+    waits: Waits,
     lists: bool,
 }
 
@@ -51,9 +52,6 @@ impl Alias {
         self.version == version || self.also.iter().any(|also| also == version)
     }
 }
-
-/// How long a version that was published may be missing from reads, which are eventually consistent.
-const READS_LAG: Duration = Duration::from_secs(5);
 
 /// A function that is ready.
 #[derive(Debug, Clone)]
@@ -81,9 +79,18 @@ macro_rules! alias {
 }
 
 impl FunctionApi {
-    /// The function with this ARN (unqualified), to be talked to until the deadline.
-    pub fn new(client: Client, function: impl Into<String>, deadline: Deadline) -> Self {
-        Self { client, function: function.into(), deadline, lists: false }
+    /// The function of a region with this ARN (unqualified), to be talked to until the deadline.
+    ///
+    /// # Errors
+    /// When there can be no client, as [`Clients::lambda`] says.
+    pub fn new(
+        clients: &Clients,
+        region: &str,
+        function: impl Into<String>,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        let (client, waits) = (clients.lambda(region)?, clients.waits());
+        Ok(Self { client, function: function.into(), deadline, waits, lists: false })
     }
 
     /// Finds an alias by listing all: for handlers that list aliases anyway, and so need no permission to get one.
@@ -101,6 +108,11 @@ impl FunctionApi {
     /// The function's ARN.
     pub fn function(&self) -> &str {
         &self.function
+    }
+
+    /// How long to wait for what AWS shows late.
+    pub fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// When to be done.
@@ -147,7 +159,7 @@ impl FunctionApi {
                 Err(refusal)
                     if qualifier.is_some()
                         && refusal.is_not_found()
-                        && began.elapsed() < READS_LAG
+                        && began.elapsed() < self.waits.missing_version
                         && backoff.wait(self.deadline).await =>
                 {
                     continue;

@@ -30,10 +30,7 @@ use crate::run::Run;
 use crate::undo::execution::{self, Life};
 use crate::undo::hold::Hold;
 use crate::undo::sweep::{self, Job};
-use crate::undo::{Held, Lock, READ_LAG};
-
-/// For this long Step Functions may still report a stopped execution as running.
-const STATUS_LAG: std::time::Duration = std::time::Duration::from_secs(10);
+use crate::undo::{Held, Lock};
 
 /// What was cleaned up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +110,7 @@ async fn after_run(
         Ok(function) => function,
         Err(problem) => return Ok(Cleaned::nothing(format!("nothing was changed: lambdaARN {problem}"))),
     };
-    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline).listing();
+    let api = FunctionApi::new(clients, &function.region, function.to_string(), deadline)?.listing();
     let started = tokio::time::Instant::now();
     let mut backoff = Backoff::polling();
     let lock = loop {
@@ -129,7 +126,7 @@ async fn after_run(
             None => return Ok(Cleaned::nothing(format!("nothing to do: there is no function {function}"))),
         };
         // The run may have ended just after it took the lock, which this reading does not show yet.
-        let lagging = interrupted && !refused(document) && started.elapsed() < READ_LAG;
+        let lagging = interrupted && !refused(document) && started.elapsed() < clients.waits().stale_reading;
         if !lagging || !backoff.wait(deadline).await {
             return Ok(Cleaned::nothing(why));
         }
@@ -157,7 +154,9 @@ async fn after_stop(event: Value, deadline: Deadline, clients: &Clients) -> Resu
                 return Ok(Cleaned::nothing(format!("nothing to do: there is no execution {execution}")));
             }
             Life::Denied(message) => return Err(denied(&message)),
-            Life::Running if started.elapsed() >= STATUS_LAG || !backoff.wait(deadline).await => {
+            Life::Running
+                if started.elapsed() >= clients.waits().stale_status || !backoff.wait(deadline).await =>
+            {
                 let message = format!("{execution} is still running: it will be cleaned up when it ends");
                 return Err(Error::new(Kind::AlreadyBeingTuned, message));
             }
@@ -175,7 +174,7 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
     let function = LambdaArn::parse(&cleanup.lambda_arn).map_err(|problem| {
         Error::new(Kind::InvalidInput, format!("lambdaARN {:?} {problem}", cleanup.lambda_arn))
     })?;
-    let api = FunctionApi::new(clients.lambda(&function.region)?, function.to_string(), deadline).listing();
+    let api = FunctionApi::new(clients, &function.region, function.to_string(), deadline)?.listing();
     let lock = match held(&api).await? {
         None => {
             return Err(Error::new(Kind::FunctionNotFound, format!("there is no function {function}")));

@@ -42,9 +42,8 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     check_state_size(&event.input, &input)?;
     super::optimizer::refuse_alias(&input, clients)?;
 
-    let api =
-        FunctionApi::new(clients.lambda(&input.lambda_arn.region)?, input.lambda_arn.to_string(), deadline)
-            .listing();
+    let api = FunctionApi::new(clients, &input.lambda_arn.region, input.lambda_arn.to_string(), deadline)?
+        .listing();
     let run = begin(&api, clients, &input, &event.execution).await?;
     json(&run)
 }
@@ -222,7 +221,7 @@ async fn acquire(
                     refuse_if_alive(clients, &owner, api.deadline()).await?;
                 }
                 // Several may have found it dead: whoever's write finds the lock as it was read goes on.
-                if watch.is_free(&lock) {
+                if watch.is_free(&lock, api.waits()) {
                     if let Some(hold) = Hold::take_over(api, &lock, execution).await? {
                         let (lock, mut notes) = recover(api, hold, &owner).await?;
                         if owner != execution {

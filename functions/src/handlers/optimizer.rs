@@ -26,7 +26,7 @@ use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
 use crate::run::Run;
 use crate::undo::hold::Hold;
-use crate::undo::{CONFIGURATION_LAG, Held, Lock, LockError, READ_LAG};
+use crate::undo::{Held, Lock, LockError};
 
 /// Answers one event.
 ///
@@ -50,7 +50,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         .as_u64()
         .and_then(|power| u32::try_from(power).ok())
         .ok_or_else(|| Error::event("optimizer", "`analysis.power`, the Analyzer's choice, is missing"))?;
-    let api = FunctionApi::new(clients.lambda(&run.region)?, run.function_arn.clone(), deadline).listing();
+    let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?.listing();
     let change = match &input.auto_optimize_alias {
         None => apply_to_latest(&api, &run, power).await?,
         Some(alias) => apply_to_alias(&api, &run, power, alias).await?,
@@ -200,7 +200,7 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
             }
         };
         // The Cleaner has only just deleted this run's own lock, which a reading may still show.
-        if let Some(taken) = taken.filter(|_| started.elapsed() >= READ_LAG) {
+        if let Some(taken) = taken.filter(|_| started.elapsed() >= api.waits().stale_reading) {
             return Err(taken);
         }
         if !backoff.wait(api.deadline()).await {
@@ -231,7 +231,7 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
             }
         }
         // Anything else is a reading that lags behind or somebody's change, which does not go away.
-        if found.memory != from && started.elapsed() >= CONFIGURATION_LAG {
+        if found.memory != from && started.elapsed() >= api.waits().stale_memory {
             let message = format!(
                 "somebody set the function's memory size to {} MB during the run: it was left so, and not set to {to} MB",
                 found.memory

@@ -25,7 +25,7 @@ use crate::event::{self, StateEvent};
 use crate::function_api::{Backoff, Configuration, FunctionApi, Readiness, Ready, Version};
 use crate::mark::{LockMark, Purpose, ThingMark};
 use crate::run::{Plan, Planned, Run};
-use crate::undo::{CONFIGURATION_LAG, Lock};
+use crate::undo::Lock;
 
 /// For this long Lambda may refuse or prepare without any version coming into being, over all passes.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
@@ -41,7 +41,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let event = StateEvent::parse("publisher", event)?;
     let mut run = event.run("publisher")?;
     let input = event::input(&event.input, &run.power_values)?;
-    let api = FunctionApi::new(clients.lambda(&run.region)?, run.function_arn.clone(), deadline);
+    let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?;
     let sizes = run.power_values.clone();
     let plan = Plan::new(&input, &sizes);
 
@@ -294,7 +294,7 @@ impl<'a> Publisher<'a> {
             }
             // Whoever cleans up after this run sets another size too.
             Lock::owned(self.api, &run.execution).await?;
-            if started.elapsed() >= CONFIGURATION_LAG {
+            if started.elapsed() >= self.api.waits().stale_memory {
                 return Err(changed(&format!("its memory size was set to {} MB", found.memory)));
             }
             if !backoff.wait(self.api.deadline()).await {

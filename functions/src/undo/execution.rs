@@ -1,7 +1,5 @@
 //! Whether an execution is still alive: what decides between waiting for its lock and recovering it.
 
-use std::time::Duration;
-
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::Instant;
 
@@ -28,9 +26,6 @@ pub enum Life {
     Denied(String),
 }
 
-/// For this long Step Functions may not know an execution that has begun: DescribeExecution is eventually consistent.
-const BEGINNING_LAG: Duration = Duration::from_secs(4);
-
 /// Asks Step Functions about an execution, and believes that there is none only after a while: one that has just begun
 /// must not be taken for dead.
 ///
@@ -41,7 +36,7 @@ pub async fn look_up_surely(clients: &Clients, execution: &str, deadline: Deadli
     let mut backoff = Backoff::polling();
     loop {
         let life = look_up(clients, execution, deadline).await?;
-        let lagging = life == Life::Unknown && started.elapsed() < BEGINNING_LAG;
+        let lagging = life == Life::Unknown && started.elapsed() < clients.waits().missing_execution;
         if !lagging || !backoff.wait(deadline).await {
             return Ok(life);
         }

@@ -1,31 +1,18 @@
 //! Who cleans up, and for how long that is certain.
 //!
 //! Lambda deletes an alias or a version without asking for its revision, so a deletion cannot be made to fail when
-//! somebody else has the function by then. Instead, one who cleans up is alone while they do: a lock that says *stopping* is left
-//! to whoever wrote it last, unless they say that they give up or it has not been written for [`SILENCE`]. They write it again while they work, and
-//! delete only within [`LEASE`] of having written it. That needs no clocks that agree, only ones that run.
-
-use std::time::Duration;
+//! somebody else has the function by then. Instead, one who cleans up is alone while they do: a lock that says *stopping* is
+//! left to whoever wrote it last, unless they say that they give up or it has not been written for [`Waits::silence`]. They
+//! write it again while they work, and delete only within [`Waits::lease`] of having written it. That needs no clocks that
+//! agree, only ones that run.
 
 use tokio::time::Instant;
 
-use super::{Held, Lock, LockError, READ_LAG, lost};
+use super::{Held, Lock, LockError, lost};
 use crate::error::{Error, Kind};
 use crate::function_api::{Backoff, FunctionApi, LATEST};
 use crate::mark::{LOCK_ALIAS, LockMark, Stage};
-
-/// Nothing is deleted later than this after the lock was written, answers included.
-const LEASE: Duration = Duration::from_secs(8);
-
-/// The lock is written again when that was longer ago than this.
-const RENEW_AFTER: Duration = Duration::from_secs(3);
-
-/// A renewal that has not succeeded by then is begun anew.
-const WRITE_WITHIN: Duration = Duration::from_secs(4);
-
-/// A lock that says *stopping* and has not been written for this long is nobody's. The difference to [`LEASE`] is for
-/// a deletion that Lambda carries out after its caller has given it up.
-const SILENCE: Duration = Duration::from_secs(12);
+use crate::waits::Waits;
 
 /// For how long a lock has been seen unchanged.
 #[derive(Debug, Default)]
@@ -33,12 +20,12 @@ pub struct Watch(Option<(String, Instant)>);
 
 impl Watch {
     /// Whether nobody is cleaning up under this lock, as far as one can see by now.
-    pub fn is_free(&mut self, lock: &Lock) -> bool {
+    pub fn is_free(&mut self, lock: &Lock, waits: Waits) -> bool {
         if lock.mark.stage != Stage::Stopping {
             return true;
         }
         match &self.0 {
-            Some((revision, since)) if *revision == lock.revision => since.elapsed() >= SILENCE,
+            Some((revision, since)) if *revision == lock.revision => since.elapsed() >= waits.silence,
             _ => {
                 self.0 = Some((lock.revision.clone(), Instant::now()));
                 false
@@ -70,12 +57,12 @@ impl Hold {
         loop {
             if let Some(lock) = &found {
                 seen = Instant::now();
-                if watch.is_free(lock)
+                if watch.is_free(lock, api.waits())
                     && let Some(hold) = Self::take_over(api, lock, &owner).await?
                 {
                     return Ok(Some(hold));
                 }
-            } else if seen.elapsed() >= READ_LAG {
+            } else if seen.elapsed() >= api.waits().stale_reading {
                 return Ok(None);
             }
             if !backoff.wait(api.deadline()).await {
@@ -130,7 +117,7 @@ impl Hold {
     /// [`Kind::LockLost`] when somebody else has taken over.
     pub async fn deleting(&mut self, api: &FunctionApi) -> Result<FunctionApi, Error> {
         self.keep(api).await?;
-        Ok(api.until(self.since + LEASE))
+        Ok(api.until(self.since + api.waits().lease))
     }
 
     /// Writes the lock again if it is time.
@@ -138,7 +125,7 @@ impl Hold {
     /// # Errors
     /// [`Kind::LockLost`] when somebody else has taken over.
     pub async fn keep(&mut self, api: &FunctionApi) -> Result<(), Error> {
-        if self.since.elapsed() < RENEW_AFTER {
+        if self.since.elapsed() < api.waits().renew_after {
             return Ok(());
         }
         self.write(api, self.lock.mark.clone(), None).await
@@ -157,7 +144,7 @@ impl Hold {
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
-                () = tokio::time::sleep_until(self.since + RENEW_AFTER) => self.keep(api).await?,
+                () = tokio::time::sleep_until(self.since + api.waits().renew_after) => self.keep(api).await?,
             }
         }
     }
@@ -189,7 +176,7 @@ impl Hold {
     /// wait.
     pub async fn abandon(self, api: &FunctionApi) {
         let mark = LockMark { stage: Stage::Abandoned, ..self.lock.mark.clone() };
-        let _ = self.lock.write(&api.until(Instant::now() + WRITE_WITHIN), mark, None).await;
+        let _ = self.lock.write(&api.until(Instant::now() + api.waits().write_within), mark, None).await;
     }
 
     async fn write(&mut self, api: &FunctionApi, mark: LockMark, to: Option<&str>) -> Result<(), Error> {
@@ -197,7 +184,7 @@ impl Hold {
         let mut backoff = Backoff::transient();
         loop {
             let begun = Instant::now();
-            match self.lock.write(&api.until(begun + WRITE_WITHIN), mark.clone(), to).await {
+            match self.lock.write(&api.until(begun + api.waits().write_within), mark.clone(), to).await {
                 Ok(lock) => {
                     (self.lock, self.since) = (lock, begun);
                     return Ok(());
@@ -206,7 +193,7 @@ impl Hold {
                 Err(LockError::Refused(_)) => {}
                 Err(LockError::Moved) => {
                     // By this very writing, if its answer was lost. Readings are not to lag behind that.
-                    tokio::time::sleep(READ_LAG.min(api.deadline().remaining())).await;
+                    tokio::time::sleep(api.waits().stale_reading.min(api.deadline().remaining())).await;
                     let lock = self.found(api).await?;
                     let written = lock.mark == mark && lock.snapshot == snapshot;
                     self.lock = lock;
@@ -223,11 +210,13 @@ impl Hold {
         }
     }
 
-    /// Reads the lock. Before [`SILENCE`] is over nobody else can have written *stopping*.
+    /// Reads the lock. Before the silence is over nobody else can have written *stopping*.
     async fn found(&self, api: &FunctionApi) -> Result<Lock, Error> {
         let owner = &self.lock.mark.owner;
         match api.alias(LOCK_ALIAS).await?.map_or(Held::Free, Held::read) {
-            Held::By(lock) if lock.mark.owner == *owner && self.since.elapsed() < SILENCE => Ok(lock),
+            Held::By(lock) if lock.mark.owner == *owner && self.since.elapsed() < api.waits().silence => {
+                Ok(lock)
+            }
             Held::By(lock) if lock.mark.owner == *owner => {
                 Err(lost("somebody else has begun to clean up, since this took too long"))
             }
@@ -251,7 +240,7 @@ impl Hold {
                 Err(error) if error.kind == Kind::LockLost => return Ok(()),
                 kept => kept?,
             }
-            match api.until(self.since + LEASE).delete_alias_once(LOCK_ALIAS).await {
+            match api.until(self.since + api.waits().lease).delete_alias_once(LOCK_ALIAS).await {
                 Ok(()) => return Ok(()),
                 Err(refusal) if !refusal.may_pass() => {
                     self.abandon(api).await;

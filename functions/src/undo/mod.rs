@@ -11,19 +11,11 @@ pub mod execution;
 pub mod hold;
 pub mod sweep;
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::error::{Error, Kind};
 use crate::function_api::{Alias, Backoff, FunctionApi, LATEST, Refusal};
 use crate::mark::{LOCK_ALIAS, LockMark};
-
-/// For this long a reading of the function's memory size may lag behind a change that Lambda has confirmed.
-pub const CONFIGURATION_LAG: Duration = Duration::from_secs(10);
-
-/// For this long a reading may show what was there before a change that Lambda has confirmed.
-pub const READ_LAG: Duration = Duration::from_secs(1);
 
 /// The lock as it is on the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +116,7 @@ impl Lock {
                     format!("somebody has changed the alias {LOCK_ALIAS}, which locks the function")
                 }
             };
-            if started.elapsed() >= READ_LAG || !backoff.wait(api.deadline()).await {
+            if started.elapsed() >= api.waits().stale_reading || !backoff.wait(api.deadline()).await {
                 return Err(lost(&why));
             }
         }

@@ -6,11 +6,9 @@
 //! found to be done. Only what carries a mark of ours is deleted, only sizes the run set are undone.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::READ_LAG;
 use super::hold::Hold;
 use crate::error::{Error, Kind};
 use crate::function_api::{Alias, Backoff, FunctionApi, Readiness, Refusal, Version};
@@ -18,9 +16,6 @@ use crate::mark::{LOCK_ALIAS, MARK, Purpose, ThingMark};
 
 /// Deletions under way at once: Lambda allows 15 control-plane calls a second in an account.
 const AT_ONCE: usize = 4;
-
-/// How long aliases that must exist may take to show up in a list.
-const LIST_LAG: Duration = Duration::from_secs(10);
 
 /// What to sweep.
 #[derive(Debug)]
@@ -180,13 +175,16 @@ async fn clear(
 
         // Lists may lag behind: what is known to exist must have been seen before this is over.
         let lagging = swept.aliases < job.expected_aliases || !awaited.is_empty();
-        if in_use == 0 && !(lagging && started.elapsed() < LIST_LAG) && (!interrupted || quiet) {
+        if in_use == 0
+            && !(lagging && started.elapsed() < api.waits().missing_aliases)
+            && (!interrupted || quiet)
+        {
             swept.notes.extend(found.notes);
             return Ok(());
         }
         quiet = nothing;
         // Once more, whether a Publisher that was stopped has left something after all.
-        let pause = if interrupted && nothing { READ_LAG } else { backoff.delay() };
+        let pause = if interrupted && nothing { api.waits().stale_reading } else { backoff.delay() };
         if pause >= api.deadline().remaining() {
             return Err(Error::new(Kind::OutOfTime, "not everything could be deleted in the time there was"));
         }

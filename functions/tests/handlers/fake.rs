@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use functions::clients::Clients;
+use functions::waits::Waits;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -22,7 +23,9 @@ pub fn clients_of(url: &str, role: &str, more: &[(&str, &str)]) -> Clients {
     let variables =
         [("AWS_ENDPOINT_URL", url), ("AWS_ACCESS_KEY_ID", role), ("AWS_SECRET_ACCESS_KEY", "test")];
     let all = variables.iter().chain(more);
+    // Calls are answered at once here, so what is waited for may be shorter; the order of the waits stays.
     Clients::with(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        .waiting(Waits::AWS.shortened(8))
 }
 
 /// What goes wrong with a call.
@@ -188,28 +191,21 @@ impl Fake {
                 return Ok(Reply::error(403, "AccessDeniedException", "User is not authorized"));
             }
             let invoked = world.script.pop_front().unwrap_or_else(|| Invoked::took(100.0));
-            if !matches!(invoked, Invoked::Error(..)) {
-                world.seen.push(Seen {
-                    function: call.name.clone(),
-                    qualifier: call.qualifier.clone(),
-                    payload: String::from_utf8_lossy(&call.body).into_owned(),
-                });
-            }
+            world.seen.push(Seen {
+                function: call.name.clone(),
+                qualifier: call.qualifier.clone(),
+                payload: String::from_utf8_lossy(&call.body).into_owned(),
+            });
             invoked
         };
-        match invoked {
-            Invoked::Lost => Err("lost"),
-            Invoked::Error(status, code) => Ok(Reply::error(status, code, "refused")),
-            Invoked::Answer { log, payload, failed, after_ms } => {
-                tokio::time::sleep(Duration::from_millis(after_ms)).await;
-                let mut reply = Reply::ok(payload);
-                reply.headers.push(("x-amz-log-result", aws_smithy_types::base64::encode(log)));
-                if failed {
-                    reply.headers.push(("x-amz-function-error", "Unhandled".to_owned()));
-                }
-                Ok(reply)
-            }
+        let Invoked::Answer { log, payload, failed, after_ms } = invoked;
+        tokio::time::sleep(Duration::from_millis(after_ms)).await;
+        let mut reply = Reply::ok(payload);
+        reply.headers.push(("x-amz-log-result", aws_smithy_types::base64::encode(log)));
+        if failed {
+            reply.headers.push(("x-amz-function-error", "Unhandled".to_owned()));
         }
+        Ok(reply)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use functions::error::Kind;
 use functions::handlers::Handler;
+use functions::waits::Waits;
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, Fault};
@@ -143,7 +144,7 @@ async fn an_owner_that_has_only_just_begun_is_not_taken_for_dead() {
     let mut other = Machine::named(&fake, OTHER);
     let input = input();
     let later = async {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Waits::AWS.shortened(8).missing_execution / 4).await;
         fake.world().executions.insert(EXECUTION.to_owned(), known);
     };
     let (result, ()) = tokio::join!(other.run(&input), later);

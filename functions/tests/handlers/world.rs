@@ -71,10 +71,6 @@ impl Reply {
 pub enum Invoked {
     /// An answer after this many ms.
     Answer { log: String, payload: Value, failed: bool, after_ms: u64 },
-    /// The function runs, but the connection is gone.
-    Lost,
-    /// An error of the service.
-    Error(u16, &'static str),
 }
 
 impl Invoked {

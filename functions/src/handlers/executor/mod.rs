@@ -106,8 +106,8 @@ impl Facts {
         let (architecture, timeout_s, storage) = match run {
             Some(run) => (run.architecture.clone(), run.timeout, run.storage),
             None => {
-                let client = clients.lambda(&input.lambda_arn.region)?;
-                let api = FunctionApi::new(client, input.lambda_arn.to_string(), deadline);
+                let arn = &input.lambda_arn;
+                let api = FunctionApi::new(clients, &arn.region, arn.to_string(), deadline)?;
                 let alias = mark::alias_name(power, input.only_cold_starts.then_some(0));
                 let configuration = api.configuration(Some(&alias)).await?;
                 (configuration.architecture, configuration.timeout_s, configuration.storage)
