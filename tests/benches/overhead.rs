@@ -14,6 +14,7 @@ mod emulator;
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 #[path = "../whole/harness/mod.rs"]
 mod harness;
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../whole/in_process.rs"]
 mod in_process;
 

@@ -3,27 +3,33 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use local_aws::lambda::{APPARATUS, Behaviour, Invocation};
+use local_aws::s3::PutObject;
 use local_aws::{ApiError, Aws, Caller, Endpoint, Options, Service};
 use serde_json::{Value, json};
 
-use crate::harness::{REGION, deployed, fork, samples_zip};
+use crate::harness::{REGION, deployed, fork, samples_zip, zip_of};
 use crate::in_process::{self, Stage};
 
 /// The tuned function's name.
 pub const FUNCTION: &str = "tuned";
 const ROLE: &str = "arn:aws:iam::000000000000:role/sample";
 
+/// How the stack is deployed where nothing else is said.
+const STACK: [&str; 2] = ["--power-values", "128,512"];
+
 /// The endpoint, the stack and the function.
 pub struct Bench {
     endpoint: Option<Endpoint>,
     folder: tempfile::TempDir,
     stage: Arc<Stage>,
+    /// What the tuned functions' package is, Base64.
+    code: String,
     machine: String,
     /// The names of the stack's functions.
     functions: Vec<String>,
@@ -63,24 +69,35 @@ pub fn folder() -> tempfile::TempDir {
 impl Bench {
     /// With the function as [`Bench::renew`] makes it. The functions run as processes, as the program has them.
     pub async fn new() -> Self {
-        Self::open(false).await
+        Self::open(&STACK, false).await
     }
 
     /// The same, but the functions run in this process.
     pub async fn in_process() -> Self {
-        Self::open(true).await
+        Self::open(&STACK, true).await
     }
 
-    async fn open(in_process: bool) -> Self {
+    /// The same, with the stack deployed with other flags of `up`.
+    pub async fn in_process_with(flags: &[&str]) -> Self {
+        Self::open(flags, true).await
+    }
+
+    async fn open(flags: &[&str], in_process: bool) -> Self {
         let folder = folder();
         let state = folder.path().join("state");
-        fork(&deployed("128,512"), &state);
+        fork(&deployed(flags), &state);
         let options = Options { port: 0, state, region: REGION.to_owned(), cpu_share: None };
         let endpoint = Endpoint::start(options).await.expect("the endpoint starts");
         let mut bench = Self {
             endpoint: Some(endpoint),
             folder,
             stage: Arc::default(),
+            // Where no process runs it, it need not be unpacked for each machine either.
+            code: STANDARD.encode(if in_process {
+                zip_of("bootstrap", b"#!/bin/false\n")
+            } else {
+                samples_zip()
+            }),
             machine: String::new(),
             functions: Vec::new(),
             rule: String::new(),
@@ -128,6 +145,11 @@ impl Bench {
         self.functions.iter().find(|name| name.contains(handler)).expect("it is in the stack")
     }
 
+    /// The ARN of the stack's machine.
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+
     /// Changes what AWS leaves to itself.
     pub fn behave(&self, change: impl FnOnce(Behaviour) -> Behaviour) {
         let lambda = &self.aws().lambda;
@@ -152,6 +174,17 @@ impl Bench {
     async fn lambda_of(&self, name: &str, operation: &str, mut input: Value) -> Value {
         input["FunctionName"] = json!(name);
         self.ok(Service::Lambda, operation, input).await
+    }
+
+    /// Puts an object into a bucket.
+    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) {
+        let put = PutObject {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            body: content.to_owned().into(),
+            ..PutObject::default()
+        };
+        self.aws().s3.put_object(self.aws(), &Caller::Owner, put).await.expect("the object is put");
     }
 
     /// The file in which the function notes its invocations.
@@ -186,19 +219,21 @@ impl Bench {
 
     /// Makes such a function of another name.
     pub async fn make(&self, name: &str) {
+        self.make_with(name, json!({})).await;
+    }
+
+    /// Makes such a function with further settings.
+    pub async fn make_with(&self, name: &str, settings: Value) {
         let _ = self.call(Service::Lambda, "DeleteFunction", json!({"FunctionName": name})).await;
-        self.lambda_of(
-            name,
-            "CreateFunction",
-            json!({
-                "Runtime": "provided.al2023", "Handler": "echo", "Role": ROLE, "MemorySize": 256, "Timeout": 20,
-                "Description": "a production function", "Code": {"ZipFile": code()},
-                "Environment": {"Variables": {"INVOCATIONS_FILE": self.invocations_file(), "STAGE": "production"}},
-                // Not to be kept waiting for a core: what is measured here is not time.
-                "Tags": {APPARATUS: "true", "team": "payments"},
-            }),
-        )
-        .await;
+        let mut create = json!({
+            "Runtime": "provided.al2023", "Handler": "echo", "Role": ROLE, "MemorySize": 256, "Timeout": 20,
+            "Description": "a production function", "Code": {"ZipFile": self.code},
+            "Environment": {"Variables": {"INVOCATIONS_FILE": self.invocations_file(), "STAGE": "production"}},
+            // Not to be kept waiting for a core: what is measured here is not time.
+            "Tags": {APPARATUS: "true", "team": "payments"},
+        });
+        create.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        self.lambda_of(name, "CreateFunction", create).await;
         self.lambda_of(name, "PublishVersion", json!({"Description": "first"})).await;
         self.lambda_of(name, "UpdateFunctionConfiguration", json!({"MemorySize": 300})).await;
         self.lambda_of(name, "PublishVersion", json!({"Description": "second"})).await;
@@ -319,8 +354,22 @@ impl Bench {
         self.ended(&arn).await
     }
 
+    /// Stops an execution.
+    pub async fn abort(&self, execution: &str) {
+        self.ok(Service::States, "StopExecution", json!({"executionArn": execution})).await;
+    }
+
+    /// From now on executions of the stack's machine do nothing until they are stopped: their states are gone through by hand.
+    pub async fn idle(&self) {
+        let waiting =
+            json!({"StartAt": "wait", "States": {"wait": {"Type": "Wait", "Seconds": 3600, "End": true}}});
+        let update = json!({"stateMachineArn": self.machine, "definition": waiting.to_string()});
+        self.ok(Service::States, "UpdateStateMachine", update).await;
+    }
+
     /// Waits until nothing is under way any more: no event, no function.
     pub async fn quiet(&self) {
+        self.aws().states.announced(self.aws()).await;
         // The end of the one may be the beginning of the other.
         for _ in 0..2 {
             self.aws().events.stop(self.aws()).await;
@@ -373,11 +422,6 @@ impl Bench {
 /// A function's ARN.
 pub fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
-}
-
-fn code() -> &'static str {
-    static CODE: OnceLock<String> = OnceLock::new();
-    CODE.get_or_init(|| STANDARD.encode(samples_zip()))
 }
 
 /// How much to do: by the variable `SWEEP` all (`full`) or so much, otherwise the usual.

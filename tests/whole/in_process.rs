@@ -15,6 +15,9 @@ use local_aws::Aws;
 use local_aws::lambda::in_process::{self, Candidate, FunctionError, Handling, Invocation};
 use serde_json::{Value, json};
 
+/// How far waits are shortened. Who cleans up must still come to the next call within the lease while other tests compute.
+const SHORTER: u32 = 4;
+
 /// What a test decides about the functions in its process, at any time.
 #[derive(Debug, Default)]
 pub struct Stage {
@@ -75,9 +78,9 @@ impl Stage {
         self.settings.lock().unwrap().time = Some(Duration::from_millis(milliseconds));
     }
 
-    /// Divides what is waited for AWS to show late: this endpoint shows it at once, unless a fault says otherwise.
-    pub fn shorten_waits(&self, factor: u32) {
-        self.settings.lock().unwrap().waits = Waits::AWS.shortened(factor);
+    /// Shortens what is waited for AWS to show late: this endpoint shows it at once, unless a fault says otherwise.
+    pub fn shorten_waits(&self) {
+        self.settings.lock().unwrap().waits = Waits::AWS.shortened(SHORTER);
     }
 
     /// Forgets what was scripted and seen, and scripts these answers.

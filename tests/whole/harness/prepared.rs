@@ -50,10 +50,10 @@ pub fn release() -> PathBuf {
     })
 }
 
-/// A state folder with the stack deployed for these power values.
-pub fn deployed(power_values: &str) -> PathBuf {
-    let folder = prepared(&format!("stack-{power_values}"), |folder| {
-        up_local(folder, &["--power-values", power_values]).success();
+/// A state folder with the stack deployed with these flags of `up`.
+pub fn deployed(flags: &[&str]) -> PathBuf {
+    let folder = prepared(&format!("stack{}", flags.join("-")), |folder| {
+        up_local(folder, flags).success();
     });
     folder.join("state")
 }

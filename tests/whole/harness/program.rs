@@ -222,9 +222,14 @@ pub fn serve_with(state: &Path, flags: &[&str]) -> (Child, String) {
 
 /// An executable as a deployment package.
 pub fn executable_zip(path: &Path) -> Vec<u8> {
+    zip_of("bootstrap", &std::fs::read(path).unwrap())
+}
+
+/// A zip with one file that may be executed.
+pub fn zip_of(name: &str, content: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
-    zip.start_file("bootstrap", options).unwrap();
-    zip.write_all(&std::fs::read(path).unwrap()).unwrap();
+    zip.start_file(name, options).unwrap();
+    zip.write_all(content).unwrap();
     zip.finish().unwrap().into_inner()
 }

@@ -31,7 +31,7 @@ impl World {
     /// With the stack at its defaults, except for the power values 128, 512 and 3008.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        fork(&deployed("128,512,3008"), &folder.path().join("state"));
+        fork(&deployed(&["--power-values", "128,512,3008"]), &folder.path().join("state"));
         Self::on(folder).await
     }
 

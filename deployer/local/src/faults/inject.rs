@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Kind, PENDING};
 use crate::api::Protocol;
-use crate::lambda::{Doom, settling_for};
+use crate::lambda::{Doom, Lambda, settling_for};
 use crate::protocol::{Answer, Dropped, Response};
 use crate::states::Interruption;
 use crate::store::seeing;
@@ -36,6 +36,9 @@ pub(crate) async fn answer(
     let Some((number, kind)) = aws.faults.meet(session, &call.operation, call.function.clone()) else {
         return Ok(serving.await);
     };
+    if !aws.faults.pass_gates(session, &call.operation).await {
+        return Err(Dropped);
+    }
     let answer = match kind {
         None => Ok(match aws.faults.late(&call.operation) {
             Some(view) => seeing(view, serving).await,
@@ -87,6 +90,10 @@ async fn injected(
             let doom = if kind == Kind::CallerCrash { Doom::Crash } else { Doom::TimeUp };
             aws.lambda.doom(&call.access_key_id, doom).await;
             Err(Dropped)
+        }
+        Kind::UpdateFails => {
+            Lambda::fail_update(aws, call.function.as_deref());
+            Ok(response)
         }
         Kind::ExecutionStopped => {
             aws.states.end_running(Interruption::Stopped).await;

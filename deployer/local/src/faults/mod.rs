@@ -5,6 +5,7 @@
 //! front hands every call of a role's session to [`inject`], which looks here whether it is its turn. Without a plan,
 //! that look is all there is.
 
+mod gate;
 pub(crate) mod inject;
 mod plan;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use gate::Gate;
 pub use plan::{Fault, Kind, PlanError, read};
 
 use crate::store::View;
@@ -48,6 +50,7 @@ struct Active {
     made: Vec<Made>,
     denied: HashSet<(String, String)>,
     stale: Option<(Instant, Arc<View>)>,
+    gates: Vec<Arc<Gate>>,
     /// The function that was last named in a call.
     function: Option<String>,
 }
@@ -75,6 +78,28 @@ impl Faults {
     /// Ends the plan: nothing is injected or counted any more. Hands back the calls there were.
     pub fn end(&self) -> Vec<Made> {
         self.lock().take().map(|active| active.made).unwrap_or_default()
+    }
+
+    /// Holds back the `nth` call (from 1, counted from now) of an operation by a caller whose name contains `caller`, until
+    /// the gate is opened or its caller has given up. A plan must have begun, and ends it.
+    ///
+    /// # Panics
+    /// Without a plan.
+    pub fn hold(&self, caller: &str, operation: &str, nth: u32) -> Arc<Gate> {
+        let gate = Arc::new(Gate::at(caller, operation, nth));
+        self.lock().as_mut().expect("a plan has begun").gates.push(Arc::clone(&gate));
+        gate
+    }
+
+    /// Waits at the gates that a call comes to; whether it goes on.
+    async fn pass_gates(&self, caller: &str, operation: &str) -> bool {
+        let gates = self.lock().as_ref().map(|active| active.gates.clone()).unwrap_or_default();
+        for gate in gates {
+            if !gate.pass(caller, operation).await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Counts a call; its number in the record, and what is to happen at it.

@@ -34,6 +34,8 @@ pub enum Kind {
     StaleReads,
     /// What it makes or changes is not ready for a while.
     Pending,
+    /// It has its effect, but the function's last update is then reported as failed, until the next one.
+    UpdateFails,
     /// Before it, somebody else sets the function's memory size.
     EditMemory,
     /// Before it, somebody else sets the function's description.
@@ -82,6 +84,7 @@ impl Kind {
             Self::StaleReads => !reads && operation != "Invoke",
             Self::NotYetKnown => operation == "DescribeExecution",
             Self::EventLost | Self::NameHeld => false,
+            Self::UpdateFails => operation == "UpdateFunctionConfiguration",
             Self::Pending => {
                 matches!(operation, "UpdateFunctionConfiguration" | "UpdateFunctionCode" | "PublishVersion")
             }

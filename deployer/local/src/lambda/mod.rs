@@ -316,6 +316,17 @@ impl Lambda {
         self.engine.doom(access_key_id, doom).await;
     }
 
+    /// Reports a function's last update as failed, until the next one.
+    pub(crate) fn fail_update(aws: &Aws, function: Option<&str>) {
+        let Ok(target) = name::Target::whole(aws, function) else { return };
+        aws.store.transaction(|records| {
+            if let Some(mut function) = records.get::<Function>(FUNCTION, &target.name) {
+                function.latest.update_fails = true;
+                records.put(FUNCTION, &target.name, &function);
+            }
+        });
+    }
+
     fn settle_ms(&self) -> i64 {
         let settle = SETTLE.try_with(|settle| *settle).unwrap_or_else(|_| self.behaviour().settle);
         i64::try_from(settle.as_millis()).unwrap_or(i64::MAX)

@@ -98,6 +98,9 @@ pub struct Configuration {
     /// Whether what is in progress ends with a snapshot that could not be made.
     #[serde(default)]
     pub snapshot_fails: bool,
+    /// Whether what is in progress ends as a failed update. The next update is not concerned.
+    #[serde(default)]
+    pub update_fails: bool,
     /// Everything that the user sets.
     pub content: Content,
 }
@@ -226,6 +229,7 @@ impl Configuration {
             settles_at: now + delay,
             last_modified: now,
             snapshot_fails: false,
+            update_fails: false,
             content,
         }
     }
@@ -339,6 +343,10 @@ impl Configuration {
             shown["LastUpdateStatus"] = json!("InProgress");
             shown["LastUpdateStatusReason"] = json!("The function is being created.");
             shown["LastUpdateStatusReasonCode"] = json!("Creating");
+        } else if self.update_fails {
+            shown["LastUpdateStatus"] = json!("Failed");
+            shown["LastUpdateStatusReason"] = json!("An internal error occurred during the update.");
+            shown["LastUpdateStatusReasonCode"] = json!("InternalError");
         } else {
             shown["LastUpdateStatus"] = json!("Successful");
         }

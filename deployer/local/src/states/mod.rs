@@ -14,12 +14,14 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::store::Store;
 use crate::{ApiError, Aws, Caller, Settings};
+use records::UNANNOUNCED;
 use run::{Ending, Running};
 
 /// How an execution ends that does not come to its own end.
@@ -70,6 +72,13 @@ impl States {
         }
         for execution in &running {
             execution.ended().await;
+        }
+    }
+
+    /// Waits until every status that can be seen has been announced: an execution is seen to have ended a little earlier.
+    pub async fn announced(&self, aws: &Aws) {
+        while !aws.store.list::<()>(UNANNOUNCED).is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 

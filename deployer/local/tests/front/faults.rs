@@ -264,6 +264,25 @@ async fn a_change_may_take_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_update_may_be_reported_as_failed() {
+    let world = World::new().await;
+    world.plan("UpdateFunctionConfiguration", Kind::UpdateFails);
+    let update = |body| world.session("lambda", "PUT", CONFIGURATION).body(body).send();
+    update(r#"{"MemorySize":512}"#).await.ok();
+    let mut seen = Value::Null;
+    for _ in 0..1000 {
+        seen = world.lambda("GetFunctionConfiguration", json!({"FunctionName": "f"})).await;
+        if seen["LastUpdateStatus"] != "InProgress" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!((&seen["MemorySize"], &seen["LastUpdateStatus"]), (&json!(512), &json!("Failed")));
+    update(r#"{"MemorySize":512}"#).await.ok();
+    assert_eq!(world.settled("f").await["LastUpdateStatus"], "Successful");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_else_changes_the_function_first() {
     let world = World::new().await;
     for kind in [Kind::EditMemory, Kind::EditSettings, Kind::EditVersions] {

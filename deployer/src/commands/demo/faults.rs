@@ -139,6 +139,7 @@ fn words(kind: Kind) -> &'static str {
         Kind::ExecutionTimedOut => "done, then the execution timed out",
         Kind::StaleReads => "done, but seen late by reads",
         Kind::Pending => "done, but not ready for a while",
+        Kind::UpdateFails => "done, but reported as failed",
         Kind::EditMemory | Kind::EditSettings | Kind::EditVersions => "somebody else was there first",
         Kind::InvokeError(error) => error.code(),
         Kind::NotYetKnown => "not known yet",
@@ -195,7 +196,7 @@ pub(super) async fn traces(aws: &Arc<local_aws::Aws>, function: &str) -> anyhow:
     let memory = call("GetFunctionConfiguration").await?["MemorySize"].as_u64().unwrap_or_default();
     let mut left = Vec::new();
     let ours = |thing: &&Value| {
-        thing["Description"].as_str().is_some_and(|text| text.starts_with("deployer-tuning"))
+        thing["Description"].as_str().is_some_and(|text| text.starts_with(tuning::input::LOCK_ALIAS))
     };
     for alias in call("ListAliases").await?["Aliases"].as_array().into_iter().flatten().filter(ours) {
         left.push(format!("alias {}", alias["Name"].as_str().unwrap_or_default()));
