@@ -15,6 +15,7 @@ pub mod parameters;
 mod tests;
 
 use constructs::{Asset, Location, Problems, Template, Val, pseudo, text};
+use serde_json::Value;
 
 pub use constructs::lambda::Architecture;
 
@@ -66,6 +67,16 @@ impl Stack {
         stack.output(STATE_MACHINE_OUTPUT, "The state machine that runs power tuning", &machine.arn());
         stack.synth()
     }
+}
+
+/// What the functions of a deployed template are built for; none when it has no functions.
+#[must_use]
+pub fn deployed_architecture(template: &Value) -> Option<tuning::pricing::Architecture> {
+    let resources = template["Resources"].as_object()?.values();
+    let function = resources.into_iter().find(|resource| resource["Type"] == "AWS::Lambda::Function")?;
+    // CloudFormation's default is Lambda's own.
+    let name = function["Properties"]["Architectures"][0].as_str();
+    name.map_or(Some(tuning::pricing::Architecture::default()), |name| name.parse().ok())
 }
 
 /// The default name of the bucket for assets: one per account and region.

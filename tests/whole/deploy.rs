@@ -31,6 +31,20 @@ fn preview_says_whether_something_would_change() {
 }
 
 #[tokio::test]
+async fn an_architecture_that_is_not_given_is_the_deployed_one() {
+    let world = World::empty().await;
+    world.up(&[]).success();
+    let quiet = ["preview", "--detailed-exitcode"];
+    Said::by(&mut world.released(&quiet)).status(0);
+    let up = ["up", "--yes", "--log-retention-days", "30"];
+    Said::by(&mut world.released(&up)).success();
+    for function in world.lambda.list_functions().send().await.unwrap().functions() {
+        let architectures = function.architectures().iter().map(|one| one.as_str()).collect::<Vec<_>>();
+        assert_eq!(architectures, [if cfg!(target_arch = "x86_64") { "x86_64" } else { "arm64" }]);
+    }
+}
+
+#[tokio::test]
 async fn destroy_leaves_nothing() {
     let world = World::with(&[]).await;
     world.deployer(&["destroy", "--yes"]).success();

@@ -58,7 +58,7 @@ pub async fn run(seed: Option<u64>, context: &Context) -> anyhow::Result<Outcome
     let samples = build::asset(Program::Samples, Flavour::Host, &context.events).await?;
     let deployed = up::run(
         up::Options {
-            flavour: Flavour::Host,
+            flavour: Some(Flavour::Host),
             tags: None,
             role_arn: None,
             assets_bucket: None,

@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use anyhow::Context as _;
-use aws_sdk_cloudformation::Client;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::up;
 use crate::aws::Aws;
-use crate::call::Call;
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};
@@ -62,7 +59,6 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         if stack.protected {
             return Err(protected(stack));
         }
-        let client = aws.cloudformation();
         let resources = deployment.resources(stack).await.context("listing the stack's resources")?;
         let resources = resources.into_iter().map(|resource| ResourceDifference {
             action: Action::Remove,
@@ -70,7 +66,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
             resource_type: resource.kind,
             ..ResourceDifference::default()
         });
-        buckets.extend(code_buckets(&client, stack, name).await?);
+        buckets.extend(code_buckets(&deployment, stack, name).await?);
         let page = page::bucket(aws, stack, &context.events).await?;
         if let Some(page) = &page {
             page.check().await?;
@@ -112,11 +108,12 @@ async fn clear(buckets: BTreeSet<String>, name: &str, aws: &Aws, context: &Conte
 }
 
 /// The buckets that hold assets of ours, according to the deployed template: `up` may have been told to use another one.
-async fn code_buckets(client: &Client, stack: &Stack, name: &str) -> anyhow::Result<BTreeSet<String>> {
-    let answer = client.get_template().stack_name(&stack.id).send().await;
-    let answer = answer.called("cloudformation:GetTemplate").context("reading the deployed template")?;
-    let template: Value =
-        serde_json::from_str(answer.template_body().unwrap_or_default()).unwrap_or_default();
+async fn code_buckets(
+    deployment: &Deployment<'_>,
+    stack: &Stack,
+    name: &str,
+) -> anyhow::Result<BTreeSet<String>> {
+    let template = deployment.template(stack).await?.unwrap_or_default();
     let resources = template["Resources"].as_object().into_iter().flatten();
     let codes = resources.map(|(_, resource)| &resource["Properties"]["Code"]);
     let ours = codes.filter(|code| code["S3Key"].as_str().is_some_and(|key| up::is_asset_of(name, key)));

@@ -86,7 +86,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         Some(page) => would_upload(page, stack.as_ref(), aws, context).await?,
         None => false,
     };
-    let plan = Plan::make(deploy, context, aws).await?;
+    let plan = Plan::make(deploy, stack.as_ref(), context, &deployment, aws).await?;
     let difference = match &stack {
         Some(stack) if stack.condition() == Condition::NeverCreated => {
             Some(Difference::from_nothing(name, Operation::Replace, &plan.wanted.template))

@@ -83,13 +83,7 @@ impl Deployment<'_> {
         if !settled || !tags || !wanted.parameters.change_nothing(&stack.parameters) {
             return Ok(false);
         }
-        let request = self.client.get_template().stack_name(&stack.id);
-        let answer = request
-            .send()
-            .await
-            .called("cloudformation:GetTemplate")
-            .context("reading the deployed template")?;
-        let deployed: Option<Value> = serde_json::from_str(answer.template_body().unwrap_or_default()).ok();
+        let deployed = self.template(stack).await?;
         Ok(deployed.as_ref() == Some(&wanted.template))
     }
 

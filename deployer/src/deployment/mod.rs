@@ -18,6 +18,7 @@ pub mod watch;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
+use serde_json::Value;
 
 use crate::aws::Aws;
 use crate::call::Call;
@@ -66,6 +67,16 @@ impl<'a> Deployment<'a> {
         let watch = self.watch(&stack.id).await?;
         self.follow(watch).await?;
         self.find().await
+    }
+
+    /// The template the stack was deployed with; none when it is not JSON, as ours always are.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub async fn template(&self, stack: &Stack) -> anyhow::Result<Option<Value>> {
+        let answer = self.client.get_template().stack_name(&stack.id).send().await;
+        let answer = answer.called("cloudformation:GetTemplate").context("reading the deployed template")?;
+        Ok(serde_json::from_str(answer.template_body().unwrap_or_default()).ok())
     }
 
     /// Continues taking back an update, where that had got stuck.

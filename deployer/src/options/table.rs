@@ -141,7 +141,7 @@ table! {
     /// A run's name, in the order of the runs; may be repeated
     NAME: Vec<String> = opt("name", "NAME", Rule::Any).only_flag().repeated().on(&[Verb::Compare]);
 
-    /// arm64 or x86_64 [default: arm64; with --local this machine's]
+    /// arm64 or x86_64 [default: as deployed (up, preview), else arm64; with --local this machine's]
     ARCHITECTURE: Architecture = opt("architecture", "NAME", Rule::Architecture).on(&[Verb::Up, Verb::Preview, Verb::Synth]);
     /// For AWS: arm64, x86_64 or both [default: quickly, for this machine]
     BUILD_ARCHITECTURE: Vec<Architecture> = opt("architecture", "NAME", Rule::Architectures).on(&[Verb::BuildFunctions]);

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tuning::pricing::Architecture;
 
 use super::layers::Reader;
 use crate::build::Flavour;
@@ -49,7 +48,10 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
         Verb::Destroy => Command::Destroy,
         Verb::Synth => {
             let out = reader.get(&options::OUT);
-            Command::Synth(synth::Options { out, flavour: flavour(reader, settings) })
+            Command::Synth(synth::Options {
+                out,
+                flavour: flavour(reader, settings).unwrap_or(up::NEW_STACK),
+            })
         }
         Verb::BuildFunctions => {
             let flavours = match reader.get(&options::BUILD_ARCHITECTURE) {
@@ -171,11 +173,8 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-/// What runs on this machine is built for it; what goes to AWS is arm64 unless told otherwise (a fifth cheaper there).
-fn flavour(reader: &mut Reader<'_>, settings: &Settings) -> Flavour {
-    match reader.get(&options::ARCHITECTURE) {
-        Some(architecture) => Flavour::Lambda(architecture),
-        None if settings.is_local() => Flavour::Host,
-        None => Flavour::Lambda(Architecture::Arm64),
-    }
+/// What is asked for; what runs on this machine is built for it.
+fn flavour(reader: &mut Reader<'_>, settings: &Settings) -> Option<Flavour> {
+    let asked = reader.get(&options::ARCHITECTURE).map(Flavour::Lambda);
+    asked.or_else(|| settings.is_local().then_some(Flavour::Host))
 }

@@ -357,3 +357,17 @@ fn lambda_s_weather_is_waited_out_and_only_what_can_be_repeated_is() {
 fn the_default_name_is_a_stack_name() {
     assert!(crate::options::DEFAULT_STACK_NAME.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
 }
+
+#[test]
+fn a_deployed_template_tells_what_its_functions_are_built_for() {
+    use tuning::pricing::Architecture as Processor;
+    let told = |template: &Value| super::deployed_architecture(template);
+    let ours = |architecture| {
+        serde_json::from_str::<Value>(&stored(architecture).synth().unwrap().to_json()).unwrap()
+    };
+    assert_eq!(told(&ours(Architecture::Arm64)), Some(Processor::Arm64));
+    assert_eq!(told(&ours(Architecture::X86_64)), Some(Processor::X86_64));
+    let unsaid = json!({"Resources": {"f": {"Type": "AWS::Lambda::Function", "Properties": {}}}});
+    assert_eq!(told(&unsaid), Some(Processor::X86_64), "Lambda's default");
+    assert_eq!(told(&json!({"Resources": {"g": {"Type": "AWS::Logs::LogGroup"}}})), None);
+}
