@@ -23,7 +23,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 use local_aws::lambda::Mechanism;
-use local_aws::{Caller, Service};
+use local_aws::store::StoreError;
+use local_aws::{Caller, Service, StartError};
 use serde_json::json;
 
 mod patience;
@@ -32,7 +33,7 @@ pub use patience::Patience;
 
 use crate::call::Call;
 use crate::events::Place;
-use crate::failure::Advice;
+use crate::failure::{Advice, hinted};
 use crate::settings::{Settings, Target};
 
 /// A connection that knows who is calling.
@@ -40,6 +41,7 @@ pub struct Aws {
     config: SdkConfig,
     place: Place,
     endpoint: Option<local_aws::Endpoint>,
+    settings: Settings,
 }
 
 impl Aws {
@@ -75,6 +77,7 @@ impl Aws {
             },
             config,
             endpoint,
+            settings: settings.clone(),
         };
         match aws.identity().await {
             Ok((account, caller)) => {
@@ -98,6 +101,12 @@ impl Aws {
             .called("sts:GetCallerIdentity")
             .context("asking whose credentials these are")?;
         Ok((answer.account.unwrap_or_default(), answer.arn.unwrap_or_default()))
+    }
+
+    /// A command for the user to run on the same stack in the same place.
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        self.settings.command(words)
     }
 
     /// Where calls go, and as whom.
@@ -217,7 +226,17 @@ pub async fn start_endpoint(
     cpu_share: Option<Mechanism>,
 ) -> anyhow::Result<local_aws::Endpoint> {
     let options = local_aws::Options { port, state: state.to_owned(), region: region.to_owned(), cpu_share };
-    local_aws::Endpoint::start(options).await.context("starting the local endpoint")
+    local_aws::Endpoint::start(options).await.map_err(|error| {
+        let remedy = match &error {
+            StartError::Listen { .. } => "choose another port with --port",
+            StartError::Store(StoreError::NotAFolder(_) | StoreError::Io { .. }) => {
+                "name another folder with --state"
+            }
+            // The others name their remedy.
+            StartError::Store(_) | StartError::CpuShare { .. } => return error.into(),
+        };
+        hinted(error, remedy)
+    })
 }
 
 async fn configuration(

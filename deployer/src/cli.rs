@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::options::{self, Rule, Spec, Verb};
@@ -42,7 +43,11 @@ impl Arguments {
         let all = arguments.iter().any(|argument| argument == "--help");
         match command(all).try_get_matches_from(arguments) {
             Ok(matches) => Asked::Work(Self::of(&matches)),
-            Err(error) => {
+            Err(mut error) => {
+                // How to pass a misspelt option as a value helps nobody who meant an option.
+                if error.kind() == ErrorKind::UnknownArgument {
+                    error.remove(ContextKind::Suggested);
+                }
                 let wrong = error.use_stderr();
                 // Help that cannot be written (a closed pipe) has no one to read it.
                 let _ = error.print();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tuning::Currency;
 
 use crate::deployment::difference::Difference;
 
@@ -30,6 +31,11 @@ pub enum Event {
     },
     /// A resource of the stack changed its state.
     Resource(ResourceEvent),
+    /// There is nothing to do until the user does something.
+    Idle {
+        /// What is waited for: "waiting for a change in code".
+        what: String,
+    },
     /// A memory size was measured.
     Measured {
         /// Memory, in MB.
@@ -38,6 +44,8 @@ pub enum Event {
         duration_ms: f64,
         /// Average cost of an invocation, in the region's currency.
         cost: f64,
+        /// That currency.
+        currency: Currency,
         /// How many sizes are done.
         done: usize,
         /// Out of how many.

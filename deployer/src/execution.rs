@@ -3,6 +3,7 @@
 //! What happens on the way is told as events; the history is read newest first, so that a poll costs one small page
 //! however long the run has been.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
 use serde_json::Value;
+use tuning::Currency;
 
 use crate::app;
 use crate::aws::{Aws, Patience};
@@ -172,7 +174,7 @@ pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Va
         () = crate::interrupt::interrupted() => {
             let how = format!(
                 "{}; to stop it: aws stepfunctions stop-execution --execution-arn {arn} (the function is put back then)",
-                again(arn)
+                again(aws, arn)
             );
             return Err(hinted(Interrupted::AtWork("the execution goes on by itself"), how));
         }
@@ -180,8 +182,8 @@ pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Va
     Ok((input, Ended { arn: arn.to_owned(), ending }))
 }
 
-fn again(arn: &str) -> String {
-    format!("to follow it again: deployer tune --attach {arn}")
+fn again(aws: &Aws, arn: &str) -> String {
+    format!("to follow it again: {}", aws.command(&format!("tune --attach {arn}")))
 }
 
 /// Whether a failed execution has put the function back, as the beginning of a sentence; nothing when nobody can tell.
@@ -194,7 +196,8 @@ pub async fn what_is_left(aws: &Aws, function_arn: &str, arn: &str) -> String {
         }
         // The lock's description names its owner, which may be another execution.
         Ok(lock) if lock.description().is_some_and(|owner| owner.ends_with(arn)) => {
-            format!("the function is not put back yet: `deployer cleanup {function_arn}`; ")
+            let cleanup = aws.command(&format!("cleanup {function_arn}"));
+            format!("the function is not put back yet: `{cleanup}`; ")
         }
         Ok(_) => "this execution left the function alone; ".to_owned(),
         Err(_) => String::new(),
@@ -211,12 +214,13 @@ fn name(function: &str) -> String {
 /// Tells what happens until the execution is over. Answers that do not come are waited for: it runs by itself.
 async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending> {
     let client = Client::new(&aws.looking());
-    let mut progress = Progress::default();
+    let currency = Currency::of_region(&aws.place().region);
+    let mut progress = Progress { currency, ..Progress::default() };
     let mut patience = Patience::new(aws.poll_interval(), events);
     loop {
         let looked = look(&client, arn, &progress).await;
         let seen = patience.bear(looked).await.with_context(|| format!("asking how {arn} is doing"));
-        let Some((over, news)) = seen.hint(format!("it goes on by itself; {}", again(arn)))? else {
+        let Some((over, news)) = seen.hint(format!("it goes on by itself; {}", again(aws, arn)))? else {
             continue;
         };
         match news {
@@ -310,8 +314,8 @@ async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyh
     stopped
         .called("states:StopExecution")
         .context("stopping the execution")
-        .hint(format!("it goes on by itself; {}", again(arn)))?;
-    let by_hand = format!("see to it with `deployer cleanup {function_arn}`");
+        .hint(format!("it goes on by itself; {}", again(aws, arn)))?;
+    let by_hand = format!("see to it with `{}`", aws.command(&format!("cleanup {function_arn}")));
     let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
     while tokio::time::Instant::now() < deadline {
         let lock =
@@ -337,6 +341,11 @@ struct Progress {
     seen: i64,
     /// The history may not be read.
     blind: bool,
+    currency: Currency,
+    /// How many passes each size has had.
+    passes: BTreeMap<u64, u32>,
+    /// The Initializer has let the run through, so that there is something to put back.
+    changed: bool,
     total: usize,
     done: usize,
 }
@@ -349,9 +358,17 @@ impl Progress {
         match event.r#type() {
             HistoryEventType::TaskStateEntered => match entered.map(|details| details.name()) {
                 Some("Initializer") => events.started("checking the function and taking its lock"),
-                Some("Publisher") => events.started("publishing a version per memory size"),
+                Some("Publisher") => {
+                    self.changed = true;
+                    events.started("publishing a version per memory size");
+                }
                 Some("Cleaner") => events.started("putting the function back"),
-                Some("CleanUpOnError") => events.started("something failed; putting the function back"),
+                Some("CleanUpOnError") if self.changed => {
+                    events.started("the run failed; putting the function back");
+                }
+                Some("CleanUpOnError") => {
+                    events.started("the run failed before it changed the function; releasing what it holds");
+                }
                 Some("Optimizer") => events.started("finishing"),
                 _ => {}
             },
@@ -366,12 +383,45 @@ impl Progress {
                 if exited.is_some_and(|details| details.name() == "Executor") =>
             {
                 let output = exited.and_then(|details| details.output()).unwrap_or("null");
-                if let Some(size) = self.size(&serde_json::from_str(output).unwrap_or_default()) {
+                let result = serde_json::from_str(output).unwrap_or_default();
+                if let Some(detail) = self.pass(&result) {
+                    events.detail(detail);
+                }
+                if let Some(size) = self.size(&result) {
                     events.emit(size);
+                }
+            }
+            HistoryEventType::TaskFailed | HistoryEventType::LambdaFunctionFailed => {
+                let task = event.task_failed_event_details().map(|d| (d.error(), d.cause()));
+                let function = event.lambda_function_failed_event_details().map(|d| (d.error(), d.cause()));
+                if let Some((error, cause)) = task.or(function) {
+                    events.detail(format!("a step failed: {}", reason(error, cause)));
                 }
             }
             _ => {}
         }
+    }
+
+    /// What one pass of an Executor has come to, for `--verbose`.
+    fn pass(&mut self, result: &Value) -> Option<String> {
+        let memory_mb = result.get("value")?.as_u64()?;
+        let passes = self.passes.entry(memory_mb).or_default();
+        *passes += 1;
+        let Some(progress) = result.get("progress") else {
+            return Some(format!("{memory_mb} MB: finished in pass {passes}"));
+        };
+        let number = |name: &str| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let ranges = progress.get("done").and_then(Value::as_array).into_iter().flatten();
+        let made: u64 = ranges.filter_map(|range| Some(range[1].as_u64()? + 1 - range[0].as_u64()?)).sum();
+        let mut text = format!("{memory_mb} MB: pass {passes}, {made} invocations made");
+        if number("crashes") > 0 {
+            text += &format!(", {} of them crashed", number("crashes"));
+        }
+        if number("stalledMs") > 0 {
+            text +=
+                &format!(", none could be started for {} s (throttled or lost)", number("stalledMs") / 1000);
+        }
+        Some(text)
     }
 
     /// The event that a finished Executor's result makes; a pass that will be continued makes none.
@@ -385,7 +435,14 @@ impl Progress {
         let duration_ms = result.get("averageDuration")?.as_f64()?;
         let cost = result.get("averagePrice")?.as_f64()?;
         self.done += 1;
-        Some(Event::Measured { memory_mb, duration_ms, cost, done: self.done, total: self.total })
+        Some(Event::Measured {
+            memory_mb,
+            duration_ms,
+            cost,
+            currency: self.currency,
+            done: self.done,
+            total: self.total,
+        })
     }
 }
 
@@ -412,6 +469,18 @@ mod tests {
         assert!(matches!(done, Some(Event::Measured { memory_mb: 128, done: 1, total: 2, .. })), "{done:?}");
         let skipped = progress.size(&json!({ "value": 256, "skipped": "out of memory" }));
         assert!(matches!(skipped, Some(Event::Skipped { memory_mb: 256, done: 2, .. })), "{skipped:?}");
+    }
+
+    #[test]
+    fn details_tell_of_passes_crashes_and_stalls() {
+        let mut progress = Progress::default();
+        let going = json!({ "done": [[0, 3], [6, 7]], "crashes": 1, "stalledMs": 61_000 });
+        let said = progress.pass(&json!({ "input": {}, "value": 128, "progress": going }));
+        let expected = "128 MB: pass 1, 6 invocations made, 1 of them crashed, none could be started for 61 s \
+                        (throttled or lost)";
+        assert_eq!(said.as_deref(), Some(expected));
+        let said = progress.pass(&json!({ "value": 128, "averageDuration": 4.5, "averagePrice": 1e-7 }));
+        assert_eq!(said.as_deref(), Some("128 MB: finished in pass 2"));
     }
 
     #[test]

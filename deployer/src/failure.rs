@@ -80,7 +80,10 @@ impl Failure {
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
         let mut messages: Vec<String> = error.chain().map(ToString::to_string).collect();
-        messages.dedup();
+        // Many messages end with their cause already.
+        messages.dedup_by(|cause, message| {
+            message == cause || message.strip_suffix(cause.as_str()).is_some_and(|rest| rest.ends_with(": "))
+        });
         let message = messages.pop().unwrap_or_default();
         messages.reverse();
         let mut hints = Vec::new();

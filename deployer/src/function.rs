@@ -44,6 +44,9 @@ pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Resu
     // The stack has its own default sizes; any will do for judging the rest.
     let defaults = tuning::input::Defaults { power_values: vec![128] };
     let input = Input::parse(&whole, &defaults).map_err(|problems| Usage(problems.to_string()))?;
+    if let Some(misspelt) = input.payload.as_ref().and_then(tuning::payload::misspelt) {
+        return Err(Usage(format!("payload: {misspelt}")));
+    }
     for warning in &input.warnings {
         context.events.warning(warning.to_string());
     }

@@ -91,16 +91,16 @@ impl Lines {
             }
             Event::Resource(resource) => paint.resource(resource),
             Event::Changes(difference) => paint.difference(difference),
-            Event::Measured { memory_mb, duration_ms, cost, done, total } => format!(
+            Event::Measured { memory_mb, duration_ms, cost, currency, done, total } => format!(
                 "  {} {memory_mb:>5} MB  {:>8}  {:>8} per million",
                 paint.dim(&format!("{done}/{total}")),
                 figures::duration(*duration_ms),
-                figures::significant(cost * 1e6),
+                figures::per_million(*cost, currency.symbol()),
             ),
             Event::Skipped { memory_mb, reason, done, total } => {
                 format!("  {} {memory_mb:>5} MB  skipped: {reason}", paint.dim(&format!("{done}/{total}")))
             }
-            Event::Note { text } => text.clone(),
+            Event::Note { text } | Event::Idle { what: text } => text.clone(),
             Event::Warning { text } => format!("{} {text}", paint.with("33", "warning:")),
             Event::Detail { text } | Event::Progress { what: text } if self.verbose => paint.dim(text),
             Event::Detail { .. } | Event::Progress { .. } => return None,
@@ -156,6 +156,12 @@ impl Listener for Terminal {
                 self.bar.set_message(format!("{} {} …", resource.logical_id, resource.status));
             }
             Event::Progress { what } if !self.lines.verbose => self.bar.set_message(what.clone()),
+            Event::Idle { what } => {
+                // Leaves no spinner that stands still.
+                self.bar.disable_steady_tick();
+                self.bar.finish_and_clear();
+                say(what);
+            }
             Event::Finished { what } => {
                 self.bar.disable_steady_tick();
                 self.bar.set_message("");

@@ -11,6 +11,8 @@ pub struct Settings {
     pub target: Target,
     /// The stack that this is about.
     pub stack_name: String,
+    /// The options that lead another command to the same place and stack, as they were given: ` --region eu-west-1`.
+    pub same_place: String,
     /// Whether questions are taken as answered with yes.
     pub yes: bool,
     /// How to tell the user.
@@ -41,6 +43,12 @@ pub enum Target {
 }
 
 impl Settings {
+    /// A command for the user to run on the same stack in the same place.
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        format!("deployer {words}{}", self.same_place)
+    }
+
     /// Whether the endpoint in this program answers.
     #[must_use]
     pub fn is_local(&self) -> bool {
@@ -68,4 +76,14 @@ pub enum Verbosity {
     Normal,
     /// Every detail.
     Verbose,
+}
+
+/// A text as a shell takes it.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -92,6 +92,34 @@ async fn ctrl_c_stops_a_run_and_puts_the_function_back() {
 }
 
 #[tokio::test]
+async fn the_command_that_follows_a_detached_run_names_its_endpoint() {
+    let world = World::new().await;
+    waiting(&world).await;
+    let arguments = [&["tune", "wait", "--detach", "--endpoint-url", &world.url][..], &LONG].concat();
+    let mut command = world.command(&arguments);
+    let left = Said::by(command.env_remove("AWS_ENDPOINT_URL")).success();
+    let (_, attach) = left.stdout.trim_end().rsplit_once("result: deployer ").expect(&left.stdout);
+    let mut command = world.command(&attach.split(' ').collect::<Vec<_>>());
+    let over = Said::by(command.env_remove("AWS_ENDPOINT_URL")).success();
+    assert!(over.stdout.starts_with("wait should have 128 MB"), "{over:?}");
+    over.complains(&["1/1", "per million"]);
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_get_the_function_puts_nothing_back() {
+    let world = World::new().await;
+    waiting(&world).await;
+    let tune = [&["tune", "wait"][..], &LONG].concat();
+    let mut first = Running::start(&mut world.command(&tune));
+    first.hear("measuring 1 memory size …");
+    let second = world.deployer(&tune).status(1);
+    assert!(!second.stderr.contains("putting the function back"), "{second:?}");
+    second.complains(&["the run failed before it changed the function; releasing what it holds"]);
+    first.signal("INT");
+    first.end().status(130);
+}
+
+#[tokio::test]
 async fn a_lost_connection_and_throttling_are_waited_out() {
     let world = World::new().await;
     let function = waiting(&world).await;
@@ -102,9 +130,9 @@ async fn a_lost_connection_and_throttling_are_waited_out() {
     tune.hear("measuring");
     for mode in [Mode::HangUp, Mode::Throttle] {
         proxy.set(mode);
-        tune.hear("asking again");
+        tune.hear("trying again");
         proxy.set(Mode::Pass);
-        tune.hear("answers come again");
+        tune.hear("connection restored");
     }
     let output = tune.end().success().json();
     assert_eq!(output["power"], 128, "{output}");

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::harness::{Said, World, deployer, tool};
+use crate::harness::{Said, World, built, deployer, isolated, tool};
 
 /// An answer of the server.
 struct Answer {
@@ -412,7 +412,10 @@ fn the_demo_ends_by_itself_without_a_terminal_and_its_second_run_builds_and_depl
     let runs = tuning::url::decode(chart.strip_prefix("http://127.0.0.1:8723/#").expect(chart)).unwrap();
     assert_eq!(runs[0].sizes, [128, 512, 1024, 1769, 3008]);
     assert!(first.stdout.starts_with("sample-cpu should have "), "{}", first.stdout);
-    assert!(first.stdout.contains("deployer tune --local --code"), "{}", first.stdout);
+    assert!(first.stdout.contains("deployer tune --code ./a-folder"), "{}", first.stdout);
+    let costs = first.stderr.lines().filter(|line| line.ends_with(" per million"));
+    let costs: Vec<&str> = costs.filter_map(|line| line.split_whitespace().rev().nth(2)).collect();
+    assert!(costs.len() == 5 && costs.iter().all(|cost| cost.starts_with('$')), "{}", first.stderr);
     let second = demo(&["--json"]);
     assert!(!second.stderr.contains("building"), "{}", second.stderr);
     let document = second.json();
@@ -420,6 +423,19 @@ fn the_demo_ends_by_itself_without_a_terminal_and_its_second_run_builds_and_depl
     assert_eq!(document["deployed"]["parameters"]["visualizationURL"], "http://127.0.0.1:8723/");
     assert!(document["tuned"]["power"].is_number(), "{document}");
     assert!(!second.stderr.contains("served at"), "{}", second.stderr);
+
+    // What it says to do by hand does not need what it did.
+    std::fs::remove_dir_all(folder.path().join("state")).unwrap();
+    for command in &document["commands"].as_array().unwrap()[..2] {
+        let line = command.as_str().unwrap().replacen("deployer", "\"$0\"", 1);
+        let mut shell = isolated("sh");
+        shell.args(["-c", &line]).arg(built("deployer")).current_dir(folder.path());
+        let said = Said::by(&mut shell).success();
+        assert!(
+            said.stdout.contains("was created") || said.stdout.starts_with("sample-cpu should have "),
+            "{said:?}"
+        );
+    }
 }
 
 fn free_port() -> u16 {

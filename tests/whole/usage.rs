@@ -1,8 +1,10 @@
 //! Bad input: one clear message that names the field, the value and the remedy, and nothing changes.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::harness::{Said, World, deployer, serve, up_local};
+use crate::harness::{Said, World, built, deployer, isolated, serve, up_local};
 
 #[tokio::test]
 async fn every_field_with_a_wrong_value_is_named() {
@@ -127,6 +129,43 @@ fn a_state_folder_that_is_in_use_is_named() {
 }
 
 #[test]
+fn a_file_instead_of_the_state_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    let expected = format!("error: {file} is a file, not a folder\nhint: name another folder with --state\n");
+    for state in [file, &format!("{file}/below")] {
+        let said = Said::by(&mut deployer(&["outputs", "--local", "--state", state])).status(1);
+        assert_eq!(said.stderr, expected);
+    }
+}
+
+#[test]
+fn a_port_that_is_in_use_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = deployer(&["local", "--port", &port, "--state"]);
+    let said = Said::by(command.arg(folder.path().join("state"))).status(1);
+    assert_eq!(said.stderr, format!("error: port {port} is in use\nhint: choose another port with --port\n"));
+}
+
+#[test]
+fn a_file_system_that_executes_nothing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("code")).unwrap();
+    std::os::unix::fs::symlink(built("samples"), folder.path().join("code/bootstrap")).unwrap();
+    std::fs::create_dir(folder.path().join("mounted")).unwrap();
+    let script = "mount -t tmpfs -o noexec tmpfs mounted && \"$0\" up --local --yes --state mounted/state && \
+                  exec \"$0\" tune --local --state mounted/state --code code --num 5 --power-values 128";
+    let mut command = isolated("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(built("deployer"));
+    let said = Said::by(command.current_dir(folder.path())).status(1);
+    said.complains(&["mounted/state", "is mounted with noexec: name a folder on another one with --state"]);
+}
+
+#[test]
 fn a_corrupt_state_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
@@ -146,6 +185,8 @@ fn wrong_flags_end_with_2() {
     let mut transcript = String::new();
     for line in [
         "tune x --no-such-flag",
+        "tune x --num -5",
+        r#"tune x --payload [{"payload":1,"weight":1},{"payload":2,"wieght":2}]"#,
         "up --power-values 64",
         "up --total-execution-timeout 5",
         "tune",
@@ -161,11 +202,15 @@ fn wrong_flags_end_with_2() {
     $ deployer tune x --no-such-flag
     error: unexpected argument '--no-such-flag' found
 
-      tip: to pass '--no-such-flag' as a value, use '-- --no-such-flag'
-
     Usage: deployer tune <FUNCTION>
 
     For more information, try '-h'.
+
+    $ deployer tune x --num -5
+    error: --num is -5, which is too small: use a whole number from 5 to 20000
+
+    $ deployer tune x --payload [{"payload":1,"weight":1},{"payload":2,"wieght":2}]
+    error: payload: element 1 has no "weight" (did you mean it by "wieght"?): a weighted list needs "payload" and "weight" in every element (to send this list as an ordinary payload, give it as a JSON string)
 
     $ deployer up --power-values 64
     error: --power-values has "64": use whole numbers of MB from 128 to 10240
@@ -186,4 +231,48 @@ fn wrong_flags_end_with_2() {
 
     For more information, try '-h'.
     "#);
+}
+
+/// The options at the beginnings of a help text's lines: `-q, --quiet`, or several with two blanks between them.
+fn options(help: &str) -> BTreeSet<String> {
+    // Text that was wrapped is further to the right.
+    let lines = help.lines().filter(|line| line.len() - line.trim_start().len() <= 6);
+    let lines = lines.map(str::trim).filter(|line| line.starts_with('-'));
+    let parts = lines.flat_map(|line| line.split("  ")).map(str::trim).filter(|part| part.starts_with('-'));
+    let words = parts.flat_map(|part| part.split(' ').take(2));
+    let names = words.filter(|word| word.starts_with("--"));
+    names.map(|word| word.split(['[', '=']).next().unwrap_or(word).to_owned()).collect()
+}
+
+#[test]
+fn help_completions_and_settings_know_the_same_options() {
+    let said = |line: &str| Said::by(&mut deployer(&line.split(' ').collect::<Vec<_>>())).success().stdout;
+    let script = said("completions bash");
+    let mut all = BTreeSet::new();
+    let mut verbs = 0;
+    let mut lines = script.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        let Some(words) = line.strip_prefix("deployer__subcmd__").and_then(|line| line.strip_suffix(')'))
+        else {
+            continue;
+        };
+        let Some(completed) = lines.next().and_then(|line| line.strip_prefix("opts=")) else { continue };
+        let completed = completed.trim_matches('"').split(' ').filter(|word| word.starts_with("--"));
+        let completed: BTreeSet<String> = completed.map(str::to_owned).collect();
+        let words = words.replace("__subcmd__", " ");
+        let (long, short) = (said(&format!("{words} --help")), said(&format!("{words} -h")));
+        assert_eq!(options(&long), completed, "{words}");
+        let left_out = !options(&long).is_subset(&options(&short));
+        assert_eq!(left_out, short.contains(&format!("More options: deployer {words} --help")), "{short}");
+        all.extend(completed);
+        verbs += 1;
+    }
+    assert!(verbs > 12 && all.len() > 50, "{verbs} verbs, {all:?}");
+    let folder = tempfile::tempdir().unwrap();
+    for name in all.iter().map(|option| &option[2..]).filter(|name| !["help", "version"].contains(name)) {
+        std::fs::write(folder.path().join("deployer.toml"), format!("{name} = 'x'\n")).unwrap();
+        let mut command = deployer(&["outputs", "--local", "--state", "state"]);
+        let said = Said::by(command.current_dir(folder.path()));
+        assert!(!said.stderr.contains("is no setting"), "{name}: {said:?}");
+    }
 }

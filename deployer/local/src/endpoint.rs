@@ -1,6 +1,7 @@
 //! The HTTP front: one loopback server for all services. It accepts connections and ends them; what a request means is
 //! `front`'s business.
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,13 +52,21 @@ pub enum StartError {
         why: String,
     },
     /// The port.
-    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    #[error("{}", unavailable(*port, error))]
     Listen {
         /// The port asked for.
         port: u16,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
+}
+
+fn unavailable(port: u16, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => format!("port {port} is in use"),
+        ErrorKind::PermissionDenied => format!("port {port} is reserved for the administrator"),
+        _ => format!("cannot listen on 127.0.0.1:{port}: {error}"),
+    }
 }
 
 /// A running endpoint. Dropping it ends it at once; [`Endpoint::stop`] ends it in good order.
@@ -74,7 +83,7 @@ impl Endpoint {
     /// [`StartError`]: the port is taken, the state folder is in use or not readable, or the machine does not have the
     /// mechanism of CPU shares that is asked for.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let refused = |source| StartError::Listen { port: options.port, source };
+        let refused = |error| StartError::Listen { port: options.port, error };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         // Absolute, since sandboxes run in other folders.

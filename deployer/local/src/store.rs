@@ -75,13 +75,16 @@ pub enum StoreError {
         /// The format it has.
         found: u32,
     },
+    /// There is something else in its place.
+    #[error("{0} is a file, not a folder")]
+    NotAFolder(String),
     /// The folder cannot be made or written.
-    #[error("the state folder {folder} cannot be used: {source}")]
+    #[error("the state folder {folder} cannot be used: {error}")]
     Io {
         /// The folder.
         folder: String,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
 }
 
@@ -93,9 +96,12 @@ impl Store {
     /// ours, [`StoreError::Format`] when it is another version's, [`StoreError::Io`] when the system refuses the folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let name = || folder.display().to_string();
-        let io = |source| StoreError::Io { folder: name(), source };
+        let io = |error| StoreError::Io { folder: name(), error };
         let corrupt = |reason: String| StoreError::Corrupt { folder: name(), reason };
-        std::fs::create_dir_all(folder).map_err(io)?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let file = folder.ancestors().find(|path| path.is_file());
+            file.map_or_else(|| io(error), |file| StoreError::NotAFolder(file.display().to_string()))
+        })?;
         let lock = File::create(folder.join("lock")).map_err(io)?;
         let patient_until = Instant::now() + PATIENCE;
         loop {
@@ -444,9 +450,12 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("file"), "").unwrap();
-        let error = Store::open(&folder.path().join("file")).err().unwrap().to_string();
-        assert!(error.contains("cannot be used"), "{error}");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for state in [file.clone(), file.join("below")] {
+            let error = Store::open(&state).err().unwrap().to_string();
+            assert_eq!(error, format!("{} is a file, not a folder", file.display()));
+        }
     }
 
     proptest! {

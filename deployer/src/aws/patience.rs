@@ -35,7 +35,7 @@ impl<'a> Patience<'a> {
         let error = match seen {
             Ok(seen) => {
                 if self.since.take().is_some() {
-                    self.events.note("answers come again");
+                    self.events.note("connection restored");
                     self.pause = self.interval;
                 }
                 return Ok(Some(seen));
@@ -47,7 +47,7 @@ impl<'a> Patience<'a> {
         }
         if self.since.is_none() {
             self.since = Some(Instant::now());
-            self.events.warning(format!("{} got {}; asking again", error.operation, error.message));
+            self.events.warning(format!("{} got {}; trying again", error.operation, error.message));
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(PAUSE);

@@ -15,7 +15,7 @@ use crate::deployment::parameters::Parameters;
 use crate::function::Code;
 use crate::options;
 use crate::outcome::Outcome;
-use crate::settings::Verbosity;
+use crate::settings::{Verbosity, quoted};
 use crate::site::{self, Chart};
 
 /// The sizes: the smallest, two in between, exactly one vCPU, and nearly two.
@@ -77,10 +77,12 @@ pub async fn run(seed: Option<u64>, context: &Context) -> anyhow::Result<Outcome
         }
     };
     let sizes = POWER_VALUES.map(|size| size.to_string()).join(",");
+    let sample = format!("--code {} --handler cpu", quoted(&samples.path.display().to_string()));
+    let command = |words: &str| context.settings.command(words);
     let commands = [
-        "deployer up --local --yes".to_owned(),
-        format!("deployer tune --local {FUNCTION} --power-values {sizes} --num {NUM}"),
-        "deployer tune --local --code ./a-folder-with-your-bootstrap".to_owned(),
+        command("up --yes"),
+        command(&format!("tune {FUNCTION} {sample} --power-values {sizes} --num {NUM}")),
+        command("tune --code ./a-folder-with-your-bootstrap"),
     ];
     // A program that reads the result does not want to wait for anything else.
     let serve = !context.settings.output.json && context.settings.output.verbosity != Verbosity::Quiet;

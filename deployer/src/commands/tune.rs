@@ -115,7 +115,11 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let wanted = input.insert("includeOutputResults".to_owned(), true.into()) == Some(Value::Bool(true));
     let execution = execution::start(aws, &machine, &arn, &Value::Object(input), &context.events).await?;
     if options.detach {
-        return Outcome::new(&Detached { execution_arn: execution, lambda_arn: arn });
+        return Outcome::new(&Detached {
+            attach: aws.command(&format!("tune --attach {execution}")),
+            execution_arn: execution,
+            lambda_arn: arn,
+        });
     }
     let ended = execution::follow_or_stop(aws, execution, &arn, &context.events).await?;
     let reading = Reading { input: Some(asked), keep_stats: wanted, calibration };
@@ -171,16 +175,14 @@ struct Detached {
     execution_arn: String,
     #[serde(rename = "lambdaARN")]
     lambda_arn: String,
+    #[serde(skip)]
+    attach: String,
 }
 
 impl fmt::Display for Detached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.execution_arn)?;
-        write!(
-            f,
-            "It runs by itself now; for its progress and result: deployer tune --attach {}",
-            self.execution_arn
-        )
+        write!(f, "It runs by itself now; for its progress and result: {}", self.attach)
     }
 }
 

@@ -300,6 +300,7 @@ mod tests {
                 cpu_share: None,
             },
             stack_name: "long".to_owned(),
+            same_place: String::new(),
             yes: true,
             output: crate::settings::Output {
                 json: false,

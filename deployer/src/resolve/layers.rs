@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A setting's text, and where it comes from as the user would say it.
-    fn text(&self, spec: &Spec) -> Option<(String, String)> {
+    pub(super) fn text(&self, spec: &Spec) -> Option<(String, String)> {
         if let Some(texts) = self.flags.get(spec.name) {
             return Some((texts.join(","), origin(spec)));
         }

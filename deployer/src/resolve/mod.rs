@@ -16,8 +16,8 @@ use layers::{Environment, File, Reader, lookup};
 use crate::cli::{self, Arguments};
 use crate::commands::Command;
 use crate::failure::Usage;
-use crate::options::{self, Verb};
-use crate::settings::{Output, Settings, Target, Verbosity};
+use crate::options::{self, Spec, Verb};
+use crate::settings::{Output, Settings, Target, Verbosity, quoted};
 
 /// The settings file looked for in the working directory.
 const FILE: &str = "deployer.toml";
@@ -79,6 +79,7 @@ fn settings(reader: &mut Reader<'_>, verb: Verb, environment: &Environment) -> S
     } else {
         Target::Aws { profile, region, endpoint_url }
     };
+    let same_place = same_place(reader, matches!(target, Target::Local { .. }));
     let verbosity = match (reader.is_on(&options::QUIET), reader.is_on(&options::VERBOSE)) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
@@ -89,6 +90,7 @@ fn settings(reader: &mut Reader<'_>, verb: Verb, environment: &Environment) -> S
         stack_name: reader
             .get(&options::STACK_NAME)
             .unwrap_or_else(|| options::DEFAULT_STACK_NAME.to_owned()),
+        same_place,
         // A demonstration changes nothing but this machine's own state folder.
         yes: reader.is_on(&options::YES) || verb == Verb::Demo,
         output: Output {
@@ -97,6 +99,26 @@ fn settings(reader: &mut Reader<'_>, verb: Verb, environment: &Environment) -> S
             verbosity,
         },
     }
+}
+
+fn same_place(reader: &mut Reader<'_>, local: bool) -> String {
+    let place: &[&Spec] = if local {
+        &[&options::STATE.spec, &options::REGION.spec, &options::STACK_NAME.spec]
+    } else {
+        &[
+            &options::PROFILE.spec,
+            &options::REGION.spec,
+            &options::ENDPOINT_URL.spec,
+            &options::STACK_NAME.spec,
+        ]
+    };
+    let mut flags = if local { " --local".to_owned() } else { String::new() };
+    for spec in place {
+        if let Some((text, _)) = reader.text(spec) {
+            flags += &format!(" --{} {}", spec.name, quoted(&text));
+        }
+    }
+    flags
 }
 
 /// `$XDG_STATE_HOME/deployer`, else `~/.local/state/deployer`, else `.deployer` where we are.
@@ -174,6 +196,17 @@ mod tests {
         let problem = resolved("deployer destroy", &[], "yes = true").unwrap_err();
         assert!(problem.contains("`yes`"), "{problem}");
         assert!(!resolved("deployer destroy", &[("DEPLOYER_YES", "true")], "").unwrap().0.yes);
+    }
+
+    #[test]
+    fn another_command_is_led_to_the_same_place() {
+        let command = |line: &str, file: &str| resolved(line, &[], file).unwrap().0.command("up");
+        assert_eq!(command("deployer outputs", ""), "deployer up");
+        assert_eq!(
+            command("deployer outputs --endpoint-url http://localhost:1 --stack-name x", "profile = 'a b'"),
+            "deployer up --profile 'a b' --endpoint-url http://localhost:1 --stack-name x"
+        );
+        assert_eq!(command("deployer demo --state it's", ""), r"deployer up --local --state 'it'\''s'");
     }
 
     #[test]

@@ -167,6 +167,43 @@ fn weighted(payload: &Value) -> Option<Vec<(&Value, &Value)>> {
     list.iter().map(|element| Some((element.get("payload")?, element.get("weight")?))).collect()
 }
 
+/// A list that was most likely meant to be weighted, and is not: `payload` or `weight` is missing in an element.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "element {index} has no \"{missing}\"{}: a weighted list needs \"payload\" and \"weight\" in every element (to send this list \
+     as an ordinary payload, give it as a JSON string)",
+    .instead.as_ref().map(|instead| format!(" (did you mean it by \"{instead}\"?)")).unwrap_or_default()
+)]
+pub struct Misspelt {
+    /// Which element, from 0.
+    pub index: usize,
+    /// The key that is not there.
+    pub missing: &'static str,
+    /// The key that probably stands for it.
+    pub instead: Option<String>,
+}
+
+/// What is wrong with a list of which at least one element has a key of weighted payloads. The state machine sends such a
+/// list as one ordinary payload; whoever types it should be asked first.
+#[must_use]
+pub fn misspelt(payload: &Value) -> Option<Misspelt> {
+    const KEYS: [&str; 2] = ["payload", "weight"];
+    let list = payload.as_array()?;
+    if !list.iter().any(|element| KEYS.iter().any(|key| element.get(key).is_some())) {
+        return None;
+    }
+    list.iter().enumerate().find_map(|(index, element)| {
+        let missing = KEYS.into_iter().find(|key| element.get(key).is_none())?;
+        let names = element.as_object().into_iter().flat_map(|object| object.keys());
+        let near = names
+            .filter(|name| !KEYS.contains(&name.as_str()))
+            .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), missing), name))
+            .filter(|(distance, _)| *distance <= 2)
+            .min_by_key(|(distance, _)| *distance);
+        Some(Misspelt { index, missing, instead: near.map(|(_, name)| name.clone()) })
+    })
+}
+
 fn positive(weight: &Value) -> Option<f64> {
     weight.as_f64().filter(|weight| *weight > 0.0 && weight.is_finite())
 }

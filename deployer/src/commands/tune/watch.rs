@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{Options, Stopped};
 use crate::commands::compare;
 use crate::context::Context;
+use crate::events::Event;
 use crate::failure::{self, Usage};
 use crate::interrupt::{self, Interrupted};
 use crate::outcome::{self, Outcome, Status};
@@ -71,7 +72,8 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
                 context.events.suspend(|| failure::print(&error, told.json, told.color));
             }
         }
-        context.events.note(format!("waiting for a change in {named}; Ctrl-C ends this"));
+        let what = format!("waiting for a change in {named}; Ctrl-C ends this");
+        context.events.emit(Event::Idle { what });
         tokio::select! {
             () = interrupt::interrupted() => return Ok(Outcome::silent()),
             () = change(&paths, &seen) => {}

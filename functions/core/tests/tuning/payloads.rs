@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tuning::payload::{Plan, PlanError, replacement};
+use tuning::payload::{Plan, PlanError, misspelt, replacement};
 
 fn sent(payload: &Value, num: u32) -> Vec<String> {
     let plan = Plan::new(Some(payload), num).unwrap();
@@ -82,6 +82,20 @@ fn weights_that_cannot_be_met_are_explained() {
     for weight in [json!(0), json!(-1), json!("heavy"), json!(null), json!(true)] {
         let error = plan(json!([{"payload": 1, "weight": weight}]), 10);
         assert!(matches!(error, PlanError::Weight { index: 0, .. }), "{weight}: {error}");
+    }
+}
+
+#[test]
+fn a_list_that_is_nearly_weighted_is_noticed() {
+    let said = |payload: Value| misspelt(&payload).map(|misspelt| misspelt.to_string());
+    let slip = said(json!([{"payload": "secret", "weight": 1}, {"payload": "secret", "wieght": 2}])).unwrap();
+    assert!(slip.starts_with("element 1 has no \"weight\" (did you mean it by \"wieght\"?): "), "{slip}");
+    assert!(!slip.contains("secret"));
+    let absent = said(json!([{"weight": 1}])).unwrap();
+    assert!(absent.starts_with("element 0 has no \"payload\": "), "{absent}");
+    assert!(said(json!([1, {"payload": 1, "weight": 1}])).unwrap().starts_with("element 0 "));
+    for right in [json!([{"payload": 1, "weight": 1}]), json!([{"a": 1}]), json!([]), json!({"payload": 1})] {
+        assert_eq!(said(right.clone()), None, "{right}");
     }
 }
 

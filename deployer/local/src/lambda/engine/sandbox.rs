@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -186,7 +187,7 @@ impl Process {
         let mount = package.opt.as_ref().and_then(Opt::mount);
         let child = machinery.spawner.spawn(command, doors, mount).await.map_err(|e| {
             let reason = match e.kind() {
-                ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                ErrorKind::PermissionDenied => denied(&package.root),
                 ErrorKind::NotFound => "no such file or directory".to_owned(),
                 _ => e.to_string(),
             };
@@ -274,5 +275,15 @@ async fn read_some(output: &pipe::Receiver, buffer: &mut [u8]) -> Option<usize> 
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return None,
         }
+    }
+}
+/// Why a file below the folder may not be executed. Lambda's words, unless this machine's own set-up is the reason.
+fn denied(folder: &Path) -> String {
+    match statvfs(folder) {
+        Ok(system) if system.flags().contains(FsFlags::ST_NOEXEC) => format!(
+            "permission denied, since the file system of {} is mounted with noexec: name a folder on another one with --state",
+            folder.display()
+        ),
+        _ => "permission denied".to_owned(),
     }
 }
