@@ -7,10 +7,11 @@ mod package;
 use anyhow::Context as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, State,
+    Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, SnapStartApplyOn, State,
 };
 use serde_json::{Map, Value};
-use tuning::input::Input;
+use tuning::input::{Input, SMALLEST};
+use tuning::pricing::{self, Extras};
 
 use crate::aws::Aws;
 use crate::call::Call;
@@ -53,16 +54,58 @@ pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Resu
     Ok(input)
 }
 
-/// The ARN of a function that exists.
+/// A function that exists.
+#[derive(Debug)]
+pub struct Found {
+    /// Its ARN, unqualified.
+    pub arn: String,
+    /// Its memory size in MB.
+    memory: u32,
+    /// Whether it has SnapStart, and Lambda bills that.
+    snap_start: bool,
+}
+
+impl Found {
+    /// What a run costs besides its invocations, where the function's settings make it cost more. The sizes of the input may be the
+    /// stack's, which are not known here.
+    #[must_use]
+    pub fn charges(&self, region: &str, input: &Input, sizes_are_known: bool) -> Option<String> {
+        if !self.snap_start {
+            return None;
+        }
+        let copies = if input.only_cold_starts { input.invocations() as usize } else { 1 };
+        let measured = input.power_values.iter().flat_map(|&size| std::iter::repeat_n(size, copies));
+        // One more keeps the function as it was.
+        let versions: Vec<u32> = measured.chain([self.memory]).collect();
+        Some(pricing::snapshots_note(region, sizes_are_known.then_some(versions.as_slice())))
+    }
+}
+
+impl TryFrom<&FunctionConfiguration> for Found {
+    type Error = anyhow::Error;
+
+    fn try_from(found: &FunctionConfiguration) -> anyhow::Result<Self> {
+        let snap_start = found.snap_start().and_then(|snap_start| snap_start.apply_on());
+        let runtime = found.runtime().map_or("", Runtime::as_str);
+        Ok(Self {
+            arn: arn(found)?,
+            memory: found.memory_size().and_then(|size| u32::try_from(size).ok()).unwrap_or(SMALLEST),
+            snap_start: snap_start == Some(&SnapStartApplyOn::PublishedVersions)
+                && Extras::bills_snap_start(runtime),
+        })
+    }
+}
+
+/// Looks up a function by name or ARN.
 ///
 /// # Errors
-/// One that does not, with a hint.
-pub async fn find(aws: &Aws, named: &str, local: bool) -> anyhow::Result<String> {
+/// One that does not exist, with a hint.
+pub async fn find(aws: &Aws, named: &str, local: bool) -> anyhow::Result<Found> {
     if named.starts_with("arn:") {
         crate::execution::same_region(named, aws)?;
     }
     match configuration(aws, named).await? {
-        Some(found) => arn(&found),
+        Some(found) => Found::try_from(&found),
         None => {
             let place = aws.place();
             let hint = if local {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use tuning::input::Input;
-use tuning::pricing::FREE_STORAGE;
+use tuning::pricing::{Extras, FREE_STORAGE};
 
 use crate::mark;
 
@@ -26,6 +26,9 @@ pub struct Run {
     /// Its ephemeral storage in MB.
     #[serde(default = "free_storage", skip_serializing_if = "is_free")]
     pub storage: u32,
+    /// Whether it has SnapStart, and Lambda bills that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snap_start: bool,
     /// The power values to measure, in MB, ascending.
     pub power_values: Vec<u32>,
     /// The function as it was.
@@ -41,6 +44,13 @@ pub struct Run {
     /// What the user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+impl Run {
+    /// What the function is billed for besides memory and duration.
+    pub fn extras(&self) -> Extras {
+        Extras { storage_mb: self.storage, snap_start: self.snap_start }
+    }
 }
 
 fn free_storage() -> u32 {

@@ -18,7 +18,8 @@ use crate::in_process::{self, Stage};
 
 /// The tuned function's name.
 pub const FUNCTION: &str = "tuned";
-const ROLE: &str = "arn:aws:iam::000000000000:role/sample";
+/// The role of functions, which may do nothing.
+pub const ROLE: &str = "arn:aws:iam::000000000000:role/sample";
 
 /// How the stack is deployed where nothing else is said.
 const STACK: [&str; 2] = ["--power-values", "128,512"];
@@ -29,7 +30,8 @@ pub struct Bench {
     folder: tempfile::TempDir,
     stage: Arc<Stage>,
     /// What the tuned functions' package is, Base64.
-    code: String,
+    /// The package of functions, in base64.
+    pub code: String,
     machine: String,
     /// The names of the stack's functions.
     functions: Vec<String>,

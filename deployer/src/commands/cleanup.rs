@@ -74,7 +74,7 @@ impl fmt::Display for Cleaned {
 pub async fn run(named: String, context: &Context) -> anyhow::Result<Outcome> {
     let aws = context.aws().await?;
     let stack = execution::deployed(aws, &context.settings).await?;
-    let lambda_arn = function::find(aws, &named, context.settings.is_local()).await?;
+    let lambda_arn = function::find(aws, &named, context.settings.is_local()).await?.arn;
     let resource = aws
         .cloudformation()
         .describe_stack_resource()

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tuning::gate::Gate;
 use tuning::input::Input;
-use tuning::input::fields::{AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS};
+use tuning::input::fields::{self, AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS};
 
 use crate::aws::Aws;
 use crate::calibration::Calibration;
@@ -109,7 +109,14 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let machine = machine(&options, aws, context).await?;
     let arn = match &package {
         Some(package) => function::put(aws, &named, package, &context.events).await?,
-        None => function::find(aws, &named, context.settings.is_local()).await?,
+        None => {
+            let found = function::find(aws, &named, context.settings.is_local()).await?;
+            let sizes = input.contains_key(fields::POWER_VALUES.name);
+            if let Some(charges) = found.charges(&aws.place().region, &asked, sizes) {
+                context.events.warning(charges);
+            }
+            found.arn
+        }
     };
     input.insert("lambdaARN".to_owned(), arn.clone().into());
     let wanted = input.insert("includeOutputResults".to_owned(), true.into()) == Some(Value::Bool(true));

@@ -148,6 +148,8 @@ impl Tuned {
         let notes = self.json.get("notes").and_then(Value::as_array).into_iter().flatten();
         let mut warnings: Vec<String> = notes.filter_map(Value::as_str).map(str::to_owned).collect();
         warnings.extend(self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref()?.note.clone()));
+        let prices = self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref());
+        warnings.extend(prices.flat_map(|prices| prices.incomplete.iter().cloned()));
         warnings.extend(self.analysis.iter().flat_map(doubts::doubts));
         warnings.extend(self.ignored_gate());
         if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {

@@ -104,11 +104,15 @@ impl Stat {
         passes: u32,
     ) -> Option<Self> {
         let summary = measurements.summary(discard)?;
+        let restore = price.restore(value);
+        // Among warm invocations the cold starts of a run say nothing about how frequent they are in production.
+        let each = if summary.cold_starts == summary.invocations { restore } else { 0.0 };
         Some(Self::Measured(Box::new(Measured {
             value,
-            average_price: price.cost(value, summary.average_billed_ms),
+            average_price: price.cost(value, summary.average_billed_ms) + each,
             average_duration: summary.average_duration_ms,
-            total_cost: price.cost(value, summary.total_billed_ms as f64),
+            total_cost: price.cost(value, summary.total_billed_ms as f64)
+                + f64::from(summary.cold_starts) * restore,
             spread: Some(Spread { stddev: to_microseconds(summary.spread.stddev), ..summary.spread }),
             standard_error: summary.standard_error_ms.map(to_microseconds),
             invocations: Some(summary.invocations),
@@ -129,11 +133,12 @@ impl Stat {
         passes: u32,
     ) -> Self {
         let billed: u64 = measurements.iter().map(|measurement| measurement.billed_ms).sum();
+        let restored = measurements.iter().filter(|measurement| measurement.cold_start_ms.is_some()).count();
         Self::Skipped(Skipped {
             value,
             // Reasons travel in the state of the execution, one per size.
             reason: reason.chars().take(200).collect(),
-            total_cost: price.cost(value, billed as f64),
+            total_cost: price.cost(value, billed as f64) + restored as f64 * price.restore(value),
             passes,
         })
     }
@@ -245,6 +250,9 @@ pub struct Prices {
     /// What to know about these prices; absent when they are the region's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What the function is billed for that is not in the costs, or not with the region's own price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<String>,
 }
 
 /// Sizes come as text too: the reference's own events have both.

@@ -5,12 +5,16 @@
 //! request fee is the same for every memory size, so it is known here but never part of a cost. A figure that is not in the
 //! table is answered with the default, flagged as such.
 
+mod extras;
+
 use crate::Currency;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
+
+pub use extras::{Extras, FREE_STORAGE, snapshots_note};
 
 /// The two processor architectures of Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -78,10 +82,9 @@ pub struct LambdaPrice {
     pub known: bool,
     /// Price of one second of the function's ephemeral storage over 512 MB, in `currency`; 0 without such.
     pub storage_per_second: f64,
+    /// Price of one GB of memory that a cold start restores from a SnapStart snapshot, in `currency`; 0 without SnapStart.
+    pub per_restored_gb: f64,
 }
-
-/// Ephemeral storage that costs nothing, in MB.
-pub const FREE_STORAGE: u32 = 512;
 
 impl LambdaPrice {
     /// What `billed_ms` milliseconds at `memory_mb` MB cost, without the request fee.
@@ -90,16 +93,9 @@ impl LambdaPrice {
         f64::from(memory_mb) / 1024.0 * seconds * self.per_gb_second + seconds * self.storage_per_second
     }
 
-    /// The same for a function in a region with so much ephemeral storage, in MB. In yuan no price of it is known.
-    #[must_use]
-    pub fn with_storage(self, region: &str, storage_mb: u32) -> Self {
-        let prices = &TABLE.ephemeral_storage_gb_second;
-        let price = match self.currency {
-            Currency::Usd => prices.get(region).or(prices.get("default")).and_then(serde_json::Value::as_f64),
-            Currency::Cny => None,
-        };
-        let extra = f64::from(storage_mb.saturating_sub(FREE_STORAGE)) / 1024.0;
-        Self { storage_per_second: extra * price.unwrap_or_default(), ..self }
+    /// What restoring an environment of `memory_mb` MB costs, as each cold start with SnapStart does.
+    pub fn restore(&self, memory_mb: u32) -> f64 {
+        f64::from(memory_mb) / 1024.0 * self.per_restored_gb
     }
 }
 
@@ -137,6 +133,7 @@ pub fn lambda(region: &str, architecture: Architecture) -> LambdaPrice {
         currency,
         known: figure.is_some(),
         storage_per_second: 0.0,
+        per_restored_gb: 0.0,
     }
 }
 
@@ -194,6 +191,7 @@ impl Transitions {
 struct Table {
     lambda_gb_second: BTreeMap<String, LambdaPrices>,
     ephemeral_storage_gb_second: BTreeMap<String, serde_json::Value>,
+    snap_start: BTreeMap<String, serde_json::Value>,
     states_transition: BTreeMap<String, f64>,
     china: China,
 }
@@ -259,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn every_region_that_aws_lists_has_a_row() {
+        // Those of Lambda's endpoints in AWS's own SDK, November 2026; China's two are priced in yuan.
+        let listed = "af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 \
+            ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 \
+            ca-central-1 ca-west-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 \
+            il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 \
+            us-west-1 us-west-2";
+        for region in listed.split_whitespace() {
+            assert!(TABLE.lambda_gb_second.contains_key(region), "{region}");
+        }
+        let unknown = lambda("il-central-1", Architecture::X86_64);
+        assert_eq!(
+            (unknown.per_gb_second, unknown.per_request, unknown.known),
+            (1.66667e-5, Some(2e-7), false)
+        );
+    }
+
+    #[test]
     fn every_figure_of_the_table_is_reached() {
         let table: serde_json::Value = serde_json::from_str(include_str!("prices.json")).unwrap();
         for (region, prices) in table["lambda_gb_second"].as_object().unwrap() {
@@ -276,21 +292,6 @@ mod tests {
         let price = lambda("us-east-1", Architecture::X86_64);
         assert!((price.cost(1024, 1000.0) - 1.66667e-5).abs() < 1e-18);
         assert!((price.cost(128, 1.0) - 1.66667e-5 / 8000.0).abs() < 1e-20);
-    }
-
-    #[test]
-    fn ephemeral_storage_over_the_free_part_is_paid_for() {
-        let price = lambda("us-east-2", Architecture::X86_64);
-        let free = price.with_storage("us-east-2", 512);
-        assert_eq!(free.cost(1024, 1000.0), price.cost(1024, 1000.0));
-        let more = price.with_storage("us-east-2", 10_240);
-        assert!((more.cost(1024, 1000.0) - (1.66667e-5 + 9.5 * 3.09e-8)).abs() < 1e-18);
-        let elsewhere = lambda("eu-west-1", Architecture::X86_64).with_storage("eu-west-1", 1536);
-        assert_eq!(elsewhere.storage_per_second, 3.09e-8);
-        assert_eq!(
-            lambda("cn-north-1", Architecture::X86_64).with_storage("cn-north-1", 1536).storage_per_second,
-            0.0
-        );
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::publish_version::PublishVersionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
-use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, SystemLogLevel};
-use tuning::pricing::FREE_STORAGE;
+use aws_sdk_lambda::types::{
+    FunctionConfiguration, LastUpdateStatus, SnapStartApplyOn, State, SystemLogLevel,
+};
+use tuning::pricing::{Extras, FREE_STORAGE};
 
 /// Lambda's own defaults, used where an answer leaves something out.
 const DEFAULT_MEMORY: u32 = 128;
@@ -21,6 +23,8 @@ pub struct Configuration {
     pub timeout_s: u32,
     /// Ephemeral storage in MB.
     pub storage: u32,
+    /// Whether published versions have SnapStart, and Lambda bills that for its runtime.
+    pub snap_start: bool,
     /// `x86_64` or `arm64`.
     pub architecture: String,
     /// The hash of the code.
@@ -104,6 +108,11 @@ macro_rules! from_output {
                         .as_ref()
                         .and_then(|storage| u32::try_from(storage.size).ok())
                         .unwrap_or(FREE_STORAGE),
+                    snap_start: output
+                        .snap_start
+                        .as_ref()
+                        .is_some_and(|snap| snap.apply_on == Some(SnapStartApplyOn::PublishedVersions))
+                        && output.runtime.as_ref().is_none_or(|r| Extras::bills_snap_start(r.as_str())),
                     architecture: architecture.map_or("x86_64", |a| a.as_str()).to_owned(),
                     fingerprint: fingerprint!(output),
                     obstacles: obstacles!(output),

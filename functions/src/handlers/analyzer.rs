@@ -5,12 +5,13 @@
 
 use serde_json::Value;
 use tuning::output::{self, LinkDetail, Stat};
-use tuning::pricing::Architecture;
+use tuning::pricing::{Architecture, Extras};
 
 use super::json;
 use crate::clients::Clients;
 use crate::error::{Error, Kind};
 use crate::event;
+use crate::run::Run;
 
 /// Where charts are shown when the stack does not say.
 const DEFAULT_PAGE: &str = "https://lambda-power-tuning.show/";
@@ -40,6 +41,7 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
     let known = output::Run {
         architecture,
         baseline: run.as_ref().map(|run| run.baseline.memory_size),
+        extras: run.as_ref().map_or(Extras { storage_mb: 0, snap_start: false }, Run::extras),
         publisher_passes: run.as_ref().map_or(1, |run| run.published.passes),
         visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
         link: LinkDetail::Full,

@@ -96,6 +96,7 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
         architecture: configuration.architecture,
         timeout: configuration.timeout_s,
         storage: configuration.storage,
+        snap_start: configuration.snap_start,
         power_values: input.power_values.clone(),
         baseline: Baseline { memory_size: lock.mark.base },
         snapshot_version: version.to_string(),

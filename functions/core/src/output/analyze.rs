@@ -3,7 +3,7 @@
 use super::undecided::undecided;
 use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
 use crate::input::Input;
-use crate::pricing::{self, Architecture, LambdaPrice, Transitions};
+use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
 use crate::strategy::{self, Candidate};
 use crate::url::{self, UrlError};
 
@@ -14,6 +14,8 @@ pub struct Run<'a> {
     pub architecture: Architecture,
     /// The function's memory size in MB before the run, if known.
     pub baseline: Option<u32>,
+    /// What the function is billed for besides memory and duration.
+    pub extras: Extras,
     /// How often the Publisher ran.
     pub publisher_passes: u32,
     /// The page that draws the chart.
@@ -97,7 +99,10 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         skipped,
         undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
         baseline: before,
-        prices: Some(prices(region, run.architecture, &price)),
+        prices: Some(Prices {
+            incomplete: run.extras.notes(region),
+            ..prices(region, run.architecture, &price)
+        }),
         // What is applied is for the Optimizer to say, once it has.
         applied: (input.auto_optimize && gate.as_ref().is_some_and(|verdict| !verdict.met))
             .then_some(Applied::NOTHING),
@@ -154,5 +159,6 @@ fn prices(region: &str, architecture: Architecture, price: &LambdaPrice) -> Pric
         per_gb_second: price.per_gb_second,
         per_request: price.per_request,
         note,
+        incomplete: Vec::new(),
     }
 }

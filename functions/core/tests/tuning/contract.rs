@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tuning::failure::{Outcome, classify};
 use tuning::input::{Defaults, Input, power_value};
 use tuning::output::{LinkDetail, Run, Stat, analyze};
-use tuning::pricing::{self, Architecture};
+use tuning::pricing::{self, Architecture, Extras};
 use tuning::report::Report;
 use tuning::stats::{Measurement, Measurements};
 use tuning::url;
@@ -38,6 +38,7 @@ fn the_analyzer_answers_as_recorded() {
         let run = Run {
             architecture: Architecture::X86_64,
             baseline: None,
+            extras: Extras { storage_mb: 512, snap_start: false },
             publisher_passes: 1,
             visualization_url: "https://example.test/",
             link: LinkDetail::Full,

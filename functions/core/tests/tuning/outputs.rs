@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tuning::input::{Defaults, Input};
 use tuning::output::{AnalyzeError, LinkDetail, Run, Stat, analyze};
-use tuning::pricing::{self, Architecture};
+use tuning::pricing::{self, Architecture, Extras};
 use tuning::stats::{Measurement, Measurements};
 use tuning::url;
 
@@ -29,6 +29,7 @@ fn run(baseline: Option<u32>) -> Run<'static> {
     Run {
         architecture: Architecture::X86_64,
         baseline,
+        extras: Extras { storage_mb: 512, snap_start: false },
         publisher_passes: 1,
         visualization_url: "https://charts.example/",
         link: LinkDetail::Full,
@@ -227,4 +228,26 @@ fn china_pays_in_yuan_and_an_unknown_region_is_told() {
     input.lambda_arn.region = "moon-south-1".to_owned();
     let analysis = analyze(&input, &stats, &run(None)).unwrap().unwrap();
     assert!(analysis.prices.unwrap().note.unwrap().contains("moon-south-1"));
+}
+
+#[test]
+fn restoring_from_a_snapshot_is_in_the_price_of_a_cold_start_and_in_the_cost_of_the_run() {
+    let extras = Extras { storage_mb: 512, snap_start: true };
+    let plain = pricing::lambda("us-east-1", Architecture::X86_64);
+    let priced = |colds: usize, warm: usize| {
+        let mut measurements = Measurements::new();
+        for index in 0..colds + warm {
+            let cold_start_ms = (index < colds).then_some(20.0);
+            measurements.push(Measurement { duration_ms: 100.0, billed_ms: 100, cold_start_ms });
+        }
+        let stat = Stat::measured(1024, &measurements, 0.0, &plain.with(extras, "us-east-1"), 1).unwrap();
+        let figures = stat.as_measured().unwrap();
+        (figures.average_price, figures.total_cost)
+    };
+    let (one, restore) = (plain.cost(1024, 100.0), 1.397998e-4);
+    let near = |(price, total): (f64, f64), wanted: (f64, f64)| {
+        assert!((price - wanted.0).abs() < 1e-12 && (total - wanted.1).abs() < 1e-12, "{price} {total}");
+    };
+    near(priced(5, 0), (one + restore, 5.0 * (one + restore)));
+    near(priced(1, 4), (one, 5.0 * one + restore));
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tuning::input::Input;
 use tuning::output::Stat;
-use tuning::pricing::{self, Architecture};
+use tuning::pricing::{self, Architecture, Extras};
 
 use self::attempt::Bench;
 use self::pass::Ended;
@@ -67,7 +67,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let ended = pass::run(&bench, &mut progress).await?;
 
     let region = &input.lambda_arn.region;
-    let price = pricing::lambda(region, facts.architecture).with_storage(region, facts.storage);
+    let price = pricing::lambda(region, facts.architecture).with(facts.extras, region);
     match ended {
         Ended::TooSmall(reason) => {
             json(&Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes))
@@ -91,8 +91,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
 struct Facts {
     architecture: Architecture,
     timeout: Duration,
-    /// In MB.
-    storage: u32,
+    extras: Extras,
 }
 
 impl Facts {
@@ -103,19 +102,21 @@ impl Facts {
         deadline: Deadline,
         clients: &Clients,
     ) -> Result<Self, Error> {
-        let (architecture, timeout_s, storage) = match run {
-            Some(run) => (run.architecture.clone(), run.timeout, run.storage),
+        let (architecture, timeout_s, extras) = match run {
+            Some(run) => (run.architecture.clone(), run.timeout, run.extras()),
             None => {
                 let arn = &input.lambda_arn;
                 let api = FunctionApi::new(clients, &arn.region, arn.to_string(), deadline)?;
                 let alias = mark::alias_name(power, input.only_cold_starts.then_some(0));
                 let configuration = api.configuration(Some(&alias)).await?;
-                (configuration.architecture, configuration.timeout_s, configuration.storage)
+                let extras =
+                    Extras { storage_mb: configuration.storage, snap_start: configuration.snap_start };
+                (configuration.architecture, configuration.timeout_s, extras)
             }
         };
         let architecture =
             architecture.parse().map_err(|e| Error::new(Kind::FunctionNotReady, format!("{e}")))?;
-        Ok(Self { architecture, timeout: Duration::from_secs(timeout_s.into()), storage })
+        Ok(Self { architecture, timeout: Duration::from_secs(timeout_s.into()), extras })
     }
 }
 

@@ -141,7 +141,9 @@ async fn handle(
             };
             answer(ask(&calls, at, |reply| Call::Error { request_id, body, kind, reply }).await)
         }
-        (&Method::POST, ["init", "error"]) => {
+        // A runtime of a function with SnapStart asks when to go on after its snapshot: at once, since none is made.
+        (&Method::GET, ["restore", "next"]) => Response::default(),
+        (&Method::POST, ["init" | "restore", "error"]) => {
             let kind = error_kind(request.headers());
             let body = match collect(request.into_body()).await {
                 Ok(body) => body.unwrap_or_default(),
@@ -233,4 +235,23 @@ fn document(status: StatusCode, document: &serde_json::Value) -> Response<Full<B
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_runtime_goes_on_after_its_snapshot_at_once() {
+        let (calls, _heard) = mpsc::channel(1);
+        let api = RuntimeApi::listen(calls).await.unwrap();
+        let mut runtime = tokio::net::TcpStream::connect(api.address()).await.unwrap();
+        let ask = "GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        runtime.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        runtime.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
