@@ -4,6 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tuning::throttling::is_throttled;
 
 /// A call that failed. Its text is the cause alone; [`CallError::operation`] says which call.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -80,19 +81,8 @@ impl CallError {
 const NO_CREDENTIALS: &str = "NoCredentials";
 const NO_ANSWER: &str = "NoAnswer";
 
-/// AWS's codes for what passes by itself, where the status alone does not tell.
-const PASSING: [&str; 10] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "SlowDown",
-    "PriorRequestNotComplete",
-    "RequestTimeout",
-    "RequestTimeoutException",
-];
+/// S3's codes for a connection that was idle for too long; their status is that of a wrong request.
+const TIMED_OUT: [&str; 2] = ["RequestTimeout", "RequestTimeoutException"];
 
 /// The action that a denial names: "… is not authorized to perform: iam:CreateRole on resource …".
 #[must_use]
@@ -129,9 +119,9 @@ where
                     (_, Some(code)) => format!("AWS answered {code}"),
                     (_, None) => format!("AWS refused: {answer}"),
                 };
-                let transient = status == 429
-                    || status >= 500
-                    || code.as_deref().is_some_and(|code| PASSING.contains(&code));
+                let transient = status >= 500
+                    || is_throttled(status, code.as_deref().unwrap_or_default())
+                    || code.as_deref().is_some_and(|code| TIMED_OUT.contains(&code));
                 CallError { operation, code, message, transient }
             }
             _ => unanswered(operation, &error),

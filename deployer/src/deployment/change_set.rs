@@ -11,10 +11,11 @@ use aws_sdk_cloudformation::types::{
 use serde_json::Value;
 
 use super::Deployment;
-use super::difference::{Difference, Operation, ValueChange};
+use super::difference::{Difference, Operation};
 use super::parameters::{Parameters, declared};
 use super::refusal::ChangeSetRefused;
 use super::stack::{Condition, Stack};
+use super::value_change::ValueChange;
 use super::watch::{INTERRUPTED, OperationFailed};
 use crate::call::{Call, CallError};
 use crate::failure::{Advice, hinted};

@@ -1,18 +1,13 @@
 //! What a change set would do, for people: parameters, permissions, resources, with values before and after.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use aws_sdk_cloudformation::types::{
-    Change, ChangeAction, Replacement, RequiresRecreation, ResourceTargetDefinition,
-};
+use aws_sdk_cloudformation::types::{Change, ChangeAction, Replacement};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::readable;
-
-/// Values longer than this are cut in the text; the JSON form has them whole.
-const SHOWN: usize = 120;
+use super::value_change::ValueChange;
 
 /// A difference between what is deployed and what would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -43,21 +38,6 @@ pub enum Operation {
     Replace,
     /// It goes.
     Delete,
-}
-
-/// A named value before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ValueChange {
-    /// Its name, or the path of a property.
-    pub name: String,
-    /// What it was; none when it was not there, or CloudFormation does not say.
-    pub before: Option<String>,
-    /// What it becomes.
-    pub after: Option<String>,
-    /// Whether the resource must be made anew for it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub replaces: bool,
 }
 
 /// What happens to a resource.
@@ -138,36 +118,6 @@ impl ResourceDifference {
     }
 }
 
-impl ValueChange {
-    fn of_property(target: ResourceTargetDefinition) -> Self {
-        let attribute = target.attribute.as_ref().map(|attribute| attribute.as_str()).unwrap_or_default();
-        let name = match (target.path, target.name) {
-            (Some(path), _) => path.trim_start_matches('/').replace('/', "."),
-            (None, Some(name)) => format!("{attribute}.{name}"),
-            (None, None) => attribute.to_owned(),
-        };
-        Self {
-            name: name.strip_prefix("Properties.").unwrap_or(&name).to_owned(),
-            before: target.before_value,
-            after: target.after_value,
-            replaces: target.requires_recreation == Some(RequiresRecreation::Always),
-        }
-    }
-
-    /// Names whose values differ between two maps.
-    #[must_use]
-    pub fn between(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Self> {
-        let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let change = |name: &String| Self {
-            name: name.clone(),
-            before: before.get(name).cloned(),
-            after: after.get(name).cloned(),
-            replaces: false,
-        };
-        names.into_iter().map(change).filter(|change| change.before != change.after).collect()
-    }
-}
-
 impl Difference {
     /// The resources of a change set's changes.
     #[must_use]
@@ -187,29 +137,6 @@ impl Difference {
             properties: Vec::new(),
         });
         Self { stack: stack.to_owned(), operation, resources: resources.collect(), ..Self::default() }
-    }
-}
-
-fn shown(value: Option<&String>) -> String {
-    match value.map(|value| readable::known(value)).as_ref() {
-        None => "(none)".to_owned(),
-        Some(value) if value.is_empty() => "\"\"".to_owned(),
-        Some(value) if value.chars().count() > SHOWN => {
-            format!("{}…", value.chars().take(SHOWN).collect::<String>())
-        }
-        Some(value) => value.clone(),
-    }
-}
-
-impl fmt::Display for ValueChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        match (&self.before, &self.after) {
-            (None, None) => {}
-            (None, after) => write!(f, ": {}", shown(after.as_ref()))?,
-            (before, after) => write!(f, ": {} → {}", shown(before.as_ref()), shown(after.as_ref()))?,
-        }
-        if self.replaces { f.write_str("  (needs a new one)") } else { Ok(()) }
     }
 }
 
@@ -297,7 +224,11 @@ impl fmt::Display for Difference {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudformation::types::{ResourceAttribute, ResourceChange, ResourceChangeDetail};
+    use aws_sdk_cloudformation::types::{
+        RequiresRecreation, ResourceAttribute, ResourceChange, ResourceChangeDetail, ResourceTargetDefinition,
+    };
+
+    use std::collections::BTreeMap;
 
     use super::*;
 
@@ -413,15 +344,5 @@ mod tests {
                 "  0 to create, 2 to change, 0 to replace, 0 to delete",
             ]
         );
-    }
-
-    #[test]
-    fn long_values_are_cut_and_missing_ones_named() {
-        let change =
-            ValueChange { name: "p".into(), before: None, after: Some("x".repeat(500)), replaces: false };
-        assert_eq!(change.to_string(), format!("p: {}…", "x".repeat(SHOWN)));
-        let change =
-            ValueChange { name: "p".into(), before: Some(String::new()), after: None, replaces: false };
-        assert_eq!(change.to_string(), "p: \"\" → (none)");
     }
 }

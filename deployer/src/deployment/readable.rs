@@ -2,15 +2,7 @@
 
 use serde_json::Value;
 
-use super::difference::ValueChange;
-
-/// How CloudFormation writes what it will know only afterwards.
-const LATER: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
-
-/// A text with what is not known yet named as that.
-pub(super) fn known(text: &str) -> String {
-    text.replace(LATER, "(known afterwards)")
-}
+use super::value_change::{ValueChange, known};
 
 /// The places at which two documents differ. Texts that are no documents are one place.
 pub(super) fn places(change: &ValueChange) -> Vec<ValueChange> {

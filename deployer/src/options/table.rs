@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use local_aws::logs::RETENTION_DAYS;
 use serde_json::Value;
 use tuning::input::fields;
 use tuning::pricing::Architecture;
@@ -10,10 +11,6 @@ use super::{Opt, Rule, Spec, Verb, field, opt};
 
 /// The stack's name when none is given.
 pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
-
-/// The days CloudWatch Logs can keep logs for.
-const RETENTION_DAYS: [u32; 22] =
-    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 const URL: &str = r"^https?://[^/\s#][^\s#]*$";
 const POLICY: &str = r"^arn:[^:]+:iam::[^:]*:policy/.+$";

@@ -8,6 +8,7 @@
 
 mod arn;
 pub mod fields;
+mod form;
 mod json;
 mod power_values;
 mod problem;

@@ -12,7 +12,8 @@
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
 //! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`figures`] says how a number is written for people, and
-//! [`calibration`] is what the speed of a core is told by.
+//! [`calibration`] is what the speed of a core is told by;
+//! [`throttling`] knows AWS's refusals that pass.
 //!
 //! The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
 
@@ -28,6 +29,7 @@ pub mod report;
 pub mod search;
 pub mod stats;
 pub mod strategy;
+pub mod throttling;
 pub mod url;
 
 mod currency;

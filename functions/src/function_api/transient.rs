@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::config::http::HttpResponse;
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use tuning::throttling::is_throttled;
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
@@ -67,18 +68,6 @@ impl Refusal {
         self.status == 412 || self.code == "PreconditionFailedException"
     }
 
-    fn is_throttled(&self) -> bool {
-        self.status == 429
-            || matches!(
-                self.code.as_str(),
-                "TooManyRequestsException"
-                    | "ThrottlingException"
-                    | "Throttling"
-                    | "RequestLimitExceeded"
-                    | "SlowDown"
-            )
-    }
-
     /// The caller lacks a permission.
     pub fn is_denied(&self) -> bool {
         self.status == 403 || self.code.starts_with("AccessDenied")
@@ -95,7 +84,9 @@ impl Refusal {
     }
 
     fn is_transient(&self) -> bool {
-        self.is_throttled() || self.status >= 500 || (self.status == 0 && self.code != NOT_SENT)
+        is_throttled(self.status, &self.code)
+            || self.status >= 500
+            || (self.status == 0 && self.code != NOT_SENT)
     }
 }
 

@@ -6,8 +6,8 @@ use super::{BATCHES, GROUPS, Group, STREAMS, allowed, group_arn, now};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller};
 
-/// The days that AWS offers.
-const RETENTIONS: [i64; 22] =
+/// The days that CloudWatch Logs can keep logs for.
+pub const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
@@ -80,11 +80,10 @@ pub fn retention(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>
         "PutRetentionPolicy" => {
             let days = params.number("retentionInDays", 1..=3653)?;
             let days = days.ok_or_else(|| params.invalid("'retentionInDays' is missing"))?;
-            if !RETENTIONS.contains(&days) {
+            if !RETENTION_DAYS.iter().any(|offered| i64::from(*offered) == days) {
                 return Err(params.invalid(format!(
                     "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member \
-                     must satisfy enum value set: {:?}",
-                    RETENTIONS
+                     must satisfy enum value set: {RETENTION_DAYS:?}"
                 )));
             }
             Some(days)

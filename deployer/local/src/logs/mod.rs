@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use groups::RETENTION_DAYS;
+
 use crate::params::Params;
 use crate::store::{Records, Store};
 use crate::{ApiError, Aws, Caller, Settings};

@@ -3,7 +3,7 @@
 use super::cells::Cells;
 use super::decision::{Outlook, ratios};
 use super::numbers::{beta_below, exponential, mean};
-use super::rounds::{Progress, within};
+use super::room::{Progress, within};
 use super::{Block, Call, End, Step, Stop, Task};
 
 /// What the curves say of a measured size counts like so many invocations of it.

@@ -21,6 +21,7 @@ mod matrix;
 mod numbers;
 mod posterior;
 mod prior;
+mod room;
 mod rounds;
 
 use std::fmt;
@@ -276,7 +277,7 @@ pub fn next(task: &Task, calls: &[Call], round: u32) -> Step {
     } else {
         None
     };
-    rounds::after(task, &calls, &rounds::Progress { round, room, end })
+    rounds::after(task, &calls, &room::Progress { round, room, end })
 }
 
 /// The decision that a list of sizes allows when nothing more is to be measured: what [`next`] says of it at the end.

@@ -3,6 +3,7 @@
 use super::cells::{Cells, cells};
 use super::decision::{Outlook, choose, floor, ratios, share};
 use super::numbers::{mean, quantile, sorted};
+use super::room::{Progress, within};
 use super::{Aim, Block, Call, Decision, Step, Stop, Task, limit};
 
 /// A round makes at least so many invocations.
@@ -21,16 +22,6 @@ const BLOCK_WITH_WARM_UP: f64 = 5.0;
 const ENOUGH: f64 = 0.25;
 /// A size's price counts with this power.
 const PRICE_POWER: f64 = 0.4;
-
-/// How far a search is.
-pub struct Progress {
-    /// Rounds made.
-    pub round: u32,
-    /// Invocations left.
-    pub room: u32,
-    /// Why this is the end, if it is.
-    pub end: Option<Stop>,
-}
 
 /// The pilot round, within the budget; empty when that does not allow any.
 pub fn first(task: &Task) -> Vec<Block> {
@@ -65,27 +56,6 @@ fn pilot_sizes(task: &Task) -> Vec<u32> {
         sizes.insert(at + 1, middle);
     }
     sizes
-}
-
-/// The same blocks with no more than `room` invocations in all: first fewer of each, then fewer sizes.
-pub fn within(mut blocks: Vec<Block>, room: u32) -> Vec<Block> {
-    // A lane's first invocation is cold, so a lane of one tells nothing.
-    const LEAST: u32 = 3;
-    while blocks.iter().map(|block| block.num).sum::<u32>() > room {
-        let Some(largest) = blocks.iter_mut().filter(|block| block.num > LEAST).max_by_key(|block| block.num)
-        else {
-            // Not the first and the last: they are the range.
-            let middle = blocks.len() / 2;
-            if blocks.is_empty() {
-                break;
-            }
-            blocks.remove(middle);
-            continue;
-        };
-        largest.num -= 1;
-        largest.lanes = largest.lanes.min(largest.num / 2).max(1);
-    }
-    blocks
 }
 
 /// What to do after a round, for invocations in order.

@@ -1,0 +1,81 @@
+//! What the forms of fields mean: the values in words, a value judged, a text read.
+
+use super::fields::Form;
+use super::problem::shown;
+use super::read::{self, number};
+use super::{LARGEST, SMALLEST, power_values};
+use serde_json::{Value, json};
+
+impl Form {
+    /// The values in words, to be read after "use".
+    pub fn says(self) -> String {
+        match self {
+            Self::Function | Self::Processor => "a function's ARN".to_owned(),
+            Self::PowerValues => format!(
+                "memory sizes in MB from {SMALLEST} to {LARGEST} such as 128,512,1024, or ALL, or FROM-TO:STEP such as 128-3008:64"
+            ),
+            Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Share(most) => format!("a number from 0 to {most}"),
+            Self::Flag => "true or false".to_owned(),
+            Self::Word(words) => words.join(", "),
+            Self::Json => "JSON; a text is quoted: '\"hello\"'".to_owned(),
+            Self::Object => "s3://bucket/key".to_owned(),
+            Self::Alias => "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned(),
+            Self::Texts => "error types separated by commas".to_owned(),
+            Self::Gate => r#"{"maxDurationMs": 500, "maxCost": 0.000004}, or one of the two"#.to_owned(),
+        }
+    }
+
+    /// The JSON that a text stands for, as it is written on a command line, in the environment or in a template's parameter.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be read after the option's name.
+    pub fn from_text(self, text: &str) -> Result<Value, String> {
+        let value = match self {
+            Self::PowerValues => return power_values::from_text(text).map(|sizes| json!(sizes)),
+            Self::Whole(..) | Self::Share(_) => {
+                let number = serde_json::from_str::<serde_json::Number>(text.trim());
+                number.map_or_else(|_| text.into(), Value::Number)
+            }
+            Self::Flag => match text {
+                "true" | "1" | "yes" | "on" => true.into(),
+                "false" | "0" | "no" | "off" => false.into(),
+                _ => text.into(),
+            },
+            Self::Json | Self::Gate => serde_json::from_str(text)
+                .map_err(|error| format!("is not JSON ({error}): a text is quoted, such as '\"hello\"'"))?,
+            Self::Texts => {
+                text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
+            }
+            Self::Function | Self::Processor | Self::Word(_) | Self::Object | Self::Alias => text.into(),
+        };
+        self.check(&value).map(|()| value)
+    }
+
+    /// Judges one value by itself; what looks at several fields is [`super::Input::parse`]'s.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be read after the field's name.
+    pub fn check(self, value: &Value) -> Result<(), String> {
+        match self {
+            Self::Function => read::function_arn(value).map(drop),
+            Self::Processor => read::processor(value).map(drop),
+            Self::PowerValues => power_values::values(value).map(drop),
+            Self::Whole(least, most) => read::integer(value, least, most).map(drop),
+            Self::Share(_) if number(value).is_some() => Ok(()),
+            Self::Flag if value.is_boolean() => Ok(()),
+            Self::Flag => Err(format!("is {}: use true or false (without quotes)", shown(value))),
+            Self::Share(_) => Err(format!("is {}: use {}", shown(value), self.says())),
+            Self::Word(words) if value.as_str().is_some_and(|word| words.contains(&word)) => Ok(()),
+            Self::Word(words) => {
+                let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                Err(format!("is {}: use {}", shown(value), quoted.join(", ")))
+            }
+            Self::Json => Ok(()),
+            Self::Object => read::s3_object(value).map(drop),
+            Self::Alias => read::alias(value).map(drop),
+            Self::Texts => read::texts(value).map(drop),
+            Self::Gate => crate::gate::Gate::read(value).map(drop),
+        }
+    }
+}
