@@ -3,7 +3,7 @@
 //! Sources (`viz-wasm`, `web`) in; `index.html`, `style.css`, `loader.js`, `viz.js` and `viz_bg.wasm` out. A tool of the
 //! build, apart from `deployer`, because the library that writes the glue takes longer to compile than all it does here.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,22 @@ fn main() -> Result<()> {
         let from = workspace.join("web").join(name);
         fs::copy(&from, out.join(name)).with_context(|| format!("copying {}", from.display()))?;
     }
+    for name in ["style.css", "loader.js", "viz.js"] {
+        let file = out.join(name);
+        let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        fs::write(&file, minified(name, &text)?).with_context(|| format!("writing {}", file.display()))?;
+    }
     Ok(())
+}
+
+/// A script or stylesheet without what only people read.
+fn minified(name: &str, text: &str) -> Result<String> {
+    let minified = if name.ends_with(".css") {
+        minifier::css::minify(text).map(|css| css.to_string())
+    } else {
+        minifier::js::minify(text).map(|js| js.to_string())
+    };
+    minified.map_err(|error| anyhow!("{name} cannot be minified: {error}"))
 }
 
 fn out_dir(mut arguments: impl Iterator<Item = String>) -> Result<PathBuf> {
