@@ -270,7 +270,7 @@ mod tests {
         let unknown = lambda("il-central-1", Architecture::X86_64);
         assert_eq!(
             (unknown.per_gb_second, unknown.per_request, unknown.known),
-            (1.66667e-5, Some(2e-7), false)
+            (1.66667e-5, Some(0.2 / 1e6), false)
         );
     }
 
