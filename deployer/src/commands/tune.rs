@@ -112,7 +112,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         None => {
             let found = function::find(aws, &named, context.settings.is_local()).await?;
             let sizes = input.contains_key(fields::POWER_VALUES.name);
-            if let Some(charges) = found.charges(&aws.place().region, &asked, sizes) {
+            if !context.settings.is_local()
+                && let Some(charges) = found.charges(&aws.place().region, &asked, sizes)
+            {
                 context.events.warning(charges);
             }
             found.arn

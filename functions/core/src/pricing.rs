@@ -120,8 +120,11 @@ pub fn lambda(region: &str, architecture: Architecture) -> LambdaPrice {
         Currency::Usd => table.lambda_gb_second.get(region),
         Currency::Cny => default,
     };
-    let per_request =
-        |prices: Option<&LambdaPrices>| prices?.requests_per_million.map(|million| million / 1e6);
+    // By way of its digits: a division gives 2.0000000000000002e-7.
+    let per_request = |prices: Option<&LambdaPrices>| {
+        let million = prices?.requests_per_million?;
+        format!("{million}e-6").parse::<f64>().ok()
+    };
     let figure = own.and_then(|prices| prices.of(architecture));
     LambdaPrice {
         // China's table has no arm64 figure; its x86_64 figure is the nearest that is in yuan.
@@ -270,7 +273,7 @@ mod tests {
         let unknown = lambda("il-central-1", Architecture::X86_64);
         assert_eq!(
             (unknown.per_gb_second, unknown.per_request, unknown.known),
-            (1.66667e-5, Some(0.2 / 1e6), false)
+            (1.66667e-5, Some(2e-7), false)
         );
     }
 

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tuning::input::Input;
 use tuning::output::Change;
+use wildmatch::WildMatch;
 
 use crate::clients::Clients;
 use crate::deadline::Deadline;
@@ -68,23 +69,13 @@ pub fn refuse_alias(input: &Input, clients: &Clients) -> Result<(), Error> {
         return Ok(());
     };
     let patterns = clients.variable("optimizableAliases").unwrap_or_else(|| "*".to_owned());
-    if patterns.split(',').any(|pattern| fits(pattern.trim(), alias)) {
+    if patterns.split(',').any(|pattern| WildMatch::new(pattern.trim()).matches(alias)) {
         return Ok(());
     }
     let message = format!(
         "autoOptimizeAlias: the stack's optimizableAliases is {patterns:?}, which does not have the alias {alias:?}"
     );
     Err(Error::new(Kind::InvalidInput, message))
-}
-
-/// Whether a pattern, in which `*` stands for any text, fits.
-fn fits(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
-            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| fits(after, &rest[at..]))
-        }),
-    }
 }
 
 /// Refuses an alias whose traffic goes to more than one version.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use policy::Kind;
 use serde_json::{Value, json};
 
-use super::records::{self, Managed, POLICY, Version, no_policy, now};
+use super::records::{self, Managed, POLICY, ROLE, Role, Version, no_policy, now};
 use super::{aws_managed, given};
 use crate::params::Params;
 use crate::store::Store;
@@ -18,7 +18,9 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
     let params = Params::new(input, "ValidationError");
     Some(match operation {
         "CreatePolicy" => create(store, params),
-        "GetPolicy" => read(store, params, |policy| Ok(json!({"Policy": policy.describe()}))),
+        "GetPolicy" => read(store, params, |policy| {
+            Ok(json!({"Policy": policy.describe(attached(&store.list(ROLE), &policy.arn))}))
+        }),
         "GetPolicyVersion" => read(store, params, |policy| {
             let version = policy.describe_version(version(params)?).ok_or_else(|| no_policy(&policy.arn))?;
             Ok(json!({"PolicyVersion": version}))
@@ -32,7 +34,9 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
         "DeletePolicyVersion" => delete_version(store, params),
         "ListPolicies" => {
             let policies: Vec<(String, Managed)> = store.list(POLICY);
-            let policies: Vec<_> = policies.iter().map(|(_, policy)| policy.describe()).collect();
+            let roles = store.list(ROLE);
+            let describe = |(_, policy): &(String, Managed)| policy.describe(attached(&roles, &policy.arn));
+            let policies: Vec<_> = policies.iter().map(describe).collect();
             Ok(json!({"Policies": policies, "IsTruncated": false}))
         }
         "DeletePolicy" => delete(store, params),
@@ -43,6 +47,11 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
 /// The ARN of a managed policy of the account.
 pub fn arn(path: &str, name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}")
+}
+
+/// How many of the roles have the policy attached.
+fn attached(roles: &[(String, Role)], arn: &str) -> usize {
+    roles.iter().filter(|(_, role)| role.attached.iter().any(|one| one == arn)).count()
 }
 
 fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
@@ -69,7 +78,7 @@ fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
             return Err(ApiError::new(409, "EntityAlreadyExists", message));
         }
         records.put(POLICY, &arn, &policy);
-        Ok(json!({"Policy": policy.describe()}))
+        Ok(json!({"Policy": policy.describe(0)}))
     })
 }
 

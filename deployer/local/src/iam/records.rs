@@ -96,14 +96,15 @@ pub struct Version {
 }
 
 impl Managed {
-    pub fn describe(&self) -> Value {
+    /// With so many roles that have it attached.
+    pub fn describe(&self, attached: usize) -> Value {
         json!({
             "PolicyName": self.name,
             "PolicyId": self.id,
             "Arn": self.arn,
             "Path": self.path,
             "DefaultVersionId": format!("v{}", self.default),
-            "AttachmentCount": 0,
+            "AttachmentCount": attached,
             "IsAttachable": true,
             "Description": self.description,
             "CreateDate": self.created,

@@ -368,6 +368,8 @@ async fn a_managed_policy_has_versions() {
     assert_eq!(create().await.unwrap_err().code, "EntityAlreadyExists");
     iam(&aws, "AttachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn})).await.unwrap();
     aws.iam.authorize(&aws, &caller, "s3:GetObject", "arn:aws:s3:::b/k").unwrap();
+    let found = iam(&aws, "GetPolicy", json!({"PolicyArn": arn})).await.unwrap();
+    assert_eq!(found["Policy"]["AttachmentCount"], 1);
     let input = json!({"PolicyArn": arn, "PolicyDocument": document("s3:PutObject"), "SetAsDefault": true});
     let version = iam(&aws, "CreatePolicyVersion", input).await.unwrap();
     assert_eq!(version["PolicyVersion"]["VersionId"], "v2");
@@ -381,6 +383,7 @@ async fn a_managed_policy_has_versions() {
     let policy = || json!({"PolicyArn": arn});
     assert_eq!(iam(&aws, "DeletePolicy", policy()).await.unwrap_err().code, "DeleteConflict");
     iam(&aws, "DetachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn})).await.unwrap();
+    assert_eq!(iam(&aws, "GetPolicy", policy()).await.unwrap()["Policy"]["AttachmentCount"], 0);
     iam(&aws, "DeletePolicy", policy()).await.unwrap();
     assert_eq!(iam(&aws, "GetPolicy", policy()).await.unwrap_err().code, "NoSuchEntity");
 }

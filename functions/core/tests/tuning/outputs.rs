@@ -107,7 +107,7 @@ fn the_output_names_the_winner_and_what_the_run_cost() {
     let value = serde_json::to_value(&analysis).unwrap();
     assert_eq!(value["stateMachine"]["executionCost"], json!(16.0 * 2.5e-5));
     assert_eq!(value["prices"]["currency"], "USD");
-    assert_eq!(value["prices"]["perRequest"], json!(0.2 / 1e6));
+    assert_eq!(value["prices"]["perRequest"], json!(2e-7));
     assert_eq!(value["prices"].get("note"), None);
     assert_eq!(value.get("stats"), None);
     assert_eq!(value.get("skipped"), None);
