@@ -104,6 +104,27 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// Refuses by name what would change the operation on AWS and is not carried out here; `instead` says what to do. An
+    /// empty value and `false` ask for nothing.
+    ///
+    /// # Errors
+    /// The service's validation error with the first of the members that was given.
+    pub fn refuse(&self, members: &[&str], instead: &str) -> Result<(), ApiError> {
+        let asks = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty() && text != "false",
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+            Value::Number(_) | Value::Bool(true) => true,
+        };
+        match members.iter().find(|member| self.get(member).is_some_and(asks)) {
+            None => Ok(()),
+            Some(member) => {
+                Err(self.invalid(format!("'{member}' is not known to the local endpoint: {instead}")))
+            }
+        }
+    }
+
     /// The elements of a list; none when not given.
     ///
     /// # Errors

@@ -61,14 +61,11 @@ pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> 
 fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let name = params.name("Name", 2048, "_.-/")?;
     authorize(aws, caller, "PutParameter", name)?;
-    let other = |member: &str, same: &str| params.get(member).is_some_and(|value| value != same);
-    let mut refused = REFUSED.into_iter().filter(|member| params.get(member).is_some());
-    let valued = [("DataType", "text"), ("Tier", "Standard")].into_iter();
-    if let Some(member) = refused.next().or_else(|| valued.clone().find(|(m, s)| other(m, s)).map(|(m, _)| m))
-    {
-        return Err(
-            params.invalid(format!("the local endpoint keeps no {member} of parameters: leave it out"))
-        );
+    params.refuse(&REFUSED, "leave it out")?;
+    for (member, only) in [("DataType", "text"), ("Tier", "Standard")] {
+        if params.optional_text(member)?.is_some_and(|value| value != only) {
+            return Err(params.invalid(format!("'{member}' can only be {only} at the local endpoint")));
+        }
     }
     let value = params.text("Value")?;
     if value.len() > LONGEST {
@@ -181,7 +178,7 @@ mod tests {
         for (member, value) in [
             ("Type", json!("SecureString")),
             ("Tier", json!("Advanced")),
-            ("Tags", json!([])),
+            ("Tags", json!([{"Key": "a", "Value": "b"}])),
             ("Policies", json!("[]")),
             ("DataType", json!("aws:ec2:image")),
             ("Value", json!("x".repeat(4097))),

@@ -46,12 +46,7 @@ fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Va
     }
     let session = session_name(params)?;
     let seconds = params.number("DurationSeconds", 900..=43_200)?.unwrap_or(3600);
-    let empty = |value: &Value| value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty);
-    if let Some(member) = REFUSED.into_iter().find(|m| params.get(m).is_some_and(|value| !empty(value))) {
-        return Err(params.invalid(format!(
-            "'{member}' is not known to the local endpoint: leave it out, or put what it restricts into the role's policies"
-        )));
-    }
+    params.refuse(&REFUSED, "leave it out, or put what it restricts into the role's policies")?;
     aws.iam.may_assume(aws, caller, arn, params.optional_text("ExternalId")?)?;
     if aws.iam.longest_session(aws, arn).is_some_and(|longest| seconds > longest) {
         let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";

@@ -42,10 +42,8 @@ async fn permit(local: &Local, rule: &str) {
 }
 
 async fn emit(local: &Local, text: &str) {
-    let detail = json!({"text": text}).to_string();
-    let entry = json!({"Source": "test", "DetailType": "t", "Detail": detail});
-    let answer = events(local, "PutEvents", json!({"Entries": [entry]})).await;
-    assert_eq!(answer["FailedEntryCount"], 0);
+    let event = json!({"source": "test", "detail-type": "t", "resources": [], "detail": {"text": text}});
+    local.aws.events.emit(&local.aws, &event);
     local.aws.events.stop(&local.aws).await;
     local.aws.lambda.drain().await;
 }

@@ -12,8 +12,6 @@ pub struct Documents<'a> {
     /// The permissions boundary of the role or user: what it does not allow is refused. Inside `Some`, an empty list is
     /// a boundary that allows nothing.
     pub boundary: Option<&'a [Policy]>,
-    /// The policies given with the session, of which one must allow as well.
-    pub session: Option<&'a [Policy]>,
     /// The policy of the resource, which allows by itself whom it names.
     pub resource: Option<&'a Policy>,
 }
@@ -43,10 +41,9 @@ impl std::error::Error for Refusal {}
 const IDENTITY: &str = "identity-based policy";
 const RESOURCE: &str = "resource-based policy";
 const BOUNDARY: &str = "permissions boundary";
-const SESSION: &str = "session policy";
 
-/// Decides about a request: a denial anywhere wins; else boundary and session policies must allow it, and the identity's
-/// or the resource's policies as well.
+/// Decides about a request: a denial anywhere wins; else the boundary must allow it, and the identity's or the
+/// resource's policies as well.
 ///
 /// # Errors
 /// The refusal, which names the kind of policy it comes from.
@@ -57,12 +54,9 @@ pub fn decide(request: &Request<'_>, documents: &Documents<'_>) -> Result<(), Re
     let identity = said(documents.identity);
     let resource = documents.resource.map_or(Verdict::Silent, |policy| policy.verdict(request));
     let boundary = documents.boundary.map_or(Verdict::Allowed, said);
-    let session = documents.session.map_or(Verdict::Allowed, said);
 
     let refuse = |explicit, by| Err(Refusal { action: request.action.to_owned(), explicit, by });
-    for (verdict, by) in
-        [(identity, IDENTITY), (resource, RESOURCE), (boundary, BOUNDARY), (session, SESSION)]
-    {
+    for (verdict, by) in [(identity, IDENTITY), (resource, RESOURCE), (boundary, BOUNDARY)] {
         if verdict == Verdict::Denied {
             return refuse(true, by);
         }
@@ -73,9 +67,6 @@ pub fn decide(request: &Request<'_>, documents: &Documents<'_>) -> Result<(), Re
     }
     if boundary != Verdict::Allowed {
         return refuse(false, BOUNDARY);
-    }
-    if session != Verdict::Allowed {
-        return refuse(false, SESSION);
     }
     Ok(())
 }
@@ -120,11 +111,6 @@ mod tests {
                 Documents { boundary: Some(&deny), ..identity },
                 "with an explicit deny in a permissions boundary",
             ),
-            (
-                Documents { session: Some(&one), ..identity },
-                "because no session policy allows the s3:PutObject action",
-            ),
-            (Documents { session: Some(&deny), ..identity }, "with an explicit deny in a session policy"),
         ] {
             assert_eq!(decided(&documents), Err(words.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Texts with `*` and `?`, as policies, event patterns and log filters have them.
+//! Texts with `*` and `?`, as policies have them.
 
 /// A pattern: `*` stands for any text, `?` for any one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +27,6 @@ impl Wildcard {
             c => Token::Literal(c),
         };
         pattern.chars().map(token).collect()
-    }
-
-    /// A pattern in which `*` is the only wildcard.
-    #[must_use]
-    pub fn stars(pattern: &str) -> Self {
-        pattern.chars().map(|c| if c == '*' { Token::Any } else { Token::Literal(c) }).collect()
     }
 
     /// Whether the whole text matches.
@@ -87,8 +81,6 @@ mod tests {
         assert!(matches("a*b*c", "a-b-b-c"));
         assert!(!matches("a*b*c", "a-b-b-"));
         assert!(!matches("abc", "abcd"));
-        assert!(Wildcard::stars("a?c*").matches("a?cd"));
-        assert!(!Wildcard::stars("a?c").matches("abc"));
     }
 
     proptest! {

@@ -46,8 +46,6 @@ pub struct Wanted {
     pub tags: BTreeMap<String, String>,
     /// Acknowledged capabilities.
     pub capabilities: Vec<String>,
-    /// Topics to notify; kept, not notified.
-    pub notification_arns: Vec<String>,
     /// The role whose session makes the changes.
     pub role_arn: Option<String>,
 }
@@ -95,8 +93,6 @@ pub struct Stack {
     pub disable_rollback: bool,
     /// Whether it must not be deleted.
     pub termination_protection: bool,
-    /// The stack policy; kept, not enforced.
-    pub policy: Option<String>,
     /// What is being done to it, if anything.
     pub operation: Option<Operation>,
     /// The operation that failed and was not, or not wholly, undone.
@@ -146,15 +142,6 @@ pub enum OnFailure {
     DoNothing,
 }
 
-/// Why a running operation is to end early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Interrupt {
-    /// The stack is being deleted while it is created.
-    Delete,
-    /// The update is being cancelled.
-    Rollback,
-}
-
 /// A creation, update or deletion, from its request to its end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Operation {
@@ -170,8 +157,8 @@ pub struct Operation {
     pub before: Option<Wanted>,
     /// Logical ids that a deletion leaves alone, or a continued rollback skips.
     pub skip: BTreeSet<String>,
-    /// Whether and why it is to end early.
-    pub interrupt: Option<Interrupt>,
+    /// Whether it is to end early: the stack is being deleted while it is created.
+    pub interrupted: bool,
     /// The change set it executes, `STACK-UUID/UUID`.
     pub change_set: Option<String>,
     /// The role session it was asked from, when the stack has no role of its own.
@@ -181,14 +168,14 @@ pub struct Operation {
 impl Stack {
     /// The pseudo parameters of its template.
     #[must_use]
-    pub fn pseudo(&self, wanted: &Wanted) -> Pseudo {
+    pub fn pseudo(&self) -> Pseudo {
         let mut arn = self.id.split(':').skip(3);
         Pseudo {
             region: arn.next().unwrap_or_default().to_owned(),
             account: arn.next().unwrap_or_default().to_owned(),
             stack_id: self.id.clone(),
             stack_name: self.name.clone(),
-            notification_arns: wanted.notification_arns.clone(),
+            ..Pseudo::default()
         }
     }
 }
@@ -204,7 +191,7 @@ impl Operation {
             on_failure: OnFailure::Rollback,
             before: None,
             skip: BTreeSet::new(),
-            interrupt: None,
+            interrupted: false,
             change_set: None,
             caller: match caller {
                 Caller::Role { arn, session } => Some((arn.clone(), session.clone())),

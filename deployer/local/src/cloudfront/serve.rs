@@ -63,7 +63,6 @@ async fn answer(aws: &Arc<Aws>, id: &str, request: &Request) -> Result<Response,
     let mut object = aws.s3.get_object(aws, &caller, bucket, &key).await?;
     // What S3 tells of an object to its owner stays there.
     object.metadata.clear();
-    object.tags = 0;
     if request.method == Method::HEAD {
         object.headers.insert("content-length".to_owned(), object.body.len().to_string());
     }

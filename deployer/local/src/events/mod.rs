@@ -32,9 +32,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// AWS tries for a day; on one machine a minute of failures is for good.
 const MOST_RETRIES: u32 = 16;
-/// The largest entry of `PutEvents`, and the most entries of one call.
-const MOST_EVENT_BYTES: usize = 256 << 10;
-const MOST_ENTRIES: usize = 10;
 
 /// Rules and targets.
 pub struct Events {
@@ -87,10 +84,9 @@ impl Events {
         }
     }
 
-    /// Sends an event to the targets of the rules that match it, without waiting for them. `event` is the envelope
-    /// (`source`, `detail-type`, `resources`, `detail`); what is missing of the rest (`id`, `time`, `account`, `region`,
-    /// `version`) is added.
-    pub fn emit(&self, aws: &Arc<Aws>, event: Value) {
+    /// Sends an event to the targets of the rules that match it, without waiting for them. `event` is what a service says
+    /// (`source`, `detail-type`, `resources`, `detail`); the rest of the envelope is added.
+    pub fn emit(&self, aws: &Arc<Aws>, event: &Value) {
         let event = completed(aws, event);
         let rules: Vec<(String, Rule)> = aws.store.list(RULES);
         let matches =
@@ -141,35 +137,10 @@ impl Events {
         input: Value,
     ) -> Result<Value, ApiError> {
         let params = Params::new(&input, "ValidationException");
-        match operation {
-            "PutEvents" => self.put_events(aws, caller, params),
-            _ => rules::call(aws, caller, operation, params).unwrap_or_else(|| {
-                let message = format!("the local endpoint does not know EventBridge's {operation}");
-                Err(ApiError::new(400, "UnknownOperationException", message))
-            }),
-        }
-    }
-
-    fn put_events(&self, aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-        aws.iam.authorize(aws, caller, "events:PutEvents", &aws.arn("events", "event-bus/default"))?;
-        let entries = params.list("Entries")?;
-        if entries.is_empty() || entries.len() > MOST_ENTRIES {
-            return Err(params
-                .invalid(format!("'Entries' must hold 1 to {MOST_ENTRIES} entries, not {}", entries.len())));
-        }
-        let mut answers = Vec::new();
-        for entry in entries {
-            match event(entry) {
-                Ok(event) => {
-                    let event = completed(aws, event);
-                    answers.push(json!({"EventId": event["id"]}));
-                    self.emit(aws, event);
-                }
-                Err((code, message)) => answers.push(json!({"ErrorCode": code, "ErrorMessage": message})),
-            }
-        }
-        let failed = answers.iter().filter(|answer| answer.get("ErrorCode").is_some()).count();
-        Ok(json!({"FailedEntryCount": failed, "Entries": answers}))
+        rules::call(aws, caller, operation, params).unwrap_or_else(|| {
+            let message = format!("the local endpoint does not know EventBridge's {operation}");
+            Err(ApiError::new(400, "UnknownOperationException", message))
+        })
     }
 }
 
@@ -198,58 +169,17 @@ async fn invoke(aws: &Arc<Aws>, delivery: Delivery) {
     }
 }
 
-/// The event of an entry of `PutEvents`, or the code and message of what is wrong with it.
-fn event(entry: &Value) -> Result<Value, (&'static str, String)> {
-    let invalid = |message: String| ("InvalidArgument", message);
-    let text = |name: &str| match &entry[name] {
-        Value::String(text) if !text.is_empty() => Ok(text.as_str()),
-        _ => Err(invalid(format!("Parameter {name} is not valid. Reason: {name} is a required argument."))),
-    };
-    let (source, detail_type, detail) = (text("Source")?, text("DetailType")?, text("Detail")?);
-    if source.starts_with("aws.") {
-        return Err(("NotAuthorizedForSourceException", "Not authorized for the source.".to_owned()));
-    }
-    if !rules::is_default_bus(&entry["EventBusName"]) {
-        return Err(invalid(format!(
-            "Event bus {} does not exist: there is the default one only.",
-            entry["EventBusName"]
-        )));
-    }
-    if entry.to_string().len() > MOST_EVENT_BYTES {
-        return Err(invalid(format!("an event has at most {MOST_EVENT_BYTES} bytes")));
-    }
-    let detail: Value = match serde_json::from_str(detail) {
-        Ok(detail @ Value::Object(_)) => detail,
-        _ => return Err(("MalformedDetail", "Detail is malformed: it must be a JSON object.".to_owned())),
-    };
-    let mut event = json!({"source": source, "detail-type": detail_type, "detail": detail});
-    if let resources @ Value::Array(_) = &entry["Resources"] {
-        event["resources"] = resources.clone();
-    }
-    if let Some(time) = entry["Time"].as_f64() {
-        #[allow(clippy::cast_possible_truncation, reason = "whole seconds are what events carry")]
-        let time = jiff::Timestamp::from_second(time as i64)
-            .map_err(|e| invalid(format!("Time is not valid: {e}")))?;
-        event["time"] = json!(time.to_string());
-    }
-    Ok(event)
-}
-
-/// The envelope with what was missing of it, in AWS's order.
-fn completed(aws: &Aws, mut event: Value) -> Value {
-    let mut take = |name: &str, otherwise: Value| match event.get_mut(name).map(Value::take) {
-        None | Some(Value::Null) => otherwise,
-        Some(value) => value,
-    };
+/// The event with what is the same for all of them, in AWS's order.
+fn completed(aws: &Aws, event: &Value) -> Value {
     json!({
-        "version": take("version", json!("0")),
-        "id": take("id", json!(ids::uuid())),
-        "detail-type": take("detail-type", json!("")),
-        "source": take("source", json!("")),
-        "account": take("account", json!(ACCOUNT)),
-        "time": take("time", json!(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string())),
-        "region": take("region", json!(aws.settings.region)),
-        "resources": take("resources", json!([])),
-        "detail": take("detail", json!({})),
+        "version": "0",
+        "id": ids::uuid(),
+        "detail-type": event["detail-type"],
+        "source": event["source"],
+        "account": ACCOUNT,
+        "time": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "region": aws.settings.region,
+        "resources": event["resources"],
+        "detail": event["detail"],
     })
 }

@@ -76,15 +76,6 @@ fn pattern(params: Params<'_>) -> Result<Pattern, ApiError> {
     Pattern::parse(&params.document("EventPattern").map_err(|e| invalid(e.message))?).map_err(invalid)
 }
 
-/// Whether a bus is the default one, which is the only one there is.
-pub fn is_default_bus(name: &Value) -> bool {
-    match name {
-        Value::Null => true,
-        Value::String(name) => name.is_empty() || name == "default" || name.ends_with(":event-bus/default"),
-        _ => false,
-    }
-}
-
 fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
     let name = params.name("Name", 64, ".-_")?;
     let arn = arn(aws, name);
@@ -226,13 +217,15 @@ fn named<'a>(
     Ok(name)
 }
 
+/// Refuses any bus but the default one, which is the only one there is.
 fn default_bus(params: Params<'_>) -> Result<(), ApiError> {
-    match params.get("EventBusName") {
-        Some(name) if !is_default_bus(name) => {
+    match params.optional_text("EventBusName")? {
+        None | Some("" | "default") => Ok(()),
+        Some(arn) if arn.ends_with(":event-bus/default") => Ok(()),
+        Some(name) => {
             let message = format!("Event bus {name} does not exist: there is the default one only.");
             Err(ApiError::new(400, "ResourceNotFoundException", message))
         }
-        _ => Ok(()),
     }
 }
 

@@ -206,8 +206,8 @@ mod tests {
                 "fault 1: kind pending does not happen at GetAlias",
             ),
             (
-                r#"[{"kind":"event-lost","operation":"PutEvents"}]"#,
-                "kind event-lost does not happen at PutEvents",
+                r#"[{"kind":"event-lost","operation":"PutRule"}]"#,
+                "kind event-lost does not happen at PutRule",
             ),
             (
                 r#"[{"kind":"name-held","caller":"x"}]"#,

@@ -254,7 +254,6 @@ impl Iam {
         let documents = Documents {
             identity: &identity,
             boundary: boundary.as_deref(),
-            session: None,
             resource: resource_policy.as_ref(),
         };
         decide(&request, &documents).map_err(|refusal| denied(caller, action, resource, &refusal.to_string()))

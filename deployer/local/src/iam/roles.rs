@@ -30,10 +30,6 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
             }
             Ok(json!({}))
         }),
-        "UpdateRoleDescription" => change(store, params, |role, _| {
-            role.description = params.optional_text("Description")?.map(str::to_owned);
-            Ok(json!({"Role": role.describe()}))
-        }),
         "UpdateAssumeRolePolicy" => change(store, params, |role, _| {
             role.trust = trust(params, "PolicyDocument")?;
             Ok(json!({}))
@@ -95,9 +91,6 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
         }),
         "ListRoleTags" => {
             read(store, params, |role| Ok(json!({"Tags": described(&role.tags), "IsTruncated": false})))
-        }
-        "ListInstanceProfilesForRole" => {
-            read(store, params, |_| Ok(json!({"InstanceProfiles": [], "IsTruncated": false})))
         }
         _ => return None,
     })

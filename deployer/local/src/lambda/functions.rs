@@ -166,22 +166,6 @@ impl Lambda {
         Ok(shown)
     }
 
-    /// Settings that the endpoint has no way to change, as AWS shows them for a function where nobody has.
-    pub(super) fn get_untouched(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let (target, _, _) = self.find(aws, caller, input, operation)?;
-        Ok(match operation {
-            "GetFunctionCodeSigningConfig" => json!({"FunctionName": target.name}),
-            "GetFunctionRecursionConfig" => json!({"RecursiveLoop": "Terminate"}),
-            _ => json!({"UpdateRuntimeOn": "Auto", "FunctionArn": target.arn(aws)}),
-        })
-    }
-
     /// The function, and the version that the request's qualifier stands for.
     fn find(
         &self,

@@ -268,9 +268,6 @@ impl Lambda {
             "PutFunctionConcurrency" => self.put_concurrency(aws, caller, input),
             "GetFunctionConcurrency" => self.get_concurrency(aws, caller, input),
             "DeleteFunctionConcurrency" => self.delete_concurrency(aws, caller, input),
-            "GetFunctionCodeSigningConfig" | "GetFunctionRecursionConfig" | "GetRuntimeManagementConfig" => {
-                self.get_untouched(aws, caller, operation, input)
-            }
             "PublishLayerVersion" => self.publish_layer(aws, caller, input).await,
             "GetLayerVersion" => self.get_layer(aws, caller, input),
             "ListLayerVersions" => self.list_layer_versions(aws, caller, input),

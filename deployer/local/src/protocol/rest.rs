@@ -32,8 +32,6 @@ const ROUTES: &[(&str, &str, &str, u16)] = &[
     ("GET",    "/2015-03-31/functions/{FunctionName}/policy",                     "GetPolicy", 200),
     ("POST",   "/2015-03-31/functions/{FunctionName}/policy",                     "AddPermission", 201),
     ("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}",       "RemovePermission", 204),
-    ("GET",    "/2015-03-31/event-source-mappings",                               "ListEventSourceMappings", 200),
-    ("POST",   "/2015-03-31/event-source-mappings",                               "CreateEventSourceMapping", 202),
     ("GET",    "/2016-08-19/account-settings",                                    "GetAccountSettings", 200),
     ("GET",    "/2017-03-31/tags/{Resource}",                                     "ListTags", 200),
     ("POST",   "/2017-03-31/tags/{Resource}",                                     "TagResource", 204),
@@ -46,15 +44,6 @@ const ROUTES: &[(&str, &str, &str, u16)] = &[
     ("GET",    "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",         "GetLayerVersion", 200),
     ("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",         "DeleteLayerVersion", 204),
     ("GET",    "/2019-09-30/functions/{FunctionName}/concurrency",                "GetFunctionConcurrency", 200),
-    ("GET",    "/2020-06-30/functions/{FunctionName}/code-signing-config",        "GetFunctionCodeSigningConfig", 200),
-    ("GET",    "/2021-07-20/functions/{FunctionName}/runtime-management-config",  "GetRuntimeManagementConfig", 200),
-    ("PUT",    "/2021-07-20/functions/{FunctionName}/runtime-management-config",  "PutRuntimeManagementConfig", 200),
-    ("GET",    "/2021-10-31/functions/{FunctionName}/url",                        "GetFunctionUrlConfig", 200),
-    ("POST",   "/2021-10-31/functions/{FunctionName}/url",                        "CreateFunctionUrlConfig", 201),
-    ("PUT",    "/2021-10-31/functions/{FunctionName}/url",                        "UpdateFunctionUrlConfig", 200),
-    ("DELETE", "/2021-10-31/functions/{FunctionName}/url",                        "DeleteFunctionUrlConfig", 204),
-    ("GET",    "/2024-08-31/functions/{FunctionName}/recursion-config",           "GetFunctionRecursionConfig", 200),
-    ("PUT",    "/2024-08-31/functions/{FunctionName}/recursion-config",           "PutFunctionRecursionConfig", 200),
 ];
 
 /// The operations of one path.

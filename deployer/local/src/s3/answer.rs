@@ -85,9 +85,6 @@ pub fn got(
         set(&mut answer, "x-amz-server-side-encryption", "aws:kms");
         set(&mut answer, KMS_KEY, key);
     }
-    if object.tags > 0 {
-        set(&mut answer, "x-amz-tagging-count", &object.tags.to_string());
-    }
     if range.is_some() {
         set(&mut answer, "content-range", &format!("bytes {from}-{}/{length}", to - 1));
     } else if request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
@@ -137,7 +134,6 @@ pub fn headed(output: &Value) -> Object {
         checksum: serde_json::from_value(output["Checksum"].clone()).unwrap_or_default(),
         last_modified: modified.map_or(0, jiff::Timestamp::as_second),
         kms_key: output["SSEKMSKeyId"].as_str().map(str::to_owned),
-        tags: usize::try_from(output["TagCount"].as_u64().unwrap_or(0)).unwrap_or(0),
     }
 }
 

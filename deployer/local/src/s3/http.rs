@@ -69,7 +69,8 @@ pub fn error(error: &ApiError, id: &str, method: &Method, resource: &str) -> Res
 async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let target = target(request)?;
     let query: BTreeMap<String, String> = request.parameters().into_iter().collect();
-    if let Some(absent) = ABSENT.iter().find(|name| query.contains_key(**name)) {
+    let of_buckets = ["tagging"].into_iter().filter(|_| !target.key.is_empty());
+    if let Some(absent) = ABSENT.iter().copied().chain(of_buckets).find(|name| query.contains_key(*name)) {
         let message = format!("the local endpoint does not know the subresource \"{absent}\"");
         return Err(ApiError::new(501, "NotImplemented", message));
     }
@@ -100,7 +101,6 @@ async fn package(
         metadata: Vec::new(),
         checksum: None,
         last_modified: modified,
-        tags: 0,
         kms_key: None,
     };
     got(request, object, query)
@@ -243,23 +243,11 @@ async fn object(
     let call = async |operation: &str, input: Value| aws.call(caller, Service::S3, operation, input).await;
     let has = |name: &str| query.contains_key(name);
     match request.method.as_str() {
-        "GET" if has("tagging") => Ok(document("Tagging", &call("GetObjectTagging", input).await?, id)),
-        "PUT" if has("tagging") => {
-            let body = parsed(text(request)?)?;
-            let set = body.children_named("TagSet").flat_map(|set| set.children_named("Tag"));
-            let tags = set.map(|tag| json!({"Key": tag.child_text("Key"), "Value": tag.child_text("Value")}));
-            input["Tagging"] = json!({"TagSet": tags.collect::<Vec<_>>()});
-            call("PutObjectTagging", input).await.map(|_| response(200, "", "", id))
-        }
-        "DELETE" if has("tagging") => {
-            call("DeleteObjectTagging", input).await.map(|_| response(204, "", "", id))
-        }
         "POST" if has("uploads") => {
             no_key(request)?;
             input["ContentType"] = json!(request.header("content-type"));
             input["Headers"] = json!(kept(request));
             input["Metadata"] = json!(metadata(request).into_iter().collect::<BTreeMap<_, _>>());
-            input["Tags"] = json!(header_tags(request));
             Ok(document("InitiateMultipartUploadResult", &call("CreateMultipartUpload", input).await?, id))
         }
         "POST" if has("uploadId") => {
@@ -339,7 +327,6 @@ async fn put(
         headers: kept(request),
         metadata: metadata(request),
         checksum: checksum.clone(),
-        tags: header_tags(request),
         kms_key: kms_key(request)?,
         if_none_match,
         if_match: request.header("if-match").map(str::to_owned),
@@ -425,11 +412,6 @@ fn metadata(request: &Request) -> Vec<(String, String)> {
         Some((name.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     };
     request.headers.iter().filter_map(pair).collect()
-}
-
-fn header_tags(request: &Request) -> BTreeMap<String, String> {
-    let header = request.header("x-amz-tagging").unwrap_or_default();
-    form_urlencoded::parse(header.as_bytes()).into_owned().collect()
 }
 
 /// The checksum that the request carries in a header or a trailer, as computed: it has been compared already.

@@ -60,7 +60,6 @@ struct Record {
     metadata: Vec<(String, String)>,
     /// The algorithm's lower-case name and the checksum in base64.
     checksum: Option<(String, String)>,
-    tags: BTreeMap<String, String>,
     /// The ARN of the KMS key it is encrypted with, in name only: who reads it needs that key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kms_key: Option<String>,
@@ -101,10 +100,6 @@ impl S3 {
             "DeleteObject" => self.delete_object(aws, caller, params),
             "DeleteObjects" => self.delete_objects(aws, caller, params),
             "CopyObject" => self.copy_object(aws, caller, params).await,
-            "GetObjectTagging" => objects::tagging(aws, caller, params),
-            "PutObjectTagging" | "DeleteObjectTagging" => {
-                objects::put_tagging(aws, caller, operation, params)
-            }
             "CreateMultipartUpload" => uploads::create(aws, caller, params),
             "CompleteMultipartUpload" => self.complete_upload(aws, caller, params).await,
             "AbortMultipartUpload" => self.abort_upload(aws, caller, params),

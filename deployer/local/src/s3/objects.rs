@@ -1,4 +1,4 @@
-//! Objects: put, get, head, delete, copy, and their tags.
+//! Objects: put, get, head, delete and copy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,8 +35,6 @@ pub struct Object {
     pub checksum: Option<(String, String)>,
     /// When it was put, seconds since the epoch.
     pub last_modified: i64,
-    /// How many tags it has.
-    pub tags: usize,
     /// The ARN of the KMS key it is encrypted with, in name only.
     pub kms_key: Option<String>,
 }
@@ -58,8 +56,6 @@ pub struct PutObject {
     pub metadata: Vec<(String, String)>,
     /// The checksum that came with it, verified before.
     pub checksum: Option<(String, String)>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
     /// The id or ARN of the KMS key it is to be encrypted with, in name only.
     pub kms_key: Option<String>,
     /// Only when there is none yet (`If-None-Match: *`).
@@ -134,7 +130,6 @@ impl S3 {
             headers: put.headers,
             metadata: put.metadata,
             checksum: put.checksum,
-            tags: put.tags,
             kms_key,
         };
         let (bucket, key) = (put.bucket, put.key);
@@ -270,52 +265,15 @@ pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, Api
         "Metadata": record.metadata.into_iter().collect::<BTreeMap<_, _>>(),
         "Headers": record.headers,
         "Checksum": record.checksum,
-        "TagCount": record.tags.len(),
         "SSEKMSKeyId": record.kms_key,
     }))
 }
 
-pub fn tagging(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
-    let record = record(aws, caller, "s3:GetObjectTagging", params.text("Bucket")?, checked_key(params)?)?;
-    let tags = record.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
-    Ok(json!({"TagSet": tags.collect::<Vec<_>>()}))
-}
-
-pub fn put_tagging(
-    aws: &Aws,
-    caller: &Caller,
-    operation: &str,
-    params: Params<'_>,
-) -> Result<Value, ApiError> {
-    let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
-    allowed(aws, caller, &format!("s3:{operation}"), bucket, Some(key))?;
-    let tags = match (operation, params.get("Tagging")) {
-        ("PutObjectTagging", Some(tagging)) => Params::new(tagging, "InvalidTag").tags("TagSet")?,
-        ("PutObjectTagging", None) => return Err(ApiError::new(400, "MalformedXML", "'Tagging' is missing")),
-        _ => Vec::new(),
-    };
-    if tags.len() > 10 {
-        return Err(ApiError::new(400, "BadRequest", "Object tags cannot be greater than 10"));
-    }
-    let id = object_id(bucket, key);
-    aws.store.transaction(|records| {
-        let mut record: Record = records
-            .get(OBJECTS, &id)
-            .ok_or_else(|| ApiError::new(404, "NoSuchKey", "The specified key does not exist."))?;
-        record.tags = tags.into_iter().collect();
-        records.put(OBJECTS, &id, &record);
-        Ok(json!({}))
-    })
-}
-
-fn record(aws: &Aws, caller: &Caller, action: &str, bucket: &str, key: &str) -> Result<Record, ApiError> {
-    allowed(aws, caller, action, bucket, Some(key))?;
-    aws.store.get(OBJECTS, &object_id(bucket, key)).ok_or_else(|| missing_object(aws, caller, bucket, key))
-}
-
 /// The record of an object whose content the caller may read.
 fn readable(aws: &Aws, caller: &Caller, bucket: &str, key: &str) -> Result<Record, ApiError> {
-    let record = record(aws, caller, "s3:GetObject", bucket, key)?;
+    allowed(aws, caller, "s3:GetObject", bucket, Some(key))?;
+    let record: Option<Record> = aws.store.get(OBJECTS, &object_id(bucket, key));
+    let record = record.ok_or_else(|| missing_object(aws, caller, bucket, key))?;
     key_allowed(aws, caller, "kms:Decrypt", record.kms_key.as_deref())?;
     Ok(record)
 }
@@ -329,7 +287,6 @@ fn object(record: Record, body: Bytes) -> Object {
         metadata: record.metadata,
         checksum: record.checksum,
         last_modified: record.modified.div_euclid(1000),
-        tags: record.tags.len(),
         kms_key: record.kms_key,
     }
 }

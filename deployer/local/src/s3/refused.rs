@@ -5,11 +5,12 @@ use crate::ApiError;
 use crate::protocol::Request;
 
 /// Any value of these is refused.
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 7] = [
     "x-amz-bucket-object-lock-enabled",
     "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-mode",
     "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-tagging",
     "x-amz-website-redirect-location",
     "x-amz-write-offset-bytes",
 ];

@@ -27,7 +27,6 @@ struct Upload {
     content_type: String,
     headers: BTreeMap<String, String>,
     metadata: Vec<(String, String)>,
-    tags: BTreeMap<String, String>,
 }
 
 pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
@@ -40,7 +39,6 @@ pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
         content_type: content_type.to_owned(),
         headers: params.tags("Headers")?.into_iter().collect(),
         metadata: params.tags("Metadata")?,
-        tags: params.tags("Tags")?.into_iter().collect(),
     };
     let id = ids::hex(40);
     aws.store.put(UPLOADS, &object_id(bucket, &id), &upload);
@@ -71,7 +69,6 @@ impl S3 {
             headers: BTreeMap::new(),
             metadata: Vec::new(),
             checksum,
-            tags: BTreeMap::new(),
             kms_key: None,
         };
         let part = Record { file: self.files.write(vec![body]).await?, ..part };
@@ -116,7 +113,6 @@ impl S3 {
             headers: upload.headers,
             metadata: upload.metadata,
             checksum: None,
-            tags: upload.tags,
             kms_key: None,
         };
         let end = |records: &mut Records<'_>| {

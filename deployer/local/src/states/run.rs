@@ -212,7 +212,7 @@ fn about(aws: &Aws, execution: &Execution, role: &str, input: Value) -> Value {
 
 /// Emits an execution's status for the rules that wait for it.
 pub fn announce(aws: &Arc<Aws>, execution: &Execution) {
-    aws.events.emit(aws, status_change(aws, execution));
+    aws.events.emit(aws, &status_change(aws, execution));
     aws.store.transaction_soon(|records| records.delete(UNANNOUNCED, &execution.id()));
 }
 

@@ -70,7 +70,7 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
     let header = prop::sample::select(vec![
         "x-amz-target: AWSStepFunctions.StartExecution",
         "x-amz-target: Logs_20140328.PutLogEvents",
-        "x-amz-target: AWSEvents.PutEvents",
+        "x-amz-target: AWSEvents.PutRule",
         "content-type: application/x-www-form-urlencoded",
         "content-encoding: aws-chunked",
         "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER",

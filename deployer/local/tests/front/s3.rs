@@ -406,18 +406,6 @@ async fn any_key_is_a_key() {
     assert_eq!(local.s3("GET", "/bucket/%ff", "").await.error(), (400, "InvalidURI".to_owned()));
 }
 
-#[tokio::test]
-async fn tags_of_an_object_are_kept() {
-    let local = bucket().await;
-    local.call("s3", "PUT", "/bucket/k").header("x-amz-tagging", "a=1&b=2").body("x").send().await.ok();
-    assert_eq!(local.s3("GET", "/bucket/k?tagging", "").await.ok().all("Value"), ["1", "2"]);
-    let body = "<Tagging><TagSet><Tag><Key>c</Key><Value>3</Value></Tag></TagSet></Tagging>";
-    local.s3("PUT", "/bucket/k?tagging", body).await.ok();
-    assert_eq!(local.s3("HEAD", "/bucket/k", "").await.header("x-amz-tagging-count"), Some("1"));
-    local.s3("DELETE", "/bucket/k?tagging", "").await.ok();
-    assert_eq!(local.s3("GET", "/bucket/k?tagging", "").await.ok().all("Value").len(), 0);
-}
-
 async fn session(local: &Local, statement: Value) -> String {
     let aws = local.endpoint.aws();
     let call =
@@ -561,6 +549,7 @@ async fn what_would_be_stored_otherwise_is_refused_by_its_header() {
         ("x-amz-object-lock-mode", "GOVERNANCE"),
         ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
         ("x-amz-storage-class", "GLACIER"),
+        ("x-amz-tagging", "a=1"),
         ("x-amz-website-redirect-location", "/elsewhere"),
     ] {
         let reply = local.call("s3", "PUT", "/bucket/k").header(header, value).body("content").send().await;

@@ -287,17 +287,3 @@ async fn tags_are_added_and_removed() {
     assert_eq!(local.ok("ListTags", json!({"Resource": resource})).await, json!({"Tags": {"b": "2"}}));
     assert_eq!(local.refused("ListTags", json!({"Resource": format!("{resource}:1")})).await.status, 400);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn settings_nobody_can_change_are_shown_as_untouched() {
-    let local = Local::new().await;
-    local.function("f", json!({})).await;
-    let name = json!({"FunctionName": "f"});
-    let signing = local.ok("GetFunctionCodeSigningConfig", name.clone()).await;
-    assert_eq!(signing, json!({"FunctionName": "f"}));
-    let runtime = local.ok("GetRuntimeManagementConfig", name.clone()).await;
-    assert_eq!(runtime["UpdateRuntimeOn"], "Auto");
-    assert_eq!(local.ok("GetFunctionRecursionConfig", name.clone()).await["RecursiveLoop"], "Terminate");
-    let error = local.refused("CreateFunctionUrlConfig", name).await;
-    assert_eq!(error.code, "UnknownOperationException");
-}

@@ -89,7 +89,7 @@ pub fn stack(stack: &Stack, registry: &Registry) -> Value {
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason,
         "DisableRollback": stack.disable_rollback,
-        "NotificationARNs": stack.wanted.notification_arns,
+        "NotificationARNs": [],
         "Capabilities": stack.wanted.capabilities,
         "Outputs": outputs,
         "RoleARN": stack.wanted.role_arn,

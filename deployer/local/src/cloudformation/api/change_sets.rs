@@ -176,7 +176,7 @@ pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
         "ExecutionStatus": set.execution_status,
         "Status": set.status,
         "StatusReason": set.status_reason.or(incomplete),
-        "NotificationARNs": set.wanted.notification_arns,
+        "NotificationARNs": [],
         "RollbackConfiguration": {},
         "Capabilities": set.wanted.capabilities,
         "Tags": answers::tags(&set.wanted),

@@ -6,7 +6,7 @@ use super::answers::{self, page};
 use super::input;
 use crate::cloudformation::error::{invalid, one_of};
 use crate::cloudformation::ledger;
-use crate::cloudformation::operation::{exported, importers};
+use crate::cloudformation::operation::exported;
 use crate::cloudformation::records::Resource;
 use crate::params::Params;
 use crate::{ApiError, Aws};
@@ -136,16 +136,6 @@ pub fn exports(aws: &Aws, _params: Params<'_>) -> Value {
         .map(|(name, (stack, value))| json!({"ExportingStackId": stack.id, "Name": name, "Value": value}))
         .collect();
     json!({"Exports": exports})
-}
-
-/// `ListImports`.
-pub fn imports(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
-    let export = params.text("ExportName")?;
-    let importers = importers(aws, export);
-    if importers.is_empty() {
-        return Err(invalid(format!("Export '{export}' is not imported by any stack.")));
-    }
-    Ok(json!({"Imports": importers}))
 }
 
 /// The statuses in which a stack can be updated.

@@ -50,6 +50,21 @@ pub fn name(params: Params<'_>, member: &str) -> Result<String, ApiError> {
     )))
 }
 
+/// What changes how a stack is made on AWS and is not carried out here.
+const REFUSED: [&str; 11] = [
+    "DeploymentMode",
+    "ImportExistingResources",
+    "NotificationARNs",
+    "ResourceTypes",
+    "RetainExceptOnCreate",
+    "RollbackConfiguration",
+    "StackPolicyBody",
+    "StackPolicyDuringUpdateBody",
+    "StackPolicyDuringUpdateURL",
+    "StackPolicyURL",
+    "TimeoutInMinutes",
+];
+
 /// The template given in the request, if any.
 ///
 /// # Errors
@@ -124,6 +139,7 @@ pub async fn wanted(
     params: Params<'_>,
     former: Option<&Wanted>,
 ) -> Result<(Wanted, Template), ApiError> {
+    params.refuse(&REFUSED, "leave it out")?;
     let body = match (template(aws, caller, params).await?, params.flag("UsePreviousTemplate")?, former) {
         (Some(_), true, _) => {
             return Err(invalid(
@@ -176,13 +192,8 @@ pub async fn wanted(
             "aws: prefixed tag key names are not allowed for external use, found '{tag}'."
         )));
     }
-    let notification_arns = match former {
-        Some(former) if keep("NotificationARNs") => former.notification_arns.clone(),
-        _ => params.texts("NotificationARNs")?.into_iter().map(str::to_owned).collect(),
-    };
     let role_arn = role_arn.or_else(|| former.and_then(|f| f.role_arn.clone()));
-    let wanted =
-        Wanted { template: body, parameters, stored, tags, capabilities, notification_arns, role_arn };
+    let wanted = Wanted { template: body, parameters, stored, tags, capabilities, role_arn };
     let pseudo =
         Pseudo { account: ACCOUNT.to_owned(), region: aws.settings.region.clone(), ..Pseudo::default() };
     rules::check(&template, &wanted.values(), &pseudo).map_err(invalid)?;

@@ -28,7 +28,6 @@ pub async fn call(
 ) -> Result<Value, ApiError> {
     let params = Params::new(input, VALIDATION);
     let known = [
-        "CancelUpdateStack",
         "ContinueUpdateRollback",
         "CreateChangeSet",
         "CreateStack",
@@ -41,16 +40,13 @@ pub async fn call(
         "DescribeStackResources",
         "DescribeStacks",
         "ExecuteChangeSet",
-        "GetStackPolicy",
         "GetTemplate",
         "GetTemplateSummary",
         "ListChangeSets",
         "ListExports",
-        "ListImports",
         "ListStackResources",
         "ListStacks",
         "RollbackStack",
-        "SetStackPolicy",
         "UpdateStack",
         "UpdateTerminationProtection",
         "ValidateTemplate",
@@ -65,7 +61,6 @@ pub async fn call(
     let action = format!("cloudformation:{operation}");
     aws.iam.authorize(aws, caller, &action, &subject(aws, params))?;
     match operation {
-        "CancelUpdateStack" => stacks::cancel(aws, params),
         "ContinueUpdateRollback" => stacks::continue_rollback(aws, caller, params),
         "CreateChangeSet" => change_sets::create(aws, caller, params).await,
         "CreateStack" => stacks::create(aws, caller, params).await,
@@ -78,16 +73,13 @@ pub async fn call(
         "DescribeStackResources" => describe::resources(aws, params),
         "DescribeStacks" => describe::stacks(aws, params),
         "ExecuteChangeSet" => change_sets::execute(aws, caller, params),
-        "GetStackPolicy" => stacks::policy(aws, params),
         "GetTemplate" => templates::get(aws, params),
         "GetTemplateSummary" => templates::summary(aws, caller, params).await,
         "ListChangeSets" => change_sets::list(aws, params),
         "ListExports" => Ok(describe::exports(aws, params)),
-        "ListImports" => describe::imports(aws, params),
         "ListStackResources" => describe::list_resources(aws, params),
         "ListStacks" => describe::list(aws, params),
         "RollbackStack" => stacks::roll_back(aws, params),
-        "SetStackPolicy" => stacks::set_policy(aws, params),
         "UpdateStack" => stacks::update(aws, caller, params).await,
         "UpdateTerminationProtection" => stacks::protect(aws, params),
         _ => templates::validate(aws, caller, params).await,

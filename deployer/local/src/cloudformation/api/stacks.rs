@@ -9,7 +9,7 @@ use super::describe::{UPDATABLE, on_failure};
 use super::input::{self, token};
 use crate::cloudformation::error::{invalid, no_stack, one_of};
 use crate::cloudformation::operation::Plan;
-use crate::cloudformation::records::{Interrupt, OnFailure, Operation, Phase, Stack, Wanted, kind, now};
+use crate::cloudformation::records::{OnFailure, Operation, Phase, Stack, Wanted, kind, now};
 use crate::cloudformation::{diff, ledger, operation};
 use crate::params::Params;
 use crate::store::Records;
@@ -35,7 +35,6 @@ pub fn new(aws: &Aws, name: &str, wanted: Wanted) -> Stack {
         change_set: None,
         disable_rollback: false,
         termination_protection: false,
-        policy: None,
         operation: None,
         suspended: None,
     }
@@ -105,11 +104,9 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
         _ => OnFailure::Rollback,
     };
     let protected = params.flag("EnableTerminationProtection")?;
-    let policy = params.optional_text("StackPolicyBody")?.map(str::to_owned);
     let mut stack = new(aws, &name, wanted);
     stack.disable_rollback = operation.on_failure == OnFailure::DoNothing;
     stack.termination_protection = protected;
-    stack.policy = policy;
     Plan::new(aws.cloudformation.types(), &stack, &stack.wanted).map_err(invalid)?;
     aws.store.transaction(|records| {
         claim(records, &stack)?;
@@ -136,12 +133,7 @@ pub async fn update(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
     if params.flag("DisableRollback")? {
         operation.on_failure = OnFailure::DoNothing;
     }
-    let policy = params.optional_text("StackPolicyBody")?.map(str::to_owned);
-    edit(aws, &stack, |stack, records| {
-        begin_update(records, stack, wanted, operation)?;
-        stack.policy = policy.or(stack.policy.take());
-        Ok(())
-    })?;
+    edit(aws, &stack, |stack, records| begin_update(records, stack, wanted, operation))?;
     aws.cloudformation.drive(aws, &stack.uuid);
     Ok(json!({"StackId": stack.id}))
 }
@@ -191,7 +183,7 @@ pub fn delete(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Val
             "DELETE_COMPLETE" | "DELETE_IN_PROGRESS" => return Ok(false),
             "CREATE_IN_PROGRESS" => {
                 if let Some(running) = &mut stack.operation {
-                    running.interrupt = Some(Interrupt::Delete);
+                    running.interrupted = true;
                 }
                 stack.deleted = Some(now());
                 ledger::status(records, stack, "DELETE_IN_PROGRESS", Some(INITIATED.to_owned()));
@@ -221,26 +213,6 @@ pub fn delete(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Val
         aws.cloudformation.drive(aws, &stack.uuid);
     }
     Ok(json!({}))
-}
-
-/// `CancelUpdateStack`.
-pub fn cancel(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> {
-    let stack = input::stack(aws, params)?;
-    edit(aws, &stack, |stack, records| {
-        match &mut stack.operation {
-            Some(running) if stack.status == "UPDATE_IN_PROGRESS" => {
-                running.interrupt = Some(Interrupt::Rollback)
-            }
-            _ => {
-                return Err(invalid(format!(
-                    "CancelUpdateStack cannot be called from current stack status {}",
-                    stack.status
-                )));
-            }
-        }
-        ledger::status(records, stack, "UPDATE_ROLLBACK_IN_PROGRESS", Some(INITIATED.to_owned()));
-        Ok(json!({}))
-    })
 }
 
 /// `ContinueUpdateRollback`.
@@ -317,20 +289,4 @@ pub fn protect(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> {
         stack.termination_protection = protected;
         Ok(json!({"StackId": stack.id}))
     })
-}
-
-/// `SetStackPolicy`.
-pub fn set_policy(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> {
-    let stack = input::stack(aws, params)?;
-    let policy = params.document("StackPolicyBody")?.to_string();
-    edit(aws, &stack, |stack, _| {
-        stack.policy = Some(policy);
-        Ok(json!({}))
-    })
-}
-
-/// `GetStackPolicy`.
-pub fn policy(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> {
-    let stack = input::stack(aws, params)?;
-    Ok(stack.policy.map_or_else(|| json!({}), |policy| json!({"StackPolicyBody": policy})))
 }

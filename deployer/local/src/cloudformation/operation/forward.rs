@@ -13,7 +13,7 @@ use super::{advance, failed, finish};
 use crate::Aws;
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{
-    Incarnation, Interrupt, OnFailure, Operation, Output, Phase, Progress, Resource, Stack, now,
+    Incarnation, OnFailure, Operation, Output, Phase, Progress, Resource, Stack, now,
 };
 use crate::cloudformation::resources::schema::Schema;
 use crate::cloudformation::resources::{Handler, Site};
@@ -98,9 +98,8 @@ fn conclude(
     ledger::edit(&aws.store, &stack.uuid, |stack, records| {
         let Some(operation) = stack.operation.clone() else { return };
         let creating = operation.phase == Phase::Create;
-        let interrupt = operation.interrupt;
-        match (outputs, interrupt) {
-            (Ok(outputs), None) if failures.is_empty() => {
+        match (outputs, operation.interrupted) {
+            (Ok(outputs), false) if failures.is_empty() => {
                 stack.outputs = outputs;
                 stack.imports = imports;
                 if creating {
@@ -114,27 +113,26 @@ fn conclude(
             (Err(message), _) => reason = message,
             _ => {}
         }
-        match (interrupt, creating, operation.on_failure) {
-            (Some(Interrupt::Delete), ..) => advance(stack, Phase::Delete),
-            (Some(Interrupt::Rollback), ..) => advance(stack, Phase::UpdateRollback),
-            (None, true, OnFailure::DoNothing) => {
+        match (operation.interrupted, creating, operation.on_failure) {
+            (true, ..) => advance(stack, Phase::Delete),
+            (false, true, OnFailure::DoNothing) => {
                 finish(records, stack, "CREATE_FAILED", Some(reason), false)
             }
-            (None, false, OnFailure::DoNothing) => {
+            (false, false, OnFailure::DoNothing) => {
                 finish(records, stack, "UPDATE_FAILED", Some(reason), false)
             }
-            (None, true, OnFailure::Delete) => {
+            (false, true, OnFailure::Delete) => {
                 stack.deleted = Some(now());
                 let reason = format!("{reason}Delete requested by user.");
                 ledger::status(records, stack, "DELETE_IN_PROGRESS", Some(reason));
                 advance(stack, Phase::Delete);
             }
-            (None, true, OnFailure::Rollback) => {
+            (false, true, OnFailure::Rollback) => {
                 let reason = format!("{reason}Rollback requested by user.");
                 ledger::status(records, stack, "ROLLBACK_IN_PROGRESS", Some(reason));
                 advance(stack, Phase::CreateRollback);
             }
-            (None, false, _) => {
+            (false, false, _) => {
                 ledger::status(records, stack, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
                 advance(stack, Phase::UpdateRollback);
             }

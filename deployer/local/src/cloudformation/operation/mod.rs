@@ -11,7 +11,6 @@ mod work;
 use std::sync::Arc;
 
 pub use backward::stuck;
-pub use forward::importers;
 pub use plan::{Plan, exported};
 pub use work::Live;
 

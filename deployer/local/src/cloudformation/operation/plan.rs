@@ -34,7 +34,7 @@ impl Plan {
     /// The message of AWS's `ValidationError`.
     pub fn new(registry: &Registry, stack: &Stack, wanted: &Wanted) -> Result<Self, String> {
         let template = parse::parse(&wanted.template, registry)?;
-        let pseudo = stack.pseudo(wanted);
+        let pseudo = stack.pseudo();
         let parameters = wanted.values();
         let conditions = eval::conditions(&template, &parameters, &pseudo)?;
         let graph = graph::graph(&template, &conditions)?;

@@ -112,7 +112,7 @@ impl Work {
     /// Whether the operation is to end early.
     pub fn interrupted(&self) -> bool {
         let stack = self.aws.store.get::<Stack>(kind::STACK, &self.stack.uuid);
-        stack.and_then(|s| s.operation).is_some_and(|o| o.interrupt.is_some())
+        stack.and_then(|s| s.operation).is_some_and(|o| o.interrupted)
     }
 
     /// Whether what is being made is not wanted any more.

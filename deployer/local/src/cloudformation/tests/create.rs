@@ -277,6 +277,34 @@ async fn capabilities_must_be_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_a_stack_cannot_be_given_is_refused_by_name() {
+    let cfn = Cfn::new();
+    let template = json!({"Resources": {"A": plain(json!({}))}}).to_string();
+    cfn.create(json!({"A": plain(json!({}))})).await;
+    for (member, value) in [
+        ("DeploymentMode", json!("REVERT_DRIFT")),
+        ("ImportExistingResources", json!("true")),
+        ("NotificationARNs", json!(["arn:aws:sns:us-east-1:000000000000:topic"])),
+        ("RetainExceptOnCreate", json!(true)),
+        ("RollbackConfiguration", json!({"MonitoringTimeInMinutes": "5"})),
+        ("StackPolicyBody", json!("{}")),
+        ("TimeoutInMinutes", json!("5")),
+    ] {
+        for (operation, stack) in [("CreateStack", "t"), ("UpdateStack", "s"), ("CreateChangeSet", "s")] {
+            let input =
+                json!({"StackName": stack, "ChangeSetName": "c", "TemplateBody": template, member: value});
+            let message = cfn.refused(operation, input).await;
+            assert_eq!(message, format!("'{member}' is not known to the local endpoint: leave it out"));
+        }
+    }
+    let empty = json!({"StackName": "t", "TemplateBody": template, "NotificationARNs": "", "RollbackConfiguration": {}});
+    cfn.call("CreateStack", empty).await.unwrap();
+    assert_eq!(cfn.settled("t").await, "CREATE_COMPLETE");
+    let error = cfn.call("SetStackPolicy", json!({"StackName": "t"})).await.unwrap_err();
+    assert_eq!(error.code, "InvalidAction");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_in_awss_words() {
     let cfn = Cfn::new();
     let input =
