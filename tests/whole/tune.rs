@@ -53,6 +53,17 @@ async fn the_output_keeps_the_reference_s_names_and_its_link_opens() {
             .await;
     let function = world.sample("echo", "echo").await;
     let output = function.tune(&["--num", "5"]).success().json();
+    for (field, value) in [
+        ("schemaVersion", json!(1)),
+        ("function", json!(function.name)),
+        ("region", json!("us-east-1")),
+        ("strategy", json!("cost")),
+        ("num", json!(5)),
+    ] {
+        assert_eq!(output[field], value, "{field}");
+    }
+    assert_eq!(output["architecture"], output["prices"]["architecture"]);
+    assert_eq!(output["prices"]["perRequest"].to_string(), "2e-7");
     for field in ["power", "cost", "duration"] {
         assert!(output[field].is_number(), "{field} in {output}");
     }

@@ -32,7 +32,10 @@ pub enum Form {
     Markdown,
 }
 
-/// A finished run. As JSON: the execution's output, with `executionArn`; of a dry run, which has none, that alone.
+/// The version of the JSON form. Fields may be added to one; it changes when one goes or means something else.
+const SCHEMA_VERSION: u32 = 1;
+
+/// A finished run. As JSON: the execution's output (of a dry run, which has none, nothing), with what was run.
 #[derive(Debug)]
 pub struct Tuned {
     function: String,
@@ -68,7 +71,21 @@ impl Tuned {
         if !keep_stats {
             json.remove("stats");
         }
-        json.insert("executionArn".to_owned(), execution_arn.into());
+        let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
+        let mut insert = |name: &str, value: Value| json.insert(name.to_owned(), value);
+        insert("schemaVersion", SCHEMA_VERSION.into());
+        insert("executionArn", execution_arn.into());
+        insert("function", function.as_str().into());
+        if let Some(region) = function_arn.split(':').nth(3) {
+            insert("region", region.into());
+        }
+        if let Some(input) = &input {
+            insert("strategy", input.strategy.to_string().into());
+            insert("num", input.num.into());
+        }
+        if let Some(prices) = analysis.as_ref().and_then(|analysis| analysis.prices.as_ref()) {
+            insert("architecture", prices.architecture.to_string().into());
+        }
         if let Some(measured) = &measured {
             let mut told = serde_json::to_value(measured)?;
             if let Some(percent) = analysis.as_ref().and_then(Self::uncertainty_percent) {
@@ -76,7 +93,6 @@ impl Tuned {
             }
             json.insert("measuredHere".to_owned(), told);
         }
-        let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
         Ok(Self { function, input, form, measured, json, analysis, calibration: None, exceeded: Vec::new() })
     }
 
@@ -388,7 +404,10 @@ mod tests {
     #[test]
     fn a_dry_run_has_no_result_but_an_execution() {
         let dry = tuned(Value::Null, false, Form::Text);
-        assert_eq!(serde_json::to_value(&dry).unwrap(), json!({ "executionArn": "execution" }));
+        let run = json!({
+            "schemaVersion": 1, "executionArn": "execution", "function": "mine", "region": "us-east-1",
+        });
+        assert_eq!(serde_json::to_value(&dry).unwrap(), run);
         assert_eq!(dry.to_string(), "mine ran once at every memory size, and none of them failed.");
     }
 

@@ -80,6 +80,7 @@ impl FromStr for Mechanism {
 
 /// How functions get their CPU share and their memory on this machine.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Description {
     /// The processor's name.
     pub processor: String,
@@ -93,7 +94,7 @@ pub struct Description {
     /// Lambda gives them.
     pub largest_memory: u32,
     /// Why it is nothing better: what was tried before and what came of it.
-    #[serde(rename = "unavailable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<String>,
 }
 
