@@ -11,6 +11,7 @@ use std::io::IsTerminal;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::failure::{self, Usage};
 use crate::options::{self, Rule, Spec, Verb};
 use crate::outcome::Status;
 
@@ -40,7 +41,8 @@ impl Arguments {
     /// Reads what was typed; shows help, version and usage errors by itself.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Asked {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
-        let all = arguments.iter().any(|argument| argument == "--help");
+        let has = |option: &str| arguments.iter().any(|argument| argument == option);
+        let (all, json) = (has("--help"), has("--json"));
         match command(all).try_get_matches_from(arguments) {
             Ok(matches) => Asked::Work(Self::of(&matches)),
             Err(mut error) => {
@@ -49,6 +51,11 @@ impl Arguments {
                     error.remove(ContextKind::Suggested);
                 }
                 let wrong = error.use_stderr();
+                if wrong && json {
+                    let text = error.render().to_string();
+                    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
+                    return Asked::Help(failure::print(&Usage(text).into(), true, false));
+                }
                 // Help that cannot be written (a closed pipe) has no one to read it.
                 let _ = error.print();
                 Asked::Help(if wrong { Status::UsageOrChanges } else { Status::Done })

@@ -130,7 +130,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Shows a failure on stderr, and with `json` also as one document on stdout, and says how the program ends.
+/// Shows a failure on stderr and says how the program ends. With `json` it is the last event there, and a document on stdout.
 #[must_use]
 pub fn print(error: &anyhow::Error, json: bool, color: bool) -> Status {
     let failure = Failure::of(error);
@@ -138,6 +138,9 @@ pub fn print(error: &anyhow::Error, json: bool, color: bool) -> Status {
         let document = serde_json::json!({ "error": failure });
         // A failure to tell about the failure leaves nothing but the exit status.
         let _ = crate::outcome::announce(&format!("{document:#}"));
+        let event = serde_json::json!({ "event": "failed", "error": failure });
+        let _ = writeln!(std::io::stderr().lock(), "{event}");
+        return status(error);
     }
     let text = failure.to_string();
     let text = if color { text.replacen("error:", "\u{1b}[1;31merror:\u{1b}[0m", 1) } else { text };

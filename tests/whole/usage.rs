@@ -276,3 +276,47 @@ fn help_completions_and_settings_know_the_same_options() {
         assert!(!said.stderr.contains("is no setting"), "{name}: {said:?}");
     }
 }
+
+#[tokio::test]
+async fn with_json_every_failure_is_json() {
+    let lines = |said: &Said| -> Vec<Value> {
+        said.stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{said:?}")))
+            .collect()
+    };
+    for arguments in [
+        &["tune", "x", "--json", "--nonsense"][..],
+        &["nonsense", "--json"],
+        &["tune", "x", "--json", "--num", "4"],
+        &["tune", "x", "--json", "--json-file", "nowhere/x.json"],
+    ] {
+        let said = Said::by(&mut deployer(arguments)).status(2);
+        let last = lines(&said).pop().unwrap();
+        assert_eq!(last["event"], "failed", "{said:?}");
+        assert!(last["error"]["message"].as_str().is_some_and(|text| !text.starts_with("error")), "{said:?}");
+        assert_eq!(said.json()["error"], last["error"]);
+    }
+    let world = World::new().await;
+    let said = world.deployer(&["tune", "nobody", "--json"]).status(1);
+    let last = lines(&said).pop().unwrap();
+    assert!(last["error"]["message"].as_str().unwrap().contains("nobody"), "{said:?}");
+    assert!(!last["error"]["hints"].as_array().unwrap().is_empty(), "{said:?}");
+}
+
+#[tokio::test]
+async fn one_run_writes_its_result_in_several_forms() {
+    let world = World::new().await;
+    let function = world.sample("echo", "echo").await;
+    let (json, markdown) = (world.folder().join("result.json"), world.folder().join("result.md"));
+    let files = ["--json-file", json.to_str().unwrap(), "--markdown-file", markdown.to_str().unwrap()];
+    let said = function.tune(&[&["--num", "5"][..], &files].concat()).success();
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(written, said.json());
+    assert!(std::fs::read_to_string(&markdown).unwrap().starts_with("**echo should have "));
+    let folder = world.folder().to_str().unwrap();
+    world
+        .deployer(&["tune", "echo", "--json-file", folder])
+        .status(2)
+        .complains(&["--json-file", "is a folder"]);
+}

@@ -1,5 +1,6 @@
 //! `tune`: runs the deployed state machine on a function and says which memory size to choose.
 
+mod files;
 mod watch;
 
 use std::fmt;
@@ -22,6 +23,8 @@ use crate::interrupt::Interrupted;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
 use crate::settings::Target;
+
+pub use files::Files;
 
 /// Invocations per memory size when neither the input nor a flag says it: enough for the trimmed average to settle.
 const NUM: u32 = 20;
@@ -47,6 +50,8 @@ pub struct Options {
     pub gate: Gate,
     /// Whether to write Markdown rather than text.
     pub markdown: bool,
+    /// Files to write the result to as well.
+    pub files: Files,
     /// Whether to open the chart in a browser.
     pub open: bool,
     /// The state machine's ARN, unless the stack is to tell it.
@@ -62,6 +67,7 @@ pub struct Options {
 /// # Errors
 /// Input that cannot be, before anything is started; a stack or a function that is not there; a run that failed.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    options.files.check()?;
     if options.watch {
         return watch::run(options, context).await;
     }
@@ -228,10 +234,16 @@ async fn result(
             }
             let chart = tuned.chart(options.open);
             let outcome = Outcome::new(&tuned)?.with_chart(chart);
+            let met = tuned.exceeded().is_empty();
             for limit in tuned.exceeded() {
                 context.events.warning(format!("the chosen size {limit}"));
             }
-            Ok(if tuned.exceeded().is_empty() { outcome } else { outcome.with_status(Status::GateNotMet) })
+            if let Err(error) = options.files.write(tuned) {
+                // The result is there, and is printed.
+                context.events.warning(format!("{error:#}"));
+                return Ok(outcome.with_status(Status::Failed));
+            }
+            Ok(if met { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
         Ending::Failed(reason) => {
             let left = execution::what_is_left(aws, function_arn, &ended.arn).await;

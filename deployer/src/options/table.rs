@@ -128,6 +128,10 @@ table! {
 
     /// As Markdown, for a pull request or a wiki
     MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare]).under(RESULT);
+    /// Write the result as JSON to this file as well
+    JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
+    /// Write it as Markdown to this file as well
+    MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Open it in a browser
     OPEN: bool = opt("open", "", Rule::Switch).on(&[Verb::Tune, Verb::Serve]).under(RESULT);
     /// With --local: durations on a core of Lambda too, as `deployer local calibrate` tells its speed

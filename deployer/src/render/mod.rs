@@ -96,6 +96,12 @@ impl Tuned {
         Ok(Self { function, input, form, measured, json, analysis, calibration: None, exceeded: Vec::new() })
     }
 
+    /// The same to be shown in another form.
+    #[must_use]
+    pub fn with_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
     /// The same with what the durations would be on a core of Lambda; in the JSON as `calibrated`.
     ///
     /// # Errors

@@ -112,6 +112,10 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
             max_cost: reader.get(&options::MAX_COST),
         },
         markdown: reader.is_on(&options::MARKDOWN),
+        files: tune::Files {
+            json: reader.get(&options::JSON_FILE),
+            markdown: reader.get(&options::MARKDOWN_FILE),
+        },
         open: reader.is_on(&options::OPEN),
         state_machine: reader.get(&options::STATE_MACHINE_ARN),
         detach: reader.is_on(&options::DETACH),
