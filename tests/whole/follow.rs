@@ -149,7 +149,7 @@ async fn any_deployment_s_state_machine_will_do() {
     assert!(output["power"].is_number(), "{output}");
     let elsewhere = machine.replace(crate::harness::REGION, "eu-west-1");
     let said = function.tune(&[&flags[..], &[&elsewhere]].concat()).status(1);
-    said.complains(&["is in eu-west-1, and calls go to us-east-1", "hint: say --region eu-west-1"]);
+    said.complains(&["is in eu-west-1, and calls go to us-east-1", "say --region eu-west-1"]);
     function.tune(&[&flags[..], &["x"]].concat()).status(2).complains(&["--state-machine-arn `x`"]);
 }
 

@@ -55,8 +55,8 @@ async fn every_field_with_a_wrong_value_is_named() {
 #[tokio::test]
 async fn tune_refuses_what_the_state_machine_would_before_it_starts() {
     let world = World::new().await;
-    let function = world.sample("echo", "echo").await;
-    let said = function.tune(&["--num", "3", "--strategy", "best"]).status(2);
+    world.sample("echo", "echo").await;
+    let said = world.deployer(&["tune", "echo", "--num", "3", "--strategy", "best"]).status(2);
     insta::assert_snapshot!(said.stderr, @r#"
     error: 2 settings are wrong:
       - --num is 3, which is too small: use a whole number from 5 to 20000
