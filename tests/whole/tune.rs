@@ -22,10 +22,10 @@ async fn a_computing_function_gets_faster_with_memory_and_each_strategy_chooses_
     let stats = &output["stats"];
     let sizes: Vec<u64> =
         stats.as_array().unwrap().iter().map(|stat| stat["value"].as_u64().unwrap()).collect();
-    assert_eq!(sizes, [128, 512, 3008]);
+    assert_eq!(sizes, [128, 256, 512, 3008], "the stack's sizes, and the 256 MB it has");
     let took = durations(stats);
     // By its share, 128 MB takes over thirteen times as long as 3008: a busy machine does not turn that round.
-    assert!(took[0] > 2.0 * took[2], "{took:?}");
+    assert!(took[0] > 2.0 * took[3], "{took:?}");
     let cheapest = least(stats, "averagePrice");
     assert_eq!(output["cost"].as_f64(), Some(cheapest));
     let flags = [&flags[..], &["--strategy", "speed"]].concat();
@@ -76,6 +76,35 @@ async fn the_output_keeps_the_reference_s_names_and_its_link_opens() {
     let runs = tuning::url::decode(hash).unwrap();
     assert_eq!(runs[0].sizes, [128, 256]);
     assert_eq!(runs[0].extras.current, Some(256));
+}
+
+#[tokio::test]
+async fn the_stack_s_list_is_compared_with_the_present_size_and_a_typed_one_says_how() {
+    let world = World::with(&["--power-values", "128,512"]).await;
+    let function = world.sample("wait", "io").await;
+    let flags = ["--num", "5", "--payload", r#"{"milliseconds":20}"#, "--invocations-per-month", "3000000"];
+    let output = function.tune(&[&flags[..], &["--include-output-results"]].concat()).success().json();
+    let sizes: Vec<u64> =
+        output["stats"].as_array().unwrap().iter().map(|stat| stat["value"].as_u64().unwrap()).collect();
+    assert_eq!(sizes, [128, 256, 512]);
+    let month = |cost: &Value| cost.as_f64().unwrap() * 3e6;
+    let monthly = &output["monthly"];
+    assert_eq!(monthly["invocations"], 3_000_000);
+    let close = |field: &str, amount: f64| (monthly[field].as_f64().unwrap() - amount).abs() < 2e-6;
+    assert!(close("cost", month(&output["cost"])), "{output}");
+    assert!(close("before", month(&output["baseline"]["cost"])), "{output}");
+    assert!(close("saving", month(&output["baseline"]["cost"]) - month(&output["cost"])), "{output}");
+    assert!(close("requestCost", 0.6), "{output}");
+
+    for form in [&[][..], &["--markdown"]] {
+        let tune = [&["tune", "wait"], &flags[..], form].concat();
+        let text = world.deployer(&tune).success().stdout;
+        assert!(text.contains("At 3,000,000 invocations a month: $"), "{text}");
+        assert!(text.contains(" with 256 MB, $"), "{text}");
+        let text = world.deployer(&[&tune[..], &["--power-values", "128,512"]].concat()).success().stdout;
+        let how = "The 256 MB it has now was not measured: add 256 to --power-values to compare.";
+        assert!(text.lines().any(|line| line == how), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,8 @@ pub struct Options {
     pub calibrated: bool,
     /// What options say the result must keep to; they win over the input's.
     pub gate: Gate,
+    /// How many invocations the function has in a month, to say what they cost.
+    pub invocations_per_month: Option<u32>,
     /// Whether to write Markdown rather than text.
     pub markdown: bool,
     /// Files to write the result to as well.
@@ -227,6 +229,7 @@ async fn result(
             let Reading { input, keep_stats, calibration } = reading;
             let tuned = Tuned::new(function_arn, ended.arn, output, input, keep_stats, form, measured)
                 .and_then(|tuned| tuned.calibrated(calibration))
+                .and_then(|tuned| tuned.monthly(options.invocations_per_month))
                 .context("reading the execution's output")?
                 .judged(&options.gate);
             for warning in tuned.warnings() {

@@ -134,6 +134,8 @@ table! {
     MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Open it in a browser
     OPEN: bool = opt("open", "", Rule::Switch).on(&[Verb::Tune, Verb::Serve]).under(RESULT);
+    /// Also say what so many invocations a month cost, with the chosen size and with the present one
+    INVOCATIONS_PER_MONTH: u32 = opt("invocations-per-month", "N", Rule::Whole(1, u32::MAX)).on(&[Verb::Tune]).under(RESULT);
     /// With --local: durations on a core of Lambda too, as `deployer local calibrate` tells its speed
     CALIBRATED: bool = opt("calibrated", "", Rule::Switch).rare().on(&[Verb::Tune]).under(RESULT);
     /// With --json: the figures of every memory size as well

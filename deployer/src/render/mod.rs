@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod comparison;
 pub mod doubts;
+pub mod monthly;
 pub mod row;
 pub mod table;
 
@@ -17,6 +18,7 @@ use tuning::input::Input;
 use tuning::output::{Analysis, Stat};
 use tuning::strategy::Strategy;
 
+use monthly::Monthly;
 use row::Row;
 use table::Marks;
 
@@ -46,6 +48,7 @@ pub struct Tuned {
     analysis: Option<Analysis>,
     calibration: Option<Calibration>,
     exceeded: Vec<String>,
+    monthly: Option<Monthly>,
 }
 
 impl Tuned {
@@ -93,7 +96,17 @@ impl Tuned {
             }
             json.insert("measuredHere".to_owned(), told);
         }
-        Ok(Self { function, input, form, measured, json, analysis, calibration: None, exceeded: Vec::new() })
+        Ok(Self {
+            function,
+            input,
+            form,
+            measured,
+            json,
+            analysis,
+            calibration: None,
+            exceeded: Vec::new(),
+            monthly: None,
+        })
     }
 
     /// The same to be shown in another form.
@@ -117,6 +130,18 @@ impl Tuned {
         told["stats"] = durations.into();
         self.json.insert("calibrated".to_owned(), told);
         self.calibration = Some(calibration);
+        Ok(self)
+    }
+
+    /// The same with the money of a month that has so many invocations; in the JSON as `monthly`.
+    ///
+    /// # Errors
+    /// Amounts that do not serialize.
+    pub fn monthly(mut self, invocations: Option<u32>) -> anyhow::Result<Self> {
+        let (Some(invocations), Some(analysis)) = (invocations, &self.analysis) else { return Ok(self) };
+        let monthly = Monthly::new(invocations, analysis);
+        self.json.insert("monthly".to_owned(), serde_json::to_value(&monthly)?);
+        self.monthly = Some(monthly);
         Ok(self)
     }
 
@@ -236,8 +261,10 @@ impl Tuned {
             Form::Text => writeln!(f, "{sentence}\n\n{table}\n\n{}\n", chart::chart(&rows, currency))?,
             Form::Markdown => writeln!(f, "**{sentence}**\n\n{table}\n")?,
         }
-        if let Some(applied) = self.applied() {
-            writeln!(f, "{applied}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
+        let present = analysis.baseline.as_ref().map(|baseline| baseline.power);
+        let month = self.monthly.as_ref().map(|monthly| monthly.sentence(present, currency));
+        for sentence in [month, Self::no_comparison(analysis), self.applied()].into_iter().flatten() {
+            writeln!(f, "{sentence}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }
         let skipped = analysis
             .skipped
@@ -282,6 +309,21 @@ impl Tuned {
             Form::Text => write!(f, "Chart: {}", state_machine.visualization),
             Form::Markdown => write!(f, "[Chart]({})", state_machine.visualization),
         }
+    }
+
+    /// Why the choice is not compared with the size that the function has, and how it would be.
+    fn no_comparison(analysis: &Analysis) -> Option<String> {
+        let baseline = analysis.baseline.as_ref().filter(|baseline| baseline.cheaper_percent.is_none())?;
+        let present = baseline.power;
+        Some(if analysis.skipped.iter().any(|skipped| skipped.value == present) {
+            format!(
+                "The {present} MB it has now is no size to compare with: the function does not work there."
+            )
+        } else {
+            format!(
+                "The {present} MB it has now was not measured: add {present} to --power-values to compare."
+            )
+        })
     }
 
     fn recommendation(&self, analysis: &Analysis, currency: &str) -> String {

@@ -111,6 +111,7 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
             max_duration_ms: reader.get(&options::MAX_DURATION_MS),
             max_cost: reader.get(&options::MAX_COST),
         },
+        invocations_per_month: reader.get(&options::INVOCATIONS_PER_MONTH),
         markdown: reader.is_on(&options::MARKDOWN),
         files: tune::Files {
             json: reader.get(&options::JSON_FILE),

@@ -37,18 +37,25 @@ const STATE_LIMIT: usize = 256 * 1024;
 pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
     let mut event = StateEvent::parse("initializer", event)?;
     let default_sizes = clients.variable("defaultPowerValues").unwrap_or_default();
-    apply_default(&mut event.input, &default_sizes);
+    let stack_sizes = apply_default(&mut event.input, &default_sizes);
     let input = event::input(&event.input, &[])?;
-    check_state_size(&event.input, &input)?;
+    let with_present = stack_sizes && !input.dry_run;
+    check_state_size(&event.input, &input, input.power_values.len() + usize::from(with_present))?;
     super::optimizer::refuse_alias(&input, clients)?;
 
     let api = FunctionApi::new(clients, &input.lambda_arn.region, input.lambda_arn.to_string(), deadline)?
         .listing();
-    let run = begin(&api, clients, &input, &event.execution).await?;
+    let run = begin(&api, clients, &input, with_present, &event.execution).await?;
     json(&run)
 }
 
-async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &str) -> Result<Run, Error> {
+async fn begin(
+    api: &FunctionApi,
+    clients: &Clients,
+    input: &Input,
+    with_present: bool,
+    execution: &str,
+) -> Result<Run, Error> {
     let found = api.configuration(None).await.map_err(|refusal| {
         let missing = refusal.is_not_found();
         let error = Error::from(refusal);
@@ -88,7 +95,12 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
             return Err(Error::new(Kind::LockLost, message));
         }
     }
-    let plan = Plan::new(input, &input.power_values);
+    let power_values = if with_present {
+        with_present_size(input, lock.mark.base, &aliases)
+    } else {
+        input.power_values.clone()
+    };
+    let total = Plan::new(input, &power_values).total();
     Ok(Run {
         execution: execution.to_owned(),
         function_arn: input.lambda_arn.to_string(),
@@ -97,29 +109,42 @@ async fn begin(api: &FunctionApi, clients: &Clients, input: &Input, execution: &
         timeout: configuration.timeout_s,
         storage: configuration.storage,
         snap_start: configuration.snap_start,
-        power_values: input.power_values.clone(),
+        power_values,
         baseline: Baseline { memory_size: lock.mark.base },
         snapshot_version: version.to_string(),
         code_sha256: configuration.code,
         settings: configuration.fingerprint,
-        published: Published { total: plan.total(), ..Published::default() },
+        published: Published { total, ..Published::default() },
         notes,
     })
 }
 
-/// Gives an input without `powerValues` those of the stack, in whatever form the parameter has.
-fn apply_default(input: &mut Value, sizes: &str) {
-    let Some(given) = input.as_object_mut() else { return };
+/// Gives an input without `powerValues` those of the stack, in whatever form the parameter has. Says whether it did.
+fn apply_default(input: &mut Value, sizes: &str) -> bool {
+    let Some(given) = input.as_object_mut() else { return false };
     if sizes.is_empty() || given.get(fields::POWER_VALUES.name).is_some_and(|sizes| !sizes.is_null()) {
-        return;
+        return false;
     }
     // What is wrong with it is said of the input as a whole.
     let default = fields::POWER_VALUES.form.from_text(sizes).unwrap_or_else(|_| Value::from(sizes));
     given.insert(fields::POWER_VALUES.name.to_owned(), default);
+    true
+}
+
+/// The stack's sizes and the one that the function has, so that the choice can be compared with it. Nobody has asked for that size by
+/// name: where an alias of somebody else's is in its way, it is left out and the run goes on.
+fn with_present_size(input: &Input, present: u32, aliases: &[Alias]) -> Vec<u32> {
+    let mut sizes = input.power_values.clone();
+    if let Err(place) = sizes.binary_search(&present)
+        && clashes(input, &[present], aliases).is_empty()
+    {
+        sizes.insert(place, present);
+    }
+    sizes
 }
 
 /// What a run may come to must fit the state, or it would fail after all its work.
-fn check_state_size(document: &Value, input: &Input) -> Result<(), Error> {
+fn check_state_size(document: &Value, input: &Input, sizes: usize) -> Result<(), Error> {
     // Measured on real runs, rounded up: $.run and $.cleaned; one result in $.stats, once more in the output when
     // asked for, its share of the chart link; one power value in $.run; one measurement in an Executor's progress.
     const FIXED: usize = 4096;
@@ -127,7 +152,6 @@ fn check_state_size(document: &Value, input: &Input) -> Result<(), Error> {
     const LINK: usize = 40;
     const MEASUREMENT: usize = 12;
     let given = document.to_string().len();
-    let sizes = input.power_values.len();
     let results = RESULT * if input.include_output_results { 2 } else { 1 } + LINK;
     let collected = given + FIXED + sizes * results;
     if collected > STATE_LIMIT {
@@ -155,9 +179,10 @@ fn check_state_size(document: &Value, input: &Input) -> Result<(), Error> {
     Ok(())
 }
 
-fn refuse_clashes(input: &Input, aliases: &[Alias]) -> Result<(), Error> {
+/// The aliases of somebody else's that have a name which measuring these sizes needs.
+fn clashes<'a>(input: &Input, sizes: &[u32], aliases: &'a [Alias]) -> Vec<&'a str> {
     let names: std::collections::BTreeSet<String> =
-        Plan::new(input, &input.power_values).iter().map(|planned| planned.alias()).collect();
+        Plan::new(input, sizes).iter().map(|planned| planned.alias()).collect();
     let foreign = |alias: &&Alias| {
         if alias.name == LOCK_ALIAS {
             LockMark::parse(&alias.description).is_none()
@@ -165,7 +190,11 @@ fn refuse_clashes(input: &Input, aliases: &[Alias]) -> Result<(), Error> {
             names.contains(&alias.name) && ThingMark::parse(&alias.description).is_none()
         }
     };
-    let clashes: Vec<&str> = aliases.iter().filter(foreign).map(|alias| alias.name.as_str()).collect();
+    aliases.iter().filter(foreign).map(|alias| alias.name.as_str()).collect()
+}
+
+fn refuse_clashes(input: &Input, aliases: &[Alias]) -> Result<(), Error> {
+    let clashes = clashes(input, &input.power_values, aliases);
     if !clashes.is_empty() {
         let message = format!(
             "the function already has aliases that this run would use, made by somebody else: {}; rename or delete them",
@@ -336,27 +365,41 @@ mod tests {
     #[test]
     fn the_stacks_sizes_are_used_when_none_are_given() {
         let mut document = json!({"lambdaARN": ARN, "num": 5});
-        apply_default(&mut document, "128, 512");
+        assert!(apply_default(&mut document, "128, 512"));
         assert_eq!(input(&document).power_values, [128, 512]);
         let mut document = json!({"powerValues": null});
         apply_default(&mut document, "ALL");
         let all = document["powerValues"].as_array().unwrap();
         assert_eq!((all.len(), &all[0], &all[45]), (46, &json!(128), &json!(3008)));
         let mut document = json!({"powerValues": [256]});
-        apply_default(&mut document, "128");
+        assert!(!apply_default(&mut document, "128"));
         assert_eq!(document["powerValues"], json!([256]));
+    }
+
+    #[test]
+    fn the_present_size_is_added_in_its_place_unless_somebody_elses_alias_is_in_its_way() {
+        let input = input(&json!({"lambdaARN": ARN, "num": 5, "powerValues": [128, 512]}));
+        assert_eq!(with_present_size(&input, 256, &[]), [128, 256, 512]);
+        assert_eq!(with_present_size(&input, 512, &[]), [128, 512]);
+        let theirs = [alias("deployer-tuning-256", "")];
+        assert_eq!(with_present_size(&input, 256, &theirs), [128, 512]);
+        assert_eq!(with_present_size(&input, 1024, &theirs), [128, 512, 1024]);
     }
 
     #[test]
     fn a_run_that_would_outgrow_the_state_is_refused() {
         let many = json!({"lambdaARN": ARN, "num": 5, "powerValues": {"from": 128, "to": 1000, "step": 1}});
-        let error = check_state_size(&many, &input(&many)).unwrap_err();
+        let check = |document: &Value| {
+            let input = input(document);
+            check_state_size(document, &input, input.power_values.len())
+        };
+        let error = check(&many).unwrap_err();
         assert!(error.message.starts_with("powerValues: the results of 873 sizes"), "{error}");
         let payload = json!({"lambdaARN": ARN, "num": 10_000, "payload": "x".repeat(200_000)});
-        let error = check_state_size(&payload, &input(&payload)).unwrap_err();
+        let error = check(&payload).unwrap_err();
         assert!(error.message.starts_with("num: 10000 measurements"), "{error}");
         let usual = json!({"lambdaARN": ARN, "num": 100, "powerValues": "ALL", "includeOutputResults": true});
-        assert_eq!(check_state_size(&usual, &input(&usual)), Ok(()));
+        assert_eq!(check(&usual), Ok(()));
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     };
     let before = run.baseline.map(|power| {
         let figures = measured.iter().find(|measured| measured.value == power);
-        Baseline::new(power, figures.copied(), winner)
+        let skipped = skipped.iter().any(|skipped| skipped.value == power);
+        Baseline::new(power, figures.copied(), skipped, winner)
     });
     let gate = input
         .gate

@@ -26,8 +26,8 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Compares the winner with the figures of the size before the run, if it was measured.
-    pub fn new(power: u32, before: Option<&Measured>, winner: &Measured) -> Self {
+    /// Compares the winner with the figures of the size before the run, if it was measured; it may have been `skipped` instead.
+    pub fn new(power: u32, before: Option<&Measured>, skipped: bool, winner: &Measured) -> Self {
         let Some(before) = before else {
             return Self {
                 power,
@@ -35,9 +35,13 @@ impl Baseline {
                 duration: None,
                 cheaper_percent: None,
                 faster_percent: None,
-                summary: format!(
-                    "not measured at {power} MB, the size before the run: add it to powerValues to compare"
-                ),
+                summary: if skipped {
+                    format!("the function does not work at {power} MB, the size before the run")
+                } else {
+                    format!(
+                        "not measured at {power} MB, the size before the run: add it to powerValues to compare"
+                    )
+                },
             };
         };
         let cheaper = saved(before.average_price, winner.average_price);
