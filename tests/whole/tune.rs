@@ -184,7 +184,7 @@ async fn a_payload_comes_from_s3() {
     world.s3.create_bucket().bucket("payloads").send().await.unwrap();
     let body = aws_sdk_s3::primitives::ByteStream::from_static(b"{\"from\":\"s3\"}");
     world.s3.put_object().bucket("payloads").key("a/b.json").body(body).send().await.unwrap();
-    function.tune(&["--num", "5", "--payload-s3", "s3://payloads/a/b.json"]).success();
+    function.tune(&["--num", "5", "--power-values", "128", "--payload-s3", "s3://payloads/a/b.json"]).success();
     let calls = std::fs::read_to_string(calls).unwrap();
     assert_eq!(calls.lines().filter(|line| line.contains("\"s3\"")).count(), 5, "{calls}");
 }
@@ -310,7 +310,7 @@ async fn a_run_that_needs_several_passes_counts_every_invocation_once() {
     let calls = world.folder().join("calls");
     let function = world.sample_with("wait", "io", &[("INVOCATIONS_FILE", calls.to_str().unwrap())]).await;
     let flags = ["--num", "40", "--payload", r#"{"milliseconds":500}"#, "--include-output-results"];
-    let output = function.tune(&flags).success().json();
+    let output = function.tune(&[&flags[..], &["--power-values", "128"]].concat()).success().json();
     let stat = &output["stats"][0];
     assert_eq!(stat["invocations"], 40, "{output}");
     assert!(stat["passes"].as_u64().unwrap() > 1, "one pass was enough, so nothing is shown: {output}");

@@ -184,11 +184,11 @@ async fn a_size_that_is_too_small_is_skipped_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_stack_s_sizes_are_measured_when_the_input_names_none() {
+async fn the_stack_s_sizes_and_the_present_one_are_measured_when_the_input_names_none() {
     let bench = walked().await;
     let walk = Walk::start(&bench, json!({"powerValues": null})).await.begun().await;
-    assert_eq!(walk.document["run"]["powerValues"], json!([128, 512]));
-    assert_eq!(walk.document["run"]["published"]["total"], 2);
+    assert_eq!(walk.document["run"]["powerValues"], json!([128, 256, 512]));
+    assert_eq!(walk.document["run"]["published"]["total"], 3);
     assert_eq!(walk.document["run"]["baseline"]["memorySize"], 256);
 }
 
