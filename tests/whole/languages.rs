@@ -187,8 +187,19 @@ fn a_change_of_the_code_is_tuned_again_and_compared() {
     let slow = "import time\ndef lambda_handler(event, context):\n    time.sleep(0.04)\n    return 'SLOW'\n";
     let code = code(&[("lambda_function.py", slow)]);
     let machine = tempfile::tempdir().unwrap();
-    up_local(machine.path(), &["--power-values", "512"]).success();
-    let mut command = deployer(&["tune", "--local", "--watch", "--num", "5", "--payload", "{}", "--state"]);
+    up_local(machine.path(), &[]).success();
+    let mut command = deployer(&[
+        "tune",
+        "--local",
+        "--watch",
+        "--num",
+        "5",
+        "--payload",
+        "{}",
+        "--power-values",
+        "512",
+        "--state",
+    ]);
     command.arg(machine.path().join("state")).arg("--code").arg(code.path());
     let mut watching = Running::start(&mut command);
     watching.hear("waiting for a change");

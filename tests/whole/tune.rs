@@ -184,7 +184,9 @@ async fn a_payload_comes_from_s3() {
     world.s3.create_bucket().bucket("payloads").send().await.unwrap();
     let body = aws_sdk_s3::primitives::ByteStream::from_static(b"{\"from\":\"s3\"}");
     world.s3.put_object().bucket("payloads").key("a/b.json").body(body).send().await.unwrap();
-    function.tune(&["--num", "5", "--power-values", "128", "--payload-s3", "s3://payloads/a/b.json"]).success();
+    function
+        .tune(&["--num", "5", "--power-values", "128", "--payload-s3", "s3://payloads/a/b.json"])
+        .success();
     let calls = std::fs::read_to_string(calls).unwrap();
     assert_eq!(calls.lines().filter(|line| line.contains("\"s3\"")).count(), 5, "{calls}");
 }
