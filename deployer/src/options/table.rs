@@ -131,7 +131,7 @@ table! {
     /// Write the result as JSON to this file as well
     JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Write it as Markdown to this file as well
-    MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
+    MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Open it in a browser
     OPEN: bool = opt("open", "", Rule::Switch).on(&[Verb::Tune, Verb::Serve]).under(RESULT);
     /// Also say what so many invocations a month cost, with the chosen size and with the present one
