@@ -26,6 +26,8 @@ pub enum Kind {
     FunctionChanged,
     /// The tuned function raised an error.
     InvocationFailed,
+    /// The tuned function's process ended by itself, and neither memory nor time explains it.
+    FunctionCrashed,
     /// A pre- or post-processor failed.
     ProcessorFailed,
     /// An invocation was answered without a usable report of its duration.
@@ -55,6 +57,7 @@ impl Kind {
             Self::LockLost => "LockLost",
             Self::FunctionChanged => "FunctionChanged",
             Self::InvocationFailed => "InvocationFailed",
+            Self::FunctionCrashed => tuning::failure::CRASHED,
             Self::ProcessorFailed => "ProcessorFailed",
             Self::NoReport => "NoReport",
             Self::NothingMeasured => "NothingMeasured",

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 
 /// The `errorType`s that the functions name, one for each kind of failure.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "InvalidInput",
     "FunctionNotFound",
     "FunctionNotReady",
@@ -23,6 +23,7 @@ const OURS: [&str; 15] = [
     "LockLost",
     "FunctionChanged",
     "InvocationFailed",
+    "FunctionCrashed",
     "ProcessorFailed",
     "NoReport",
     "NothingMeasured",

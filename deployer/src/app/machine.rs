@@ -11,6 +11,7 @@ use constructs::{
     Catch, Choice, Fail, Flow, Handle, Map, Principal, Retry, Stack, State, Task, Test, Val, pseudo, text,
 };
 use serde_json::{Value, json};
+use tuning::failure::CRASHED;
 
 use super::STATE_MACHINE;
 use super::functions::{self, Functions};
@@ -100,12 +101,15 @@ fn flow(functions: &Functions) -> Flow {
         .state("Failed", Fail::with("$.error.Error", "$.error.Cause"))
 }
 
-/// One memory size: the Executor, as many passes as it takes.
+/// One memory size: the Executor, as many passes as it takes. A pass that failed is made anew, unless the function crashed.
 fn measure_one(executor: &Handle<Function>) -> Flow {
     Flow::start_at("Executor")
         .state(
             "Executor",
-            task(executor).retry(Retry::on_all().interval_seconds(3).max_attempts(2)).next("AllMeasured"),
+            task(executor)
+                .retry(Retry::on([CRASHED]).max_attempts(0))
+                .retry(Retry::on_all().interval_seconds(3).max_attempts(2))
+                .next("AllMeasured"),
         )
         .state(
             "AllMeasured",

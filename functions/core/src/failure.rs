@@ -51,6 +51,10 @@ impl fmt::Display for HandlerError {
 
 impl std::error::Error for HandlerError {}
 
+/// The type of the error with which a run ends whose function crashed. The state machine does not try again after it: a crash
+/// that happens now and then would disappear in the second attempt.
+pub const CRASHED: &str = "FunctionCrashed";
+
 /// Error types by which the languages say that memory ran out inside the handler.
 const OUT_OF_MEMORY: [&str; 6] = [
     "Runtime.OutOfMemory",

@@ -102,10 +102,12 @@ impl From<Refusal> for Error {
                 ),
             );
         }
-        if refusal.is_denied() || code.starts_with("KMSAccessDenied") {
-            // Lambda passes on what KMS refused, under a code of its own or as a denial that names KMS's action.
-            let remedy = if message.contains("kms:") || code.starts_with("KMS") {
-                "deploy with kmsKeyArns that has the function's key"
+        // Lambda passes on what KMS refused: under a code of its own, as a denial, or, when it is about a grant, as a parameter
+        // that is wrong. The message names KMS's action.
+        let of_key = code.starts_with("KMSAccessDenied") || message.contains("perform: kms:");
+        if refusal.is_denied() || of_key {
+            let remedy = if of_key {
+                "deploy with kmsKeyArns that has the function's key (`deployer up --kms-key-arns`), and see that the key's policy leaves access to IAM"
             } else {
                 "does the stack's lambdaResource cover the function?"
             };

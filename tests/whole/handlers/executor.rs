@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use local_aws::Service;
 use local_aws::faults::{Fault, Kind};
+use local_aws::lambda::InvokeError;
 use serde_json::{Value, json};
 
 use super::with;
@@ -246,7 +247,7 @@ async fn a_crash_fails_the_run_and_is_counted() {
         let script = [Answer::good(), Answer::Exits, Answer::good(), Answer::Exits];
         let input = json!({"parallelInvocation": parallel});
         let error = measured(&bench, script, input).await.unwrap_err();
-        assert_eq!(error.kind, "InvocationFailed");
+        assert_eq!(error.kind, "FunctionCrashed");
         for part in ["power value 512: the function crashed in 2 of 5 invocations", "exit status 1"] {
             assert!(error.message.contains(part), "{part}: {error:?}");
         }
@@ -301,4 +302,98 @@ async fn no_report_is_an_error_and_not_a_zero() {
     let error = measured(&bench, [], json!({})).await.unwrap_err();
     assert_eq!(error.kind, "NoReport");
     assert!(error.message.contains("power value 512: invocation 1 of 5"), "{error:?}");
+}
+
+/// What the Executor makes of an error of `Invoke`.
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    /// It invokes again, and all are measured.
+    Retries,
+    /// It skips the size.
+    Skips,
+    /// It counts one as lost and does not invoke again for it.
+    Loses,
+    /// It ends with an error of this kind.
+    Fails(&'static str),
+}
+
+/// Every error of `Invoke` in botocore 1.44.8's model of Lambda.
+const VERDICTS: [(&str, Verdict); 45] = [
+    ("CodeArtifactUserDeletedException", Verdict::Retries),
+    ("CodeArtifactUserFailedException", Verdict::Fails("Refused")),
+    ("CodeArtifactUserPendingException", Verdict::Retries),
+    ("DurableExecutionAlreadyStartedException", Verdict::Fails("Refused")),
+    ("EC2AccessDeniedException", Verdict::Fails("Refused")),
+    ("EC2ThrottledException", Verdict::Retries),
+    ("EC2UnexpectedException", Verdict::Retries),
+    ("EFSIOException", Verdict::Fails("Refused")),
+    ("EFSMountConnectivityException", Verdict::Fails("Refused")),
+    ("EFSMountFailureException", Verdict::Fails("AccessDenied")),
+    ("EFSMountTimeoutException", Verdict::Retries),
+    ("ENILimitReachedException", Verdict::Retries),
+    ("ENINotReadyException", Verdict::Retries),
+    ("InvalidParameterValueException", Verdict::Fails("Refused")),
+    ("InvalidRequestContentException", Verdict::Fails("Refused")),
+    ("InvalidRuntimeException", Verdict::Fails("Refused")),
+    ("InvalidSecurityGroupIDException", Verdict::Fails("Refused")),
+    ("InvalidSubnetIDException", Verdict::Fails("Refused")),
+    ("InvalidZipFileException", Verdict::Fails("Refused")),
+    ("KMSAccessDeniedException", Verdict::Fails("Refused")),
+    ("KMSDisabledException", Verdict::Fails("Refused")),
+    ("KMSInvalidStateException", Verdict::Fails("Refused")),
+    ("KMSNotFoundException", Verdict::Fails("Refused")),
+    ("ModeNotSupportedException", Verdict::Fails("Refused")),
+    ("NoPublishedVersionException", Verdict::Fails("Refused")),
+    ("RecursiveInvocationException", Verdict::Fails("Refused")),
+    ("RequestTooLargeException", Verdict::Fails("Refused")),
+    ("ResourceConflictException", Verdict::Retries),
+    ("ResourceNotFoundException", Verdict::Fails("FunctionNotFound")),
+    ("ResourceNotReadyException", Verdict::Retries),
+    ("RuntimeAliasDeletedException", Verdict::Fails("Refused")),
+    ("RuntimeVersionDeletedException", Verdict::Fails("Refused")),
+    ("S3FilesMountConnectivityException", Verdict::Fails("Refused")),
+    ("S3FilesMountFailureException", Verdict::Fails("AccessDenied")),
+    ("S3FilesMountTimeoutException", Verdict::Retries),
+    ("SerializedRequestEntityTooLargeException", Verdict::Fails("Refused")),
+    ("ServiceException", Verdict::Loses),
+    ("ServiceQuotaExceededException", Verdict::Fails("Refused")),
+    ("SnapStartException", Verdict::Fails("Refused")),
+    ("SnapStartNotReadyException", Verdict::Retries),
+    ("SnapStartRegenerationFailureException", Verdict::Retries),
+    ("SnapStartTimeoutException", Verdict::Skips),
+    ("SubnetIPAddressLimitReachedException", Verdict::Retries),
+    ("TooManyRequestsException", Verdict::Retries),
+    ("UnsupportedMediaTypeException", Verdict::Fails("Refused")),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_error_of_invoke_has_its_verdict() {
+    let bench = bench().await;
+    let known: Vec<&str> = InvokeError::all().map(InvokeError::code).collect();
+    assert_eq!(known, VERDICTS.map(|(code, _)| code));
+    for (error, (code, verdict)) in InvokeError::all().zip(VERDICTS) {
+        // The second of five, so that what comes before and after it is seen.
+        bench.aws().faults.plan(vec![Fault::at("executor", "Invoke", 2, Kind::InvokeError(error))]);
+        let answer = measured(&bench, [], json!({})).await;
+        let (asked, ran) = (bench.aws().faults.end().len(), bench.stage().seen().len());
+        let found = match (verdict, &answer) {
+            (Verdict::Retries, Ok(result)) => {
+                result["invocations"] == 5 && result.get("lost").is_none() && (asked, ran) == (6, 5)
+            }
+            (Verdict::Skips, Ok(result)) => {
+                result["skipped"].as_str().is_some_and(|why| why.starts_with(code)) && (asked, ran) == (2, 1)
+            }
+            (Verdict::Loses, Ok(result)) => {
+                result["invocations"] == 4 && result["lost"] == 1 && (asked, ran) == (5, 4)
+            }
+            (Verdict::Fails(kind), Err(error)) => {
+                let where_and_why = ["power value 512: ", code];
+                error.kind == kind
+                    && where_and_why.iter().all(|part| error.message.contains(part))
+                    && (asked, ran) == (2, 1)
+            }
+            _ => false,
+        };
+        assert!(found, "{code} ({verdict:?}), asked {asked} times, ran {ran} times: {answer:?}");
+    }
 }

@@ -3,10 +3,14 @@
 
 mod executable;
 mod executor;
+mod failing;
 mod handover;
+mod keys;
 mod lock;
+mod reach;
 mod refused;
 mod runs;
+mod snap_start;
 
 use local_aws::Service;
 use serde_json::{Value, json};

@@ -16,7 +16,7 @@ fn changes(made: &[Made]) -> Vec<&Made> {
 }
 
 /// A run that fails without a single call that changes anything.
-async fn refused(bench: &Bench, function: &str, more: Value) -> Over {
+pub(super) async fn refused(bench: &Bench, function: &str, more: Value) -> Over {
     let before = bench.snapshot_of(function).await;
     bench.aws().faults.plan(Vec::new());
     let input = with(json!({"num": 5, "powerValues": [128, 512]}), more);

@@ -5,8 +5,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::ApiError;
 
-/// Codes and statuses, in the order of the codes.
-const ERRORS: [(&str, u16); 36] = [
+/// Codes and statuses as in botocore 1.44.8, in the order of the codes.
+const ERRORS: [(&str, u16); 45] = [
+    ("CodeArtifactUserDeletedException", 409),
+    ("CodeArtifactUserFailedException", 409),
+    ("CodeArtifactUserPendingException", 409),
     ("DurableExecutionAlreadyStartedException", 409),
     ("EC2AccessDeniedException", 502),
     ("EC2ThrottledException", 502),
@@ -16,6 +19,7 @@ const ERRORS: [(&str, u16); 36] = [
     ("EFSMountFailureException", 403),
     ("EFSMountTimeoutException", 408),
     ("ENILimitReachedException", 502),
+    ("ENINotReadyException", 502),
     ("InvalidParameterValueException", 400),
     ("InvalidRequestContentException", 400),
     ("InvalidRuntimeException", 502),
@@ -26,19 +30,24 @@ const ERRORS: [(&str, u16); 36] = [
     ("KMSDisabledException", 502),
     ("KMSInvalidStateException", 502),
     ("KMSNotFoundException", 502),
+    ("ModeNotSupportedException", 400),
     ("NoPublishedVersionException", 400),
     ("RecursiveInvocationException", 400),
     ("RequestTooLargeException", 413),
     ("ResourceConflictException", 409),
     ("ResourceNotFoundException", 404),
     ("ResourceNotReadyException", 502),
+    ("RuntimeAliasDeletedException", 409),
+    ("RuntimeVersionDeletedException", 409),
     ("S3FilesMountConnectivityException", 408),
     ("S3FilesMountFailureException", 403),
     ("S3FilesMountTimeoutException", 408),
     ("SerializedRequestEntityTooLargeException", 413),
     ("ServiceException", 500),
+    ("ServiceQuotaExceededException", 402),
     ("SnapStartException", 400),
     ("SnapStartNotReadyException", 409),
+    ("SnapStartRegenerationFailureException", 409),
     ("SnapStartTimeoutException", 408),
     ("SubnetIPAddressLimitReachedException", 502),
     ("TooManyRequestsException", 429),

@@ -248,6 +248,9 @@ impl Bench {
             Ok(Reply::NotStarted { reason }) => Ok(Processed::NotStarted(reason)),
             Ok(Reply::Lost { reason, .. }) => Err(failed(format!("a lost answer: {reason}"))),
             Ok(Reply::TooSmall(reason)) => Err(failed(reason)),
+            Err(Error { kind: Kind::AccessDenied, message }) => Err(failed(format!(
+                "{message}; a processor that the stack's lambdaResource leaves out needs processorResource (`deployer up --processor-resource`)"
+            ))),
             Err(error) => Err(failed(error.message)),
         }
     }

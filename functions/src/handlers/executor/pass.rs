@@ -52,7 +52,7 @@ pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, E
                 "power value {}: the function crashed in {crashes} of {made} invocations; a size is skipped only when memory or time explains it (to count such invocations, name their error type in allowedExceptions) - {crash}",
                 bench.power()
             );
-            Err(Error::new(Kind::InvocationFailed, message))
+            Err(Error::new(Kind::FunctionCrashed, message))
         }
         (ended, None) => Ok(ended),
     }
