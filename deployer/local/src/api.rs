@@ -1,8 +1,13 @@
 //! What a call is made of, whichever protocol carried it: the service, who calls, and the error it may end with.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::ACCOUNT;
+use serde_json::Value;
+
+use crate::{ACCOUNT, Aws, SERVICES};
 
 /// A service of the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,48 +47,74 @@ pub(crate) enum Protocol {
     RestXml,
 }
 
-impl Service {
-    /// All that requests can be signed for. CloudFront is not one: its own API is not there.
-    const SIGNED: [Self; 9] = [
-        Self::CloudFormation,
-        Self::Events,
-        Self::Iam,
-        Self::Lambda,
-        Self::Logs,
-        Self::S3,
-        Self::Ssm,
-        Self::States,
-        Self::Sts,
-    ];
+pub(crate) const JSON_1_0: &str = "application/x-amz-json-1.0";
+pub(crate) const JSON_1_1: &str = "application/x-amz-json-1.1";
 
-    /// Its name in credential scopes, ARNs and actions, with its protocol: the one table of both.
-    const fn entry(self) -> (&'static str, Protocol) {
-        const JSON_1_0: &str = "application/x-amz-json-1.0";
-        const JSON_1_1: &str = "application/x-amz-json-1.1";
+impl Protocol {
+    /// Status and code of an access denial.
+    pub(crate) const fn denial(self) -> (u16, &'static str) {
         match self {
-            Self::CloudFormation => {
-                ("cloudformation", Protocol::Query("http://cloudformation.amazonaws.com/doc/2010-05-15/"))
-            }
-            Self::CloudFront => ("cloudfront", Protocol::RestXml),
-            Self::Events => ("events", Protocol::Json("AWSEvents.", JSON_1_1)),
-            Self::Iam => ("iam", Protocol::Query("https://iam.amazonaws.com/doc/2010-05-08/")),
-            Self::Lambda => ("lambda", Protocol::RestJson),
-            Self::Logs => ("logs", Protocol::Json("Logs_20140328.", JSON_1_1)),
-            Self::S3 => ("s3", Protocol::RestXml),
-            Self::Ssm => ("ssm", Protocol::Json("AmazonSSM.", JSON_1_1)),
-            Self::States => ("states", Protocol::Json("AWSStepFunctions.", JSON_1_0)),
-            Self::Sts => ("sts", Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/")),
+            Self::RestXml | Self::Query(_) => (403, "AccessDenied"),
+            Self::RestJson => (403, "AccessDeniedException"),
+            Self::Json(..) => (400, "AccessDeniedException"),
         }
     }
+}
 
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Perform = for<'a> fn(&'a Arc<Aws>, &'a Caller, &'a str, Value) -> Pending<'a, Result<Value, ApiError>>;
+type Turn = for<'a> fn(&'a Arc<Aws>) -> Pending<'a, ()>;
+
+/// What a service says of itself. It stands in the service's module and is entered in [`SERVICES`]; nobody else has to
+/// know which services there are.
+pub(crate) struct Entry {
+    pub service: Service,
     /// Its name in credential scopes, ARNs and actions, such as `states`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        self.entry().0
+    pub name: &'static str,
+    pub protocol: Protocol,
+    /// Whether requests can be signed for it.
+    pub signed: bool,
+    /// The most bytes that it takes in one request.
+    pub largest_request: usize,
+    /// Performs an operation.
+    pub call: Perform,
+    /// Takes up what an earlier process left unfinished.
+    pub start: Turn,
+    /// Lets asynchronous work end.
+    pub stop: Turn,
+}
+
+impl Entry {
+    /// A service with nothing to do at start and stop.
+    pub(crate) const fn new(service: Service, name: &'static str, protocol: Protocol, call: Perform) -> Self {
+        let (start, stop): (Turn, Turn) = (|_| Box::pin(async {}), |_| Box::pin(async {}));
+        Self { service, name, protocol, signed: true, largest_request: 4 << 20, call, start, stop }
+    }
+}
+
+impl Service {
+    /// Its entry in the table of services.
+    pub(crate) fn entry(self) -> &'static Entry {
+        let entry = SERVICES.iter().find(|entry| entry.service == self);
+        entry.expect("every service is in the table")
     }
 
-    pub(crate) const fn protocol(self) -> Protocol {
-        self.entry().1
+    /// The error that it has no such operation.
+    pub(crate) fn unknown(self, operation: &str) -> ApiError {
+        let entry = self.entry();
+        let message = format!("the local endpoint does not know {}:{operation}", entry.name);
+        match entry.protocol {
+            // The namespace ends with the API's version.
+            Protocol::Query(namespace) => {
+                let version = namespace.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                let message = format!("Could not find operation {operation} for version {version}");
+                ApiError::new(400, "InvalidAction", message)
+            }
+            Protocol::Json(..) | Protocol::RestJson => {
+                ApiError::new(400, "UnknownOperationException", message)
+            }
+            Protocol::RestXml => ApiError::new(501, "NotImplemented", message),
+        }
     }
 
     /// The service that a credential scope names.
@@ -91,8 +122,10 @@ impl Service {
     /// # Errors
     /// `UnknownOperationException`, with the services there are.
     pub(crate) fn signed_for(name: &str) -> Result<Self, ApiError> {
-        Self::SIGNED.into_iter().find(|service| service.name() == name).ok_or_else(|| {
-            let names = Self::SIGNED.map(Self::name).join(", ");
+        let mut signed = SERVICES.iter().filter(|entry| entry.signed);
+        signed.clone().find(|entry| entry.name == name).map(|entry| entry.service).ok_or_else(|| {
+            let names: BTreeSet<_> = signed.by_ref().map(|entry| entry.name).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
             let message = format!("the local endpoint has no service \"{name}\"; it has {names}");
             ApiError::new(400, "UnknownOperationException", message)
         })
@@ -100,9 +133,8 @@ impl Service {
 
     /// The service that `X-Amz-Target` names.
     pub(crate) fn targeted(target: &str) -> Option<Self> {
-        Self::SIGNED.into_iter().find(
-            |service| matches!(service.protocol(), Protocol::Json(prefix, _) if target.starts_with(prefix)),
-        )
+        let named = |entry: &&&Entry| matches!(entry.protocol, Protocol::Json(prefix, _) if target.starts_with(prefix));
+        SERVICES.iter().find(named).map(|entry| entry.service)
     }
 }
 

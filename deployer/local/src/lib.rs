@@ -32,6 +32,20 @@ pub use endpoint::{Endpoint, Options, StartError};
 /// The account every local resource belongs to.
 pub const ACCOUNT: &str = "000000000000";
 
+/// The services there are. They start in this order and stop in the opposite one: first those that keep others at work.
+static SERVICES: [&api::Entry; 10] = [
+    &iam::ENTRY,
+    &sts::ENTRY,
+    &s3::ENTRY,
+    &ssm::ENTRY,
+    &logs::ENTRY,
+    &cloudfront::ENTRY,
+    &lambda::ENTRY,
+    &events::ENTRY,
+    &states::ENTRY,
+    &cloudformation::ENTRY,
+];
+
 /// Everything a service needs to answer a call: the settings, the records and the other services.
 pub struct Aws {
     /// Where it runs and under which names.
@@ -78,13 +92,13 @@ impl Aws {
         let store = store::Store::open(&settings.state)?;
         Ok(Arc::new(Self {
             faults: faults::Faults::default(),
-            iam: iam::Iam::open(&settings, &store),
+            iam: iam::Iam::default(),
             s3: s3::S3::open(&settings, &store),
-            logs: logs::Logs::open(&settings, &store),
-            events: events::Events::open(&settings, &store),
+            logs: logs::Logs::open(),
+            events: events::Events::default(),
             lambda: lambda::Lambda::open(&settings, &store),
-            states: states::States::open(&settings, &store),
-            cloudformation: cloudformation::CloudFormation::open(&settings, &store),
+            states: states::States::default(),
+            cloudformation: cloudformation::CloudFormation::open(),
             settings,
             store,
         }))
@@ -92,18 +106,16 @@ impl Aws {
 
     /// Takes up what an earlier process left unfinished. Called once, when the endpoint already listens.
     pub async fn start(self: &Arc<Self>) {
-        self.lambda.start(self).await;
-        self.states.start(self).await;
-        self.cloudformation.start(self).await;
-        self.events.start(self).await;
+        for service in SERVICES {
+            (service.start)(self).await;
+        }
     }
 
     /// Lets asynchronous work end: stack operations, executions, the events they emitted, then the functions.
     pub async fn stop(self: &Arc<Self>) {
-        self.cloudformation.stop(self).await;
-        self.states.stop(self).await;
-        self.events.stop(self).await;
-        self.lambda.stop(self).await;
+        for service in SERVICES.iter().rev() {
+            (service.stop)(self).await;
+        }
     }
 
     /// Performs an operation of a service with AWS's own member names, as JSON in and out.
@@ -117,18 +129,7 @@ impl Aws {
         operation: &str,
         input: Value,
     ) -> Result<Value, ApiError> {
-        match service {
-            Service::CloudFormation => self.cloudformation.call(self, caller, operation, input).await,
-            Service::CloudFront => cloudfront::call(self, caller, operation, input).await,
-            Service::Events => self.events.call(self, caller, operation, input).await,
-            Service::Iam => self.iam.call(self, caller, operation, input).await,
-            Service::Lambda => self.lambda.call(self, caller, operation, input).await,
-            Service::Logs => self.logs.call(self, caller, operation, input).await,
-            Service::S3 => self.s3.call(self, caller, operation, input).await,
-            Service::Ssm => ssm::call(self, caller, operation, &input),
-            Service::States => self.states.call(self, caller, operation, input).await,
-            Service::Sts => sts::call(self, caller, operation, input).await,
-        }
+        (service.entry().call)(self, caller, operation, input).await
     }
 
     /// The ARN of a regional resource of the local account, `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.

@@ -6,6 +6,16 @@ use serde_json::Value;
 
 use crate::ApiError;
 
+/// A whole number, or a text that is one.
+pub fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// A truth value, or a text that is one.
+pub fn truth(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_str()?.parse().ok())
+}
+
 /// An operation's input together with the code of its service's validation errors.
 #[derive(Clone, Copy)]
 pub struct Params<'a> {
@@ -79,8 +89,7 @@ impl<'a> Params<'a> {
     /// The service's validation error when it is no number or outside.
     pub fn number(&self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let number = value.as_i64().or_else(|| value.as_str().and_then(|s| s.parse().ok()));
-        match number {
+        match whole(value) {
             Some(n) if range.contains(&n) => Ok(Some(n)),
             _ => Err(self.invalid(format!(
                 "1 validation error detected: Value {value} at '{name}' failed to satisfy constraint: Member must be a \
@@ -96,12 +105,8 @@ impl<'a> Params<'a> {
     /// # Errors
     /// The service's validation error when it is no boolean.
     pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
-        match self.get(name) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(Value::String(text)) if text == "true" || text == "false" => Ok(text == "true"),
-            Some(other) => Err(self.invalid(format!("'{name}' must be true or false, not {other}"))),
-        }
+        let Some(value) = self.get(name) else { return Ok(false) };
+        truth(value).ok_or_else(|| self.invalid(format!("'{name}' must be true or false, not {value}")))
     }
 
     /// Refuses by name what would change the operation on AWS and is not carried out here; `instead` says what to do. An

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Service};
 
 const PARAMETERS: &str = "ssm-parameter";
 /// The bytes of a value in AWS's standard tier.
@@ -26,6 +27,13 @@ struct Parameter {
 
 /// What PutParameter can be given on AWS and is not kept here.
 const REFUSED: [&str; 5] = ["AllowedPattern", "Description", "KeyId", "Policies", "Tags"];
+
+pub(crate) static ENTRY: Entry = Entry::new(
+    Service::Ssm,
+    "ssm",
+    Protocol::Json("AmazonSSM.", JSON_1_1),
+    |aws, caller, operation, input| Box::pin(async move { call(aws, caller, operation, &input) }),
+);
 
 /// Performs an operation.
 ///
@@ -51,10 +59,7 @@ pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> 
                 Ok(json!({}))
             })
         }
-        _ => {
-            let message = format!("the local endpoint does not know Systems Manager's {operation}");
-            Err(ApiError::new(400, "UnknownOperationException", message))
-        }
+        _ => Err(Service::Ssm.unknown(operation)),
     }
 }
 

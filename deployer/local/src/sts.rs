@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::api::{Entry, Protocol};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Service};
 
-/// Performs an operation of STS.
-///
-/// # Errors
-/// What AWS would answer.
-pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+pub(crate) static ENTRY: Entry = Entry::new(
+    Service::Sts,
+    "sts",
+    Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"),
+    |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
+);
+
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
     let params = Params::new(&input, "ValidationError");
     match operation {
         // Needs no permission, and cannot be denied.
@@ -19,10 +23,7 @@ pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value
             Ok(json!({"Arn": caller.arn(), "UserId": user_id(aws, caller), "Account": ACCOUNT}))
         }
         "AssumeRole" => assume_role(aws, caller, params),
-        _ => {
-            let message = format!("Could not find operation {operation} for version 2011-06-15");
-            Err(ApiError::new(400, "InvalidAction", message))
-        }
+        _ => Err(Service::Sts.unknown(operation)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use local_aws::cloudformation::STACK_NAME as STACK_NAME_PATTERN;
 use local_aws::logs::RETENTION_DAYS;
 use serde_json::Value;
 use tuning::input::fields;
@@ -236,7 +237,7 @@ table! {
     /// Another endpoint that speaks AWS's protocols
     ENDPOINT_URL: String = opt("endpoint-url", "URL", Rule::Pattern(URL, "an http:// or https:// address"));
     /// The stack
-    STACK_NAME: String = opt("stack-name", "NAME", Rule::Pattern("^[A-Za-z][A-Za-z0-9-]{0,127}$", "a letter followed by letters, digits and hyphens, at most 128")).default(DEFAULT_STACK_NAME);
+    STACK_NAME: String = opt("stack-name", "NAME", Rule::Pattern(STACK_NAME_PATTERN, "a letter followed by letters, digits and hyphens, at most 128")).default(DEFAULT_STACK_NAME);
     /// Settings file
     CONFIG: PathBuf = opt("config", "FILE", Rule::Any).only_flag().default("deployer.toml, if there is one here");
     /// Result as one JSON document on stdout, events as JSON lines on stderr

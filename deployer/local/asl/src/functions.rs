@@ -225,15 +225,12 @@ fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
 }
 
 fn hash(data: &[u8], algorithm: &str) -> Result<String, String> {
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
     Ok(match algorithm {
-        "MD5" => hex(&Md5::digest(data)),
-        "SHA-1" => hex(&Sha1::digest(data)),
-        "SHA-256" => hex(&Sha256::digest(data)),
-        "SHA-384" => hex(&Sha384::digest(data)),
-        "SHA-512" => hex(&Sha512::digest(data)),
+        "MD5" => hex::encode(Md5::digest(data)),
+        "SHA-1" => hex::encode(Sha1::digest(data)),
+        "SHA-256" => hex::encode(Sha256::digest(data)),
+        "SHA-384" => hex::encode(Sha384::digest(data)),
+        "SHA-512" => hex::encode(Sha512::digest(data)),
         other => return Err(format!("'{other}' is not one of MD5, SHA-1, SHA-256, SHA-384, SHA-512")),
     })
 }

@@ -18,12 +18,13 @@ mod validation;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::store::Store;
-use crate::{ApiError, Aws, Caller, Settings};
+use crate::api::{Entry, Protocol};
+use crate::{Aws, Service};
 use resources::Registry;
+
+pub use api::STACK_NAME;
 
 /// Stacks and change sets.
 pub struct CloudFormation {
@@ -31,10 +32,21 @@ pub struct CloudFormation {
     running: Mutex<HashMap<String, JoinHandle<()>>>,
 }
 
+pub(crate) static ENTRY: Entry = Entry {
+    start: |aws| Box::pin(aws.cloudformation.start(aws)),
+    stop: |aws| Box::pin(aws.cloudformation.stop(aws)),
+    ..Entry::new(
+        Service::CloudFormation,
+        "cloudformation",
+        Protocol::Query("http://cloudformation.amazonaws.com/doc/2010-05-15/"),
+        |aws, caller, operation, input| Box::pin(api::call(aws, caller, operation, input)),
+    )
+};
+
 impl CloudFormation {
-    /// The service over its records.
+    /// The service, with nothing under way.
     #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
+    pub fn open() -> Self {
         Self::with(Registry::standard())
     }
 
@@ -61,20 +73,6 @@ impl CloudFormation {
                 let _ = handle.await;
             }
         }
-    }
-
-    /// Performs an operation.
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        api::call(aws, caller, operation, &input).await
     }
 
     /// The resource types.

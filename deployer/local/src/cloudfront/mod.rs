@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::serve::{distribution_of, serve};
+use crate::api::{Entry, Protocol};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Service};
 
 const DISTRIBUTIONS: &str = "cloudfront-distribution";
 const CONTROLS: &str = "cloudfront-origin-access-control";
@@ -74,11 +75,14 @@ fn domain_name(id: &str) -> String {
     format!("{}.cloudfront.localhost", id.to_ascii_lowercase())
 }
 
-/// Performs an operation.
-///
-/// # Errors
-/// What AWS would answer.
-pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+pub(crate) static ENTRY: Entry = Entry {
+    signed: false,
+    ..Entry::new(Service::CloudFront, "cloudfront", Protocol::RestXml, |aws, caller, operation, input| {
+        Box::pin(call(aws, caller, operation, input))
+    })
+};
+
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
     let params = Params::new(&input, "InvalidArgument");
     match operation {
         "CreateDistribution" => create_distribution(aws, caller, params),
@@ -95,10 +99,7 @@ pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value
         }
         "UpdateOriginAccessControl" => update_control(aws, caller, params),
         "DeleteOriginAccessControl" => delete_control(aws, caller, params),
-        _ => {
-            let message = format!("the local endpoint does not know CloudFront's {operation}");
-            Err(ApiError::new(501, "NotImplemented", message))
-        }
+        _ => Err(Service::CloudFront.unknown(operation)),
     }
 }
 

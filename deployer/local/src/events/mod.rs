@@ -20,11 +20,11 @@ use tokio::task::JoinSet;
 
 use self::pattern::Pattern;
 use self::target::Target;
+use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::faults::Kind;
 use crate::lambda::{Invocation, InvocationType};
 use crate::params::Params;
-use crate::store::Store;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Settings, ids};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Service, ids};
 
 const RULES: &str = "events-rule";
 const PENDING: &str = "events-pending";
@@ -34,6 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const MOST_RETRIES: u32 = 16;
 
 /// Rules and targets.
+#[derive(Default)]
 pub struct Events {
     deliveries: Mutex<JoinSet<()>>,
 }
@@ -59,13 +60,23 @@ struct Delivery {
     retries: u32,
 }
 
-impl Events {
-    /// The service over its records.
-    #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self { deliveries: Mutex::default() }
-    }
+pub(crate) static ENTRY: Entry = Entry {
+    start: |aws| Box::pin(aws.events.start(aws)),
+    stop: |aws| Box::pin(aws.events.stop(aws)),
+    ..Entry::new(
+        Service::Events,
+        "events",
+        Protocol::Json("AWSEvents.", JSON_1_1),
+        |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
+    )
+};
 
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let params = Params::new(&input, "ValidationException");
+    rules::call(aws, caller, operation, params).unwrap_or_else(|| Err(Service::Events.unknown(operation)))
+}
+
+impl Events {
     /// Delivers what an earlier process had still to deliver.
     pub async fn start(&self, aws: &Arc<Aws>) {
         let pending: Vec<(String, Delivery)> = aws.store.list(PENDING);
@@ -123,24 +134,6 @@ impl Events {
                 aws.store.delete(PENDING, &id);
             });
         }
-    }
-
-    /// Performs an operation.
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let params = Params::new(&input, "ValidationException");
-        rules::call(aws, caller, operation, params).unwrap_or_else(|| {
-            let message = format!("the local endpoint does not know EventBridge's {operation}");
-            Err(ApiError::new(400, "UnknownOperationException", message))
-        })
     }
 }
 

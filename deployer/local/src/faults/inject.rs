@@ -113,7 +113,7 @@ async fn injected(
 }
 
 fn throttled(service: Service) -> ApiError {
-    match service.protocol() {
+    match service.entry().protocol {
         Protocol::RestJson => ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
             .with("Reason", "CallerRateLimitExceeded")
             .with("Type", "User")
@@ -125,7 +125,7 @@ fn throttled(service: Service) -> ApiError {
 }
 
 fn server_error(service: Service) -> ApiError {
-    match service.protocol() {
+    match service.entry().protocol {
         Protocol::RestJson => {
             ApiError::new(500, "ServiceException", "An error occurred and the request cannot be processed.")
                 .with("Type", "Service")
@@ -138,7 +138,7 @@ fn server_error(service: Service) -> ApiError {
 }
 
 fn conflict(call: &Call) -> ApiError {
-    if call.service == Service::S3 {
+    if call.service.entry().protocol == Protocol::RestXml {
         let message = "A conflicting conditional operation is currently in progress against this resource.";
         return ApiError::new(409, "OperationAborted", message);
     }
@@ -150,20 +150,16 @@ fn conflict(call: &Call) -> ApiError {
 }
 
 fn denied(call: &Call, caller: &Caller) -> ApiError {
-    let operation = match (call.service, call.operation.as_str()) {
-        (Service::Lambda, "Invoke") => "InvokeFunction",
-        (_, operation) => operation,
+    let operation = match call.operation.as_str() {
+        "Invoke" => "InvokeFunction",
+        operation => operation,
     };
-    let (who, service) = (caller.arn(), call.service.name());
+    let (who, service) = (caller.arn(), call.service.entry().name);
     let message = format!(
         "User: {who} is not authorized to perform: {service}:{operation} because no identity-based policy allows the \
          {service}:{operation} action"
     );
-    let (status, code) = match call.service.protocol() {
-        Protocol::RestXml | Protocol::Query(_) => (403, "AccessDenied"),
-        Protocol::RestJson => (403, "AccessDeniedException"),
-        Protocol::Json(..) => (400, "AccessDeniedException"),
-    };
+    let (status, code) = call.service.entry().protocol.denial();
     ApiError::new(status, code, message)
 }
 

@@ -17,13 +17,14 @@ use serde_json::Value;
 
 pub(crate) use self::managed::arn as policy_arn;
 use self::records::Role;
-use crate::store::Store;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Settings, ids};
+use crate::api::{Entry, Protocol};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Service, ids};
 
 /// How the access key ids of this endpoint's sessions begin; no AWS key holds a `0`, so none of the owner's does.
 const SESSION_KEY: &str = "ASIA0LOCAL0";
 
 /// Roles, sessions and decisions.
+#[derive(Default)]
 pub struct Iam {
     sessions: Mutex<HashMap<String, Session>>,
 }
@@ -47,36 +48,27 @@ pub struct Credentials {
     pub expiration: i64,
 }
 
+pub(crate) static ENTRY: Entry = Entry::new(
+    Service::Iam,
+    "iam",
+    Protocol::Query("https://iam.amazonaws.com/doc/2010-05-08/"),
+    |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
+);
+
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let resource = match (input.get("RoleName"), input.get("PolicyArn")) {
+        (Some(Value::String(role)), _) => format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
+        (None, Some(Value::String(policy))) => policy.clone(),
+        _ => "*".to_owned(),
+    };
+    aws.iam.authorize(aws, caller, &format!("iam:{operation}"), &resource)?;
+    if let Some(answer) = roles::call(&aws.store, operation, &input) {
+        return answer;
+    }
+    managed::call(&aws.store, operation, &input).unwrap_or_else(|| Err(Service::Iam.unknown(operation)))
+}
+
 impl Iam {
-    /// The service over its records.
-    #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self { sessions: Mutex::default() }
-    }
-
-    /// Performs an operation.
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let resource = match (input.get("RoleName"), input.get("PolicyArn")) {
-            (Some(Value::String(role)), _) => format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
-            (None, Some(Value::String(policy))) => policy.clone(),
-            _ => "*".to_owned(),
-        };
-        self.authorize(aws, caller, &format!("iam:{operation}"), &resource)?;
-        if let Some(answer) = roles::call(&aws.store, operation, &input) {
-            return answer;
-        }
-        managed::call(&aws.store, operation, &input).unwrap_or_else(|| Err(unknown(operation)))
-    }
-
     /// Opens a session of a role for a service to act in, until [`Iam::end_session`]. Whether the service may is asked
     /// before, with [`Iam::assumable`].
     ///
@@ -307,25 +299,15 @@ fn trusts(role: &Role, principal: Principal<'_>, pairs: &[(&str, &str)]) -> Verd
 
 /// The denial as the action's service answers it.
 fn denied(caller: &Caller, action: &str, resource: &str, because: &str) -> ApiError {
-    let (status, code, quote) = match action.split(':').next() {
-        Some("s3") => (403, "AccessDenied", "\""),
-        Some("cloudformation" | "iam" | "sts") => (403, "AccessDenied", ""),
-        Some("lambda") => (403, "AccessDeniedException", ""),
-        _ => (400, "AccessDeniedException", ""),
-    };
+    let service = action.split(':').next().unwrap_or_default();
+    // What is not a service here, such as `kms`, speaks JSON.
+    let protocol = Service::signed_for(service).map_or(Protocol::Json("", ""), |s| s.entry().protocol);
+    let ((status, code), quote) = (protocol.denial(), if protocol == Protocol::RestXml { "\"" } else { "" });
     let user = caller.arn();
     let message = format!(
         "User: {user} is not authorized to perform: {action} on resource: {quote}{resource}{quote} {because}"
     );
     ApiError::new(status, code, message)
-}
-
-fn unknown(operation: &str) -> ApiError {
-    ApiError::new(
-        400,
-        "InvalidAction",
-        format!("Could not find operation {operation} for version 2010-05-08"),
-    )
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use crate::{ApiError, Aws, Caller};
 use super::code::Code;
 use super::configuration::Configured;
 use super::errors::{conflict, invalid, no_function};
-use super::input::{Constraints, Named, Page, is_word, read, truth};
+use super::input::{Constraints, Named, Page, flag, is_word, read};
 use super::name::{LATEST, Target, version_number};
 use super::publish::{Publishing, changeable, publish};
 use super::record::{
-    ALIAS, Alias, Configuration, FUNCTION, Function, Phase, ROUTE, VERSION, alias_id, version_id,
+    ALIAS, ARCHITECTURES, Alias, Configuration, FUNCTION, Function, Phase, ROUTE, VERSION, alias_id,
+    version_id,
 };
 use super::{Lambda, keys, record, tags};
 
@@ -30,7 +31,7 @@ struct Create {
     package_type: Option<String>,
     code_signing_config_arn: Option<String>,
     publish_to: Option<String>,
-    #[serde(default, deserialize_with = "truth")]
+    #[serde(default, deserialize_with = "flag")]
     publish: bool,
     #[serde(default)]
     tags: BTreeMap<String, String>,
@@ -43,9 +44,9 @@ struct UpdateCode {
     #[serde(flatten)]
     code: Code,
     architectures: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "truth")]
+    #[serde(default, deserialize_with = "flag")]
     publish: bool,
-    #[serde(default, deserialize_with = "truth")]
+    #[serde(default, deserialize_with = "flag")]
     dry_run: bool,
     publish_to: Option<String>,
     revision_id: Option<String>,
@@ -90,7 +91,7 @@ impl Lambda {
         }
         refuse_publish_to(input.publish_to.as_deref())?;
         let architecture =
-            architecture(input.architectures.as_deref())?.unwrap_or_else(|| "x86_64".to_owned());
+            architecture(input.architectures.as_deref())?.unwrap_or_else(|| ARCHITECTURES[0].to_owned());
         input.configured.check_role(aws, caller)?;
         let exists = || conflict(format!("Function already exist: {}", target.name));
         if aws.store.get::<Function>(FUNCTION, &target.name).is_some() {
@@ -412,7 +413,7 @@ fn architecture(given: Option<&[String]>) -> Result<Option<String>, ApiError> {
         None | Some([]) => Ok(None),
         Some([one]) => {
             let mut constraints = Constraints::default();
-            constraints.each_of("architectures", std::slice::from_ref(one), &["x86_64", "arm64"]);
+            constraints.each_of("architectures", std::slice::from_ref(one), &ARCHITECTURES);
             constraints.check()?;
             Ok(Some(one.clone()))
         }

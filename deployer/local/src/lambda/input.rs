@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::ApiError;
+use crate::params::{truth, whole};
 
 /// Reads the members an operation knows; others are ignored, as AWS does.
 ///
@@ -20,25 +21,20 @@ pub fn read<T: DeserializeOwned>(input: Value) -> Result<T, ApiError> {
 
 /// A whole number that may come as text, as it does from a query string.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    match Option::<Value>::deserialize(deserializer)? {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(n)) => {
-            n.as_i64().map(Some).ok_or_else(|| serde::de::Error::custom(format!("{n} is not an integer")))
-        }
-        Some(Value::String(s)) => {
-            s.parse().map(Some).map_err(|_| serde::de::Error::custom(format!("{s:?} is not an integer")))
-        }
-        Some(other) => Err(serde::de::Error::custom(format!("{other} is not an integer"))),
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        value => match whole(&value) {
+            None => Err(serde::de::Error::custom(format!("{value} is not an integer"))),
+            number => Ok(number),
+        },
     }
 }
 
 /// A truth value that may come as text, as it does from a query string.
-pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    match Option::<Value>::deserialize(deserializer)? {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(b)) => Ok(b),
-        Some(Value::String(s)) if s == "true" || s == "false" => Ok(s == "true"),
-        Some(other) => Err(serde::de::Error::custom(format!("{other} is not a boolean"))),
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(false),
+        value => truth(&value).ok_or_else(|| serde::de::Error::custom(format!("{value} is not a boolean"))),
     }
 }
 

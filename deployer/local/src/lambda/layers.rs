@@ -17,7 +17,9 @@ use super::code::Code;
 use super::errors::{invalid, not_found, service};
 use super::input::{Constraints, is_word, number, read};
 use super::package::UNPACKED_LIMIT;
-use super::record::{LAYER, LAYER_VERSION, Layer, aws_time, base64_of_hex, now_ms, version_id};
+use super::record::{
+    ARCHITECTURES, LAYER, LAYER_VERSION, Layer, aws_time, base64_of_hex, now_ms, version_id,
+};
 
 const NAME_PATTERN: &str =
     "(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+";
@@ -26,7 +28,6 @@ pub const VERSION_ARN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-g
                                \\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)";
 /// How many layers a function may have.
 const LIMIT: usize = 5;
-const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 
 /// A version of a layer.
 #[derive(Debug, Clone, Serialize, Deserialize)]

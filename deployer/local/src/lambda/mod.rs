@@ -11,6 +11,7 @@ mod configuration;
 mod engine;
 mod errors;
 mod functions;
+pub(crate) mod http;
 mod input;
 mod invoke;
 mod invoke_error;
@@ -34,8 +35,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::api::{Entry, Protocol};
 use crate::store::Store;
-use crate::{ApiError, Aws, Caller, Settings};
+use crate::{ApiError, Aws, Caller, Service, Settings};
 
 pub use configuration::runtimes;
 pub use engine::doom::Doom;
@@ -118,6 +120,65 @@ pub struct Lambda {
     behaviour: RwLock<Behaviour>,
     pace: Pace,
     presigner: Presigner,
+}
+
+pub(crate) static ENTRY: Entry = Entry {
+    // A 50 MB archive in base64, as on AWS.
+    largest_request: 70_167_211,
+    start: |aws| Box::pin(aws.lambda.start(aws)),
+    stop: |aws| Box::pin(aws.lambda.stop(aws)),
+    ..Entry::new(Service::Lambda, "lambda", Protocol::RestJson, |aws, caller, operation, input| {
+        Box::pin(call(aws, caller, operation, input))
+    })
+};
+
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let lambda = &aws.lambda;
+    if let Caller::Role { .. } = caller {
+        let Behaviour { control_plane_rate, control_plane_latency, .. } = lambda.behaviour();
+        // A timer takes a millisecond even for none.
+        if !control_plane_latency.is_zero() {
+            tokio::time::sleep(control_plane_latency).await;
+        }
+        if let Some(rate) = control_plane_rate {
+            lambda.pace.take(rate)?;
+        }
+    }
+    match operation {
+        "CreateFunction" => lambda.create_function(aws, caller, input).await,
+        "GetFunction" => lambda.get_function(aws, caller, input),
+        "GetFunctionConfiguration" => lambda.get_configuration(aws, caller, input),
+        "ListFunctions" => lambda.list_functions(aws, caller, input),
+        "UpdateFunctionCode" => lambda.update_code(aws, caller, input).await,
+        "UpdateFunctionConfiguration" => lambda.update_configuration(aws, caller, input).await,
+        "DeleteFunction" => lambda.delete_function(aws, caller, input),
+        "PublishVersion" => lambda.publish_version(aws, caller, input),
+        "ListVersionsByFunction" => lambda.list_versions(aws, caller, input),
+        "CreateAlias" => lambda.create_alias(aws, caller, input),
+        "GetAlias" => lambda.get_alias(aws, caller, input),
+        "UpdateAlias" => lambda.update_alias(aws, caller, input),
+        "DeleteAlias" => lambda.delete_alias(aws, caller, input),
+        "ListAliases" => lambda.list_aliases(aws, caller, input),
+        "AddPermission" => lambda.add_permission(aws, caller, input),
+        "RemovePermission" => lambda.remove_permission(aws, caller, input),
+        "GetPolicy" => lambda.get_policy(aws, caller, input),
+        "PutFunctionConcurrency" => lambda.put_concurrency(aws, caller, input),
+        "GetFunctionConcurrency" => lambda.get_concurrency(aws, caller, input),
+        "DeleteFunctionConcurrency" => lambda.delete_concurrency(aws, caller, input),
+        "PublishLayerVersion" => lambda.publish_layer(aws, caller, input).await,
+        "GetLayerVersion" => lambda.get_layer(aws, caller, input),
+        "ListLayerVersions" => lambda.list_layer_versions(aws, caller, input),
+        // One path and method serve both; the query tells them apart.
+        "ListLayers" if input["find"] == "LayerVersion" => lambda.get_layer_by_arn(aws, caller, input),
+        "ListLayers" => lambda.list_layers(aws, caller, input),
+        "GetLayerVersionByArn" => lambda.get_layer_by_arn(aws, caller, input),
+        "DeleteLayerVersion" => lambda.delete_layer(aws, caller, input),
+        "GetAccountSettings" => lambda.account_settings(aws, caller),
+        "TagResource" => lambda.tag_resource(aws, caller, input),
+        "UntagResource" => lambda.untag_resource(aws, caller, input),
+        "ListTags" => lambda.list_tags(aws, caller, input),
+        _ => Err(Service::Lambda.unknown(operation)),
+    }
 }
 
 impl Lambda {
@@ -224,68 +285,6 @@ impl Lambda {
     /// Changes the behaviour, for what begins from now on.
     pub fn behave(&self, behaviour: Behaviour) {
         *self.behaviour.write().unwrap_or_else(PoisonError::into_inner) = behaviour;
-    }
-
-    /// Performs an operation.
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        if let Caller::Role { .. } = caller {
-            let Behaviour { control_plane_rate, control_plane_latency, .. } = self.behaviour();
-            // A timer takes a millisecond even for none.
-            if !control_plane_latency.is_zero() {
-                tokio::time::sleep(control_plane_latency).await;
-            }
-            if let Some(rate) = control_plane_rate {
-                self.pace.take(rate)?;
-            }
-        }
-        match operation {
-            "CreateFunction" => self.create_function(aws, caller, input).await,
-            "GetFunction" => self.get_function(aws, caller, input),
-            "GetFunctionConfiguration" => self.get_configuration(aws, caller, input),
-            "ListFunctions" => self.list_functions(aws, caller, input),
-            "UpdateFunctionCode" => self.update_code(aws, caller, input).await,
-            "UpdateFunctionConfiguration" => self.update_configuration(aws, caller, input).await,
-            "DeleteFunction" => self.delete_function(aws, caller, input),
-            "PublishVersion" => self.publish_version(aws, caller, input),
-            "ListVersionsByFunction" => self.list_versions(aws, caller, input),
-            "CreateAlias" => self.create_alias(aws, caller, input),
-            "GetAlias" => self.get_alias(aws, caller, input),
-            "UpdateAlias" => self.update_alias(aws, caller, input),
-            "DeleteAlias" => self.delete_alias(aws, caller, input),
-            "ListAliases" => self.list_aliases(aws, caller, input),
-            "AddPermission" => self.add_permission(aws, caller, input),
-            "RemovePermission" => self.remove_permission(aws, caller, input),
-            "GetPolicy" => self.get_policy(aws, caller, input),
-            "PutFunctionConcurrency" => self.put_concurrency(aws, caller, input),
-            "GetFunctionConcurrency" => self.get_concurrency(aws, caller, input),
-            "DeleteFunctionConcurrency" => self.delete_concurrency(aws, caller, input),
-            "PublishLayerVersion" => self.publish_layer(aws, caller, input).await,
-            "GetLayerVersion" => self.get_layer(aws, caller, input),
-            "ListLayerVersions" => self.list_layer_versions(aws, caller, input),
-            // One path and method serve both; the query tells them apart.
-            "ListLayers" if input["find"] == "LayerVersion" => self.get_layer_by_arn(aws, caller, input),
-            "ListLayers" => self.list_layers(aws, caller, input),
-            "GetLayerVersionByArn" => self.get_layer_by_arn(aws, caller, input),
-            "DeleteLayerVersion" => self.delete_layer(aws, caller, input),
-            "GetAccountSettings" => self.account_settings(aws, caller),
-            "TagResource" => self.tag_resource(aws, caller, input),
-            "UntagResource" => self.untag_resource(aws, caller, input),
-            "ListTags" => self.list_tags(aws, caller, input),
-            _ => Err(ApiError::new(
-                400,
-                "UnknownOperationException",
-                format!("the local endpoint does not know {operation}"),
-            )),
-        }
     }
 
     fn sweep(&self, aws: &Aws) {

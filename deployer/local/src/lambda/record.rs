@@ -14,6 +14,8 @@ use crate::{Aws, ids};
 
 use super::name::{self, LATEST};
 
+/// The processors that a function may be built for, the default first.
+pub const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 /// Functions, by name.
 pub const FUNCTION: &str = "function";
 /// Published versions, by `NAME/NUMBER`.

@@ -19,9 +19,10 @@ use serde_json::Value;
 
 pub use groups::RETENTION_DAYS;
 
+use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::params::Params;
-use crate::store::{Records, Store};
-use crate::{ApiError, Aws, Caller, Settings};
+use crate::store::Records;
+use crate::{ApiError, Aws, Caller, Service};
 
 const GROUPS: &str = "logs-group";
 const STREAMS: &str = "logs-stream";
@@ -77,44 +78,36 @@ impl Batch {
     }
 }
 
+pub(crate) static ENTRY: Entry = Entry::new(
+    Service::Logs,
+    "logs",
+    Protocol::Json("Logs_20140328.", JSON_1_1),
+    |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
+);
+
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let params = Params::new(&input, "InvalidParameterException");
+    match operation {
+        "CreateLogGroup" => groups::create(aws, caller, params),
+        "DeleteLogGroup" => groups::delete(aws, caller, params),
+        "DescribeLogGroups" => groups::describe(aws, caller, params),
+        "PutRetentionPolicy" | "DeleteRetentionPolicy" => groups::retention(aws, caller, operation, params),
+        "TagResource" => groups::tag(aws, caller, params),
+        "UntagResource" => groups::untag(aws, caller, params),
+        "ListTagsForResource" => groups::tags(aws, caller, params),
+        "DescribeLogStreams" => streams::describe(aws, caller, params),
+        "GetLogEvents" => events::get(aws, caller, params),
+        "FilterLogEvents" => events::filter(aws, caller, params),
+        _ => Err(Service::Logs.unknown(operation)),
+    }
+}
+
 impl Logs {
-    /// The service over its records.
+    /// The service, with nothing under way.
     #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
+    pub fn open() -> Self {
         let micros = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0);
         Self { sequence: AtomicU64::new(micros), appended: AtomicU64::new(0) }
-    }
-
-    /// Performs an operation.
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let params = Params::new(&input, "InvalidParameterException");
-        match operation {
-            "CreateLogGroup" => groups::create(aws, caller, params),
-            "DeleteLogGroup" => groups::delete(aws, caller, params),
-            "DescribeLogGroups" => groups::describe(aws, caller, params),
-            "PutRetentionPolicy" | "DeleteRetentionPolicy" => {
-                groups::retention(aws, caller, operation, params)
-            }
-            "TagResource" => groups::tag(aws, caller, params),
-            "UntagResource" => groups::untag(aws, caller, params),
-            "ListTagsForResource" => groups::tags(aws, caller, params),
-            "DescribeLogStreams" => streams::describe(aws, caller, params),
-            "GetLogEvents" => events::get(aws, caller, params),
-            "FilterLogEvents" => events::filter(aws, caller, params),
-            _ => {
-                let message = format!("the local endpoint does not know CloudWatch Logs' {operation}");
-                Err(ApiError::new(400, "UnknownOperationException", message))
-            }
-        }
     }
 
     /// Appends lines to a stream on a caller's behalf, creating group and stream where they are missing, under the

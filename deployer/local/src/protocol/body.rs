@@ -11,28 +11,20 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sha2::Digest as _;
 
-use crate::{ApiError, Service};
+use crate::ApiError;
+use crate::api::{Entry, Protocol};
 
 /// Between two pieces of a body.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The most bytes that a service takes in one request: for Lambda a 50 MB archive in base64, as on AWS.
-fn limit(service: Service) -> usize {
-    match service {
-        Service::S3 => 512 << 20,
-        Service::Lambda => 70_167_211,
-        _ => 4 << 20,
-    }
-}
 
 /// Reads and unwraps a body.
 ///
 /// # Errors
 /// 413 when it is too large, 400 when it does not come in time, breaks off, or is framed wrongly.
-pub async fn read(headers: &HeaderMap, body: Incoming, service: Service) -> Result<Bytes, ApiError> {
-    let limit = limit(service);
+pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Result<Bytes, ApiError> {
+    let (limit, of_objects) = (service.largest_request, service.protocol == Protocol::RestXml);
     let too_large = || {
-        let code = if service == Service::S3 { "EntityTooLarge" } else { "RequestEntityTooLargeException" };
+        let code = if of_objects { "EntityTooLarge" } else { "RequestEntityTooLargeException" };
         ApiError::new(413, code, format!("the request's body is larger than {limit} bytes"))
     };
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
@@ -43,7 +35,7 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: Service) -> Resu
     let bytes = collect(body, limit, announced.unwrap_or(0), PATIENCE).await?.ok_or_else(too_large)?;
     let is_chunked = text("x-amz-content-sha256").is_some_and(|v| v.starts_with("STREAMING-"))
         || text("content-encoding").is_some_and(|v| v.split(',').any(|e| e.trim() == "aws-chunked"));
-    if service != Service::S3 {
+    if !of_objects {
         return Ok(bytes);
     }
     let checksums = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));

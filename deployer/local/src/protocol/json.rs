@@ -1,19 +1,15 @@
 //! The JSON protocols 1.0 and 1.1 of Step Functions, Logs and EventBridge: the operation in a header, JSON both ways.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 use super::{Request, Response, response, set};
-use crate::{ApiError, Aws, Caller, Service};
+use crate::ApiError;
 
-/// Answers a request, whose operation stands behind a prefix, with a media type.
+/// Answers a request, whose operation stands behind a prefix, with what `call` makes of operation and input.
 pub async fn serve(
-    aws: &Arc<Aws>,
-    caller: &Caller,
-    service: Service,
     (prefix, media_type): (&str, &'static str),
     request: &Request,
+    call: impl AsyncFnOnce(&str, Value) -> Result<Value, ApiError>,
 ) -> Response {
     let target = request.header("x-amz-target").unwrap_or_default();
     let result = match (target.strip_prefix(prefix), input(&request.body)) {
@@ -22,7 +18,7 @@ pub async fn serve(
             Err(ApiError::new(400, "UnknownOperationException", message))
         }
         (_, Err(e)) => Err(e),
-        (Some(operation), Ok(input)) => aws.call(caller, service, operation, input).await,
+        (Some(operation), Ok(input)) => call(operation, input).await,
     };
     match result {
         Ok(output) => {

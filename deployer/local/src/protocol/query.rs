@@ -1,29 +1,24 @@
 //! The query protocol of CloudFormation, IAM and STS: parameters as a form, answers in XML.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::xml::Xml;
 use super::{Request, Response, response};
-use crate::{ApiError, Aws, Caller, Service};
+use crate::ApiError;
 
 const MOST_PARAMETERS: usize = 20_000;
 const DEEPEST: usize = 16;
 
-/// Answers a request, in XML of a namespace.
+/// Answers a request, in XML of a namespace, with what `call` makes of operation and input.
 pub async fn serve(
-    aws: &Arc<Aws>,
-    caller: &Caller,
-    service: Service,
     namespace: &str,
     request: &Request,
+    call: impl AsyncFnOnce(&str, Value) -> Result<Value, ApiError>,
 ) -> Response {
     let result = match input(request) {
-        Ok((operation, input)) => {
-            aws.call(caller, service, &operation, input).await.map(|output| (operation, output))
-        }
+        Ok((operation, input)) => call(&operation, input).await.map(|output| (operation, output)),
         Err(e) => Err(e),
     };
     match result {

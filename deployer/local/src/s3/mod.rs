@@ -22,9 +22,10 @@ use serde_json::{Value, json};
 
 pub(crate) use self::answer::got;
 pub use self::objects::{Object, PutObject};
+use crate::api::{Entry, Protocol};
 use crate::params::Params;
 use crate::store::Store;
-use crate::{ApiError, Aws, Caller, Settings};
+use crate::{ApiError, Aws, Caller, Service, Settings};
 
 const BUCKETS: &str = "s3-bucket";
 const OBJECTS: &str = "s3-object";
@@ -65,6 +66,40 @@ struct Record {
     kms_key: Option<String>,
 }
 
+pub(crate) static ENTRY: Entry = Entry {
+    largest_request: 512 << 20,
+    ..Entry::new(Service::S3, "s3", Protocol::RestXml, |aws, caller, operation, input| {
+        Box::pin(call(aws, caller, operation, input))
+    })
+};
+
+/// Performs an operation that carries no content; those that do are [`S3::get_object`] and [`S3::put_object`].
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let s3 = &aws.s3;
+    let params = Params::new(&input, "InvalidArgument");
+    match operation {
+        "CreateBucket" => buckets::create(aws, caller, params),
+        "DeleteBucket" => buckets::delete(aws, caller, params),
+        "HeadBucket" => buckets::head(aws, caller, params),
+        "GetBucketLocation" => buckets::location(aws, caller, params),
+        "ListBuckets" => buckets::list(aws, caller, params),
+        "ListObjects" | "ListObjectsV2" | "ListObjectVersions" => {
+            listing::list(aws, caller, operation, params)
+        }
+        "HeadObject" => objects::head(aws, caller, params),
+        "DeleteObject" => s3.delete_object(aws, caller, params),
+        "DeleteObjects" => s3.delete_objects(aws, caller, params),
+        "CopyObject" => s3.copy_object(aws, caller, params).await,
+        "CreateMultipartUpload" => uploads::create(aws, caller, params),
+        "CompleteMultipartUpload" => s3.complete_upload(aws, caller, params).await,
+        "AbortMultipartUpload" => s3.abort_upload(aws, caller, params),
+        "ListParts" => uploads::parts(aws, caller, params),
+        "ListMultipartUploads" => uploads::list(aws, caller, params),
+        _ => configuration::call(aws, caller, operation, params)
+            .unwrap_or_else(|| Err(Service::S3.unknown(operation))),
+    }
+}
+
 impl S3 {
     /// The service over its records. Files that no record names, left by a kill, are removed.
     #[must_use]
@@ -73,43 +108,6 @@ impl S3 {
         let records: Vec<(String, Record)> = [store.list(OBJECTS), store.list(PARTS)].concat();
         files.sweep(&records.into_iter().map(|(_, record)| record.file).collect());
         Self { files }
-    }
-
-    /// Performs an operation that carries no content; those that do are [`S3::get_object`] and [`S3::put_object`].
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let params = Params::new(&input, "InvalidArgument");
-        match operation {
-            "CreateBucket" => buckets::create(aws, caller, params),
-            "DeleteBucket" => buckets::delete(aws, caller, params),
-            "HeadBucket" => buckets::head(aws, caller, params),
-            "GetBucketLocation" => buckets::location(aws, caller, params),
-            "ListBuckets" => buckets::list(aws, caller, params),
-            "ListObjects" | "ListObjectsV2" | "ListObjectVersions" => {
-                listing::list(aws, caller, operation, params)
-            }
-            "HeadObject" => objects::head(aws, caller, params),
-            "DeleteObject" => self.delete_object(aws, caller, params),
-            "DeleteObjects" => self.delete_objects(aws, caller, params),
-            "CopyObject" => self.copy_object(aws, caller, params).await,
-            "CreateMultipartUpload" => uploads::create(aws, caller, params),
-            "CompleteMultipartUpload" => self.complete_upload(aws, caller, params).await,
-            "AbortMultipartUpload" => self.abort_upload(aws, caller, params),
-            "ListParts" => uploads::parts(aws, caller, params),
-            "ListMultipartUploads" => uploads::list(aws, caller, params),
-            _ => configuration::call(aws, caller, operation, params).unwrap_or_else(|| {
-                let message = format!("the local endpoint does not know S3's {operation}");
-                Err(ApiError::new(501, "NotImplemented", message))
-            }),
-        }
     }
 }
 

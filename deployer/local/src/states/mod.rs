@@ -19,8 +19,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::store::Store;
-use crate::{ApiError, Aws, Caller, Settings};
+use crate::api::{Entry, JSON_1_0, Protocol};
+use crate::{ApiError, Aws, Caller, Service};
 use records::UNANNOUNCED;
 use run::{Ending, Running};
 
@@ -34,17 +34,45 @@ pub(crate) enum Interruption {
 }
 
 /// State machines and executions.
+#[derive(Default)]
 pub struct States {
     running: Mutex<HashMap<String, Arc<Running>>>,
 }
 
-impl States {
-    /// The service over its records.
-    #[must_use]
-    pub fn open(_settings: &Settings, _store: &Store) -> Self {
-        Self { running: Mutex::default() }
-    }
+pub(crate) static ENTRY: Entry = Entry {
+    start: |aws| Box::pin(aws.states.start(aws)),
+    stop: |aws| Box::pin(aws.states.stop(aws)),
+    ..Entry::new(
+        Service::States,
+        "states",
+        Protocol::Json("AWSStepFunctions.", JSON_1_0),
+        |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
+    )
+};
 
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let input = &input;
+    match operation {
+        "CreateStateMachine" => machines::create(aws, caller, input),
+        "DeleteStateMachine" => machines::delete(aws, caller, input),
+        "DescribeExecution" => executions::describe(aws, caller, input),
+        "DescribeStateMachine" => machines::describe(aws, caller, input),
+        "DescribeStateMachineForExecution" => executions::describe_machine(aws, caller, input),
+        "GetExecutionHistory" => executions::history(aws, caller, input).await,
+        "ListExecutions" => executions::list(aws, caller, input),
+        "ListStateMachines" => machines::list(aws, caller, input),
+        "ListTagsForResource" => machines::list_tags(aws, caller, input),
+        "StartExecution" => executions::start(aws, caller, input),
+        "StopExecution" => executions::stop(aws, caller, input).await,
+        "TagResource" => machines::tag(aws, caller, input),
+        "UntagResource" => machines::untag(aws, caller, input),
+        "UpdateStateMachine" => machines::update(aws, caller, input),
+        "ValidateStateMachineDefinition" => machines::validate(aws, caller, input),
+        _ => Err(Service::States.unknown(operation)),
+    }
+}
+
+impl States {
     /// Takes up what an earlier process left unfinished: executions that ran then are aborted now, and announced so.
     pub async fn start(&self, aws: &Arc<Aws>) {
         run::recover(aws);
@@ -91,42 +119,6 @@ impl States {
         let prefix = records::id(machine, "");
         for (_, execution) in self.running().iter().filter(|(id, _)| id.starts_with(&prefix)) {
             execution.ask(Ending { cause: Some(cause.to_owned()), ..Ending::default() });
-        }
-    }
-
-    /// Performs an operation.
-    ///
-    /// # Errors
-    /// What AWS would answer.
-    pub async fn call(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let input = &input;
-        match operation {
-            "CreateStateMachine" => machines::create(aws, caller, input),
-            "DeleteStateMachine" => machines::delete(aws, caller, input),
-            "DescribeExecution" => executions::describe(aws, caller, input),
-            "DescribeStateMachine" => machines::describe(aws, caller, input),
-            "DescribeStateMachineForExecution" => executions::describe_machine(aws, caller, input),
-            "GetExecutionHistory" => executions::history(aws, caller, input).await,
-            "ListExecutions" => executions::list(aws, caller, input),
-            "ListStateMachines" => machines::list(aws, caller, input),
-            "ListTagsForResource" => machines::list_tags(aws, caller, input),
-            "StartExecution" => executions::start(aws, caller, input),
-            "StopExecution" => executions::stop(aws, caller, input).await,
-            "TagResource" => machines::tag(aws, caller, input),
-            "UntagResource" => machines::untag(aws, caller, input),
-            "UpdateStateMachine" => machines::update(aws, caller, input),
-            "ValidateStateMachineDefinition" => machines::validate(aws, caller, input),
-            _ => Err(ApiError::new(
-                400,
-                "UnknownOperationException",
-                format!("the local endpoint does not know {operation}"),
-            )),
         }
     }
 }

@@ -19,6 +19,9 @@ use template::{Template, parse, rules};
 const INLINE: usize = 51_200;
 const IN_S3: usize = 1_000_000;
 
+/// What a stack's name is, and a change set's.
+pub const STACK_NAME: &str = "^[A-Za-z][A-Za-z0-9-]{0,127}$";
+
 /// The stack that a request names.
 ///
 /// # Errors
@@ -34,10 +37,7 @@ pub fn stack(aws: &Aws, params: Params<'_>) -> Result<Stack, ApiError> {
 /// `ValidationError` when it is not a name.
 pub fn name(params: Params<'_>, member: &str) -> Result<String, ApiError> {
     let name = params.text(member)?;
-    let fits = name.len() <= 128
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if fits {
+    if regex_lite::Regex::new(STACK_NAME).is_ok_and(|pattern| pattern.is_match(name)) {
         return Ok(name.to_owned());
     }
     let mut small = member.to_owned();

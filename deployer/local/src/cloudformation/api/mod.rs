@@ -7,6 +7,8 @@ mod input;
 mod stacks;
 mod templates;
 
+pub use input::STACK_NAME;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,19 +16,14 @@ use serde_json::Value;
 use super::error::VALIDATION;
 use super::ledger;
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Service};
 
 /// Performs an operation.
 ///
 /// # Errors
 /// What AWS would answer.
-pub async fn call(
-    aws: &Arc<Aws>,
-    caller: &Caller,
-    operation: &str,
-    input: &Value,
-) -> Result<Value, ApiError> {
-    let params = Params::new(input, VALIDATION);
+pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let params = Params::new(&input, VALIDATION);
     let known = [
         "ContinueUpdateRollback",
         "CreateChangeSet",
@@ -52,11 +49,7 @@ pub async fn call(
         "ValidateTemplate",
     ];
     if !known.contains(&operation) {
-        return Err(ApiError::new(
-            400,
-            "InvalidAction",
-            format!("Could not find operation {operation} for version 2010-05-15"),
-        ));
+        return Err(Service::CloudFormation.unknown(operation));
     }
     let action = format!("cloudformation:{operation}");
     aws.iam.authorize(aws, caller, &action, &subject(aws, params))?;

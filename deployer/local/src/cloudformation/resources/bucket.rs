@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::{Answer, Failure, Handler, Site};
+use super::{Answer, Attributes, Failure, Handler, Site};
 use crate::Service::S3;
 
 static BUCKET: Schema = Schema {
@@ -165,12 +165,7 @@ impl Handler for Bucket {
         &BUCKET
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(S3, "HeadBucket", json!({"Bucket": id})).await?;
             let region = &site.aws.settings.region;
@@ -200,17 +195,11 @@ impl Handler for Bucket {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(Self::configure(site, id, before, after))
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move { site.find(S3, "DeleteBucket", json!({"Bucket": id})).await.map(|_| ()) })
     }
 }
@@ -242,12 +231,7 @@ impl Handler for Policy {
         &POLICY
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             Ok(site.find(S3, "GetBucketPolicy", json!({"Bucket": id})).await?.map(|_| Map::new()))
         })
@@ -260,11 +244,11 @@ impl Handler for Policy {
         })
     }
 
-    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(Self::put(site, id, after))
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move { site.find(S3, "DeleteBucketPolicy", json!({"Bucket": id})).await.map(|_| ()) })
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::schema::{Naming, Property, Schema, Shape};
-use super::{Answer, Handler, Site};
+use super::{Answer, Attributes, Handler, Site};
 use crate::ids;
 
 static SCHEMA: Schema = Schema {
@@ -24,7 +24,7 @@ impl Handler for Metadata {
         &SCHEMA
     }
 
-    fn read<'a>(&'a self, _: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, _: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             // The name that stands in before the resource is made is no UUID.
             Ok(Uuid::try_parse(id).is_ok().then(Map::new))
@@ -35,11 +35,11 @@ impl Handler for Metadata {
         Box::pin(async { Ok(ids::uuid()) })
     }
 
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
         Box::pin(async { Ok(()) })
     }
 
-    fn delete<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async { Ok(()) })
     }
 }

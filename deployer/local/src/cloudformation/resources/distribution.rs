@@ -1,10 +1,10 @@
 //! `AWS::CloudFront::Distribution` and `AWS::CloudFront::OriginAccessControl`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::schema::{self, Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Answer, Handler, Site};
+use super::{Answer, Attributes, Handler, Site};
 use crate::Service::CloudFront;
 
 static DISTRIBUTION: Schema = Schema {
@@ -70,12 +70,7 @@ impl Handler for Distribution {
         id(site)
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(CloudFront, "GetDistribution", json!({"Id": id})).await?;
             Ok(found.map(|answer| members(&answer, &[("DomainName", "DomainName"), ("Id", "Id")])))
@@ -92,7 +87,7 @@ impl Handler for Distribution {
         })
     }
 
-    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let config = &after["DistributionConfig"];
             let input = json!({"Id": id, "DistributionConfig": config, "Tags": site.tag_list(after)});
@@ -100,7 +95,7 @@ impl Handler for Distribution {
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let Some(mut found) = site.find(CloudFront, "GetDistribution", json!({"Id": id})).await? else {
                 return Ok(());
@@ -146,12 +141,7 @@ impl Handler for OriginAccessControl {
         id(site)
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(CloudFront, "GetOriginAccessControl", json!({"Id": id})).await?;
             Ok(found.map(|answer| members(&answer, &[("Id", "Id")])))
@@ -167,14 +157,14 @@ impl Handler for OriginAccessControl {
         })
     }
 
-    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let input = json!({"Id": id, "OriginAccessControlConfig": after["OriginAccessControlConfig"]});
             site.call(CloudFront, "UpdateOriginAccessControl", input).await.map(|_| ())
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             site.find(CloudFront, "DeleteOriginAccessControl", json!({"Id": id})).await.map(|_| ())
         })

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Answer, Failure, Handler, Site};
+use super::{Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Lambda;
 
 /// How long a function may be `Pending` or an update of it `InProgress`.
@@ -197,12 +197,7 @@ impl Handler for Function {
         &SCHEMA
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Lambda, "GetFunctionConfiguration", json!({"FunctionName": id})).await?;
             Ok(found.map(|answer| members(&answer, &[("FunctionArn", "Arn")])))
@@ -231,13 +226,7 @@ impl Handler for Function {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             Self::settled(site, id).await?;
             let mut input = code(after)?;
@@ -256,18 +245,12 @@ impl Handler for Function {
             site.call(Lambda, "UpdateFunctionConfiguration", input.into()).await?;
             let state = Self::settled(site, id).await?;
             Self::reserve(site, id, before, after).await?;
-            let dropped = site.dropped_tags(before, after);
-            if !dropped.is_empty() {
-                let input = json!({"Resource": state["FunctionArn"], "TagKeys": dropped});
-                site.call(Lambda, "UntagResource", input).await?;
-            }
-            let input = json!({"Resource": state["FunctionArn"], "Tags": site.tags(after)});
-            site.call(Lambda, "TagResource", input).await?;
-            Ok(())
+            let arn = ("Resource", &state["FunctionArn"]);
+            site.retag(Lambda, arn, json!(site.tags(after)), before, after).await
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             site.find(Lambda, "DeleteFunction", json!({"FunctionName": id})).await?;
             Ok(())

@@ -1,10 +1,10 @@
 //! `AWS::Lambda::LayerVersion`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape};
 use super::site::members;
-use super::{Answer, Handler, Site};
+use super::{Answer, Attributes, Handler, Site};
 use crate::Service::Lambda;
 
 static SCHEMA: Schema = Schema {
@@ -41,12 +41,7 @@ impl Handler for LayerVersion {
         &SCHEMA
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             if !id.starts_with("arn:") {
                 return Ok(None);
@@ -66,11 +61,11 @@ impl Handler for LayerVersion {
         })
     }
 
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
         Box::pin(async { Ok(()) })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             // One whose publication was not recorded has a made-up id, by which nothing can be deleted.
             let parts = id.rsplit_once(':').filter(|_| id.starts_with("arn:"));

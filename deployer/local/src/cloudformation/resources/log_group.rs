@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::{Answer, Handler, Site};
+use super::{Answer, Attributes, Handler, Site};
 use crate::Service::Logs;
 
 static SCHEMA: Schema = Schema {
@@ -33,12 +33,7 @@ impl Handler for LogGroup {
         &SCHEMA
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let mut token = Value::Null;
             loop {
@@ -73,13 +68,7 @@ impl Handler for LogGroup {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             match after.get("RetentionInDays") {
                 Some(days) => {
@@ -88,17 +77,12 @@ impl Handler for LogGroup {
                 }
                 None => site.call(Logs, "DeleteRetentionPolicy", json!({"logGroupName": id})).await?,
             };
-            let arn = Self::arn(site, id);
-            let dropped = site.dropped_tags(before, after);
-            if !dropped.is_empty() {
-                site.call(Logs, "UntagResource", json!({"resourceArn": arn, "tagKeys": dropped})).await?;
-            }
-            site.call(Logs, "TagResource", json!({"resourceArn": arn, "tags": site.tags(after)})).await?;
-            Ok(())
+            let arn = Self::arn(site, id).into();
+            site.retag(Logs, ("resourceArn", &arn), json!(site.tags(after)), before, after).await
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(
             async move { site.find(Logs, "DeleteLogGroup", json!({"logGroupName": id})).await.map(|_| ()) },
         )

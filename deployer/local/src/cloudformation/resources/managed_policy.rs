@@ -1,11 +1,11 @@
 //! `AWS::IAM::ManagedPolicy`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::role::{list, roles_only};
 use super::schema::{Naming, Property, Schema, Shape};
 use super::site::members;
-use super::{Answer, Failure, Handler, Site};
+use super::{Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Iam;
 use crate::iam::policy_arn;
 
@@ -67,12 +67,7 @@ impl Handler for ManagedPolicy {
         policy_arn(properties["Path"].as_str().unwrap_or("/"), &SCHEMA.name(site, properties))
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Iam, "GetPolicy", json!({"PolicyArn": id})).await?;
             let names = [
@@ -98,13 +93,7 @@ impl Handler for ManagedPolicy {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             roles_only(after)?;
             let (former, all) = Self::former(site, id).await?;
@@ -124,7 +113,7 @@ impl Handler for ManagedPolicy {
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             for role in list(properties, "Roles") {
                 Self::detach(site, id, role).await?;

@@ -31,7 +31,10 @@ pub use site::{Failure, Site};
 use template::Types;
 
 /// What a handler's method answers, in time.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+pub type Answer<'a, T = ()> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// The attributes of an existing resource, or nothing when there is none.
+pub type Attributes = Option<Map<String, Value>>;
 
 /// The work of a resource type.
 pub trait Handler: Send + Sync {
@@ -44,28 +47,17 @@ pub trait Handler: Send + Sync {
     }
 
     /// The attributes of an existing resource, or nothing when there is none.
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>>;
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, Attributes>;
 
     /// Makes it and waits until it can be used; gives its physical id.
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String>;
 
     /// Brings it from one set of properties to another that does not need a replacement. What it has then does not
     /// depend on `before`, but for things to be taken away.
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()>;
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a>;
 
     /// Deletes it.
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, ()>;
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a>;
 }
 
 /// The types the endpoint knows.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape};
 use super::site::members;
-use super::{Answer, Handler, Site};
+use super::{Answer, Attributes, Handler, Site};
 use crate::Service::Lambda;
 
 static VERSION: Schema = Schema {
@@ -29,12 +29,7 @@ impl Handler for Version {
         &VERSION
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             if !id.starts_with("arn:") {
                 return Ok(None);
@@ -59,11 +54,11 @@ impl Handler for Version {
         })
     }
 
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
         Box::pin(async { Ok(()) })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             // One that was not published, for all we know, has a made-up id. To delete by that would be to delete by a
             // function's name.
@@ -138,12 +133,7 @@ impl Handler for Alias {
         }
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        _: &'a str,
-        properties: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let input = members(properties, &[("FunctionName", "FunctionName"), ("Name", "Name")]);
             let found = site.find(Lambda, "GetAlias", input.into()).await?;
@@ -158,11 +148,11 @@ impl Handler for Alias {
         })
     }
 
-    fn update<'a>(&'a self, site: &'a Site, _: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, _: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move { site.call(Lambda, "UpdateAlias", Self::input(after)).await.map(|_| ()) })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let input = members(properties, &[("FunctionName", "FunctionName"), ("Name", "Name")]);
             site.find(Lambda, "DeleteAlias", input.into()).await.map(|_| ())
@@ -196,12 +186,7 @@ impl Handler for Permission {
         &PERMISSION
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let input = members(properties, &[("FunctionName", "FunctionName")]);
             let Some(answer) = site.find(Lambda, "GetPolicy", input.into()).await? else { return Ok(None) };
@@ -222,11 +207,11 @@ impl Handler for Permission {
         })
     }
 
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
         Box::pin(async { Ok(()) })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let input = json!({"FunctionName": properties["FunctionName"], "StatementId": id});
             site.find(Lambda, "RemovePermission", input).await.map(|_| ())

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Answer, Failure, Handler, Site};
+use super::{Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Iam;
 
 const POLICY: Shape = Shape::Object(&[
@@ -68,12 +68,7 @@ impl Handler for Role {
         &ROLE
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Iam, "GetRole", json!({"RoleName": id})).await?;
             Ok(found.map(|answer| members(&answer["Role"], &[("Arn", "Arn"), ("RoleId", "RoleId")])))
@@ -101,13 +96,7 @@ impl Handler for Role {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let trust = after["AssumeRolePolicyDocument"].to_string();
             site.call(Iam, "UpdateAssumeRolePolicy", json!({"RoleName": id, "PolicyDocument": trust}))
@@ -138,16 +127,11 @@ impl Handler for Role {
                     site.find(Iam, "DetachRolePolicy", json!({"RoleName": id, "PolicyArn": arn})).await?;
                 }
             }
-            let dropped = site.dropped_tags(before, after);
-            if !dropped.is_empty() {
-                site.call(Iam, "UntagRole", json!({"RoleName": id, "TagKeys": dropped})).await?;
-            }
-            site.call(Iam, "TagRole", json!({"RoleName": id, "Tags": site.tag_list(after)})).await?;
-            Ok(())
+            site.retag(Iam, ("RoleName", &id.into()), site.tag_list(after), before, after).await
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             for name in Self::inline(site, id).await? {
                 site.find(Iam, "DeleteRolePolicy", json!({"RoleName": id, "PolicyName": name})).await?;
@@ -206,12 +190,7 @@ impl Handler for Policy {
         &INLINE
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             for role in list(properties, "Roles") {
                 let input = json!({"RoleName": role, "PolicyName": properties["PolicyName"]});
@@ -230,13 +209,7 @@ impl Handler for Policy {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        _: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, _: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             Self::put(site, after).await?;
             let renamed = before["PolicyName"] != after["PolicyName"];
@@ -249,7 +222,7 @@ impl Handler for Policy {
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             for role in list(properties, "Roles") {
                 Self::remove(site, role, &properties["PolicyName"]).await?;

@@ -1,10 +1,10 @@
 //! `AWS::Events::Rule`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Answer, Failure, Handler, Site};
+use super::{Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Events;
 
 static SCHEMA: Schema = Schema {
@@ -60,9 +60,8 @@ impl Rule {
         Ok(answer["RuleArn"].as_str().unwrap_or_default().to_owned())
     }
 
-    async fn tag(site: &Site, arn: &str, properties: &Value) -> Result<(), Failure> {
-        let input = json!({"ResourceARN": arn, "Tags": site.tag_list(properties)});
-        site.call(Events, "TagResource", input).await.map(|_| ())
+    async fn tag(site: &Site, arn: String, before: &Value, after: &Value) -> Result<(), Failure> {
+        site.retag(Events, ("ResourceARN", &arn.into()), site.tag_list(after), before, after).await
     }
 
     async fn drop_targets(site: &Site, id: &str, properties: &Value, ids: Vec<Value>) -> Result<(), Failure> {
@@ -93,12 +92,7 @@ impl Handler for Rule {
         &SCHEMA
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Events, "DescribeRule", named(properties, id)).await?;
             Ok(found.map(|answer| members(&answer, &[("Arn", "Arn")])))
@@ -108,18 +102,12 @@ impl Handler for Rule {
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
             let arn = Self::put(site, id, properties).await?;
-            Self::tag(site, &arn, properties).await?;
+            Self::tag(site, arn, &Value::Null, properties).await?;
             Ok(id.to_owned())
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let arn = Self::put(site, id, after).await?;
             let targets = |of: &Value| of["Targets"].as_array().cloned().unwrap_or_default();
@@ -127,15 +115,11 @@ impl Handler for Rule {
             let dropped =
                 targets(before).iter().map(|t| t["Id"].clone()).filter(|id| !kept.contains(id)).collect();
             Self::drop_targets(site, id, after, dropped).await?;
-            let dropped = site.dropped_tags(before, after);
-            if !dropped.is_empty() {
-                site.call(Events, "UntagResource", json!({"ResourceARN": arn, "TagKeys": dropped})).await?;
-            }
-            Self::tag(site, &arn, after).await
+            Self::tag(site, arn, before, after).await
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let targets = site.find(Events, "ListTargetsByRule", of_rule(properties, id).into()).await?;
             let ids = targets.as_ref().and_then(|t| t["Targets"].as_array()).into_iter().flatten();

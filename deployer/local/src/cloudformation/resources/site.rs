@@ -174,9 +174,33 @@ impl Site {
         self.tags(properties).iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
     }
 
+    /// Brings the tags of a resource, named by a member of the service's operations, from those of one set of properties
+    /// to those of another; `tags` are the latter in the service's form.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn retag(
+        &self,
+        service: Service,
+        (member, id): (&str, &Value),
+        tags: Value,
+        before: &Value,
+        after: &Value,
+    ) -> Result<(), Failure> {
+        let (untag, tag) =
+            if service == Service::Iam { ("UntagRole", "TagRole") } else { ("UntagResource", "TagResource") };
+        let is_lower = member.starts_with(|c: char| c.is_ascii_lowercase());
+        let (keys, all) = if is_lower { ("tagKeys", "tags") } else { ("TagKeys", "Tags") };
+        let dropped = self.dropped_tags(before, after);
+        if !dropped.is_empty() {
+            self.call(service, untag, json!({member: id, keys: dropped})).await?;
+        }
+        self.call(service, tag, json!({member: id, all: tags})).await.map(|_| ())
+    }
+
     /// The tag keys that properties named before and no tag names now.
     #[must_use]
-    pub fn dropped_tags(&self, before: &Value, after: &Value) -> Vec<String> {
+    fn dropped_tags(&self, before: &Value, after: &Value) -> Vec<String> {
         let kept = self.tags(after);
         let listed = before.get("Tags").and_then(Value::as_array).into_iter().flatten();
         listed

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Answer, Failure, Handler, Site};
+use super::{Answer, Attributes, Failure, Handler, Site};
 use crate::Service::States;
 
 static SCHEMA: Schema = Schema {
@@ -117,12 +117,7 @@ impl Handler for StateMachine {
         site.aws.arn("states", &format!("stateMachine:{}", SCHEMA.name(site, properties)))
     }
 
-    fn read<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        _: &'a Value,
-    ) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(States, "DescribeStateMachine", json!({"stateMachineArn": id})).await?;
             Ok(found.filter(|a| a["status"] != "DELETING").map(|answer| {
@@ -150,13 +145,7 @@ impl Handler for StateMachine {
         })
     }
 
-    fn update<'a>(
-        &'a self,
-        site: &'a Site,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let mut input = Self::input(site, after).await?;
             if before.get("LoggingConfiguration").is_some() {
@@ -167,17 +156,11 @@ impl Handler for StateMachine {
             }
             input.insert("stateMachineArn".into(), id.into());
             site.call(States, "UpdateStateMachine", input.into()).await?;
-            let dropped = site.dropped_tags(before, after);
-            if !dropped.is_empty() {
-                site.call(States, "UntagResource", json!({"resourceArn": id, "tagKeys": dropped})).await?;
-            }
-            let input = json!({"resourceArn": id, "tags": Self::tags(site, after)});
-            site.call(States, "TagResource", input).await?;
-            Ok(())
+            site.retag(States, ("resourceArn", &id.into()), Self::tags(site, after), before, after).await
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             site.find(States, "DeleteStateMachine", json!({"stateMachineArn": id})).await.map(|_| ())
         })

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Map, Value, json};
 
 use crate::cloudformation::resources::schema::{Naming, Property, Schema, Shape, TAGS};
-use crate::cloudformation::resources::{Answer, Failure, Handler, Registry, Site};
+use crate::cloudformation::resources::{Answer, Attributes, Failure, Handler, Registry, Site};
 
 const PROPERTIES: &[Property] = &[
     Property::new("Count", Shape::Integer),
@@ -170,7 +170,7 @@ impl Handler for Thing {
         self.schema
     }
 
-    fn read<'a>(&'a self, _: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Option<Map<String, Value>>> {
+    fn read<'a>(&'a self, _: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let state = self.world.state.lock().unwrap();
             Ok(state.things.get(id).map(|thing| {
@@ -199,7 +199,7 @@ impl Handler for Thing {
         })
     }
 
-    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a, ()> {
+    fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let update = |state: &mut State| {
                 let Some(thing) = state.things.get_mut(id) else {
@@ -213,7 +213,7 @@ impl Handler for Thing {
         })
     }
 
-    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             let delete = |state: &mut State| {
                 fails(properties, "delete")?;

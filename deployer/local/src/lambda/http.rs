@@ -7,8 +7,8 @@ use matchit::Router;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{Request, Response, json, response, set};
-use crate::lambda::{Invocation, InvocationType, Invoked};
+use super::{Invocation, InvocationType, Invoked};
+use crate::protocol::{Request, Response, json, response, set};
 use crate::{ApiError, Aws, Caller, Service};
 
 /// Method, path, operation, and the status of a success.

@@ -2,17 +2,19 @@
 //!
 //! Every call of a role's session passes the [`faults`](crate::faults) on its way.
 
+mod signature;
+
 use std::sync::Arc;
 
+use self::signature::Signer;
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use hyper::body::Incoming;
 
 use crate::api::Protocol;
 use crate::faults::inject::{self, Call};
-use crate::protocol::signature::{self, Signer};
-use crate::protocol::{Answer, Request, Response, body, guard, json, query, rest};
-use crate::{ApiError, Aws, Caller, Service, cloudfront, ids, s3};
+use crate::protocol::{Answer, Request, Response, body, guard, json, query};
+use crate::{ApiError, Aws, Caller, Service, cloudfront, ids, lambda, s3};
 
 /// Answers a request. The work is done in a task of its own: a client that goes away does not stop it half-way, and a
 /// panic ends nothing but the request.
@@ -42,7 +44,7 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
     let service = signer.service;
     let read = async {
         let caller = caller(&aws, &signer, &parts.headers)?;
-        Ok((caller, body::read(&parts.headers, body, service).await?))
+        Ok((caller, body::read(&parts.headers, body, service.entry()).await?))
     };
     let (caller, body) = match read.await {
         Ok(read) => read,
@@ -70,12 +72,11 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
 
 /// Answers a request whose caller is known.
 async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: Request) -> Response {
-    match service.protocol() {
-        Protocol::Query(namespace) => query::serve(aws, caller, service, namespace, &request).await,
-        Protocol::Json(target, media_type) => {
-            json::serve(aws, caller, service, (target, media_type), &request).await
-        }
-        Protocol::RestJson => rest::serve(aws, caller, &request).await,
+    let call = async |operation: &str, input| aws.call(caller, service, operation, input).await;
+    match service.entry().protocol {
+        Protocol::Query(namespace) => query::serve(namespace, &request, call).await,
+        Protocol::Json(prefix, media_type) => json::serve((prefix, media_type), &request, call).await,
+        Protocol::RestJson => lambda::http::serve(aws, caller, &request).await,
         // Nothing is signed for CloudFront: a host name asks for what it distributes.
         Protocol::RestXml => match cloudfront::distribution_of(&request.headers) {
             Some(distribution) => cloudfront::serve(aws, &distribution, &request).await,
@@ -86,13 +87,13 @@ async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: Reque
 
 /// The operation that a request asks for, in S3 method and level, and the function it names.
 fn named(service: Service, request: &Request) -> (String, Option<String>) {
-    let operation = match service.protocol() {
+    let operation = match service.entry().protocol {
         Protocol::Query(_) => query::operation(request),
         Protocol::Json(prefix, _) => {
             let target = request.header("x-amz-target").unwrap_or_default();
             target.strip_prefix(prefix).unwrap_or_default().to_owned()
         }
-        Protocol::RestJson => return rest::named(request),
+        Protocol::RestJson => return lambda::http::named(request),
         Protocol::RestXml => {
             let level = if request.path.trim_matches('/').contains('/') { "Object" } else { "Bucket" };
             let method = request.method.as_str();
@@ -106,7 +107,7 @@ fn named(service: Service, request: &Request) -> (String, Option<String>) {
 fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller, ApiError> {
     match &signer.access_key_id {
         Some(key) => aws.iam.caller(key),
-        None if signer.service == Service::S3 => Ok(Caller::Anonymous),
+        None if signer.service.entry().protocol == Protocol::RestXml => Ok(Caller::Anonymous),
         None => {
             let message = if headers.contains_key("authorization") {
                 "The request's Authorization header is not one of AWS Signature Version 4"
@@ -120,10 +121,10 @@ fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller, Api
 
 /// An error in a service's protocol.
 fn error(service: Service, error: &ApiError, id: &str, method: &Method) -> Response {
-    match service.protocol() {
+    match service.entry().protocol {
         Protocol::Query(namespace) => query::error(namespace, error, id),
         Protocol::Json(..) => json::error(error, id),
-        Protocol::RestJson => rest::error(error, id),
+        Protocol::RestJson => lambda::http::error(error, id),
         Protocol::RestXml => s3::http::error(error, id, method, ""),
     }
 }

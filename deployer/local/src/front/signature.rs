@@ -6,6 +6,7 @@
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 
+use crate::protocol::host;
 use crate::{ApiError, Service};
 
 /// What the credential scope says.
@@ -72,7 +73,7 @@ fn unsigned(parts: &Parts) -> Service {
     if let Some(service) = Service::targeted(text("x-amz-target")) {
         return service;
     }
-    let host = super::host(&parts.headers).unwrap_or_default();
+    let host = host(&parts.headers).unwrap_or_default();
     if let Some((label, "localhost")) = host.split_once('.')
         && let Ok(service) = Service::signed_for(label)
     {
@@ -87,9 +88,7 @@ fn unsigned(parts: &Parts) -> Service {
     let version = segments.next().unwrap_or_default();
     let is_date = version.len() == 10 && version.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let resource = segments.next().unwrap_or_default();
-    if is_date
-        && ["functions", "tags", "layers", "event-source-mappings", "account-settings"].contains(&resource)
-    {
+    if is_date && ["functions", "tags", "layers", "account-settings"].contains(&resource) {
         return Service::Lambda;
     }
     Service::S3
