@@ -107,22 +107,12 @@ const PARTS: [Part; 5] = [
 fn lifecycle_rule(rule: &Value) -> Value {
     let mut out = super::site::members(
         rule,
-        &[
-            ("AbortIncompleteMultipartUpload", "AbortIncompleteMultipartUpload"),
-            ("Id", "ID"),
-            ("NoncurrentVersionExpiration", "NoncurrentVersionExpiration"),
-            ("Status", "Status"),
-            ("Transitions", "Transitions"),
-        ],
+        &["AbortIncompleteMultipartUpload", "Id=ID", "NoncurrentVersionExpiration", "Status", "Transitions"],
     );
     out.insert("Filter".into(), json!({"Prefix": rule["Prefix"].as_str().unwrap_or_default()}));
     let expiration = super::site::members(
         rule,
-        &[
-            ("ExpirationInDays", "Days"),
-            ("ExpirationDate", "Date"),
-            ("ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker"),
-        ],
+        &["ExpirationInDays=Days", "ExpirationDate=Date", "ExpiredObjectDeleteMarker"],
     );
     if !expiration.is_empty() {
         out.insert("Expiration".into(), expiration.into());

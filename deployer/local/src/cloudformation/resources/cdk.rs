@@ -35,10 +35,6 @@ impl Handler for Metadata {
         Box::pin(async { Ok(ids::uuid()) })
     }
 
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn delete<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async { Ok(()) })
     }

@@ -73,7 +73,7 @@ impl Handler for Distribution {
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(CloudFront, "GetDistribution", json!({"Id": id})).await?;
-            Ok(found.map(|answer| members(&answer, &[("DomainName", "DomainName"), ("Id", "Id")])))
+            Ok(found.map(|answer| members(&answer, &["DomainName", "Id"])))
         })
     }
 
@@ -144,7 +144,7 @@ impl Handler for OriginAccessControl {
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(CloudFront, "GetOriginAccessControl", json!({"Id": id})).await?;
-            Ok(found.map(|answer| members(&answer, &[("Id", "Id")])))
+            Ok(found.map(|answer| members(&answer, &["Id"])))
         })
     }
 

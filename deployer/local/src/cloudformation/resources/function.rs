@@ -81,23 +81,23 @@ fn configuration(properties: &Value) -> Map<String, Value> {
     let mut input = members(
         properties,
         &[
-            ("DeadLetterConfig", "DeadLetterConfig"),
-            ("Description", "Description"),
-            ("Environment", "Environment"),
-            ("EphemeralStorage", "EphemeralStorage"),
-            ("FileSystemConfigs", "FileSystemConfigs"),
-            ("Handler", "Handler"),
-            ("ImageConfig", "ImageConfig"),
-            ("KmsKeyArn", "KMSKeyArn"),
-            ("Layers", "Layers"),
-            ("LoggingConfig", "LoggingConfig"),
-            ("MemorySize", "MemorySize"),
-            ("Role", "Role"),
-            ("Runtime", "Runtime"),
-            ("SnapStart", "SnapStart"),
-            ("Timeout", "Timeout"),
-            ("TracingConfig", "TracingConfig"),
-            ("VpcConfig", "VpcConfig"),
+            "DeadLetterConfig",
+            "Description",
+            "Environment",
+            "EphemeralStorage",
+            "FileSystemConfigs",
+            "Handler",
+            "ImageConfig",
+            "KmsKeyArn=KMSKeyArn",
+            "Layers",
+            "LoggingConfig",
+            "MemorySize",
+            "Role",
+            "Runtime",
+            "SnapStart",
+            "Timeout",
+            "TracingConfig",
+            "VpcConfig",
         ],
     );
     input.entry("MemorySize").or_insert_with(|| 128.into());
@@ -122,15 +122,7 @@ const DEFAULTS: [(&str, &str, &str); 10] = [
 /// The code as the API takes it. An inline source becomes a zip, as in CloudFormation.
 fn code(properties: &Value) -> Result<Map<String, Value>, Failure> {
     let code = &properties["Code"];
-    let mut input = members(
-        code,
-        &[
-            ("ImageUri", "ImageUri"),
-            ("S3Bucket", "S3Bucket"),
-            ("S3Key", "S3Key"),
-            ("S3ObjectVersion", "S3ObjectVersion"),
-        ],
-    );
+    let mut input = members(code, &["ImageUri", "S3Bucket", "S3Key", "S3ObjectVersion"]);
     if let Some(source) = code["ZipFile"].as_str() {
         let runtime = properties["Runtime"].as_str().unwrap_or("");
         let name = match runtime {
@@ -200,21 +192,14 @@ impl Handler for Function {
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Lambda, "GetFunctionConfiguration", json!({"FunctionName": id})).await?;
-            Ok(found.map(|answer| members(&answer, &[("FunctionArn", "Arn")])))
+            Ok(found.map(|answer| members(&answer, &["FunctionArn=Arn"])))
         })
     }
 
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
             let mut input = configuration(properties);
-            input.extend(members(
-                properties,
-                &[
-                    ("Architectures", "Architectures"),
-                    ("CodeSigningConfigArn", "CodeSigningConfigArn"),
-                    ("PackageType", "PackageType"),
-                ],
-            ));
+            input.extend(members(properties, &["Architectures", "CodeSigningConfigArn", "PackageType"]));
             input.insert("FunctionName".into(), id.into());
             input.insert("Code".into(), code(properties)?.into());
             let tags = site.tags(properties).into_iter().map(|(key, value)| (key, Value::from(value)));
@@ -230,7 +215,7 @@ impl Handler for Function {
         Box::pin(async move {
             Self::settled(site, id).await?;
             let mut input = code(after)?;
-            input.extend(members(after, &[("Architectures", "Architectures")]));
+            input.extend(members(after, &["Architectures"]));
             input.insert("FunctionName".into(), id.into());
             site.call(Lambda, "UpdateFunctionCode", input.into()).await?;
             Self::settled(site, id).await?;

@@ -47,22 +47,18 @@ impl Handler for LayerVersion {
                 return Ok(None);
             }
             let found = site.find(Lambda, "GetLayerVersionByArn", json!({"Arn": id})).await?;
-            Ok(found.map(|answer| members(&answer, &[("LayerVersionArn", "LayerVersionArn")])))
+            Ok(found.map(|answer| members(&answer, &["LayerVersionArn"])))
         })
     }
 
     fn create<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
-            let names: Vec<(&str, &str)> = SCHEMA.properties.iter().map(|p| (p.name, p.name)).collect();
+            let names: Vec<&str> = SCHEMA.properties.iter().map(|p| p.name).collect();
             let mut input = members(properties, &names);
             input.entry("LayerName").or_insert_with(|| site.logical_id.clone().into());
             let answer = site.call(Lambda, "PublishLayerVersion", input.into()).await?;
             Ok(answer["LayerVersionArn"].as_str().unwrap_or_default().to_owned())
         })
-    }
-
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
-        Box::pin(async { Ok(()) })
     }
 
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {

@@ -70,13 +70,7 @@ impl Handler for ManagedPolicy {
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Iam, "GetPolicy", json!({"PolicyArn": id})).await?;
-            let names = [
-                ("Arn", "PolicyArn"),
-                ("CreateDate", "CreateDate"),
-                ("DefaultVersionId", "DefaultVersionId"),
-                ("PolicyId", "PolicyId"),
-                ("UpdateDate", "UpdateDate"),
-            ];
+            let names = ["Arn=PolicyArn", "CreateDate", "DefaultVersionId", "PolicyId", "UpdateDate"];
             Ok(found.map(|answer| members(&answer["Policy"], &names)))
         })
     }
@@ -84,7 +78,7 @@ impl Handler for ManagedPolicy {
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
             roles_only(properties)?;
-            let mut input = members(properties, &[("Description", "Description"), ("Path", "Path")]);
+            let mut input = members(properties, &["Description", "Path"]);
             input.insert("PolicyName".into(), SCHEMA.name(site, properties).into());
             input.insert("PolicyDocument".into(), properties["PolicyDocument"].to_string().into());
             site.call(Iam, "CreatePolicy", input.into()).await?;

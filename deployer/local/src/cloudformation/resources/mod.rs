@@ -53,8 +53,10 @@ pub trait Handler: Send + Sync {
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String>;
 
     /// Brings it from one set of properties to another that does not need a replacement. What it has then does not
-    /// depend on `before`, but for things to be taken away.
-    fn update<'a>(&'a self, site: &'a Site, id: &'a str, before: &'a Value, after: &'a Value) -> Answer<'a>;
+    /// depend on `before`, but for things to be taken away. Nothing for types that every change replaces.
+    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _before: &'a Value, _after: &'a Value) -> Answer<'a> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// Deletes it.
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a>;

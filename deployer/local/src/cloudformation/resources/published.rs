@@ -35,27 +35,16 @@ impl Handler for Version {
                 return Ok(None);
             }
             let found = site.find(Lambda, "GetFunctionConfiguration", json!({"FunctionName": id})).await?;
-            Ok(found.map(|a| members(&a, &[("FunctionArn", "FunctionArn"), ("Version", "Version")])))
+            Ok(found.map(|a| members(&a, &["FunctionArn", "Version"])))
         })
     }
 
     fn create<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
-            let input = members(
-                properties,
-                &[
-                    ("CodeSha256", "CodeSha256"),
-                    ("Description", "Description"),
-                    ("FunctionName", "FunctionName"),
-                ],
-            );
+            let input = members(properties, &["CodeSha256", "Description", "FunctionName"]);
             let answer = site.call(Lambda, "PublishVersion", input.into()).await?;
             Ok(answer["FunctionArn"].as_str().unwrap_or_default().to_owned())
         })
-    }
-
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
-        Box::pin(async { Ok(()) })
     }
 
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
@@ -101,10 +90,7 @@ pub struct Alias;
 
 impl Alias {
     fn input(properties: &Value) -> Value {
-        let mut input = members(
-            properties,
-            &[("FunctionName", "FunctionName"), ("FunctionVersion", "FunctionVersion"), ("Name", "Name")],
-        );
+        let mut input = members(properties, &["FunctionName", "FunctionVersion", "Name"]);
         let description = properties["Description"].as_str().unwrap_or_default();
         input.insert("Description".to_owned(), description.into());
         let weights: Map<String, Value> = properties["RoutingConfig"]["AdditionalVersionWeights"]
@@ -135,9 +121,9 @@ impl Handler for Alias {
 
     fn read<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
-            let input = members(properties, &[("FunctionName", "FunctionName"), ("Name", "Name")]);
+            let input = members(properties, &["FunctionName", "Name"]);
             let found = site.find(Lambda, "GetAlias", input.into()).await?;
-            Ok(found.map(|a| members(&a, &[("AliasArn", "AliasArn")])))
+            Ok(found.map(|a| members(&a, &["AliasArn"])))
         })
     }
 
@@ -154,7 +140,7 @@ impl Handler for Alias {
 
     fn delete<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a> {
         Box::pin(async move {
-            let input = members(properties, &[("FunctionName", "FunctionName"), ("Name", "Name")]);
+            let input = members(properties, &["FunctionName", "Name"]);
             site.find(Lambda, "DeleteAlias", input.into()).await.map(|_| ())
         })
     }
@@ -188,7 +174,7 @@ impl Handler for Permission {
 
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
-            let input = members(properties, &[("FunctionName", "FunctionName")]);
+            let input = members(properties, &["FunctionName"]);
             let Some(answer) = site.find(Lambda, "GetPolicy", input.into()).await? else { return Ok(None) };
             let policy: Value =
                 serde_json::from_str(answer["Policy"].as_str().unwrap_or("{}")).unwrap_or_default();
@@ -199,16 +185,12 @@ impl Handler for Permission {
 
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
-            let names: Vec<(&str, &str)> = PERMISSION.properties.iter().map(|p| (p.name, p.name)).collect();
+            let names: Vec<&str> = PERMISSION.properties.iter().map(|p| p.name).collect();
             let mut input = members(properties, &names);
             input.insert("StatementId".into(), id.into());
             site.call(Lambda, "AddPermission", input.into()).await?;
             Ok(id.to_owned())
         })
-    }
-
-    fn update<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Value, _: &'a Value) -> Answer<'a> {
-        Box::pin(async { Ok(()) })
     }
 
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a> {

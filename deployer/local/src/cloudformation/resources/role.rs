@@ -71,21 +71,14 @@ impl Handler for Role {
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Iam, "GetRole", json!({"RoleName": id})).await?;
-            Ok(found.map(|answer| members(&answer["Role"], &[("Arn", "Arn"), ("RoleId", "RoleId")])))
+            Ok(found.map(|answer| members(&answer["Role"], &["Arn", "RoleId"])))
         })
     }
 
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
-            let mut input = members(
-                properties,
-                &[
-                    ("Description", "Description"),
-                    ("MaxSessionDuration", "MaxSessionDuration"),
-                    ("Path", "Path"),
-                    ("PermissionsBoundary", "PermissionsBoundary"),
-                ],
-            );
+            let mut input =
+                members(properties, &["Description", "MaxSessionDuration", "Path", "PermissionsBoundary"]);
             input.insert("RoleName".into(), id.into());
             let trust = properties["AssumeRolePolicyDocument"].to_string();
             input.insert("AssumeRolePolicyDocument".into(), trust.into());

@@ -31,16 +31,8 @@ pub struct Rule;
 
 impl Rule {
     async fn put(site: &Site, id: &str, properties: &Value) -> Result<String, Failure> {
-        let mut input = members(
-            properties,
-            &[
-                ("Description", "Description"),
-                ("EventBusName", "EventBusName"),
-                ("RoleArn", "RoleArn"),
-                ("ScheduleExpression", "ScheduleExpression"),
-                ("State", "State"),
-            ],
-        );
+        let mut input =
+            members(properties, &["Description", "EventBusName", "RoleArn", "ScheduleExpression", "State"]);
         if let Some(pattern) = properties.get("EventPattern") {
             input.insert("EventPattern".into(), pattern.to_string().into());
         }
@@ -76,13 +68,13 @@ impl Rule {
 
 /// A request about the rule's targets.
 fn of_rule(properties: &Value, id: &str) -> Map<String, Value> {
-    let mut input = members(properties, &[("EventBusName", "EventBusName")]);
+    let mut input = members(properties, &["EventBusName"]);
     input.insert("Rule".into(), id.into());
     input
 }
 
 fn named(properties: &Value, id: &str) -> Value {
-    let mut input = members(properties, &[("EventBusName", "EventBusName")]);
+    let mut input = members(properties, &["EventBusName"]);
     input.insert("Name".into(), id.into());
     input.into()
 }
@@ -95,7 +87,7 @@ impl Handler for Rule {
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
             let found = site.find(Events, "DescribeRule", named(properties, id)).await?;
-            Ok(found.map(|answer| members(&answer, &[("Arn", "Arn")])))
+            Ok(found.map(|answer| members(&answer, &["Arn"])))
         })
     }
 

@@ -212,11 +212,13 @@ impl Site {
     }
 }
 
-/// The members of `properties` named here, under the names their service knows them by; those not there are left out.
+/// The members of `properties` named here; those not there are left out. Where its service knows one by another name, that
+/// follows: `KmsKeyArn=KMSKeyArn`.
 #[must_use]
-pub fn members(properties: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
-    names
-        .iter()
-        .filter_map(|(property, member)| Some(((*member).to_owned(), properties.get(*property)?.clone())))
-        .collect()
+pub fn members(properties: &Value, names: &[&str]) -> Map<String, Value> {
+    let member = |name: &&str| {
+        let (property, member) = name.split_once('=').unwrap_or((name, name));
+        Some((member.to_owned(), properties.get(property)?.clone()))
+    };
+    names.iter().filter_map(member).collect()
 }

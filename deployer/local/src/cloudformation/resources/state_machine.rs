@@ -123,7 +123,7 @@ impl Handler for StateMachine {
             Ok(found.filter(|a| a["status"] != "DELETING").map(|answer| {
                 let mut attributes = members(
                     &answer,
-                    &[("stateMachineArn", "Arn"), ("name", "Name"), ("revisionId", "StateMachineRevisionId")],
+                    &["stateMachineArn=Arn", "name=Name", "revisionId=StateMachineRevisionId"],
                 );
                 attributes.entry("StateMachineRevisionId").or_insert_with(|| "INITIAL".into());
                 attributes
