@@ -62,7 +62,7 @@ impl Protocol {
 }
 
 type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-type Perform = for<'a> fn(&'a Arc<Aws>, &'a Caller, &'a str, Value) -> Pending<'a, Result<Value, ApiError>>;
+type Perform = for<'a> fn(&'a Arc<Aws>, &'a Caller, &'a str, Value) -> Pending<'a, Result<Value>>;
 type Turn = for<'a> fn(&'a Arc<Aws>) -> Pending<'a, ()>;
 
 /// What a service says of itself. It stands in the service's module and is entered in [`SERVICES`]; nobody else has to
@@ -121,7 +121,7 @@ impl Service {
     ///
     /// # Errors
     /// `UnknownOperationException`, with the services there are.
-    pub(crate) fn signed_for(name: &str) -> Result<Self, ApiError> {
+    pub(crate) fn signed_for(name: &str) -> Result<Self> {
         let mut signed = SERVICES.iter().filter(|entry| entry.signed);
         signed.clone().find(|entry| entry.name == name).map(|entry| entry.service).ok_or_else(|| {
             let names: BTreeSet<_> = signed.by_ref().map(|entry| entry.name).collect();
@@ -176,6 +176,9 @@ impl Caller {
         }
     }
 }
+
+/// What a call gives, or the error that AWS would answer.
+pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 
 /// An error as AWS answers it; each protocol renders it in its own way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use api::{ApiError, Caller, Service};
+pub use api::{ApiError, Caller, Result, Service};
 pub use endpoint::{Endpoint, Options, StartError};
 
 /// The account every local resource belongs to.
@@ -128,7 +128,7 @@ impl Aws {
         service: Service,
         operation: &str,
         input: Value,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Value> {
         (service.entry().call)(self, caller, operation, input).await
     }
 

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::ApiError;
+use crate::{ApiError, Result};
 
 /// A whole number, or a text that is one.
 pub fn whole(value: &Value) -> Option<i64> {
@@ -46,7 +46,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error.
-    pub fn text(&self, name: &str) -> Result<&'a str, ApiError> {
+    pub fn text(&self, name: &str) -> Result<&'a str> {
         match self.optional_text(name)? {
             Some(text) if !text.is_empty() => Ok(text),
             _ => Err(self.invalid(format!(
@@ -59,7 +59,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when it is no text.
-    pub fn optional_text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
+    pub fn optional_text(&self, name: &str) -> Result<Option<&'a str>> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -71,7 +71,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error naming both.
-    pub fn name(&self, name: &str, longest: usize, others: &str) -> Result<&'a str, ApiError> {
+    pub fn name(&self, name: &str, longest: usize, others: &str) -> Result<&'a str> {
         let text = self.text(name)?;
         let fits = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
         if text.len() > longest || !text.chars().all(fits) {
@@ -87,7 +87,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when it is no number or outside.
-    pub fn number(&self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
+    pub fn number(&self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>> {
         let Some(value) = self.get(name) else { return Ok(None) };
         match whole(value) {
             Some(n) if range.contains(&n) => Ok(Some(n)),
@@ -104,7 +104,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when it is no boolean.
-    pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
+    pub fn flag(&self, name: &str) -> Result<bool> {
         let Some(value) = self.get(name) else { return Ok(false) };
         truth(value).ok_or_else(|| self.invalid(format!("'{name}' must be true or false, not {value}")))
     }
@@ -114,7 +114,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error with the first of the members that was given.
-    pub fn refuse(&self, members: &[&str], instead: &str) -> Result<(), ApiError> {
+    pub fn refuse(&self, members: &[&str], instead: &str) -> Result<()> {
         let asks = |value: &Value| match value {
             Value::Null | Value::Bool(false) => false,
             Value::String(text) => !text.is_empty() && text != "false",
@@ -134,7 +134,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when it is no list.
-    pub fn list(&self, name: &str) -> Result<&'a [Value], ApiError> {
+    pub fn list(&self, name: &str) -> Result<&'a [Value]> {
         match self.get(name) {
             None => Ok(&[]),
             Some(Value::Array(list)) => Ok(list),
@@ -148,7 +148,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when it is no list of texts.
-    pub fn texts(&self, name: &str) -> Result<Vec<&'a str>, ApiError> {
+    pub fn texts(&self, name: &str) -> Result<Vec<&'a str>> {
         let text = |v: &'a Value| {
             v.as_str().ok_or_else(|| self.invalid(format!("'{name}' must hold strings, not {v}")))
         };
@@ -159,7 +159,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when it is missing or not JSON.
-    pub fn document(&self, name: &str) -> Result<Value, ApiError> {
+    pub fn document(&self, name: &str) -> Result<Value> {
         match self.get(name) {
             Some(Value::String(text)) => {
                 serde_json::from_str(text).map_err(|e| self.invalid(format!("'{name}' is not JSON: {e}")))
@@ -174,7 +174,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The service's validation error when they are neither.
-    pub fn tags(&self, name: &str) -> Result<Vec<(String, String)>, ApiError> {
+    pub fn tags(&self, name: &str) -> Result<Vec<(String, String)>> {
         let wrong =
             || self.invalid(format!("'{name}' must be tags: a list of Key and Value, or a map of strings"));
         let pair = |key: &Value, value: &Value| Some((key.as_str()?.to_owned(), value.as_str()?.to_owned()));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{ApiError, Aws, Caller, Result, Service};
 
 const PARAMETERS: &str = "ssm-parameter";
 /// The bytes of a value in AWS's standard tier.
@@ -39,7 +39,7 @@ pub(crate) static ENTRY: Entry = Entry::new(
 ///
 /// # Errors
 /// What AWS would answer.
-pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> Result<Value, ApiError> {
+pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     match operation {
         "PutParameter" => put(aws, caller, params),
@@ -63,7 +63,7 @@ pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> 
     }
 }
 
-fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.name("Name", 2048, "_.-/")?;
     authorize(aws, caller, "PutParameter", name)?;
     params.refuse(&REFUSED, "leave it out")?;
@@ -106,7 +106,7 @@ fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError
     })
 }
 
-fn get_all(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn get_all(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let names = params.texts("Names")?;
     if names.is_empty() || names.len() > MOST_NAMES {
         return Err(params.invalid(format!(
@@ -143,7 +143,7 @@ fn arn(aws: &Aws, name: &str) -> String {
     aws.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
 }
 
-fn authorize(aws: &Aws, caller: &Caller, operation: &str, name: &str) -> Result<(), ApiError> {
+fn authorize(aws: &Aws, caller: &Caller, operation: &str, name: &str) -> Result<()> {
     aws.iam.authorize(aws, caller, &format!("ssm:{operation}"), &arn(aws, name))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Entry, Protocol};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Service};
+use crate::{ACCOUNT, Aws, Caller, Result, Service};
 
 pub(crate) static ENTRY: Entry = Entry::new(
     Service::Sts,
@@ -15,7 +15,7 @@ pub(crate) static ENTRY: Entry = Entry::new(
     |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
 );
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let params = Params::new(&input, "ValidationError");
     match operation {
         // Needs no permission, and cannot be denied.
@@ -40,7 +40,7 @@ const REFUSED: [&str; 8] = [
     "TransitiveTagKeys",
 ];
 
-fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let arn = params.text("RoleArn")?;
     if !is_arn(arn) {
         return Err(params.invalid(format!("{arn} is invalid")));
@@ -75,7 +75,7 @@ fn is_arn(text: &str) -> bool {
         if !partition.is_empty() && !service.is_empty() && !resource.is_empty())
 }
 
-fn session_name<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
+fn session_name<'a>(params: Params<'a>) -> Result<&'a str> {
     let name = params.text("RoleSessionName")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     let constraint = match name.chars().count() {

@@ -10,7 +10,7 @@ use super::ledger;
 use super::operation::{Live, Plan};
 use super::records::{Resource, Stack, Wanted};
 use super::resources::{Handler, Schema};
-use crate::{ApiError, Aws};
+use crate::{Aws, Result};
 use template::eval::{LATER, Lookup, holds_later};
 use template::graph::Graph;
 use template::references::{Reference, references};
@@ -29,7 +29,7 @@ pub struct Changes {
 ///
 /// # Errors
 /// `ValidationError` when the template does not work with these parameters, or changes a resource's type.
-pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes, ApiError> {
+pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes> {
     let types = aws.cloudformation.types();
     let after = Plan::new(types, stack, wanted).map_err(invalid)?;
     let resources = ledger::resources(&aws.store, &stack.uuid);
@@ -157,12 +157,12 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// The properties as they will be, in their own types where they can be told already.
-    fn properties(&self, proposed: &Proposed<'_>) -> Result<Value, ApiError> {
+    fn properties(&self, proposed: &Proposed<'_>) -> Result<Value> {
         let properties = self.after.properties(self.name, proposed).map_err(invalid)?;
         Ok(self.handler.schema().check(self.name, &properties).unwrap_or(properties))
     }
 
-    fn addition(&self, proposed: &Proposed<'_>) -> Result<Value, ApiError> {
+    fn addition(&self, proposed: &Proposed<'_>) -> Result<Value> {
         let properties = self.properties(proposed)?;
         Ok(json!({
             "Action": "Add",
@@ -180,7 +180,7 @@ impl Comparison<'_> {
         stack: &Stack,
         wanted: &Wanted,
         proposed: &Proposed<'_>,
-    ) -> Result<Option<Value>, ApiError> {
+    ) -> Result<Option<Value>> {
         let Some(current) = &resource.current else { return Ok(None) };
         let schema = self.handler.schema();
         let properties = self.properties(proposed)?;

@@ -1,7 +1,7 @@
 //! Errors as CloudFormation words them.
 
-use crate::ApiError;
 use crate::params::Params;
+use crate::{ApiError, Result};
 
 /// The code of most of CloudFormation's errors.
 pub const VALIDATION: &str = "ValidationError";
@@ -20,7 +20,7 @@ pub fn no_stack(name: &str) -> ApiError {
 ///
 /// # Errors
 /// `ValidationError` listing what is allowed.
-pub fn one_of(params: Params<'_>, member: &str, allowed: &[&str]) -> Result<Option<String>, ApiError> {
+pub fn one_of(params: Params<'_>, member: &str, allowed: &[&str]) -> Result<Option<String>> {
     let Some(value) = params.optional_text(member)? else { return Ok(None) };
     if allowed.contains(&value) {
         return Ok(Some(value.to_owned()));

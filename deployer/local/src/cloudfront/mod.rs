@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(crate) use self::serve::{distribution_of, serve};
 use crate::api::{Entry, Protocol};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Service};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Result, Service};
 
 const DISTRIBUTIONS: &str = "cloudfront-distribution";
 const CONTROLS: &str = "cloudfront-origin-access-control";
@@ -82,7 +82,7 @@ pub(crate) static ENTRY: Entry = Entry {
     })
 };
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let params = Params::new(&input, "InvalidArgument");
     match operation {
         "CreateDistribution" => create_distribution(aws, caller, params),
@@ -104,7 +104,7 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
 }
 
 /// The id that is asked about, once the caller is known to be allowed to.
-fn allowed<'a>(aws: &Aws, caller: &Caller, operation: &str, params: Params<'a>) -> Result<&'a str, ApiError> {
+fn allowed<'a>(aws: &Aws, caller: &Caller, operation: &str, params: Params<'a>) -> Result<&'a str> {
     let id = params.text("Id")?;
     let resource = match operation.ends_with("Distribution") {
         true => arn(id),
@@ -114,7 +114,7 @@ fn allowed<'a>(aws: &Aws, caller: &Caller, operation: &str, params: Params<'a>) 
     Ok(id)
 }
 
-fn create_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn create_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     aws.iam.authorize(aws, caller, "cloudfront:CreateDistribution", "*")?;
     let id = params.text("CallerReference")?;
     let config = params.get("DistributionConfig").cloned().unwrap_or_default();
@@ -124,7 +124,7 @@ fn create_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result
     Ok(distribution.describe())
 }
 
-fn update_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn update_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let id = allowed(aws, caller, "UpdateDistribution", params)?;
     let config = params.get("DistributionConfig").cloned().unwrap_or_default();
     check_distribution(aws, &config)?;
@@ -137,7 +137,7 @@ fn update_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result
     })
 }
 
-fn delete_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn delete_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let id = allowed(aws, caller, "DeleteDistribution", params)?;
     aws.store.transaction(|records| {
         let distribution: Distribution = records.get(DISTRIBUTIONS, id).ok_or_else(no_distribution)?;
@@ -150,7 +150,7 @@ fn delete_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result
     })
 }
 
-fn create_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn create_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     aws.iam.authorize(aws, caller, "cloudfront:CreateOriginAccessControl", "*")?;
     let id = params.text("CallerReference")?;
     let config = params.get("OriginAccessControlConfig").cloned().unwrap_or_default();
@@ -165,7 +165,7 @@ fn create_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Valu
     Ok(control.describe())
 }
 
-fn update_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn update_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let id = allowed(aws, caller, "UpdateOriginAccessControl", params)?;
     let config = params.get("OriginAccessControlConfig").cloned().unwrap_or_default();
     control_name(&config)?;
@@ -177,7 +177,7 @@ fn update_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Valu
     })
 }
 
-fn delete_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn delete_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let id = allowed(aws, caller, "DeleteOriginAccessControl", params)?;
     let distributions: Vec<(String, Distribution)> = aws.store.list(DISTRIBUTIONS);
     let uses = |distribution: &Distribution| {
@@ -196,7 +196,7 @@ fn delete_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Valu
 }
 
 /// What AWS checks of a distribution, as far as this endpoint knows what it means.
-fn check_distribution(aws: &Aws, config: &Value) -> Result<(), ApiError> {
+fn check_distribution(aws: &Aws, config: &Value) -> Result<()> {
     let invalid = |message: String| Err(ApiError::new(400, "InvalidArgument", message));
     if !config["Enabled"].is_boolean() {
         return invalid("The parameter Enabled is required.".to_owned());
@@ -239,7 +239,7 @@ fn check_distribution(aws: &Aws, config: &Value) -> Result<(), ApiError> {
 }
 
 /// The name of a control whose other members are as AWS wants them.
-fn control_name(config: &Value) -> Result<&str, ApiError> {
+fn control_name(config: &Value) -> Result<&str> {
     let params = Params::new(config, "InvalidArgument");
     let name = params.name("Name", 64, "-_")?;
     for (member, known) in [

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{DISTRIBUTIONS, Distribution, SECURITY_HEADERS};
 use crate::protocol::{Request, Response, host, set};
-use crate::{ApiError, Aws, Caller, s3};
+use crate::{ApiError, Aws, Caller, Result, s3};
 
 /// The id of the distribution that a request's host names.
 pub(crate) fn distribution_of(headers: &HeaderMap) -> Option<String> {
@@ -26,7 +26,7 @@ pub(crate) async fn serve(aws: &Arc<Aws>, id: &str, request: &Request) -> Respon
     }
 }
 
-async fn answer(aws: &Arc<Aws>, id: &str, request: &Request) -> Result<Response, ApiError> {
+async fn answer(aws: &Arc<Aws>, id: &str, request: &Request) -> Result<Response> {
     let refused = |message: &str| ApiError::new(403, "AccessDenied", message);
     let distribution: Option<Distribution> = aws.store.get(DISTRIBUTIONS, id);
     let Some(distribution) = distribution.filter(|distribution| distribution.config["Enabled"] == true)

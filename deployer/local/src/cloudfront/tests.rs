@@ -9,11 +9,11 @@ use super::{distribution_of, serve};
 use crate::protocol::Request;
 use crate::s3::PutObject;
 use crate::testing::Local;
-use crate::{ApiError, Caller, Service};
+use crate::{Caller, Result, Service};
 
 const PAGE: &str = "<title>page</title>";
 
-async fn call(local: &Local, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(local: &Local, operation: &str, input: Value) -> Result<Value> {
     local.call(&Caller::Owner, Service::CloudFront, operation, input).await
 }
 

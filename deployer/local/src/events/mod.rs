@@ -24,7 +24,7 @@ use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::faults::Kind;
 use crate::lambda::{Invocation, InvocationType};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Service, ids};
+use crate::{ACCOUNT, Aws, Caller, Result, Service, ids};
 
 const RULES: &str = "events-rule";
 const PENDING: &str = "events-pending";
@@ -71,7 +71,7 @@ pub(crate) static ENTRY: Entry = Entry {
     )
 };
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let params = Params::new(&input, "ValidationException");
     rules::call(aws, caller, operation, params).unwrap_or_else(|| Err(Service::Events.unknown(operation)))
 }

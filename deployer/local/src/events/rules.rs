@@ -8,18 +8,13 @@ use super::pattern::Pattern;
 use super::target::Target;
 use super::{RULES, Rule};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 /// AWS's quota of targets per rule.
 const MOST_TARGETS: usize = 5;
 
 /// Performs an operation, when it is one on rules.
-pub fn call(
-    aws: &Aws,
-    caller: &Caller,
-    operation: &str,
-    params: Params<'_>,
-) -> Option<Result<Value, ApiError>> {
+pub fn call(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Option<Result<Value>> {
     Some(match operation {
         "PutRule" => put(aws, caller, params),
         "DescribeRule" => read(aws, caller, operation, params, "Name", |rule| Ok(describe(rule))),
@@ -65,7 +60,7 @@ pub fn call(
 }
 
 /// The pattern that was sent, when it is one.
-fn pattern(params: Params<'_>) -> Result<Pattern, ApiError> {
+fn pattern(params: Params<'_>) -> Result<Pattern> {
     let invalid = |why: String| {
         ApiError::new(
             400,
@@ -76,7 +71,7 @@ fn pattern(params: Params<'_>) -> Result<Pattern, ApiError> {
     Pattern::parse(&params.document("EventPattern").map_err(|e| invalid(e.message))?).map_err(invalid)
 }
 
-fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.name("Name", 64, ".-_")?;
     let arn = arn(aws, name);
     aws.iam.authorize(aws, caller, "events:PutRule", &arn)?;
@@ -116,7 +111,7 @@ fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError
     Ok(json!({"RuleArn": arn}))
 }
 
-fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     aws.iam.authorize(aws, caller, "events:ListRules", &arn(aws, "*"))?;
     default_bus(params)?;
     let prefix = params.optional_text("NamePrefix")?.unwrap_or_default();
@@ -132,7 +127,7 @@ fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiErro
     Ok(answer)
 }
 
-fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.text("Name")?;
     aws.iam.authorize(aws, caller, "events:DeleteRule", &arn(aws, name))?;
     default_bus(params)?;
@@ -146,7 +141,7 @@ fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiEr
     })
 }
 
-fn put_targets(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+fn put_targets(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let targets = params.list("Targets")?;
     if targets.is_empty() {
         return Err(params.invalid("'Targets' must hold at least one target"));
@@ -179,8 +174,8 @@ fn read(
     operation: &str,
     params: Params<'_>,
     member: &str,
-    answer: impl FnOnce(&Rule) -> Result<Value, ApiError>,
-) -> Result<Value, ApiError> {
+    answer: impl FnOnce(&Rule) -> Result<Value>,
+) -> Result<Value> {
     let name = named(aws, caller, operation, params, member)?;
     answer(&aws.store.get(RULES, name).ok_or_else(|| missing(name))?)
 }
@@ -191,8 +186,8 @@ fn change(
     operation: &str,
     params: Params<'_>,
     member: &str,
-    change: impl FnOnce(&mut Rule) -> Result<Value, ApiError>,
-) -> Result<Value, ApiError> {
+    change: impl FnOnce(&mut Rule) -> Result<Value>,
+) -> Result<Value> {
     let name = named(aws, caller, operation, params, member)?;
     aws.store.transaction(|records| {
         let mut rule: Rule = records.get(RULES, name).ok_or_else(|| missing(name))?;
@@ -209,7 +204,7 @@ fn named<'a>(
     operation: &str,
     params: Params<'a>,
     member: &str,
-) -> Result<&'a str, ApiError> {
+) -> Result<&'a str> {
     let name = params.text(member)?;
     let name = name.split_once(":rule/").map_or(name, |(_, name)| name);
     aws.iam.authorize(aws, caller, &format!("events:{operation}"), &arn(aws, name))?;
@@ -218,7 +213,7 @@ fn named<'a>(
 }
 
 /// Refuses any bus but the default one, which is the only one there is.
-fn default_bus(params: Params<'_>) -> Result<(), ApiError> {
+fn default_bus(params: Params<'_>) -> Result<()> {
     match params.optional_text("EventBusName")? {
         None | Some("" | "default") => Ok(()),
         Some(arn) if arn.ends_with(":event-bus/default") => Ok(()),

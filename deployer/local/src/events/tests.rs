@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::faults::{Fault, Kind};
 use crate::testing::Local;
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{Aws, Caller, Result, Service};
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 
-async fn events(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn events(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value> {
     aws.call(&Caller::Owner, Service::Events, operation, input).await
 }
 

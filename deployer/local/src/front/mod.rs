@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use crate::api::Protocol;
 use crate::faults::inject::{self, Call};
 use crate::protocol::{Answer, Request, Response, body, guard, json, query};
-use crate::{ApiError, Aws, Caller, Service, cloudfront, ids, lambda, s3};
+use crate::{ApiError, Aws, Caller, Result, Service, cloudfront, ids, lambda, s3};
 
 /// Answers a request. The work is done in a task of its own: a client that goes away does not stop it half-way, and a
 /// panic ends nothing but the request.
@@ -104,7 +104,7 @@ fn named(service: Service, request: &Request) -> (String, Option<String>) {
     (operation, None)
 }
 
-fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller, ApiError> {
+fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller> {
     match &signer.access_key_id {
         Some(key) => aws.iam.caller(key),
         None if signer.service.entry().protocol == Protocol::RestXml => Ok(Caller::Anonymous),

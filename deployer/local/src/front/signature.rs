@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 
 use crate::protocol::host;
-use crate::{ApiError, Service};
+use crate::{ApiError, Result, Service};
 
 /// What the credential scope says.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Signer {
 }
 
 /// Reads the signer and the service of a request.
-pub fn read(parts: &Parts) -> Result<Signer, ApiError> {
+pub fn read(parts: &Parts) -> Result<Signer> {
     let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let in_header = header.and_then(|h| {
         let (scheme, fields) = h.split_once(' ')?;
@@ -104,7 +104,7 @@ fn incomplete(what: &str) -> ApiError {
 mod tests {
     use super::*;
 
-    fn signer(uri: &str, headers: &[(&str, &str)]) -> Result<Signer, ApiError> {
+    fn signer(uri: &str, headers: &[(&str, &str)]) -> Result<Signer> {
         let mut request = http::Request::builder().uri(uri).header("host", "127.0.0.1");
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -3,14 +3,14 @@
 use policy::{Kind, Policy};
 use serde_json::Value;
 
-use crate::ApiError;
 use crate::params::Params;
+use crate::{ApiError, Result};
 
 /// What names may hold beside letters and digits.
 pub const NAME: &str = "+=,.@-_";
 
 /// A policy document that is one.
-pub fn document(params: Params<'_>, member: &str, kind: Kind) -> Result<Value, ApiError> {
+pub fn document(params: Params<'_>, member: &str, kind: Kind) -> Result<Value> {
     let malformed = |message: String| ApiError::new(400, "MalformedPolicyDocument", message);
     let document = params.document(member).map_err(|e| malformed(e.message))?;
     Policy::parse(&document, kind).map_err(malformed)?;
@@ -18,7 +18,7 @@ pub fn document(params: Params<'_>, member: &str, kind: Kind) -> Result<Value, A
 }
 
 /// A role's or policy's path.
-pub fn path(params: Params<'_>) -> Result<String, ApiError> {
+pub fn path(params: Params<'_>) -> Result<String> {
     match params.optional_text("Path")? {
         None => Ok("/".to_owned()),
         Some(path) if path.starts_with('/') && path.ends_with('/') && path.len() <= 512 => {

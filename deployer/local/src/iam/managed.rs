@@ -9,12 +9,12 @@ use super::records::{self, Managed, POLICY, ROLE, Role, Version, no_policy, now}
 use super::{aws_managed, given};
 use crate::params::Params;
 use crate::store::Store;
-use crate::{ACCOUNT, ApiError, ids};
+use crate::{ACCOUNT, ApiError, Result, ids};
 
 const MOST_VERSIONS: usize = 5;
 
 /// Performs an operation, when it is one on managed policies.
-pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value, ApiError>> {
+pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value>> {
     let params = Params::new(input, "ValidationError");
     Some(match operation {
         "CreatePolicy" => create(store, params),
@@ -54,7 +54,7 @@ fn attached(roles: &[(String, Role)], arn: &str) -> usize {
     roles.iter().filter(|(_, role)| role.attached.iter().any(|one| one == arn)).count()
 }
 
-fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn create(store: &Store, params: Params<'_>) -> Result<Value> {
     let name = params.name("PolicyName", 128, given::NAME)?;
     let path = given::path(params)?;
     let arn = arn(&path, name);
@@ -82,7 +82,7 @@ fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     })
 }
 
-fn create_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn create_version(store: &Store, params: Params<'_>) -> Result<Value> {
     let arn = params.text("PolicyArn")?;
     let document = given::document(params, "PolicyDocument", Kind::Identity)?;
     let default = params.flag("SetAsDefault")?;
@@ -103,7 +103,7 @@ fn create_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> 
     })
 }
 
-fn delete_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn delete_version(store: &Store, params: Params<'_>) -> Result<Value> {
     let (arn, id) = (params.text("PolicyArn")?, version(params)?);
     store.transaction(|records| {
         let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
@@ -120,7 +120,7 @@ fn delete_version(store: &Store, params: Params<'_>) -> Result<Value, ApiError> 
     })
 }
 
-fn delete(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn delete(store: &Store, params: Params<'_>) -> Result<Value> {
     let arn = params.text("PolicyArn")?;
     store.transaction(|records| {
         let policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
@@ -136,11 +136,7 @@ fn delete(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     })
 }
 
-fn read(
-    store: &Store,
-    params: Params<'_>,
-    answer: impl FnOnce(Managed) -> Result<Value, ApiError>,
-) -> Result<Value, ApiError> {
+fn read(store: &Store, params: Params<'_>, answer: impl FnOnce(Managed) -> Result<Value>) -> Result<Value> {
     let arn = params.text("PolicyArn")?;
     let of_aws = |document| Managed {
         name: arn.rsplit('/').next().unwrap_or(arn).to_owned(),
@@ -165,7 +161,7 @@ fn read(
     )
 }
 
-fn version(params: Params<'_>) -> Result<u32, ApiError> {
+fn version(params: Params<'_>) -> Result<u32> {
     let id = params.text("VersionId")?;
     let number = id.strip_prefix('v').and_then(|n| n.parse().ok());
     number.ok_or_else(|| params.invalid(format!("'VersionId' must be like v1, not \"{id}\"")))

@@ -18,7 +18,7 @@ use serde_json::Value;
 pub(crate) use self::managed::arn as policy_arn;
 use self::records::Role;
 use crate::api::{Entry, Protocol};
-use crate::{ACCOUNT, ApiError, Aws, Caller, Service, ids};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Result, Service, ids};
 
 /// How the access key ids of this endpoint's sessions begin; no AWS key holds a `0`, so none of the owner's does.
 const SESSION_KEY: &str = "ASIA0LOCAL0";
@@ -55,7 +55,7 @@ pub(crate) static ENTRY: Entry = Entry::new(
     |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
 );
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let resource = match (input.get("RoleName"), input.get("PolicyArn")) {
         (Some(Value::String(role)), _) => format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
         (None, Some(Value::String(policy))) => policy.clone(),
@@ -74,7 +74,7 @@ impl Iam {
     ///
     /// # Errors
     /// `NoSuchEntity` when there is no such role.
-    pub fn session(&self, aws: &Aws, role_arn: &str, session_name: &str) -> Result<Credentials, ApiError> {
+    pub fn session(&self, aws: &Aws, role_arn: &str, session_name: &str) -> Result<Credentials> {
         self.session_for(aws, role_arn, session_name, 10 * 365 * 24 * 3600)
     }
 
@@ -85,7 +85,7 @@ impl Iam {
         role_arn: &str,
         session_name: &str,
         seconds: i64,
-    ) -> Result<Credentials, ApiError> {
+    ) -> Result<Credentials> {
         let role = Role::by_arn(&aws.store, role_arn).ok_or_else(|| records::no_role(role_arn))?;
         let now = jiff::Timestamp::now().as_second();
         let credentials = Credentials {
@@ -121,7 +121,7 @@ impl Iam {
     ///
     /// # Errors
     /// `ExpiredToken` for the key of a session that has ended, also with the process that opened it.
-    pub fn caller(&self, access_key_id: &str) -> Result<Caller, ApiError> {
+    pub fn caller(&self, access_key_id: &str) -> Result<Caller> {
         if !access_key_id.starts_with(SESSION_KEY) {
             return Ok(Caller::Owner);
         }
@@ -163,13 +163,7 @@ impl Iam {
     ///
     /// # Errors
     /// An access denial in AWS's words, with the status and code of the action's service.
-    pub fn authorize(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        action: &str,
-        resource: &str,
-    ) -> Result<(), ApiError> {
+    pub fn authorize(&self, aws: &Aws, caller: &Caller, action: &str, resource: &str) -> Result<()> {
         self.authorize_with(aws, caller, action, resource, &[], None)
     }
 
@@ -186,7 +180,7 @@ impl Iam {
         resource: &str,
         context: &[(&str, &str)],
         resource_policy: Option<&Value>,
-    ) -> Result<(), ApiError> {
+    ) -> Result<()> {
         let role = match caller {
             Caller::Owner => return Ok(()),
             Caller::Role { arn, .. } => {
@@ -259,7 +253,7 @@ impl Iam {
         caller: &Caller,
         role_arn: &str,
         external_id: Option<&str>,
-    ) -> Result<(), ApiError> {
+    ) -> Result<()> {
         let action = "sts:AssumeRole";
         let refused = || {
             let because = "because no resource-based policy allows the sts:AssumeRole action";

@@ -9,13 +9,13 @@ use super::given;
 use super::records::{ROLE, Role, described, document_in, encoded, no_policy, no_role, now};
 use crate::params::Params;
 use crate::store::{Records, Store};
-use crate::{ACCOUNT, ApiError, ids};
+use crate::{ACCOUNT, ApiError, Result, ids};
 
 /// AWS's quota for all inline policies of a role together, in characters that are not white space.
 const INLINE_QUOTA: usize = 10_240;
 
 /// Performs an operation, when it is one on roles.
-pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value, ApiError>> {
+pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value>> {
     let params = Params::new(input, "ValidationError");
     Some(match operation {
         "CreateRole" => create(store, params),
@@ -96,7 +96,7 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
     })
 }
 
-fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn create(store: &Store, params: Params<'_>) -> Result<Value> {
     let name = params.name("RoleName", 64, given::NAME)?;
     let path = given::path(params)?;
     let role = Role {
@@ -129,7 +129,7 @@ fn create(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     })
 }
 
-fn list(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn list(store: &Store, params: Params<'_>) -> Result<Value> {
     let prefix = params.optional_text("PathPrefix")?.unwrap_or("/");
     let most = usize::try_from(params.number("MaxItems", 1..=1000)?.unwrap_or(100)).unwrap_or(100);
     let page: Vec<(String, Role)> = store.range(ROLE, "", params.optional_text("Marker")?, usize::MAX);
@@ -147,7 +147,7 @@ fn list(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-fn delete(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn delete(store: &Store, params: Params<'_>) -> Result<Value> {
     let name = params.text("RoleName")?;
     store.transaction(|records| {
         let role: Role = records.get(ROLE, name).ok_or_else(|| no_role(name))?;
@@ -165,7 +165,7 @@ fn delete(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     })
 }
 
-fn put_policy(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
+fn put_policy(store: &Store, params: Params<'_>) -> Result<Value> {
     let name = params.name("PolicyName", 128, given::NAME)?;
     let document = given::document(params, "PolicyDocument", Kind::Identity)?;
     change(store, params, |role, _| {
@@ -180,11 +180,7 @@ fn put_policy(store: &Store, params: Params<'_>) -> Result<Value, ApiError> {
     })
 }
 
-fn read(
-    store: &Store,
-    params: Params<'_>,
-    answer: impl FnOnce(Role) -> Result<Value, ApiError>,
-) -> Result<Value, ApiError> {
+fn read(store: &Store, params: Params<'_>, answer: impl FnOnce(Role) -> Result<Value>) -> Result<Value> {
     let name = params.text("RoleName")?;
     answer(store.get(ROLE, name).ok_or_else(|| no_role(name))?)
 }
@@ -192,8 +188,8 @@ fn read(
 fn change(
     store: &Store,
     params: Params<'_>,
-    change: impl FnOnce(&mut Role, &Records<'_>) -> Result<Value, ApiError>,
-) -> Result<Value, ApiError> {
+    change: impl FnOnce(&mut Role, &Records<'_>) -> Result<Value>,
+) -> Result<Value> {
     let name = params.text("RoleName")?;
     store.transaction(|records| {
         let mut role: Role = records.get(ROLE, name).ok_or_else(|| no_role(name))?;
@@ -203,7 +199,7 @@ fn change(
     })
 }
 
-fn trust(params: Params<'_>, member: &str) -> Result<Value, ApiError> {
+fn trust(params: Params<'_>, member: &str) -> Result<Value> {
     given::document(params, member, Kind::Trust)
 }
 

@@ -3,14 +3,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::testing::Local;
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{Aws, Caller, Result, Service};
 
 fn trust(service: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]})
 }
 
-async fn iam(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn iam(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value> {
     aws.call(&Caller::Owner, Service::Iam, operation, input).await
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::store::Records;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{Aws, Caller, Result, ids};
 
 use super::Lambda;
 use super::errors::{conflict, invalid, no_alias, no_function, not_found, stale_revision};
@@ -32,7 +32,7 @@ struct Routing {
 }
 
 impl AliasInput {
-    fn constrain(&self, version_needed: bool) -> Result<(), ApiError> {
+    fn constrain(&self, version_needed: bool) -> Result<()> {
         let mut constraints = Constraints::default();
         constraints.required("name", self.name.as_ref());
         if let Some(name) = &self.name {
@@ -65,7 +65,7 @@ fn check_routes(
     function: &Function,
     version: &str,
     weights: &BTreeMap<String, f64>,
-) -> Result<(), ApiError> {
+) -> Result<()> {
     if version_in(records, function, version).is_none() {
         return Err(no_function(arn(aws, &function.name, Some(version))));
     }
@@ -105,7 +105,7 @@ fn remove_routes(records: &mut Records<'_>, function: &str, alias: &Alias) {
 }
 
 impl Lambda {
-    pub(super) fn create_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn create_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: AliasInput = read(input)?;
         input.constrain(true)?;
         let target = Target::whole(aws, input.function_name.as_deref())?;
@@ -130,7 +130,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn get_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn get_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: AliasInput = read(input)?;
         input.constrain(false)?;
         let target = Target::whole(aws, input.function_name.as_deref())?;
@@ -143,7 +143,7 @@ impl Lambda {
         Ok(alias.shown(aws, &target.name))
     }
 
-    pub(super) fn update_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn update_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: AliasInput = read(input)?;
         input.constrain(false)?;
         let target = Target::whole(aws, input.function_name.as_deref())?;
@@ -175,7 +175,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn delete_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn delete_alias(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: AliasInput = read(input)?;
         input.constrain(false)?;
         let target = Target::whole(aws, input.function_name.as_deref())?;
@@ -197,7 +197,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn list_aliases(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn list_aliases(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Page = read(input)?;
         let limit = input.limit()?;
         if let Some(version) = &input.function_version {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use serde::Deserialize;
 
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 use super::Lambda;
 use super::errors::{invalid, service};
@@ -29,12 +29,7 @@ pub struct Code {
 
 impl Lambda {
     /// Gets the package that a request carries or points to.
-    pub(super) async fn fetch(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        code: Code,
-    ) -> Result<Package, ApiError> {
+    pub(super) async fn fetch(&self, aws: &Arc<Aws>, caller: &Caller, code: Code) -> Result<Package> {
         if code.image_uri.is_some() {
             return Err(invalid("the local endpoint runs zip packages only; ImageUri is not supported"));
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 use super::Lambda;
 use super::errors::{invalid, no_function};
@@ -23,12 +23,7 @@ struct Reserve {
 }
 
 impl Lambda {
-    pub(super) fn put_concurrency(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn put_concurrency(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Reserve = read(input)?;
         let mut constraints = Constraints::default();
         let member = "reservedConcurrentExecutions";
@@ -54,12 +49,7 @@ impl Lambda {
         Ok(json!({"ReservedConcurrentExecutions": reserved}))
     }
 
-    pub(super) fn get_concurrency(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn get_concurrency(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Named = read(input)?;
         let target = Target::unqualified(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "GetFunctionConcurrency")?;
@@ -69,12 +59,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn delete_concurrency(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn delete_concurrency(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Named = read(input)?;
         let target = Target::unqualified(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "DeleteFunctionConcurrency")?;
@@ -83,7 +68,7 @@ impl Lambda {
         Ok(json!({}))
     }
 
-    pub(super) fn account_settings(&self, aws: &Aws, caller: &Caller) -> Result<Value, ApiError> {
+    pub(super) fn account_settings(&self, aws: &Aws, caller: &Caller) -> Result<Value> {
         aws.iam.authorize(aws, caller, "lambda:GetAccountSettings", "*")?;
         let account = self.behaviour().account_concurrency;
         let functions: Vec<(String, Function)> = aws.store.list(FUNCTION);
@@ -105,7 +90,7 @@ impl Lambda {
     }
 }
 
-fn change(aws: &Aws, target: &Target, change: impl FnOnce(&mut Function)) -> Result<(), ApiError> {
+fn change(aws: &Aws, target: &Target, change: impl FnOnce(&mut Function)) -> Result<()> {
     aws.store.transaction(|records| {
         let mut function: Function =
             records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.function_arn(aws)))?;

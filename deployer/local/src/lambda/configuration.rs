@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 use super::engine::language::RUNTIMES;
 use super::errors::invalid;
@@ -188,7 +188,7 @@ impl Configured {
         function: &str,
         package: super::package::Package,
         architecture: String,
-    ) -> Result<Content, ApiError> {
+    ) -> Result<Content> {
         if self.runtime.is_none() || self.handler.is_none() {
             return Err(invalid(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
@@ -223,7 +223,7 @@ impl Configured {
     ///
     /// # Errors
     /// As [`Configured::create`].
-    pub fn change(self, function: &str, content: &mut Content) -> Result<(), ApiError> {
+    pub fn change(self, function: &str, content: &mut Content) -> Result<()> {
         self.refuse_what_cannot_run()?;
         set(&mut content.description, self.description);
         set(&mut content.runtime, self.runtime);
@@ -282,7 +282,7 @@ impl Configured {
     ///
     /// # Errors
     /// `AccessDeniedException`, or `InvalidParameterValueException` for a role that does not trust Lambda.
-    pub fn check_role(&self, aws: &Aws, caller: &Caller) -> Result<(), ApiError> {
+    pub fn check_role(&self, aws: &Aws, caller: &Caller) -> Result<()> {
         let Some(role) = &self.role else { return Ok(()) };
         let context = [("iam:PassedToService", "lambda.amazonaws.com")];
         aws.iam.authorize_with(aws, caller, "iam:PassRole", role, &context, None)?;
@@ -296,7 +296,7 @@ impl Configured {
     ///
     /// # Errors
     /// `InvalidParameterValueException`.
-    pub fn check_quota(&self, quota_mb: u32) -> Result<(), ApiError> {
+    pub fn check_quota(&self, quota_mb: u32) -> Result<()> {
         if self.memory_size.is_some_and(|size| size > i64::from(quota_mb)) {
             return Err(invalid(format!(
                 "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {quota_mb}"
@@ -309,7 +309,7 @@ impl Configured {
     ///
     /// # Errors
     /// `InvalidParameterValueException`, naming the first call that is missing.
-    pub fn check_network(aws: &Aws, content: &Content) -> Result<(), ApiError> {
+    pub fn check_network(aws: &Aws, content: &Content) -> Result<()> {
         if content.vpc.as_ref().is_none_or(|vpc| vpc.subnets.is_empty()) {
             return Ok(());
         }
@@ -326,7 +326,7 @@ impl Configured {
         Ok(())
     }
 
-    fn refuse_what_cannot_run(&self) -> Result<(), ApiError> {
+    fn refuse_what_cannot_run(&self) -> Result<()> {
         if let Some(runtime) = self.runtime.as_deref().filter(|r| PAST.contains(r)) {
             return Err(invalid(format!(
                 "The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We \
@@ -354,7 +354,7 @@ impl Configured {
 }
 
 impl LoggingInput {
-    fn change(self, function: &str, logging: &mut Logging) -> Result<(), ApiError> {
+    fn change(self, function: &str, logging: &mut Logging) -> Result<()> {
         if let Some(format) = self.log_format {
             logging.json = format == "JSON";
             if !logging.json {
@@ -398,7 +398,7 @@ fn is_role_arn(text: &str) -> bool {
         })
 }
 
-fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiError> {
+fn check_environment(variables: &BTreeMap<String, String>) -> Result<()> {
     let mut constraints = Constraints::default();
     for name in variables.keys() {
         let mut characters = name.chars();
@@ -441,7 +441,7 @@ mod tests {
     use super::super::package::Package;
     use super::*;
 
-    fn created(input: Value) -> Result<Content, ApiError> {
+    fn created(input: Value) -> Result<Content> {
         let configured: Configured = read(input)?;
         let mut constraints = Constraints::default();
         configured.constrain(&mut constraints);

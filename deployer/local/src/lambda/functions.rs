@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 use super::code::Code;
 use super::configuration::Configured;
@@ -67,7 +67,7 @@ impl Lambda {
         aws: &Arc<Aws>,
         caller: &Caller,
         input: Value,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Value> {
         let input: Create = read(input)?;
         let mut constraints = Constraints::default();
         constraints.required("code", input.code.as_ref());
@@ -136,7 +136,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn get_function(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn get_function(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let (target, function, configuration) = self.find(aws, caller, input, "GetFunction")?;
         let sha256 = &configuration.content.code_sha256;
         let location = self.presigner.url(aws, "snapshots", &target.name, sha256);
@@ -155,12 +155,7 @@ impl Lambda {
         Ok(shown)
     }
 
-    pub(super) fn get_configuration(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn get_configuration(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let (target, _, configuration) = self.find(aws, caller, input, "GetFunctionConfiguration")?;
         let mut shown = configuration.shown(aws, &target.name, target.qualifier.as_deref());
         keys::hide(aws, caller, &configuration.content, &mut shown);
@@ -174,7 +169,7 @@ impl Lambda {
         caller: &Caller,
         input: Value,
         action: &str,
-    ) -> Result<(Target, Function, Configuration), ApiError> {
+    ) -> Result<(Target, Function, Configuration)> {
         let input: Named = read(input)?;
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
         target.authorize_qualified(aws, caller, action)?;
@@ -200,11 +195,11 @@ impl Lambda {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub(super) fn function(&self, aws: &Aws, target: &Target) -> Result<Function, ApiError> {
+    pub(super) fn function(&self, aws: &Aws, target: &Target) -> Result<Function> {
         aws.store.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))
     }
 
-    pub(super) fn list_functions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn list_functions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Page = read(input)?;
         let mut constraints = Constraints::default();
         constraints.one_of("functionVersion", input.function_version.as_deref(), &["ALL"]);
@@ -263,12 +258,7 @@ impl Lambda {
             || !aws.store.range::<Function>(FUNCTION, "", Some(name), 1).is_empty()
     }
 
-    pub(super) async fn update_code(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) async fn update_code(&self, aws: &Arc<Aws>, caller: &Caller, input: Value) -> Result<Value> {
         let input: UpdateCode = read(input)?;
         let target = Target::whole(aws, input.function_name.as_deref())?;
         target.authorize(aws, caller, "UpdateFunctionCode")?;
@@ -308,7 +298,7 @@ impl Lambda {
         aws: &Arc<Aws>,
         caller: &Caller,
         input: Value,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Value> {
         let input: UpdateConfiguration = read(input)?;
         let mut constraints = Constraints::default();
         input.configured.constrain(&mut constraints);
@@ -343,12 +333,7 @@ impl Lambda {
         Ok(answer)
     }
 
-    pub(super) fn delete_function(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn delete_function(&self, aws: &Arc<Aws>, caller: &Caller, input: Value) -> Result<Value> {
         let input: Named = read(input)?;
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
         target.authorize_qualified(aws, caller, "DeleteFunction")?;
@@ -401,14 +386,14 @@ impl Lambda {
     }
 }
 
-fn refuse_publish_to(publish_to: Option<&str>) -> Result<(), ApiError> {
+fn refuse_publish_to(publish_to: Option<&str>) -> Result<()> {
     if publish_to.is_none() {
         return Ok(());
     }
     Err(invalid("PublishTo is not supported: the local endpoint runs no functions of capacity providers"))
 }
 
-fn architecture(given: Option<&[String]>) -> Result<Option<String>, ApiError> {
+fn architecture(given: Option<&[String]>) -> Result<Option<String>> {
     match given {
         None | Some([]) => Ok(None),
         Some([one]) => {

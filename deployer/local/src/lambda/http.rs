@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Invocation, InvocationType, Invoked};
 use crate::protocol::{Request, Response, json, response, set};
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{ApiError, Aws, Caller, Result, Service};
 
 /// Method, path, operation, and the status of a success.
 #[rustfmt::skip]
@@ -107,7 +107,7 @@ fn router() -> &'static Router<Methods> {
 }
 
 /// The operation, the status of its success, and the members in the path.
-fn route(request: &Request) -> Result<(&'static str, u16, Map<String, Value>), ApiError> {
+fn route(request: &Request) -> Result<(&'static str, u16, Map<String, Value>)> {
     let unknown = |status| {
         let message =
             format!("the local endpoint knows no Lambda operation {} {}", request.method, request.path);
@@ -137,7 +137,7 @@ pub fn named(request: &Request) -> (String, Option<String>) {
 }
 
 /// The members of path, query and body together.
-fn input(request: &Request, path: Map<String, Value>) -> Result<Value, ApiError> {
+fn input(request: &Request, path: Map<String, Value>) -> Result<Value> {
     let has_body = request.method == Method::POST || request.method == Method::PUT;
     let body = if has_body { json::input(&request.body)? } else { Value::Object(Map::new()) };
     let Value::Object(mut input) = body else { return Ok(body) };
@@ -163,7 +163,7 @@ fn input(request: &Request, path: Map<String, Value>) -> Result<Value, ApiError>
     Ok(Value::Object(input))
 }
 
-fn invocation(request: &Request, path: &Map<String, Value>) -> Result<Invocation, ApiError> {
+fn invocation(request: &Request, path: &Map<String, Value>) -> Result<Invocation> {
     let invalid = |message: String| ApiError::new(400, "InvalidParameterValueException", message);
     let invocation_type = match request.header("x-amz-invocation-type") {
         None | Some("" | "RequestResponse") => InvocationType::RequestResponse,

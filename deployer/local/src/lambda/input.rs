@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::ApiError;
 use crate::params::{truth, whole};
+use crate::{ApiError, Result};
 
 /// Reads the members an operation knows; others are ignored, as AWS does.
 ///
 /// # Errors
 /// `SerializationException` for a member of the wrong type.
-pub fn read<T: DeserializeOwned>(input: Value) -> Result<T, ApiError> {
+pub fn read<T: DeserializeOwned>(input: Value) -> Result<T> {
     let input = if input.is_null() { Value::Object(serde_json::Map::new()) } else { input };
     serde_json::from_value(input).map_err(|e| ApiError::new(400, "SerializationException", e.to_string()))
 }
@@ -185,7 +185,7 @@ impl Constraints {
     ///
     /// # Errors
     /// `ValidationException` when there is any.
-    pub fn check(self) -> Result<(), ApiError> {
+    pub fn check(self) -> Result<()> {
         match self.violations.len() {
             0 => Ok(()),
             n => Err(ApiError::new(
@@ -241,7 +241,7 @@ impl Page {
     ///
     /// # Errors
     /// `ValidationException` outside 1 to 10,000.
-    pub fn limit(&self) -> Result<usize, ApiError> {
+    pub fn limit(&self) -> Result<usize> {
         let mut constraints = Constraints::default();
         constraints.range("maxItems", self.max_items, 1, 10_000);
         constraints.check()?;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde::de::IgnoredAny;
 use tokio::sync::oneshot;
 
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 use super::engine::Job;
 use super::engine::runtime_api::PAYLOAD_LIMIT;
@@ -25,12 +25,7 @@ impl Lambda {
     ///
     /// # Errors
     /// What AWS would answer when the function does not get to run; a function that fails is an [`Invoked`].
-    pub async fn invoke(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        invocation: Invocation,
-    ) -> Result<Invoked, ApiError> {
+    pub async fn invoke(&self, aws: &Arc<Aws>, caller: &Caller, invocation: Invocation) -> Result<Invoked> {
         let target = Target::read(aws, Some(&invocation.function), invocation.qualifier.as_deref())?;
         let function: Option<Function> = aws.store.get(FUNCTION, &target.name);
         policy::authorize_invoke(aws, caller, &target, function.as_ref())?;
@@ -98,7 +93,7 @@ impl Lambda {
         request_id: &str,
         payload: &str,
         client_context: Option<String>,
-    ) -> Result<Invoked, ApiError> {
+    ) -> Result<Invoked> {
         let job = Job {
             request_id: request_id.to_owned(),
             function: target.name.clone(),
@@ -114,7 +109,7 @@ impl Lambda {
         self.run(aws, job).await
     }
 
-    async fn run(&self, aws: &Arc<Aws>, job: Job) -> Result<Invoked, ApiError> {
+    async fn run(&self, aws: &Arc<Aws>, job: Job) -> Result<Invoked> {
         let behaviour = self.behaviour();
         let running = self.engine.concurrency.enter(&job.function, behaviour.account_concurrency)?;
         let (tell, told) = oneshot::channel();
@@ -126,7 +121,7 @@ impl Lambda {
     }
 
     /// The version that an invocation of `target` runs.
-    fn choose(&self, aws: &Aws, target: &Target, function: &Function) -> Result<Configuration, ApiError> {
+    fn choose(&self, aws: &Aws, target: &Target, function: &Function) -> Result<Configuration> {
         let absent = || no_function(target.arn(aws));
         let configuration = match target.qualifier.as_deref() {
             None | Some(LATEST) => function.running().clone(),
@@ -177,7 +172,7 @@ fn is_apparatus(aws: &Aws, caller: &Caller) -> bool {
     aws.store.get(FUNCTION, session).is_some_and(|function| exempt(&function))
 }
 
-fn client_context(given: Option<&str>) -> Result<Option<String>, ApiError> {
+fn client_context(given: Option<&str>) -> Result<Option<String>> {
     let Some(given) = given else { return Ok(None) };
     let invalid = |why: String| {
         ApiError::new(

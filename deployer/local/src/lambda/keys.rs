@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 use super::errors::invalid;
 use super::record::Content;
@@ -12,7 +12,7 @@ use super::record::Content;
 ///
 /// # Errors
 /// `InvalidParameterValueException` with what KMS said.
-pub fn check_grant(aws: &Aws, caller: &Caller, content: &Content) -> Result<(), ApiError> {
+pub fn check_grant(aws: &Aws, caller: &Caller, content: &Content) -> Result<()> {
     authorized(aws, caller, content, "kms:CreateGrant").map_err(|denied| {
         invalid(format!(
             "Lambda was unable to configure access to your environment variables because the KMS key is invalid for \
@@ -26,7 +26,7 @@ pub fn check_grant(aws: &Aws, caller: &Caller, content: &Content) -> Result<(), 
 ///
 /// # Errors
 /// `KMSAccessDeniedException`.
-pub fn check_start(aws: &Aws, function: &str, content: &Content) -> Result<(), ApiError> {
+pub fn check_start(aws: &Aws, function: &str, content: &Content) -> Result<()> {
     let role = Caller::Role { arn: content.role.clone(), session: function.to_owned() };
     authorized(aws, &role, content, "kms:Decrypt").map_err(|denied| {
         ApiError::new(
@@ -55,7 +55,7 @@ pub fn hide(aws: &Aws, caller: &Caller, content: &Content, shown: &mut Value) {
 }
 
 /// Asks for an action on the key of a function that has one and something to encrypt.
-fn authorized(aws: &Aws, caller: &Caller, content: &Content, action: &str) -> Result<(), ApiError> {
+fn authorized(aws: &Aws, caller: &Caller, content: &Content, action: &str) -> Result<()> {
     let Some(key) = content.kms_key.as_deref().filter(|_| content.environment.is_some()) else {
         return Ok(());
     };

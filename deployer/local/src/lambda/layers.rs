@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::store::Store;
-use crate::{ACCOUNT, ApiError, Aws, Caller};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Result};
 
 use super::Lambda;
 use super::code::Code;
@@ -82,7 +82,7 @@ struct Page {
 }
 
 impl Page {
-    fn limit(&self) -> Result<usize, ApiError> {
+    fn limit(&self) -> Result<usize> {
         let mut constraints = Constraints::default();
         constraints.range("maxItems", self.max_items, 1, 50);
         constraints.one_of("compatibleArchitecture", self.compatible_architecture.as_deref(), &ARCHITECTURES);
@@ -133,12 +133,7 @@ impl Lambda {
         shown
     }
 
-    pub(super) async fn publish_layer(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) async fn publish_layer(&self, aws: &Arc<Aws>, caller: &Caller, input: Value) -> Result<Value> {
         let input: Publish = read(input)?;
         let mut constraints = Constraints::default();
         constraints.required("content", input.content.as_ref());
@@ -171,17 +166,12 @@ impl Lambda {
         })
     }
 
-    pub(super) fn get_layer(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn get_layer(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let (name, number) = numbered(aws, "GetLayerVersion", read(input)?)?;
         self.show_layer(aws, caller, &name, number)
     }
 
-    pub(super) fn get_layer_by_arn(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn get_layer_by_arn(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: ByArn = read(input)?;
         let mut constraints = Constraints::default();
         constraints.required("arn", input.arn.as_ref());
@@ -193,7 +183,7 @@ impl Lambda {
         self.show_layer(aws, caller, &name, number.parse().unwrap_or_default())
     }
 
-    fn show_layer(&self, aws: &Aws, caller: &Caller, name: &str, number: u64) -> Result<Value, ApiError> {
+    fn show_layer(&self, aws: &Aws, caller: &Caller, name: &str, number: u64) -> Result<Value> {
         aws.iam.authorize(aws, caller, "lambda:GetLayerVersion", &version_arn(aws, name, number))?;
         match aws.store.get::<LayerVersion>(LAYER_VERSION, &version_id(name, number)) {
             Some(version) => Ok(self.layer_shown(aws, name, &version)),
@@ -201,7 +191,7 @@ impl Lambda {
         }
     }
 
-    pub(super) fn delete_layer(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn delete_layer(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let (name, number) = numbered(aws, "DeleteLayerVersion", read(input)?)?;
         aws.iam.authorize(aws, caller, "lambda:DeleteLayerVersion", &version_arn(aws, &name, number))?;
         // One that is not there is as good as deleted: AWS answers the same.
@@ -209,12 +199,7 @@ impl Lambda {
         Ok(json!({}))
     }
 
-    pub(super) fn list_layer_versions(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn list_layer_versions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let page: Page = read(input)?;
         let name = named(aws, "ListLayerVersions", page.layer_name.as_deref(), Constraints::default())?;
         let limit = page.limit()?;
@@ -232,7 +217,7 @@ impl Lambda {
         Ok(answer)
     }
 
-    pub(super) fn list_layers(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn list_layers(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let page: Page = read(input)?;
         let limit = page.limit()?;
         aws.iam.authorize(aws, caller, "lambda:ListLayers", "*")?;
@@ -264,7 +249,7 @@ impl Lambda {
     /// # Errors
     /// `InvalidParameterValueException` for too many, for two versions of one layer, and for one that does not exist;
     /// `AccessDeniedException` for one that the caller may not get.
-    pub(super) fn layers(&self, aws: &Aws, caller: &Caller, arns: &[String]) -> Result<Vec<Layer>, ApiError> {
+    pub(super) fn layers(&self, aws: &Aws, caller: &Caller, arns: &[String]) -> Result<Vec<Layer>> {
         if arns.len() > LIMIT {
             return Err(invalid(format!("Cannot reference more than {LIMIT} layers.")));
         }
@@ -293,14 +278,14 @@ impl Lambda {
     ///
     /// # Errors
     /// `InvalidParameterValueException`.
-    pub(super) async fn fits(&self, code: &str, layers: &[Layer]) -> Result<(), ApiError> {
+    pub(super) async fn fits(&self, code: &str, layers: &[Layer]) -> Result<()> {
         if layers.is_empty() {
             return Ok(());
         }
         let packages = self.packages.clone();
         let zips: Vec<String> =
             layers.iter().map(|l| &l.code_sha256).chain([&code.to_owned()]).cloned().collect();
-        let sum = move || zips.iter().map(|zip| packages.unpacked(zip)).sum::<Result<u64, ApiError>>();
+        let sum = move || zips.iter().map(|zip| packages.unpacked(zip)).sum::<Result<u64>>();
         let size = tokio::task::spawn_blocking(sum).await.map_err(|e| service(e.to_string()))??;
         if size > UNPACKED_LIMIT {
             return Err(invalid(format!(
@@ -342,7 +327,7 @@ fn version_arn(aws: &Aws, name: &str, number: u64) -> String {
 }
 
 /// The name and number of a layer version of this account and region; `None` for one that cannot exist here.
-fn own_version(aws: &Aws, arn: &str) -> Result<Option<(String, u64)>, ApiError> {
+fn own_version(aws: &Aws, arn: &str) -> Result<Option<(String, u64)>> {
     let fields: Vec<&str> = arn.split(':').collect();
     let &[_, _, _, region, account, "layer", name, number] = fields.as_slice() else { return Ok(None) };
     if account != ACCOUNT {
@@ -370,12 +355,7 @@ fn foreign(action: &str, resource: &str) -> ApiError {
 }
 
 /// The plain name of the layer that a request names, with what else is wrong with the request.
-fn named(
-    aws: &Aws,
-    action: &str,
-    layer: Option<&str>,
-    mut constraints: Constraints,
-) -> Result<String, ApiError> {
+fn named(aws: &Aws, action: &str, layer: Option<&str>, mut constraints: Constraints) -> Result<String> {
     constraints.required("layerName", layer.as_ref());
     let layer = layer.unwrap_or_default();
     let fields: Vec<&str> = layer.split(':').collect();
@@ -396,7 +376,7 @@ fn named(
     }
 }
 
-fn numbered(aws: &Aws, action: &str, input: Numbered) -> Result<(String, u64), ApiError> {
+fn numbered(aws: &Aws, action: &str, input: Numbered) -> Result<(String, u64)> {
     let mut constraints = Constraints::default();
     constraints.required("versionNumber", input.version_number.as_ref());
     let name = named(aws, action, input.layer_name.as_deref(), constraints)?;

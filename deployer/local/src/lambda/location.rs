@@ -7,7 +7,7 @@ use bytes::Bytes;
 use form_urlencoded::Serializer;
 use jiff::Timestamp;
 
-use crate::{ACCOUNT, ApiError, Aws, ids};
+use crate::{ACCOUNT, ApiError, Aws, Result, ids};
 
 use super::Lambda;
 use super::package::digest;
@@ -82,11 +82,7 @@ impl Lambda {
     ///
     /// # Errors
     /// S3's `AccessDenied` or `SignatureDoesNotMatch` for what is no such URL.
-    pub(crate) async fn presigned(
-        &self,
-        key: &str,
-        query: &BTreeMap<String, String>,
-    ) -> Result<Fetched, ApiError> {
+    pub(crate) async fn presigned(&self, key: &str, query: &BTreeMap<String, String>) -> Result<Fetched> {
         let given =
             query.get(SIGNATURE).ok_or_else(|| ApiError::new(403, "AccessDenied", "Access Denied"))?;
         if *given != self.presigner.sign(key, |name| query.get(name).cloned().unwrap_or_default()) {

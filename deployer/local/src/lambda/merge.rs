@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::ApiError;
+use crate::Result;
 
 use super::errors::service;
 use super::package::{Packages, digest};
@@ -22,7 +22,7 @@ impl Packages {
     ///
     /// # Errors
     /// `ServiceException` when a zip is gone or the folder cannot be written.
-    pub fn layers(&self, zips: &[&str]) -> Result<Option<PathBuf>, ApiError> {
+    pub fn layers(&self, zips: &[&str]) -> Result<Option<PathBuf>> {
         match zips {
             [] => return Ok(None),
             [one] => return self.folder(one).map(Some),

@@ -37,7 +37,7 @@ use serde_json::Value;
 
 use crate::api::{Entry, Protocol};
 use crate::store::Store;
-use crate::{ApiError, Aws, Caller, Service, Settings};
+use crate::{Aws, Caller, Result, Service, Settings};
 
 pub use configuration::runtimes;
 pub use engine::doom::Doom;
@@ -132,7 +132,7 @@ pub(crate) static ENTRY: Entry = Entry {
     })
 };
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let lambda = &aws.lambda;
     if let Caller::Role { .. } = caller {
         let Behaviour { control_plane_rate, control_plane_latency, .. } = lambda.behaviour();

@@ -1,6 +1,6 @@
 //! Which function, version or alias a request means: a name, a partial ARN or an ARN, with the qualifier in it or apart.
 
-use crate::{ACCOUNT, ApiError, Aws, Caller};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Result};
 
 use super::errors::{invalid, not_found};
 use super::input::{Constraints, is_word, is_word_byte};
@@ -40,7 +40,7 @@ impl Target {
     /// # Errors
     /// `ValidationException` for what can be no name, `InvalidParameterValueException` when a qualifier comes with it,
     /// `ResourceNotFoundException` for another region, `AccessDeniedException` for another account.
-    pub fn whole(aws: &Aws, function: Option<&str>) -> Result<Self, ApiError> {
+    pub fn whole(aws: &Aws, function: Option<&str>) -> Result<Self> {
         let target = Self::parse(aws, function, None, Shape::Name)?;
         match target.qualifier.as_deref() {
             None => Ok(target),
@@ -53,7 +53,7 @@ impl Target {
     ///
     /// # Errors
     /// As there.
-    pub fn unqualified(aws: &Aws, function: Option<&str>) -> Result<Self, ApiError> {
+    pub fn unqualified(aws: &Aws, function: Option<&str>) -> Result<Self> {
         let target = Self::parse(aws, function, None, Shape::Name)?;
         if target.qualifier.is_some() { Err(functions_only()) } else { Ok(target) }
     }
@@ -62,16 +62,11 @@ impl Target {
     ///
     /// # Errors
     /// As [`Target::whole`], and `InvalidParameterValueException` when name and qualifier contradict each other.
-    pub fn read(aws: &Aws, function: Option<&str>, qualifier: Option<&str>) -> Result<Self, ApiError> {
+    pub fn read(aws: &Aws, function: Option<&str>, qualifier: Option<&str>) -> Result<Self> {
         Self::parse(aws, function, qualifier, Shape::Namespaced)
     }
 
-    fn parse(
-        aws: &Aws,
-        function: Option<&str>,
-        qualifier: Option<&str>,
-        shape: Shape,
-    ) -> Result<Self, ApiError> {
+    fn parse(aws: &Aws, function: Option<&str>, qualifier: Option<&str>, shape: Shape) -> Result<Self> {
         let mut constraints = Constraints::default();
         constraints.required("functionName", function.as_ref());
         if let Some(q) = qualifier {
@@ -120,7 +115,7 @@ impl Target {
     ///
     /// # Errors
     /// `InvalidParameterValueException`.
-    pub fn check_new(&self) -> Result<(), ApiError> {
+    pub fn check_new(&self) -> Result<()> {
         let mut constraints = Constraints::default();
         constraints.length("functionName", Some(&self.name), 1, 64);
         // It is no ValidationException, as other lengths are.
@@ -146,7 +141,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`crate::iam::Iam::authorize`].
-    pub fn authorize(&self, aws: &Aws, caller: &Caller, action: &str) -> Result<(), ApiError> {
+    pub fn authorize(&self, aws: &Aws, caller: &Caller, action: &str) -> Result<()> {
         aws.iam.authorize(aws, caller, &format!("lambda:{action}"), &self.function_arn(aws))
     }
 
@@ -154,7 +149,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`crate::iam::Iam::authorize`].
-    pub fn authorize_qualified(&self, aws: &Aws, caller: &Caller, action: &str) -> Result<(), ApiError> {
+    pub fn authorize_qualified(&self, aws: &Aws, caller: &Caller, action: &str) -> Result<()> {
         aws.iam.authorize(aws, caller, &format!("lambda:{action}"), &self.arn(aws))
     }
 }

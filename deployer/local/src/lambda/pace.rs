@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::errors::throttled;
-use crate::ApiError;
+use crate::Result;
 
 /// The calls that may still come, and since when they have been filling up again.
 #[derive(Default)]
@@ -15,11 +15,11 @@ impl Pace {
     ///
     /// # Errors
     /// `TooManyRequestsException` when more than `rate` a second have come.
-    pub fn take(&self, rate: u32) -> Result<(), ApiError> {
+    pub fn take(&self, rate: u32) -> Result<()> {
         self.take_at(rate, Instant::now())
     }
 
-    fn take_at(&self, rate: u32, now: Instant) -> Result<(), ApiError> {
+    fn take_at(&self, rate: u32, now: Instant) -> Result<()> {
         let rate = f64::from(rate);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, since) = state.unwrap_or((rate, now));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use crate::ApiError;
+use crate::{ApiError, Result};
 
 use super::errors::{entity_too_large, invalid, service};
 
@@ -46,7 +46,7 @@ impl Packages {
     /// # Errors
     /// `RequestEntityTooLargeException`, or `InvalidParameterValueException` for what is no zip, is empty, too large
     /// unpacked, or has entries that point out of the package.
-    pub fn upload(&self, zip: &[u8]) -> Result<Package, ApiError> {
+    pub fn upload(&self, zip: &[u8]) -> Result<Package> {
         if zip.len() > UPLOAD_LIMIT {
             return Err(entity_too_large(format!("Zipped size must be smaller than {UPLOAD_LIMIT} bytes")));
         }
@@ -57,7 +57,7 @@ impl Packages {
     ///
     /// # Errors
     /// As [`Packages::upload`].
-    pub fn keep(&self, zip: &[u8]) -> Result<Package, ApiError> {
+    pub fn keep(&self, zip: &[u8]) -> Result<Package> {
         let sha256 = digest(zip);
         let package = Package { sha256, size: zip.len() as u64 };
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,7 @@ impl Packages {
     ///
     /// # Errors
     /// `ServiceException` when the package itself is gone.
-    pub fn folder(&self, sha256: &str) -> Result<PathBuf, ApiError> {
+    pub fn folder(&self, sha256: &str) -> Result<PathBuf> {
         let root = self.root(sha256);
         if !root.exists() {
             let zip = fs::read(self.zip(sha256))
@@ -140,7 +140,7 @@ impl Packages {
     ///
     /// # Errors
     /// As [`Packages::folder`].
-    pub fn unpacked(&self, sha256: &str) -> Result<u64, ApiError> {
+    pub fn unpacked(&self, sha256: &str) -> Result<u64> {
         let mut size = 0;
         let mut folders = vec![self.folder(sha256)?];
         while let Some(folder) = folders.pop() {
@@ -186,7 +186,7 @@ fn not_a_zip() -> ApiError {
 }
 
 /// Writes every entry below `root`. Links come last, so that no entry is written through one.
-fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, root: &Path) -> Result<(), ApiError> {
+fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, root: &Path) -> Result<()> {
     let internal = |e: io::Error| service(format!("cannot unpack the function's code: {e}"));
     if archive.is_empty() {
         return Err(invalid("Uploaded file must be a non-empty zip"));

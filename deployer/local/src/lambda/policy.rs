@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::store::Records;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 use super::Lambda;
 use super::errors::{conflict, invalid, no_alias, no_function, not_found, stale_policy};
@@ -32,7 +32,7 @@ struct Permission {
 }
 
 impl Permission {
-    fn constrain(&self) -> Result<(), ApiError> {
+    fn constrain(&self) -> Result<()> {
         let mut constraints = Constraints::default();
         constraints.required("statementId", self.statement_id.as_ref());
         constraints.required("action", self.action.as_ref());
@@ -61,7 +61,7 @@ impl Permission {
         constraints.check()
     }
 
-    fn statement(&self, resource: &str) -> Result<Value, ApiError> {
+    fn statement(&self, resource: &str) -> Result<Value> {
         let principal = self.principal.as_deref().unwrap_or_default();
         let is_account = principal.len() == 12 && principal.bytes().all(|b| b.is_ascii_digit());
         let principal = if principal == "*" {
@@ -126,13 +126,13 @@ pub fn authorize_invoke(
     caller: &Caller,
     target: &Target,
     function: Option<&Function>,
-) -> Result<(), ApiError> {
+) -> Result<()> {
     let policy = function.and_then(|f| document(f, target.qualifier.as_deref()));
     aws.iam.authorize_with(aws, caller, "lambda:InvokeFunction", &target.arn(aws), &[], policy.as_ref())
 }
 
 impl Lambda {
-    pub(super) fn add_permission(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn add_permission(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Permission = read(input)?;
         input.constrain()?;
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
@@ -169,12 +169,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn remove_permission(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn remove_permission(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Permission = read(input)?;
         let mut constraints = Constraints::default();
         constraints.required("statementId", input.statement_id.as_ref());
@@ -207,7 +202,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn get_policy(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn get_policy(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Named = read(input)?;
         let target = Target::read(aws, input.function_name.as_deref(), input.qualifier.as_deref())?;
         target.authorize_qualified(aws, caller, "GetPolicy")?;
@@ -229,12 +224,7 @@ enum Holder {
 }
 
 impl Holder {
-    fn find(
-        aws: &Aws,
-        records: &Records<'_>,
-        function: &Function,
-        target: &Target,
-    ) -> Result<Self, ApiError> {
+    fn find(aws: &Aws, records: &Records<'_>, function: &Function, target: &Target) -> Result<Self> {
         let Some(qualifier) = target.qualifier.as_deref() else { return Ok(Self::Function) };
         if let Some(number) = version_number(qualifier) {
             let version = records.get(VERSION, &version_id(&function.name, number));
@@ -289,7 +279,7 @@ fn revision_matches(
     qualifier: &str,
     holder: &Holder,
     revision: Option<&str>,
-) -> Result<(), ApiError> {
+) -> Result<()> {
     let own = function.policy_revisions.get(qualifier).map(String::as_str);
     match revision {
         Some(r) if r != own.unwrap_or_else(|| holder.revision(function)) => Err(stale_policy()),

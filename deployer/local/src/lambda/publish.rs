@@ -1,7 +1,7 @@
 //! What creating, changing and publishing a function share: when it may be done, and how a version comes to be.
 
 use crate::store::Records;
-use crate::{ApiError, Aws};
+use crate::{Aws, Result};
 
 use super::errors::{conflict, stale_revision};
 use super::name::arn;
@@ -57,7 +57,7 @@ pub fn publish(
 ///
 /// # Errors
 /// `ResourceConflictException` while something is in progress, `PreconditionFailedException`.
-pub fn changeable(aws: &Aws, function: &Function, revision: Option<&str>) -> Result<(), ApiError> {
+pub fn changeable(aws: &Aws, function: &Function, revision: Option<&str>) -> Result<()> {
     idle(aws, function)?;
     match revision {
         Some(revision) if revision != function.latest.revision() => Err(stale_revision()),
@@ -69,7 +69,7 @@ pub fn changeable(aws: &Aws, function: &Function, revision: Option<&str>) -> Res
 ///
 /// # Errors
 /// `ResourceConflictException`.
-pub fn idle(aws: &Aws, function: &Function) -> Result<(), ApiError> {
+pub fn idle(aws: &Aws, function: &Function) -> Result<()> {
     if function.latest.pending() {
         return Err(conflict(
             "The operation cannot be performed at this time. The function is currently in the following state: Pending",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 use super::Lambda;
 use super::errors::{invalid, no_function};
@@ -31,7 +31,7 @@ struct Tagged {
 ///
 /// # Errors
 /// `InvalidParameterValueException`.
-pub fn check(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+pub fn check(tags: &BTreeMap<String, String>) -> Result<()> {
     if tags.len() > 50 {
         return Err(invalid("Number of tags exceeds resource tag limit."));
     }
@@ -57,7 +57,7 @@ fn is_function_arn(resource: &str) -> bool {
 }
 
 impl Lambda {
-    fn tagged(&self, aws: &Aws, caller: &Caller, input: &Tagged, action: &str) -> Result<Target, ApiError> {
+    fn tagged(&self, aws: &Aws, caller: &Caller, input: &Tagged, action: &str) -> Result<Target> {
         let mut constraints = Constraints::default();
         constraints.required("resource", input.resource.as_ref());
         if let Some(resource) = &input.resource {
@@ -82,7 +82,7 @@ impl Lambda {
         Ok(target)
     }
 
-    pub(super) fn tag_resource(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn tag_resource(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Tagged = read(input)?;
         let target = self.tagged(aws, caller, &input, "TagResource")?;
         if input.tags.is_empty() {
@@ -99,7 +99,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn untag_resource(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn untag_resource(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Tagged = read(input)?;
         let mut constraints = Constraints::default();
         let keys = input.tag_keys.as_ref().filter(|keys| !keys.is_empty());
@@ -116,7 +116,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn list_tags(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn list_tags(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Tagged = read(input)?;
         let target = self.tagged(aws, caller, &input, "ListTags")?;
         Ok(json!({"Tags": self.function(aws, &target)?.tags}))

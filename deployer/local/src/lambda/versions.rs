@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 use super::Lambda;
 use super::errors::{invalid, no_function, stale_revision};
@@ -22,12 +22,7 @@ struct Publish {
 }
 
 impl Lambda {
-    pub(super) fn publish_version(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        input: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn publish_version(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Publish = read(input)?;
         let mut constraints = Constraints::default();
         constraints.length("description", input.description.as_deref(), 0, 256);
@@ -55,7 +50,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn list_versions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    pub(super) fn list_versions(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Page = read(input)?;
         let limit = input.limit()?;
         let target = Target::whole(aws, input.function_name.as_deref())?;

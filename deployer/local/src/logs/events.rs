@@ -7,7 +7,7 @@ use super::{
     BATCHES, Batch, DAY, GROUPS, Group, STREAMS, Stream, allowed, group_name, groups, now, stream_id, streams,
 };
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 struct Event {
     stream: String,
@@ -24,7 +24,7 @@ impl Event {
     }
 }
 
-pub fn get(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn get(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let (group, stream) = (group_name(params)?, params.text("logStreamName")?);
     allowed(aws, caller, "GetLogEvents", group, stream)?;
     let of: Group = aws.store.get(GROUPS, group).ok_or_else(groups::missing)?;
@@ -62,7 +62,7 @@ pub fn get(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiE
     }))
 }
 
-pub fn filter(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn filter(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let group = group_name(params)?;
     allowed(aws, caller, "FilterLogEvents", group, "")?;
     let of: Group = aws.store.get(GROUPS, group).ok_or_else(groups::missing)?;
@@ -128,7 +128,7 @@ fn read(aws: &Aws, group: &Group, prefix: &str) -> Vec<Event> {
     events
 }
 
-fn span(params: Params<'_>) -> Result<(i64, i64), ApiError> {
+fn span(params: Params<'_>) -> Result<(i64, i64)> {
     let from = params.number("startTime", 0..=i64::MAX)?.unwrap_or(0);
     let to = params.number("endTime", 0..=i64::MAX)?.unwrap_or(i64::MAX);
     Ok((from, to))

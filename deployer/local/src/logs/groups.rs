@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{BATCHES, GROUPS, Group, STREAMS, allowed, group_arn, now};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 /// The days that CloudWatch Logs can keep logs for.
 pub const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.name("logGroupName", 512, "-_/.#")?;
     allowed(aws, caller, "CreateLogGroup", name, "")?;
     let tags = params.tags("tags")?.into_iter().collect();
@@ -25,7 +25,7 @@ pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
     })
 }
 
-pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.text("logGroupName")?;
     allowed(aws, caller, "DeleteLogGroup", name, "")?;
     aws.store.transaction(|records| {
@@ -37,7 +37,7 @@ pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
     })
 }
 
-pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     allowed(aws, caller, "DescribeLogGroups", "", "")?;
     let prefix = params.optional_text("logGroupNamePrefix")?.unwrap_or_default();
     let pattern = params.optional_text("logGroupNamePattern")?;
@@ -75,7 +75,7 @@ pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value,
     Ok(answer)
 }
 
-pub fn retention(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn retention(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value> {
     let days = match operation {
         "PutRetentionPolicy" => {
             let days = params.number("retentionInDays", 1..=3653)?;
@@ -95,21 +95,21 @@ pub fn retention(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>
     change(aws, name, |group| group.retention = days)
 }
 
-pub fn tag(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn tag(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = tagged(params)?;
     allowed(aws, caller, "TagResource", name, "")?;
     let tags = params.tags("tags")?;
     change(aws, name, |group| group.tags.extend(tags))
 }
 
-pub fn untag(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn untag(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = tagged(params)?;
     allowed(aws, caller, "UntagResource", name, "")?;
     let keys = params.texts("tagKeys")?;
     change(aws, name, |group| group.tags.retain(|key, _| !keys.contains(&key.as_str())))
 }
 
-pub fn tags(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn tags(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = tagged(params)?;
     allowed(aws, caller, "ListTagsForResource", name, "")?;
     let group: Group = aws.store.get(GROUPS, name).ok_or_else(missing)?;
@@ -121,13 +121,13 @@ pub fn missing() -> ApiError {
     ApiError::new(400, "ResourceNotFoundException", "The specified log group does not exist.")
 }
 
-fn tagged<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
+fn tagged<'a>(params: Params<'a>) -> Result<&'a str> {
     let arn = params.text("resourceArn")?;
     let name = arn.split_once(":log-group:").map(|(_, name)| name.strip_suffix(":*").unwrap_or(name));
     name.ok_or_else(|| params.invalid(format!("'resourceArn' must be a log group's ARN, not \"{arn}\"")))
 }
 
-fn change(aws: &Aws, name: &str, change: impl FnOnce(&mut Group)) -> Result<Value, ApiError> {
+fn change(aws: &Aws, name: &str, change: impl FnOnce(&mut Group)) -> Result<Value> {
     aws.store.transaction(|records| {
         let mut group: Group = records.get(GROUPS, name).ok_or_else(missing)?;
         change(&mut group);

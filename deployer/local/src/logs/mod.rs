@@ -22,7 +22,7 @@ pub use groups::RETENTION_DAYS;
 use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::params::Params;
 use crate::store::Records;
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{Aws, Caller, Result, Service};
 
 const GROUPS: &str = "logs-group";
 const STREAMS: &str = "logs-stream";
@@ -85,7 +85,7 @@ pub(crate) static ENTRY: Entry = Entry::new(
     |aws, caller, operation, input| Box::pin(call(aws, caller, operation, input)),
 );
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let params = Params::new(&input, "InvalidParameterException");
     match operation {
         "CreateLogGroup" => groups::create(aws, caller, params),
@@ -122,7 +122,7 @@ impl Logs {
         group: &str,
         stream: &str,
         lines: &[(i64, String)],
-    ) -> Result<(), ApiError> {
+    ) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
@@ -196,7 +196,7 @@ fn write(records: &mut Records<'_>, group: &str, stream: &str, batch: &Batch) {
 }
 
 /// Whether the caller may; a stream's name is empty for actions on groups.
-fn allowed(aws: &Aws, caller: &Caller, action: &str, group: &str, stream: &str) -> Result<(), ApiError> {
+fn allowed(aws: &Aws, caller: &Caller, action: &str, group: &str, stream: &str) -> Result<()> {
     let action = format!("logs:{action}");
     let arn = format!("{}:log-stream:{stream}", group_arn(aws, group));
     let answer = aws.iam.authorize(aws, caller, &action, &arn);
@@ -219,7 +219,7 @@ fn stream_id(group: &str, stream: &str) -> String {
 }
 
 /// The group that is meant by name or by ARN.
-fn group_name<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
+fn group_name<'a>(params: Params<'a>) -> Result<&'a str> {
     match params.optional_text("logGroupIdentifier")? {
         Some(identifier) => {
             let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);

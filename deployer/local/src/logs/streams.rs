@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{GROUPS, Group, STREAMS, Stream, allowed, group_arn, group_name, groups, now};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
-pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let group = group_name(params)?;
     allowed(aws, caller, "DescribeLogStreams", group, "")?;
     aws.store.get::<Group>(GROUPS, group).ok_or_else(groups::missing)?;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{MOST_GROUP_BYTES, MOST_STREAM_BYTES, now};
 use crate::testing::Local;
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{Aws, Caller, Result, Service};
 
-async fn logs(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn logs(aws: &Arc<Aws>, operation: &str, input: Value) -> Result<Value> {
     aws.call(&Caller::Owner, Service::Logs, operation, input).await
 }
 

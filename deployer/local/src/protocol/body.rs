@@ -11,8 +11,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sha2::Digest as _;
 
-use crate::ApiError;
 use crate::api::{Entry, Protocol};
+use crate::{ApiError, Result};
 
 /// Between two pieces of a body.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// 413 when it is too large, 400 when it does not come in time, breaks off, or is framed wrongly.
-pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Result<Bytes, ApiError> {
+pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Result<Bytes> {
     let (limit, of_objects) = (service.largest_request, service.protocol == Protocol::RestXml);
     let too_large = || {
         let code = if of_objects { "EntityTooLarge" } else { "RequestEntityTooLargeException" };
@@ -56,12 +56,7 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Resul
 }
 
 /// All of a body; `None` when it is larger than the limit.
-async fn collect<B>(
-    body: B,
-    limit: usize,
-    announced: usize,
-    patience: Duration,
-) -> Result<Option<Bytes>, ApiError>
+async fn collect<B>(body: B, limit: usize, announced: usize, patience: Duration) -> Result<Option<Bytes>>
 where
     B: Body<Data = Bytes>,
     B::Error: std::fmt::Display,
@@ -116,7 +111,7 @@ fn line(bytes: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 /// Compares the checksums that came with a content with its own.
-fn verify<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, content: &[u8]) -> Result<(), ApiError> {
+fn verify<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, content: &[u8]) -> Result<()> {
     for (name, given) in named {
         let (algorithm, own) = match name {
             "content-md5" => ("Content-MD5", STANDARD.encode(md5::Md5::digest(content))),

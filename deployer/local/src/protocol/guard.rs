@@ -10,13 +10,13 @@ use http::request::Parts;
 use http::uri::Uri;
 
 use super::host;
-use crate::ApiError;
+use crate::{ApiError, Result};
 
 /// The most bytes of all headers together; the server's own limit is about twice that.
 const MOST_HEADER_BYTES: usize = 64 << 10;
 
 /// Refuses requests for other hosts and from other origins, and those with too much in their headers.
-pub fn check(parts: &Parts) -> Result<(), ApiError> {
+pub fn check(parts: &Parts) -> Result<()> {
     let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > MOST_HEADER_BYTES {
         let message = format!("the request's headers are larger than {MOST_HEADER_BYTES} bytes");

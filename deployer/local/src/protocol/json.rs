@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::{Request, Response, response, set};
-use crate::ApiError;
+use crate::{ApiError, Result};
 
 /// Answers a request, whose operation stands behind a prefix, with what `call` makes of operation and input.
 pub async fn serve(
     (prefix, media_type): (&str, &'static str),
     request: &Request,
-    call: impl AsyncFnOnce(&str, Value) -> Result<Value, ApiError>,
+    call: impl AsyncFnOnce(&str, Value) -> Result<Value>,
 ) -> Response {
     let target = request.header("x-amz-target").unwrap_or_default();
     let result = match (target.strip_prefix(prefix), input(&request.body)) {
@@ -30,7 +30,7 @@ pub async fn serve(
 }
 
 /// A body that is a JSON object, or nothing for an empty one.
-pub fn input(body: &[u8]) -> Result<Value, ApiError> {
+pub fn input(body: &[u8]) -> Result<Value> {
     let wrong = |message: String| ApiError::new(400, "SerializationException", message);
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));

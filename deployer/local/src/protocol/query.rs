@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::xml::Xml;
 use super::{Request, Response, response};
-use crate::ApiError;
+use crate::{ApiError, Result};
 
 const MOST_PARAMETERS: usize = 20_000;
 const DEEPEST: usize = 16;
@@ -15,7 +15,7 @@ const DEEPEST: usize = 16;
 pub async fn serve(
     namespace: &str,
     request: &Request,
-    call: impl AsyncFnOnce(&str, Value) -> Result<Value, ApiError>,
+    call: impl AsyncFnOnce(&str, Value) -> Result<Value>,
 ) -> Response {
     let result = match input(request) {
         Ok((operation, input)) => call(&operation, input).await.map(|output| (operation, output)),
@@ -57,7 +57,7 @@ pub fn operation(request: &Request) -> String {
 }
 
 /// The operation and its input.
-fn input(request: &Request) -> Result<(String, Value), ApiError> {
+fn input(request: &Request) -> Result<(String, Value)> {
     let malformed = |message: String| ApiError::new(400, "MalformedQueryString", message);
     let mut root = Node::default();
     let mut operation = None;
@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &str) -> Result<(String, Value), ApiError> {
+    fn read(body: &str) -> Result<(String, Value)> {
         input(&Request {
             method: Method::POST,
             path: "/".to_owned(),

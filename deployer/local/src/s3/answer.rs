@@ -7,8 +7,8 @@ use http::Method;
 use serde_json::Value;
 
 use super::objects::Object;
-use crate::ApiError;
 use crate::protocol::{Request, Response, response, set, set_named};
+use crate::{ApiError, Result};
 
 /// Headers that come back with an object as they were put.
 pub const KEPT: [&str; 5] =
@@ -18,11 +18,7 @@ pub const KEPT: [&str; 5] =
 pub const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 /// An object as an answer: whole or a range of it, unless the conditions of the request say otherwise.
-pub fn got(
-    request: &Request,
-    object: Object,
-    query: &BTreeMap<String, String>,
-) -> Result<Response, ApiError> {
+pub fn got(request: &Request, object: Object, query: &BTreeMap<String, String>) -> Result<Response> {
     let etag = format!("\"{}\"", object.etag);
     let date = |name: &str| {
         let text = request.header(name)?;

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::{BUCKETS, Bucket, OBJECTS, UPLOADS, allowed, iso, owner};
 use crate::faults::Kind;
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 /// When buckets were deleted, seconds since the epoch, by their names.
 const DELETED: &str = "s3-deleted-bucket";
 /// For how long a deleted bucket's name may not be free on AWS, in seconds.
 const HELD: i64 = 3600;
 
-pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = checked(params.text("Bucket")?)?;
     aws.iam.authorize(aws, caller, "s3:CreateBucket", &format!("arn:aws:s3:::{name}"))?;
     let region = aws.settings.region.as_str();
@@ -50,7 +50,7 @@ pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
     })
 }
 
-pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.text("Bucket")?;
     allowed(aws, caller, "s3:DeleteBucket", name, None)?;
     aws.store.transaction(|records| {
@@ -67,19 +67,19 @@ pub fn delete(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, A
     })
 }
 
-pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.text("Bucket")?;
     allowed(aws, caller, "s3:ListBucket", name, None)?;
     Ok(json!({"BucketRegion": aws.settings.region, "BucketArn": format!("arn:aws:s3:::{name}")}))
 }
 
-pub fn location(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn location(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     allowed(aws, caller, "s3:GetBucketLocation", params.text("Bucket")?, None)?;
     let region = Some(&aws.settings.region).filter(|region| *region != "us-east-1");
     Ok(json!({"LocationConstraint": region}))
 }
 
-pub fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     aws.iam.authorize(aws, caller, "s3:ListAllMyBuckets", "*")?;
     let prefix = params.optional_text("Prefix")?.unwrap_or_default();
     let most = usize::try_from(params.number("MaxBuckets", 1..=10_000)?.unwrap_or(10_000)).unwrap_or(10_000);
@@ -96,7 +96,7 @@ pub fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, Api
 }
 
 /// A name that AWS would take for a bucket.
-fn checked(name: &str) -> Result<&str, ApiError> {
+fn checked(name: &str) -> Result<&str> {
     let alphanumeric = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let fits = (3..=63).contains(&name.len())
         && name.chars().all(|c| alphanumeric(Some(c)) || c == '-' || c == '.')

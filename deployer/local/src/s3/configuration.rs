@@ -7,7 +7,7 @@ use super::{BUCKETS, Bucket, allowed, missing_bucket};
 use crate::params::Params;
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
-use crate::{ApiError, Aws, Caller, iam};
+use crate::{ApiError, Aws, Caller, Result, iam};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -59,12 +59,7 @@ impl Kind {
 }
 
 /// Performs an operation, when it is one on a configuration. What is read comes as `Document`.
-pub fn call(
-    aws: &Aws,
-    caller: &Caller,
-    operation: &str,
-    params: Params<'_>,
-) -> Option<Result<Value, ApiError>> {
+pub fn call(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Option<Result<Value>> {
     KINDS.iter().find_map(|kind| {
         if operation == kind.delete {
             return Some(change(aws, caller, kind, params, None));
@@ -77,7 +72,7 @@ pub fn call(
     })
 }
 
-fn get(aws: &Aws, caller: &Caller, kind: &Kind, params: Params<'_>) -> Result<Value, ApiError> {
+fn get(aws: &Aws, caller: &Caller, kind: &Kind, params: Params<'_>) -> Result<Value> {
     let name = params.text("Bucket")?;
     let bucket = allowed(aws, caller, &format!("s3:Get{}", kind.action), name, None)?;
     let document = match (bucket.configurations.get(kind.subresource), &kind.otherwise) {
@@ -97,7 +92,7 @@ fn change(
     kind: &Kind,
     params: Params<'_>,
     document: Option<String>,
-) -> Result<Value, ApiError> {
+) -> Result<Value> {
     let name = params.text("Bucket")?;
     // Only policies have an action of their own for their end.
     let verb = if document.is_none() && kind.subresource == "policy" { "Delete" } else { "Put" };
@@ -124,7 +119,7 @@ fn change(
 }
 
 /// The document that was sent, when it is what it should be.
-fn document(kind: &Kind, params: Params<'_>) -> Result<String, ApiError> {
+fn document(kind: &Kind, params: Params<'_>) -> Result<String> {
     if kind.subresource == "policy" {
         let malformed = |message: String| ApiError::new(400, "MalformedPolicy", message);
         let member = if params.get("Document").is_some() { "Document" } else { "Policy" };

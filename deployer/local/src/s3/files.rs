@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::{ApiError, ids};
+use crate::{ApiError, Result, ids};
 
 /// The folder of the contents.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Files {
     }
 
     /// Writes contents one after the other into a new file and returns its name.
-    pub async fn write(&self, contents: Vec<Bytes>) -> Result<String, ApiError> {
+    pub async fn write(&self, contents: Vec<Bytes>) -> Result<String> {
         let files = self.clone();
         let write = move || {
             fs::create_dir_all(&files.folder)?;
@@ -49,7 +49,7 @@ impl Files {
     }
 
     /// The content of a file.
-    pub async fn read(&self, name: &str) -> Result<Bytes, ApiError> {
+    pub async fn read(&self, name: &str) -> Result<Bytes> {
         let path = self.folder.join(name);
         blocking(move || fs::read(path).map(Bytes::from)).await
     }
@@ -62,9 +62,7 @@ impl Files {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, ApiError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
     let failed = |e: io::Error| ApiError::new(500, "InternalError", format!("the state folder: {e}"));
     tokio::task::spawn_blocking(work).await.map_err(|e| failed(io::Error::other(e)))?.map_err(failed)
 }

@@ -16,7 +16,7 @@ use crate::lambda::location::{self, Fetched};
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
 use crate::protocol::{Request, Response, body, response, set, set_named};
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{ApiError, Aws, Caller, Result, Service};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 /// Subresources that AWS has and this endpoint has not: they must not be taken for the object or bucket itself.
@@ -66,7 +66,7 @@ pub fn error(error: &ApiError, id: &str, method: &Method, resource: &str) -> Res
     response
 }
 
-async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
+async fn answer(aws: &Arc<Aws>, caller: &Caller, request: &Request) -> Result<Response> {
     let target = target(request)?;
     let query: BTreeMap<String, String> = request.parameters().into_iter().collect();
     let of_buckets = ["tagging"].into_iter().filter(|_| !target.key.is_empty());
@@ -91,7 +91,7 @@ async fn package(
     request: &Request,
     key: &str,
     query: &BTreeMap<String, String>,
-) -> Result<Response, ApiError> {
+) -> Result<Response> {
     let Fetched { zip, sha256, modified } = aws.lambda.presigned(key, query).await?;
     let object = Object {
         body: zip,
@@ -107,7 +107,7 @@ async fn package(
 }
 
 /// The bucket and key of path-style and virtual-host-style requests.
-fn target(request: &Request) -> Result<Target, ApiError> {
+fn target(request: &Request) -> Result<Target> {
     let invalid = || ApiError::new(400, "InvalidURI", "Couldn't parse the specified URI.");
     let host = request.host().unwrap_or_default();
     let path = request.path.strip_prefix('/').ok_or_else(invalid)?;
@@ -130,7 +130,7 @@ async fn bucket(
     request: &Request,
     bucket: &str,
     query: &BTreeMap<String, String>,
-) -> Result<Response, ApiError> {
+) -> Result<Response> {
     let call = async |operation: &str, input: Value| aws.call(caller, Service::S3, operation, input).await;
     let id = &request.id;
     if bucket.is_empty() {
@@ -234,7 +234,7 @@ async fn object(
     request: &Request,
     target: &Target,
     query: &BTreeMap<String, String>,
-) -> Result<Response, ApiError> {
+) -> Result<Response> {
     let (bucket, key, id) = (target.bucket.as_str(), target.key.as_str(), &request.id);
     let mut input = json!({"Bucket": bucket, "Key": key, "UploadId": query.get("uploadId")});
     if query.get("versionId").is_some_and(|version| version != "null") {
@@ -307,12 +307,7 @@ async fn object(
     }
 }
 
-async fn put(
-    aws: &Arc<Aws>,
-    caller: &Caller,
-    request: &Request,
-    target: &Target,
-) -> Result<Response, ApiError> {
+async fn put(aws: &Arc<Aws>, caller: &Caller, request: &Request, target: &Target) -> Result<Response> {
     let if_none_match = match request.header("if-none-match") {
         None => false,
         Some("*") => true,
@@ -336,7 +331,7 @@ async fn put(
 }
 
 /// The KMS key that a request wants an object encrypted with.
-fn kms_key(request: &Request) -> Result<Option<String>, ApiError> {
+fn kms_key(request: &Request) -> Result<Option<String>> {
     let key = request.header(KMS_KEY);
     match (request.header("x-amz-server-side-encryption"), key) {
         (None | Some("AES256"), None) => Ok(None),
@@ -352,7 +347,7 @@ fn kms_key(request: &Request) -> Result<Option<String>, ApiError> {
 }
 
 /// Refuses a KMS key where objects cannot be given one.
-fn no_key(request: &Request) -> Result<(), ApiError> {
+fn no_key(request: &Request) -> Result<()> {
     match kms_key(request)? {
         None => Ok(()),
         Some(_) => {
@@ -376,12 +371,12 @@ fn no_method(request: &Request) -> ApiError {
     ApiError::new(405, "MethodNotAllowed", message).with("Method", request.method.as_str())
 }
 
-fn text(request: &Request) -> Result<&str, ApiError> {
+fn text(request: &Request) -> Result<&str> {
     std::str::from_utf8(&request.body)
         .map_err(|_| ApiError::new(400, "MalformedXML", "the body is not UTF-8"))
 }
 
-fn parsed(body: &str) -> Result<Element, ApiError> {
+fn parsed(body: &str) -> Result<Element> {
     let message = |e: String| {
         format!(
             "The XML you provided was not well-formed or did not validate against our published schema: {e}"

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{OBJECTS, Record, allowed, iso, owner};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 /// What `encoding-type=url` leaves as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
@@ -23,7 +23,7 @@ struct Page {
 }
 
 /// `ListObjects`, `ListObjectsV2` and `ListObjectVersions`, which knows the current versions only.
-pub fn list(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn list(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value> {
     let bucket = params.text("Bucket")?;
     let action = if operation == "ListObjectVersions" { "s3:ListBucketVersions" } else { "s3:ListBucket" };
     allowed(aws, caller, action, bucket, None)?;

@@ -25,7 +25,7 @@ pub use self::objects::{Object, PutObject};
 use crate::api::{Entry, Protocol};
 use crate::params::Params;
 use crate::store::Store;
-use crate::{ApiError, Aws, Caller, Service, Settings};
+use crate::{ApiError, Aws, Caller, Result, Service, Settings};
 
 const BUCKETS: &str = "s3-bucket";
 const OBJECTS: &str = "s3-object";
@@ -74,7 +74,7 @@ pub(crate) static ENTRY: Entry = Entry {
 };
 
 /// Performs an operation that carries no content; those that do are [`S3::get_object`] and [`S3::put_object`].
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let s3 = &aws.s3;
     let params = Params::new(&input, "InvalidArgument");
     match operation {
@@ -112,13 +112,7 @@ impl S3 {
 }
 
 /// The bucket, once the caller is known to be allowed the action on the resource: `key` in it, or itself.
-fn allowed(
-    aws: &Aws,
-    caller: &Caller,
-    action: &str,
-    bucket: &str,
-    key: Option<&str>,
-) -> Result<Bucket, ApiError> {
+fn allowed(aws: &Aws, caller: &Caller, action: &str, bucket: &str, key: Option<&str>) -> Result<Bucket> {
     let resource = match key {
         Some(key) => format!("arn:aws:s3:::{bucket}/{key}"),
         None => format!("arn:aws:s3:::{bucket}"),
@@ -130,7 +124,7 @@ fn allowed(
 }
 
 /// Whether the caller may use the KMS key of an object. Keys have no policies of their own here.
-fn key_allowed(aws: &Aws, caller: &Caller, action: &str, key: Option<&str>) -> Result<(), ApiError> {
+fn key_allowed(aws: &Aws, caller: &Caller, action: &str, key: Option<&str>) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
     let denied = |e: ApiError| ApiError::new(403, "AccessDenied", e.message);
     aws.iam.authorize(aws, caller, action, key).map_err(denied)
@@ -152,7 +146,7 @@ fn object_id(bucket: &str, key: &str) -> String {
     format!("{bucket}/{key}")
 }
 
-fn checked_key<'a>(params: Params<'a>) -> Result<&'a str, ApiError> {
+fn checked_key<'a>(params: Params<'a>) -> Result<&'a str> {
     let key = params.text("Key")?;
     if key.len() > 1024 {
         return Err(ApiError::new(400, "KeyTooLongError", "Your key is too long"));

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::params::Params;
 use crate::store::Records;
-use crate::{ApiError, Aws, Caller};
+use crate::{ApiError, Aws, Caller, Result};
 
 /// The most user metadata of an object, in bytes of names and values.
 const MOST_METADATA: usize = 2048;
@@ -75,7 +75,7 @@ impl S3 {
         caller: &Caller,
         bucket: &str,
         key: &str,
-    ) -> Result<Object, ApiError> {
+    ) -> Result<Object> {
         // A put in between removes the file of the record just read; the next record's file is there.
         for _ in 0..10 {
             let record = readable(aws, caller, bucket, key)?;
@@ -96,12 +96,7 @@ impl S3 {
     ///
     /// # Errors
     /// `NoSuchBucket`, `AccessDenied`, `MetadataTooLarge`, `PreconditionFailed`.
-    pub async fn put_object(
-        &self,
-        aws: &Arc<Aws>,
-        caller: &Caller,
-        put: PutObject,
-    ) -> Result<String, ApiError> {
+    pub async fn put_object(&self, aws: &Arc<Aws>, caller: &Caller, put: PutObject) -> Result<String> {
         let input = json!({"Key": put.key});
         checked_key(Params::new(&input, "InvalidArgument"))?;
         let bucket = allowed(aws, caller, "s3:PutObject", &put.bucket, Some(&put.key))?;
@@ -147,9 +142,9 @@ impl S3 {
         key: &str,
         mut record: Record,
         contents: Vec<Bytes>,
-        check: impl Fn(Option<&Record>) -> Result<(), ApiError>,
+        check: impl Fn(Option<&Record>) -> Result<()>,
         also: impl FnOnce(&mut Records<'_>),
-    ) -> Result<(), ApiError> {
+    ) -> Result<()> {
         record.file = self.files.write(contents).await?;
         let id = object_id(bucket, key);
         let replaced = aws.store.transaction(|records| {
@@ -172,12 +167,7 @@ impl S3 {
         }
     }
 
-    pub(super) fn delete_object(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        params: Params<'_>,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn delete_object(&self, aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
         let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
         let versioned = params.optional_text("VersionId")?.is_some();
         let action = if versioned { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
@@ -192,12 +182,7 @@ impl S3 {
         Ok(json!({}))
     }
 
-    pub(super) fn delete_objects(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        params: Params<'_>,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn delete_objects(&self, aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
         let bucket = params.text("Bucket")?;
         aws.store.get::<Bucket>(BUCKETS, bucket).ok_or_else(|| missing_bucket(bucket))?;
         let delete = params.get("Delete").cloned().unwrap_or_default();
@@ -223,7 +208,7 @@ impl S3 {
         aws: &Arc<Aws>,
         caller: &Caller,
         params: Params<'_>,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Value> {
         let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
         let source = params.text("CopySource")?;
         let (from, from_key) = source.trim_start_matches('/').split_once('/').ok_or_else(|| {
@@ -255,7 +240,7 @@ impl S3 {
     }
 }
 
-pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let record = readable(aws, caller, params.text("Bucket")?, checked_key(params)?)?;
     Ok(json!({
         "ContentLength": record.size,
@@ -270,7 +255,7 @@ pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, Api
 }
 
 /// The record of an object whose content the caller may read.
-fn readable(aws: &Aws, caller: &Caller, bucket: &str, key: &str) -> Result<Record, ApiError> {
+fn readable(aws: &Aws, caller: &Caller, bucket: &str, key: &str) -> Result<Record> {
     allowed(aws, caller, "s3:GetObject", bucket, Some(key))?;
     let record: Option<Record> = aws.store.get(OBJECTS, &object_id(bucket, key));
     let record = record.ok_or_else(|| missing_object(aws, caller, bucket, key))?;
@@ -291,7 +276,7 @@ fn object(record: Record, body: Bytes) -> Object {
     }
 }
 
-fn precondition(old: Option<&Record>, none: bool, only: Option<&str>) -> Result<(), ApiError> {
+fn precondition(old: Option<&Record>, none: bool, only: Option<&str>) -> Result<()> {
     let failed = || {
         let message = "At least one of the pre-conditions you specified did not hold";
         ApiError::new(412, "PreconditionFailed", message)

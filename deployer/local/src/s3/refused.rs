@@ -1,8 +1,8 @@
 //! Headers of S3 that change what is stored or who may read it, and that this endpoint does not carry out: such a request is
 //! refused, never answered as if they had been.
 
-use crate::ApiError;
 use crate::protocol::Request;
+use crate::{ApiError, Result};
 
 /// Any value of these is refused.
 const HEADERS: [&str; 7] = [
@@ -24,7 +24,7 @@ const VALUES: [(&str, &[&str]); 2] =
 ///
 /// # Errors
 /// `NotImplemented` (501) with the header's name.
-pub fn headers(request: &Request) -> Result<(), ApiError> {
+pub fn headers(request: &Request) -> Result<()> {
     let grants = GRANTS.iter().map(|grant| format!("x-amz-grant-{grant}"));
     let always = HEADERS.iter().map(|name| (*name).to_owned()).chain(grants);
     let present = always.filter(|name| request.header(name).is_some());

@@ -12,7 +12,7 @@ use super::objects::now;
 use super::{PARTS, Record, S3, UPLOADS, allowed, checked_key, iso, object_id};
 use crate::params::Params;
 use crate::store::Records;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 /// Every part but the last has at least so many bytes, 5 MiB.
 const SMALLEST_PART: u64 = 5 << 20;
@@ -29,7 +29,7 @@ struct Upload {
     metadata: Vec<(String, String)>,
 }
 
-pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
     allowed(aws, caller, "s3:PutObject", bucket, Some(key))?;
     let content_type = params.optional_text("ContentType")?.unwrap_or("application/octet-stream");
@@ -54,7 +54,7 @@ impl S3 {
         input: Value,
         body: Bytes,
         checksum: Option<(String, String)>,
-    ) -> Result<String, ApiError> {
+    ) -> Result<String> {
         let params = Params::new(&input, "InvalidArgument");
         let (bucket, key, id) = (params.text("Bucket")?, checked_key(params)?, params.text("UploadId")?);
         allowed(aws, caller, "s3:PutObject", bucket, Some(key))?;
@@ -89,7 +89,7 @@ impl S3 {
         aws: &Arc<Aws>,
         caller: &Caller,
         params: Params<'_>,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Value> {
         let (bucket, key, id) = (params.text("Bucket")?, checked_key(params)?, params.text("UploadId")?);
         allowed(aws, caller, "s3:PutObject", bucket, Some(key))?;
         let upload = aws.store.transaction_soon(|records| open(records, bucket, key, id))?;
@@ -125,12 +125,7 @@ impl S3 {
         Ok(json!({"Location": location, "Bucket": bucket, "Key": key, "ETag": format!("\"{etag}\"")}))
     }
 
-    pub(super) fn abort_upload(
-        &self,
-        aws: &Aws,
-        caller: &Caller,
-        params: Params<'_>,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn abort_upload(&self, aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
         let (bucket, key, id) = (params.text("Bucket")?, checked_key(params)?, params.text("UploadId")?);
         allowed(aws, caller, "s3:AbortMultipartUpload", bucket, Some(key))?;
         let parts = aws.store.transaction(|records| {
@@ -145,7 +140,7 @@ impl S3 {
     }
 }
 
-pub fn parts(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn parts(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let (bucket, key, id) = (params.text("Bucket")?, checked_key(params)?, params.text("UploadId")?);
     allowed(aws, caller, "s3:ListMultipartUploadParts", bucket, Some(key))?;
     aws.store.transaction_soon(|records| open(records, bucket, key, id))?;
@@ -169,7 +164,7 @@ pub fn parts(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, Ap
     }))
 }
 
-pub fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let bucket = params.text("Bucket")?;
     allowed(aws, caller, "s3:ListBucketMultipartUploads", bucket, None)?;
     let uploads: Vec<(String, Upload)> = aws.store.list_prefix(UPLOADS, &format!("{bucket}/"));
@@ -190,7 +185,7 @@ pub fn list(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value, Api
 }
 
 /// The upload, when it is one of this key that is neither complete nor aborted.
-fn open(records: &Records<'_>, bucket: &str, key: &str, id: &str) -> Result<Upload, ApiError> {
+fn open(records: &Records<'_>, bucket: &str, key: &str, id: &str) -> Result<Upload> {
     records.get::<Upload>(UPLOADS, &object_id(bucket, id)).filter(|upload| upload.key == key).ok_or_else(|| {
         let message = "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
         ApiError::new(404, "NoSuchUpload", message).with("UploadId", id)
@@ -206,7 +201,7 @@ fn stored(aws: &Aws, id: &str) -> BTreeMap<i64, Record> {
 }
 
 /// The parts that a completion names, when it names them rightly.
-fn chosen<'a>(wanted: &[Value], stored: &'a BTreeMap<i64, Record>) -> Result<Vec<&'a Record>, ApiError> {
+fn chosen<'a>(wanted: &[Value], stored: &'a BTreeMap<i64, Record>) -> Result<Vec<&'a Record>> {
     let mut parts: Vec<&Record> = Vec::new();
     let mut previous = 0;
     for part in wanted {

@@ -12,15 +12,15 @@ use super::names::{self, error};
 use super::records::{self, EXECUTION, Execution, LATEST, MACHINE, Machine, Status};
 use super::run::{Ending, Running};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{Aws, Caller, Result, ids};
 
-fn found(aws: &Aws, arn: &str) -> Result<Execution, ApiError> {
+fn found(aws: &Aws, arn: &str) -> Result<Execution> {
     let (machine, name) = names::execution(aws, arn)?;
     aws.store.get(EXECUTION, &records::id(machine, name)).ok_or_else(|| names::no_execution(arn))
 }
 
 /// Starts an execution; the same one again while it runs is the one there is.
-pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["stateMachineArn", "name", "input", "traceHeader"])?;
     let machine_arn = params.text("stateMachineArn")?;
@@ -90,7 +90,7 @@ pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Ap
 }
 
 /// Stops an execution and waits until it has ended.
-pub async fn stop(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub async fn stop(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["executionArn", "error", "cause"])?;
     let arn = params.text("executionArn")?;
@@ -107,7 +107,7 @@ pub async fn stop(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Valu
 }
 
 /// Describes an execution.
-pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["executionArn", "includedData"])?;
     let arn = params.text("executionArn")?;
@@ -156,7 +156,7 @@ fn summary(aws: &Aws, execution: &Execution) -> Value {
 }
 
 /// Lists a machine's executions, the latest first.
-pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["stateMachineArn", "statusFilter", "maxResults", "nextToken"])?;
     let arn = params.text("stateMachineArn")?;
@@ -197,7 +197,7 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Api
 }
 
 /// Lists an execution's events.
-pub async fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub async fn history(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["executionArn", "maxResults", "reverseOrder", "nextToken", "includeExecutionData"])?;
     let arn = params.text("executionArn")?;
@@ -258,7 +258,7 @@ fn without_data(event: &Value) -> Value {
 }
 
 /// Describes the machine as it was when an execution of it started.
-pub fn describe_machine(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn describe_machine(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["executionArn", "includedData"])?;
     let arn = params.text("executionArn")?;

@@ -11,7 +11,7 @@ use super::millis;
 use super::names::{self, error};
 use super::records::{DEFINITION, Definition, MACHINE, Machine, RUNNING, forget_machine};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 /// Characters of a definition, at most.
 const LONGEST_DEFINITION: usize = 1_048_576;
@@ -27,12 +27,12 @@ pub fn assumable(aws: &Aws, role: &str, machine: &str) -> bool {
 }
 
 /// Why a machine is not there to be used.
-pub fn existing(aws: &Aws, arn: &str) -> Result<Machine, ApiError> {
+pub fn existing(aws: &Aws, arn: &str) -> Result<Machine> {
     aws.store.get(MACHINE, names::machine(aws, arn)?).ok_or_else(|| names::no_machine(arn))
 }
 
 /// Creates a machine; the same one again is the one there is.
-pub fn create(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn create(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(
         input,
@@ -94,7 +94,7 @@ pub fn create(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, A
 }
 
 /// Gives a machine another definition or role; running executions keep theirs.
-pub fn update(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn update(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(
         input,
@@ -156,7 +156,7 @@ pub fn update(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, A
 }
 
 /// Describes a machine.
-pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["stateMachineArn", "includedData"])?;
     let arn = params.text("stateMachineArn")?;
@@ -173,12 +173,7 @@ pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value,
 }
 
 /// What is said of a definition, as it is now or was for an execution.
-pub fn described(
-    aws: &Aws,
-    name: &str,
-    definition: &Definition,
-    params: &Params<'_>,
-) -> Result<Value, ApiError> {
+pub fn described(aws: &Aws, name: &str, definition: &Definition, params: &Params<'_>) -> Result<Value> {
     let mut answer = json!({
         "stateMachineArn": names::machine_arn(aws, name),
         "name": name,
@@ -196,7 +191,7 @@ pub fn described(
 }
 
 /// Lists machines by name.
-pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["maxResults", "nextToken"])?;
     aws.iam.authorize(aws, caller, "states:ListStateMachines", "*")?;
@@ -219,7 +214,7 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, Api
 }
 
 /// Deletes a machine; what runs of it is ended first. Deleting one that is not there is no error.
-pub fn delete(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn delete(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["stateMachineArn"])?;
     let arn = params.text("stateMachineArn")?;
@@ -256,7 +251,7 @@ pub fn gone(aws: &Aws, name: &str) {
 }
 
 /// Says what is wrong with a definition.
-pub fn validate(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn validate(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     names::only(input, &["definition", "type", "severity", "maxResults"])?;
     aws.iam.authorize(aws, caller, "states:ValidateStateMachineDefinition", "*")?;
@@ -272,7 +267,7 @@ pub fn validate(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value,
 }
 
 /// Adds tags to a machine.
-pub fn tag(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn tag(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     let more = tags(&params)?;
     tagged(aws, caller, "states:TagResource", &params, |machine| {
@@ -285,7 +280,7 @@ pub fn tag(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiE
 }
 
 /// Removes tags from a machine.
-pub fn untag(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn untag(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     let keys = params.texts("tagKeys")?;
     tagged(aws, caller, "states:UntagResource", &params, |machine| {
@@ -299,8 +294,8 @@ fn tagged(
     caller: &Caller,
     action: &str,
     params: &Params<'_>,
-    change: impl FnOnce(&mut Machine) -> Result<(), ApiError>,
-) -> Result<Value, ApiError> {
+    change: impl FnOnce(&mut Machine) -> Result<()>,
+) -> Result<Value> {
     let arn = params.text("resourceArn")?;
     aws.iam.authorize(aws, caller, action, arn)?;
     let missing = || error("ResourceNotFound", format!("Resource not found: '{arn}'"));
@@ -314,7 +309,7 @@ fn tagged(
 }
 
 /// Lists a machine's tags.
-pub fn list_tags(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub fn list_tags(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
     let arn = params.text("resourceArn")?;
     aws.iam.authorize(aws, caller, "states:ListTagsForResource", arn)?;
@@ -326,7 +321,7 @@ pub fn list_tags(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value
     Ok(json!({"tags": tags.collect::<Vec<_>>()}))
 }
 
-fn tags(params: &Params<'_>) -> Result<BTreeMap<String, String>, ApiError> {
+fn tags(params: &Params<'_>) -> Result<BTreeMap<String, String>> {
     let tags: BTreeMap<_, _> = params.tags("tags")?.into_iter().collect();
     if tags.len() > MOST_TAGS {
         return Err(error("TooManyTags", format!("a state machine has at most {MOST_TAGS} tags")));
@@ -334,7 +329,7 @@ fn tags(params: &Params<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     Ok(tags)
 }
 
-fn validated(text: &str) -> Result<(), ApiError> {
+fn validated(text: &str) -> Result<()> {
     let wrong =
         |why: String| error("InvalidDefinition", format!("Invalid State Machine Definition: '{why}'"));
     if text.chars().count() > LONGEST_DEFINITION {
@@ -344,7 +339,7 @@ fn validated(text: &str) -> Result<(), ApiError> {
 }
 
 /// Checks that the caller may hand the role over and that Step Functions may assume it.
-fn role<'a>(aws: &Aws, caller: &Caller, arn: &'a str, machine: &str) -> Result<&'a str, ApiError> {
+fn role<'a>(aws: &Aws, caller: &Caller, arn: &'a str, machine: &str) -> Result<&'a str> {
     if !arn.starts_with("arn:aws:iam::") || !arn.contains(":role/") {
         return Err(error("InvalidArn", format!("Invalid Arn: 'Invalid ARN prefix: {arn}'")));
     }
@@ -361,7 +356,7 @@ fn role<'a>(aws: &Aws, caller: &Caller, arn: &'a str, machine: &str) -> Result<&
 }
 
 /// Options whose default alone is carried out here.
-fn configured(params: &Params<'_>) -> Result<(), ApiError> {
+fn configured(params: &Params<'_>) -> Result<()> {
     let member = |name: &str, member: &str| params.get(name).and_then(|value| value.get(member)).cloned();
     let level = member("loggingConfiguration", "level");
     if level.is_some_and(|level| level != "OFF") {
@@ -395,7 +390,7 @@ fn configured(params: &Params<'_>) -> Result<(), ApiError> {
 }
 
 /// `maxResults` of a list.
-pub fn page_size(params: &Params<'_>) -> Result<usize, ApiError> {
+pub fn page_size(params: &Params<'_>) -> Result<usize> {
     match params.number("maxResults", 0..=i64::from(i32::MAX))?.unwrap_or(0) {
         0 => Ok(100),
         count @ ..=1000 => Ok(usize::try_from(count).unwrap_or(100)),
@@ -404,7 +399,7 @@ pub fn page_size(params: &Params<'_>) -> Result<usize, ApiError> {
 }
 
 /// The key that `nextToken` stands for, a text of at most so many bytes.
-pub fn page_after(params: &Params<'_>, longest: usize) -> Result<Option<String>, ApiError> {
+pub fn page_after(params: &Params<'_>, longest: usize) -> Result<Option<String>> {
     match params.optional_text("nextToken")? {
         Some(token) if token.len() > longest => {
             Err(constraint(token, "nextToken", &format!("length less than or equal to {longest}")))

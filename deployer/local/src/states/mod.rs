@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::{Entry, JSON_1_0, Protocol};
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{Aws, Caller, Result, Service};
 use records::UNANNOUNCED;
 use run::{Ending, Running};
 
@@ -50,7 +50,7 @@ pub(crate) static ENTRY: Entry = Entry {
     )
 };
 
-async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let input = &input;
     match operation {
         "CreateStateMachine" => machines::create(aws, caller, input),

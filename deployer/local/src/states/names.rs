@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
-use crate::{ApiError, Aws};
+use crate::{ApiError, Aws, Result};
 
 /// An error of Step Functions.
 pub fn error(code: &str, message: impl Into<String>) -> ApiError {
@@ -24,7 +24,7 @@ pub fn execution_arn(aws: &Aws, machine: &str, name: &str) -> String {
 }
 
 /// The resource part of an ARN of one kind: none when it is of another account or region.
-fn resource<'a>(aws: &Aws, arn: &'a str, kind: &str) -> Result<Option<&'a str>, ApiError> {
+fn resource<'a>(aws: &Aws, arn: &'a str, kind: &str) -> Result<Option<&'a str>> {
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     let ["arn", _, "states", region, account, found, rest] = parts.as_slice() else {
         return Err(error("InvalidArn", format!("Invalid Arn: 'Invalid ARN prefix: {arn}'")));
@@ -42,7 +42,7 @@ fn resource<'a>(aws: &Aws, arn: &'a str, kind: &str) -> Result<Option<&'a str>, 
 ///
 /// # Errors
 /// `InvalidArn` or `StateMachineDoesNotExist`.
-pub fn machine<'a>(aws: &Aws, arn: &'a str) -> Result<&'a str, ApiError> {
+pub fn machine<'a>(aws: &Aws, arn: &'a str) -> Result<&'a str> {
     // A version or alias follows another colon; there are none here.
     resource(aws, arn, "stateMachine")?.filter(|name| !name.contains(':')).ok_or_else(|| no_machine(arn))
 }
@@ -51,7 +51,7 @@ pub fn machine<'a>(aws: &Aws, arn: &'a str) -> Result<&'a str, ApiError> {
 ///
 /// # Errors
 /// `InvalidArn` or `ExecutionDoesNotExist`.
-pub fn execution<'a>(aws: &Aws, arn: &'a str) -> Result<(&'a str, &'a str), ApiError> {
+pub fn execution<'a>(aws: &Aws, arn: &'a str) -> Result<(&'a str, &'a str)> {
     resource(aws, arn, "execution")?.and_then(|rest| rest.split_once(':')).ok_or_else(|| no_execution(arn))
 }
 
@@ -69,7 +69,7 @@ pub fn no_execution(arn: &str) -> ApiError {
 ///
 /// # Errors
 /// `InvalidName`.
-pub fn checked(name: &str) -> Result<&str, ApiError> {
+pub fn checked(name: &str) -> Result<&str> {
     const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
     let length = name.chars().count();
     let wrong = |c: char| c.is_whitespace() || c.is_control() || FORBIDDEN.contains(c);
@@ -83,7 +83,7 @@ pub fn checked(name: &str) -> Result<&str, ApiError> {
 ///
 /// # Errors
 /// `ValidationException` naming them.
-pub fn only(input: &Value, known: &[&str]) -> Result<(), ApiError> {
+pub fn only(input: &Value, known: &[&str]) -> Result<()> {
     let members = input.as_object().into_iter().flatten();
     let unknown: Vec<_> = members
         .filter(|(name, value)| !value.is_null() && !known.contains(&name.as_str()))
@@ -108,7 +108,7 @@ pub fn token(key: &str) -> String {
 ///
 /// # Errors
 /// `InvalidToken`.
-pub fn key(token: &str) -> Result<String, ApiError> {
+pub fn key(token: &str) -> Result<String> {
     let bytes = BASE64.decode(token).ok();
     bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::machines::{PRINCIPAL, assumable};
 use crate::lambda::{Invocation, InvocationType, Invoked};
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 /// The world of the local account, in which functions are invoked as a machine's role.
 pub struct Account {
@@ -33,7 +33,7 @@ impl Account {
         self.ended.store(true, Ordering::SeqCst);
     }
 
-    async fn invoke(&self, invocation: Invocation) -> Result<Invoked, ApiError> {
+    async fn invoke(&self, invocation: Invocation) -> Result<Invoked> {
         if self.ended.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }

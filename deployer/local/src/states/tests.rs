@@ -7,7 +7,7 @@ use serde_json::json;
 use super::records::{self, EXECUTION, Execution, RUNNING, Status, UNANNOUNCED};
 use super::run::status_change;
 use crate::testing::Local;
-use crate::{ApiError, Caller, Service};
+use crate::{Caller, Result, Service};
 use serde_json::Value;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/machine";
@@ -19,7 +19,7 @@ fn machine(start: &str, states: Value) -> Value {
     json!({"StartAt": start, "States": states})
 }
 
-async fn as_caller(aws: &Local, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+async fn as_caller(aws: &Local, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     aws.call(caller, Service::States, operation, input).await
 }
 

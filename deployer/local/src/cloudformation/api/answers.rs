@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::ApiError;
+use crate::Result;
 use crate::cloudformation::error::invalid;
 use crate::cloudformation::records::{Event, Resource, Stack, Wanted};
 use crate::cloudformation::resources::Registry;
@@ -16,7 +16,7 @@ const PAGE: usize = 100;
 ///
 /// # Errors
 /// `ValidationError` for a token that was not given by us.
-pub fn page(params: Params<'_>, member: &str, items: &[Value]) -> Result<Value, ApiError> {
+pub fn page(params: Params<'_>, member: &str, items: &[Value]) -> Result<Value> {
     let start = match params.optional_text("NextToken")? {
         None => 0,
         Some(token) => match token.strip_prefix("page-").and_then(|n| n.parse::<usize>().ok()) {

@@ -13,7 +13,7 @@ use crate::cloudformation::records::{ChangeSet, OnFailure, Operation, Phase, Sta
 use crate::cloudformation::validation::{self, Findings};
 use crate::cloudformation::{diff, ledger};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 const REVIEWED: &str = "REVIEW_IN_PROGRESS";
 
@@ -28,7 +28,7 @@ fn missing(name: &str) -> ApiError {
 ///
 /// # Errors
 /// `ChangeSetNotFound`, or `ValidationError` when there is no such stack.
-pub fn find(aws: &Aws, params: Params<'_>) -> Result<(Stack, ChangeSet), ApiError> {
+pub fn find(aws: &Aws, params: Params<'_>) -> Result<(Stack, ChangeSet)> {
     let name = params.text("ChangeSetName")?;
     if name.starts_with("arn:") {
         let all = aws.store.list::<ChangeSet>(kind::CHANGE_SET);
@@ -49,7 +49,7 @@ pub fn find(aws: &Aws, params: Params<'_>) -> Result<(Stack, ChangeSet), ApiErro
 }
 
 /// `CreateChangeSet`.
-pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = input::name(params, "ChangeSetName")?;
     let kind_of = one_of(params, "ChangeSetType", &["CREATE", "UPDATE", "IMPORT"])?;
     let creates = match kind_of.as_deref() {
@@ -142,7 +142,7 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
 }
 
 /// `DescribeChangeSet`.
-pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let (stack, set) = find(aws, params)?;
     let values = params.flag("IncludePropertyValues")?;
     let changes: Vec<Value> = set
@@ -190,7 +190,7 @@ pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `DescribeEvents`, of change sets: what early validation found.
-pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let name = params.optional_text("ChangeSetName")?.filter(|name| !name.is_empty());
     let stack = params.optional_text("StackName")?;
     match name {
@@ -208,7 +208,7 @@ pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `ListChangeSets`.
-pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let name = params.text("StackName")?;
     let stack =
         ledger::find(&aws.store, name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
@@ -234,7 +234,7 @@ pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `DeleteChangeSet`. One that does not exist is as good as deleted.
-pub fn delete(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn delete(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let set = match find(aws, params) {
         Ok((_, set)) => set,
         Err(e) if e.code == "ChangeSetNotFound" => return Ok(json!({})),
@@ -252,7 +252,7 @@ pub fn delete(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `ExecuteChangeSet`.
-pub fn execute(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn execute(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let (stack, set) = find(aws, params)?;
     let disable = params.flag("DisableRollback")?;
     let token = token(params)?;

@@ -9,10 +9,10 @@ use crate::cloudformation::ledger;
 use crate::cloudformation::operation::exported;
 use crate::cloudformation::records::Resource;
 use crate::params::Params;
-use crate::{ApiError, Aws};
+use crate::{Aws, Result};
 
 /// `DescribeStacks`.
-pub fn stacks(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn stacks(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let types = aws.cloudformation.types();
     if params.get("StackName").is_some() {
         let stack = input::stack(aws, params)?;
@@ -26,7 +26,7 @@ pub fn stacks(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `ListStacks`.
-pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let wanted = params.texts("StackStatusFilter")?;
     let mut stacks = ledger::all(&aws.store);
     stacks.retain(|stack| wanted.is_empty() || wanted.contains(&stack.status.as_str()));
@@ -37,7 +37,7 @@ pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `DescribeStackEvents`: newest first.
-pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let name = params.text("StackName")?;
     let stack =
         ledger::find(&aws.store, name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
@@ -60,7 +60,7 @@ pub fn events(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `ListStackResources`.
-pub fn list_resources(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn list_resources(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let stack = input::stack(aws, params)?;
     let resources: Vec<Value> = ledger::resources(&aws.store, &stack.uuid)
         .values()
@@ -70,7 +70,7 @@ pub fn list_resources(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> 
 }
 
 /// `DescribeStackResources`.
-pub fn resources(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn resources(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let logical = params.optional_text("LogicalResourceId")?;
     let physical = params.optional_text("PhysicalResourceId")?;
     let stack = match (params.optional_text("StackName")?, physical) {
@@ -111,7 +111,7 @@ pub fn resources(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
 }
 
 /// `DescribeStackResource`.
-pub fn resource(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn resource(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let name = params.text("StackName")?;
     let logical = params.text("LogicalResourceId")?;
     let stack =
@@ -142,6 +142,6 @@ pub fn exports(aws: &Aws, _params: Params<'_>) -> Value {
 pub const UPDATABLE: [&str; 3] = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"];
 
 /// What becomes of a stack whose operation fails, as the request has it.
-pub fn on_failure(params: Params<'_>, member: &str) -> Result<Option<String>, ApiError> {
+pub fn on_failure(params: Params<'_>, member: &str) -> Result<Option<String>> {
     one_of(params, member, &["DO_NOTHING", "ROLLBACK", "DELETE"])
 }

@@ -10,7 +10,7 @@ use crate::cloudformation::error::{invalid, no_stack};
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Stack, Wanted};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller, ssm};
+use crate::{ACCOUNT, ApiError, Aws, Caller, Result, ssm};
 use template::eval::Pseudo;
 use template::parameters::{Declaration, Given, resolve};
 use template::{Template, parse, rules};
@@ -26,7 +26,7 @@ pub const STACK_NAME: &str = "^[A-Za-z][A-Za-z0-9-]{0,127}$";
 ///
 /// # Errors
 /// `ValidationError` when there is none.
-pub fn stack(aws: &Aws, params: Params<'_>) -> Result<Stack, ApiError> {
+pub fn stack(aws: &Aws, params: Params<'_>) -> Result<Stack> {
     let name = params.text("StackName")?;
     ledger::find(&aws.store, name).ok_or_else(|| no_stack(name))
 }
@@ -35,7 +35,7 @@ pub fn stack(aws: &Aws, params: Params<'_>) -> Result<Stack, ApiError> {
 ///
 /// # Errors
 /// `ValidationError` when it is not a name.
-pub fn name(params: Params<'_>, member: &str) -> Result<String, ApiError> {
+pub fn name(params: Params<'_>, member: &str) -> Result<String> {
     let name = params.text(member)?;
     if regex_lite::Regex::new(STACK_NAME).is_ok_and(|pattern| pattern.is_match(name)) {
         return Ok(name.to_owned());
@@ -69,11 +69,7 @@ const REFUSED: [&str; 11] = [
 ///
 /// # Errors
 /// `ValidationError` when it is too long or cannot be read from S3.
-pub async fn template(
-    aws: &Arc<Aws>,
-    caller: &Caller,
-    params: Params<'_>,
-) -> Result<Option<String>, ApiError> {
+pub async fn template(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Option<String>> {
     match (params.optional_text("TemplateBody")?, params.optional_text("TemplateURL")?) {
         (Some(_), Some(_)) => {
             Err(invalid("Either Template URL or Template Body must be specified, but not both."))
@@ -138,7 +134,7 @@ pub async fn wanted(
     caller: &Caller,
     params: Params<'_>,
     former: Option<&Wanted>,
-) -> Result<(Wanted, Template), ApiError> {
+) -> Result<(Wanted, Template)> {
     params.refuse(&REFUSED, "leave it out")?;
     let body = match (template(aws, caller, params).await?, params.flag("UsePreviousTemplate")?, former) {
         (Some(_), true, _) => {
@@ -206,7 +202,7 @@ fn stored(
     caller: &Caller,
     template: &Template,
     parameters: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, ApiError> {
+) -> Result<BTreeMap<String, String>> {
     let declared = |name: &String| template.parameters.get(name).filter(|d| d.names_stored());
     let named: Vec<(&String, &String)> =
         parameters.iter().filter(|(name, _)| declared(name).is_some()).collect();
@@ -243,7 +239,7 @@ fn stored(
 ///
 /// # Errors
 /// `ValidationError` when CloudFormation may not, an access denial for `iam:PassRole` when the caller may not.
-pub fn passed(aws: &Aws, caller: &Caller, role: &str) -> Result<(), ApiError> {
+pub fn passed(aws: &Aws, caller: &Caller, role: &str) -> Result<()> {
     const SERVICE: &str = "cloudformation.amazonaws.com";
     let context = [("iam:PassedToService", SERVICE)];
     aws.iam.authorize_with(aws, caller, "iam:PassRole", role, &context, None)?;
@@ -253,7 +249,7 @@ pub fn passed(aws: &Aws, caller: &Caller, role: &str) -> Result<(), ApiError> {
     Err(invalid(format!("Role {role} is invalid or cannot be assumed")))
 }
 
-fn given(params: Params<'_>) -> Result<BTreeMap<String, Given>, ApiError> {
+fn given(params: Params<'_>) -> Result<BTreeMap<String, Given>> {
     let mut given = BTreeMap::new();
     for member in params.list("Parameters")? {
         let member = Params::new(member, crate::cloudformation::error::VALIDATION);
@@ -293,6 +289,6 @@ fn given(params: Params<'_>) -> Result<BTreeMap<String, Given>, ApiError> {
 ///
 /// # Errors
 /// `ValidationError` when it is not a text.
-pub fn token(params: Params<'_>) -> Result<Option<String>, ApiError> {
+pub fn token(params: Params<'_>) -> Result<Option<String>> {
     Ok(params.optional_text("ClientRequestToken")?.map(str::to_owned))
 }

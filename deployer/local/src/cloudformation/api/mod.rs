@@ -16,13 +16,13 @@ use serde_json::Value;
 use super::error::VALIDATION;
 use super::ledger;
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller, Service};
+use crate::{Aws, Caller, Result, Service};
 
 /// Performs an operation.
 ///
 /// # Errors
 /// What AWS would answer.
-pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let params = Params::new(&input, VALIDATION);
     let known = [
         "ContinueUpdateRollback",

@@ -13,7 +13,7 @@ use crate::cloudformation::records::{OnFailure, Operation, Phase, Stack, Wanted,
 use crate::cloudformation::{diff, ledger, operation};
 use crate::params::Params;
 use crate::store::Records;
-use crate::{ApiError, Aws, Caller, ids};
+use crate::{ApiError, Aws, Caller, Result, ids};
 
 const INITIATED: &str = "User Initiated";
 
@@ -44,7 +44,7 @@ pub fn new(aws: &Aws, name: &str, wanted: Wanted) -> Stack {
 ///
 /// # Errors
 /// `AlreadyExistsException` when the name is taken already.
-pub fn claim(records: &mut Records<'_>, stack: &Stack) -> Result<(), ApiError> {
+pub fn claim(records: &mut Records<'_>, stack: &Stack) -> Result<()> {
     if records.get::<String>(kind::NAME, &stack.name).is_some() {
         let message = format!("Stack [{}] already exists", stack.name);
         return Err(ApiError::new(400, "AlreadyExistsException", message));
@@ -69,7 +69,7 @@ pub fn begin_update(
     stack: &mut Stack,
     wanted: Wanted,
     mut operation: Operation,
-) -> Result<(), ApiError> {
+) -> Result<()> {
     updatable(stack)?;
     operation.before = Some(std::mem::replace(&mut stack.wanted, wanted));
     stack.updated = Some(now());
@@ -81,7 +81,7 @@ pub fn begin_update(
 ///
 /// # Errors
 /// `ValidationError` when it does not.
-pub fn updatable(stack: &Stack) -> Result<(), ApiError> {
+pub fn updatable(stack: &Stack) -> Result<()> {
     if UPDATABLE.contains(&stack.status.as_str()) {
         return Ok(());
     }
@@ -89,7 +89,7 @@ pub fn updatable(stack: &Stack) -> Result<(), ApiError> {
 }
 
 /// `CreateStack`.
-pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = input::name(params, "StackName")?;
     let (wanted, _) = input::wanted(aws, caller, params, None).await?;
     let disable = params.flag("DisableRollback")?;
@@ -119,7 +119,7 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
 }
 
 /// `UpdateStack`.
-pub async fn update(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub async fn update(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.text("StackName")?;
     let stack = ledger::find(&aws.store, name)
         .filter(|stack| stack.status != "DELETE_COMPLETE")
@@ -142,13 +142,13 @@ pub async fn update(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
 fn edit<R>(
     aws: &Aws,
     stack: &Stack,
-    change: impl FnOnce(&mut Stack, &mut Records<'_>) -> Result<R, ApiError>,
-) -> Result<R, ApiError> {
+    change: impl FnOnce(&mut Stack, &mut Records<'_>) -> Result<R>,
+) -> Result<R> {
     ledger::edit(&aws.store, &stack.uuid, change).unwrap_or_else(|| Err(no_stack(&stack.name)))
 }
 
 /// `DeleteStack`. A stack that does not exist is as good as deleted.
-pub fn delete(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn delete(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let Some(stack) = ledger::find(&aws.store, params.text("StackName")?) else { return Ok(json!({})) };
     let role = params.optional_text("RoleARN")?.map(str::to_owned);
     if let Some(role) = &role {
@@ -216,7 +216,7 @@ pub fn delete(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Val
 }
 
 /// `ContinueUpdateRollback`.
-pub fn continue_rollback(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn continue_rollback(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let stack = input::stack(aws, params)?;
     let skip: BTreeSet<String> = params.texts("ResourcesToSkip")?.into_iter().map(str::to_owned).collect();
     let role = params.optional_text("RoleARN")?.map(str::to_owned);
@@ -254,7 +254,7 @@ pub fn continue_rollback(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) ->
 }
 
 /// `RollbackStack`: for a stack whose failure was left as it was.
-pub fn roll_back(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn roll_back(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value> {
     let stack = input::stack(aws, params)?;
     let token = token(params)?;
     edit(aws, &stack, |stack, records| {
@@ -279,7 +279,7 @@ pub fn roll_back(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> 
 }
 
 /// `UpdateTerminationProtection`.
-pub fn protect(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn protect(aws: &Arc<Aws>, params: Params<'_>) -> Result<Value> {
     let stack = input::stack(aws, params)?;
     if params.get("EnableTerminationProtection").is_none() {
         return Err(invalid("EnableTerminationProtection must be true or false"));

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{answers, change_sets, input};
 use crate::cloudformation::error::{invalid, one_of};
 use crate::params::Params;
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 use template::{Template, parse};
 
 /// `GetTemplate`.
-pub fn get(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
+pub fn get(aws: &Aws, params: Params<'_>) -> Result<Value> {
     one_of(params, "TemplateStage", &["Original", "Processed"])?;
     let body = if params.get("ChangeSetName").is_some() {
         change_sets::find(aws, params)?.1.wanted.template
@@ -22,7 +22,7 @@ pub fn get(aws: &Aws, params: Params<'_>) -> Result<Value, ApiError> {
     Ok(json!({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}))
 }
 
-async fn template(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Template, ApiError> {
+async fn template(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Template> {
     let body = match input::template(aws, caller, params).await? {
         Some(body) => body,
         None if params.get("StackName").is_some() => input::stack(aws, params)?.wanted.template,
@@ -32,7 +32,7 @@ async fn template(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result
 }
 
 /// `ValidateTemplate`.
-pub async fn validate(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub async fn validate(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let template = template(aws, caller, params).await?;
     let parameters: Value = template
         .parameters
@@ -56,7 +56,7 @@ pub async fn validate(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Re
 }
 
 /// `GetTemplateSummary`.
-pub async fn summary(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value, ApiError> {
+pub async fn summary(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let template = template(aws, caller, params).await?;
     let parameters: Value = template
         .parameters

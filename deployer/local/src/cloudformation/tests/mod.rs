@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use self::world::World;
 use super::CloudFormation;
-use crate::{ApiError, Aws, Caller, Service, Settings};
+use crate::{Aws, Caller, Result, Service, Settings};
 
 /// CloudFormation over a state folder of its own.
 pub struct Cfn {
@@ -68,7 +68,7 @@ impl Cfn {
         panic!("something still holds the services");
     }
 
-    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value> {
         self.aws.call(&Caller::Owner, Service::CloudFormation, operation, input).await
     }
 

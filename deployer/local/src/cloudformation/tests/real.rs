@@ -7,16 +7,11 @@ use serde_json::{Value, json};
 
 use crate::s3::PutObject;
 use crate::testing::Local;
-use crate::{ApiError, Caller, Service};
+use crate::{Caller, Result, Service};
 
 const ALL: [&str; 1] = ["CAPABILITY_IAM"];
 
-pub(super) async fn call(
-    local: &Local,
-    service: Service,
-    operation: &str,
-    input: Value,
-) -> Result<Value, ApiError> {
+pub(super) async fn call(local: &Local, service: Service, operation: &str, input: Value) -> Result<Value> {
     local.call(&Caller::Owner, service, operation, input).await
 }
 

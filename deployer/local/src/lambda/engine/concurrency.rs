@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::ApiError;
+use crate::Result;
 
 use super::super::errors::throttled;
 
@@ -57,7 +57,7 @@ impl Concurrency {
     ///
     /// # Errors
     /// `TooManyRequestsException` with AWS's reason.
-    pub fn enter(&self, function: &str, account_limit: u32) -> Result<Running, ApiError> {
+    pub fn enter(&self, function: &str, account_limit: u32) -> Result<Running> {
         let mut state = self.lock();
         if let Some(&reserved) = state.reserved.get(function) {
             if state.running.get(function).copied().unwrap_or_default() >= reserved {
@@ -93,6 +93,7 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ApiError;
 
     fn reason(error: Option<ApiError>) -> String {
         error.unwrap().details.into_iter().find(|(k, _)| k == "Reason").unwrap().1

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{ApiError, Aws};
+use crate::{ApiError, Aws, Result};
 
 use super::super::errors::service;
 use super::super::name::LATEST;
@@ -45,7 +45,7 @@ impl Engine {
         key: Key,
         configuration: &Configuration,
         stream: Stream,
-    ) -> Result<Result<Environment, Failure>, ApiError> {
+    ) -> Result<Result<Environment, Failure>> {
         let content = &configuration.content;
         let credentials = aws.iam.session(aws, &content.role, &key.function)?;
         let handler = self.handler(&key.function, content);
@@ -134,7 +134,7 @@ impl Engine {
     ///
     /// # Errors
     /// `ServiceException`; inside, what is missing on this machine and how to get it.
-    pub async fn runtime(&self, content: &Content) -> Result<Result<Runtime, String>, ApiError> {
+    pub async fn runtime(&self, content: &Content) -> Result<Result<Runtime, String>> {
         let (packages, content) = (self.packages.clone(), content.clone());
         let language = Language::of(&content.runtime);
         let unpack = move || {

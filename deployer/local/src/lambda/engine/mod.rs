@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::{ApiError, Aws, Caller};
+use crate::{Aws, Caller, Result};
 
 use super::errors::service;
 use super::name::LATEST;
@@ -188,7 +188,7 @@ impl Engine {
         mut job: Job,
         behaviour: &Behaviour,
         _running: Running,
-    ) -> Result<Invoked, ApiError> {
+    ) -> Result<Invoked> {
         if self.closed.load(Ordering::Acquire) {
             return Err(service("the endpoint is shutting down"));
         }

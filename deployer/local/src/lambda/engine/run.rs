@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::{ApiError, Aws, ids};
+use crate::{Aws, Result, ids};
 
 use super::super::record::now_ms;
 use super::super::{Behaviour, Invoked};
@@ -41,7 +41,7 @@ impl Run<'_> {
         &mut self,
         key: Key,
         seat: Option<&mut Seat>,
-    ) -> Result<(Invoked, Option<Environment>), ApiError> {
+    ) -> Result<(Invoked, Option<Environment>)> {
         let stream = Stream::new(&self.job.function, &self.job.configuration);
         let mut journal = self.journal(stream.clone());
         let configuration = &self.job.configuration;
@@ -115,11 +115,7 @@ impl Run<'_> {
         }
     }
 
-    async fn environment(
-        &self,
-        key: &Key,
-        stream: &Stream,
-    ) -> Result<Result<Environment, Failure>, ApiError> {
+    async fn environment(&self, key: &Key, stream: &Stream) -> Result<Result<Environment, Failure>> {
         let configuration = &self.job.configuration;
         self.engine.environment(self.aws, key.clone(), configuration, stream.clone()).await
     }
