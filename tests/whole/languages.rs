@@ -151,6 +151,48 @@ fn a_handler_that_fails_fails_the_run_with_its_trace() {
     said.status(1).complains(&["Runtime.UnhandledPromiseRejection", "lost"]);
 }
 
+/// What an interpreter says by itself when its memory is over, at one size of two.
+#[test]
+fn an_interpreter_that_runs_out_of_memory_skips_the_size() {
+    // Room for the size beyond what the interpreter has mapped already, so that it is Python that finds none, and not the kernel.
+    let python = r#"
+import os, resource
+
+SIZE = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) << 20
+
+def handler(event, context):
+    with open("/proc/self/statm") as pages:
+        limit = int(pages.read().split()[0]) * resource.getpagesize() + SIZE
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    return len(bytearray(300 << 20))
+"#;
+    let node = "exports.handler = async () => {\n\
+                const wanted = process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE < 512 ? 400 : 4;\n\
+                const held = [];\n\
+                for (let i = 0; i < wanted; i += 1) held.push(new Array(20000).fill(i + 0.5));\n\
+                return held.length;\n};\n";
+    // A heap that is smaller than the size, so that it is V8 that ends the process.
+    let wrapper = "#!/bin/bash\nexec \"$1\" \"$2\" --max-old-space-size=24 \"${@:3}\"\n";
+    let (of_python, of_node) = ([("app.py", python)], [("index.js", node), ("wrapper", wrapper)]);
+    for (files, flags, word) in [
+        (&of_python[..], ["--handler", "app.handler"], "MemoryError"),
+        (&of_node, ["--env", "AWS_LAMBDA_EXEC_WRAPPER=/var/task/wrapper"], "signal: aborted"),
+    ] {
+        let (code, file) = (code(files), files[0].0);
+        for (name, _) in files {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(code.path().join(name), mode).unwrap();
+        }
+        let flags = [&flags[..], &["--num", "5", "--power-values", "128,512", "--json"]].concat();
+        let result = tune(state().join("state"), code.path(), &flags).success().json();
+        assert_eq!(result["power"], 512, "{file}: {result}");
+        let skipped = result["skipped"].as_array().unwrap();
+        assert_eq!((skipped.len(), &skipped[0]["value"]), (1, &serde_json::json!(128)), "{file}: {result}");
+        let reason = skipped[0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("out of memory: ") && reason.contains(word), "{file}: {reason}");
+    }
+}
+
 #[test]
 fn code_without_a_handler_is_refused_before_anything_is_touched() {
     let nowhere = std::env::temp_dir().join("no-such-state");

@@ -4,14 +4,11 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EphemeralStorage, FunctionCode, Runtime, SnapStart, SnapStartApplyOn};
 use serde_json::Value;
 
-use crate::harness::World;
+use crate::harness::{World, zip_of};
 
 fn handler(statement: &str) -> FunctionCode {
     let code = format!("import time\ndef handler(event, context):\n    {statement}\n");
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
-    std::io::Write::write_all(&mut zip, code.as_bytes()).unwrap();
-    FunctionCode::builder().zip_file(Blob::new(zip.finish().unwrap().into_inner())).build()
+    FunctionCode::builder().zip_file(Blob::new(zip_of("app.py", code.as_bytes()))).build()
 }
 
 #[tokio::test]

@@ -178,6 +178,11 @@ async fn roles(bench: &Bench) -> Vec<Role> {
     roles
 }
 
+/// The policies of the stack's roles.
+pub async fn documents(bench: &Bench) -> Vec<Value> {
+    roles(bench).await.into_iter().map(|role| role.document).collect()
+}
+
 impl Role {
     async fn put(&self, bench: &Bench, document: &Value) {
         let put = json!({

@@ -45,7 +45,8 @@ impl Folder {
         std::fs::write(self.path().join("page").join(name), text).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program in it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = isolated(self.path().join("deployer"));
         command.args(arguments).current_dir(self.path());
         command

@@ -7,6 +7,7 @@ mod failing;
 mod handover;
 mod keys;
 mod lock;
+mod payloads;
 mod reach;
 mod refused;
 mod runs;

@@ -1,11 +1,11 @@
 //! How far whoever may start executions reaches: the functions that the stack's parameters name, and no others.
 
 use local_aws::Service;
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::{assert_kept, with};
 use crate::bench::{Bench, FUNCTION, Over, function_arn};
+use crate::permissions::documents;
 
 async fn bench(flags: &[&str]) -> Bench {
     let bench = Bench::in_process_with(&[&["--power-values", "128,512"], flags].concat()).await;
@@ -17,26 +17,6 @@ async fn run(bench: &Bench, more: Value) -> Over {
     let over = bench.run(with(json!({"num": 5, "powerValues": [128, 512]}), more)).await;
     bench.quiet().await;
     over
-}
-
-/// What the stack's roles may do, as statements of their policies.
-async fn statements(bench: &Bench) -> Vec<Value> {
-    let mut statements = Vec::new();
-    for handler in ["initializer", "publisher", "executor", "cleaner", "analyzer", "optimizer"] {
-        let function = json!({"FunctionName": bench.function(handler)});
-        let found = bench.ok(Service::Lambda, "GetFunctionConfiguration", function).await;
-        let role = found["Role"].as_str().unwrap().rsplit('/').next().unwrap();
-        let policies = bench.ok(Service::Iam, "ListRolePolicies", json!({"RoleName": role})).await;
-        for policy in policies["PolicyNames"].as_array().unwrap() {
-            let named = json!({"RoleName": role, "PolicyName": policy});
-            let found = bench.ok(Service::Iam, "GetRolePolicy", named).await;
-            let text = found["PolicyDocument"].as_str().unwrap().to_owned();
-            let document = percent_decode_str(&text).decode_utf8().unwrap().into_owned();
-            let document: Value = serde_json::from_str(&document).unwrap();
-            statements.extend(document["Statement"].as_array().unwrap().clone());
-        }
-    }
-    statements
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +36,8 @@ async fn every_function_means_those_of_this_account() {
 
     // The endpoint has one account only, so what it refused says nothing of the roles.
     let mut seen = 0;
-    for statement in statements(&bench).await {
+    let documents = documents(&bench).await;
+    for statement in documents.iter().flat_map(|document| document["Statement"].as_array().unwrap()) {
         let actions = statement["Action"].as_array().unwrap();
         if !actions.iter().any(|action| action.as_str().unwrap().starts_with("lambda:")) {
             continue;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::function::Function;
 use super::prepared::{deployed, fork, release, samples_zip};
-use super::program::{REGION, Said, UP, deployer, isolated, send, serve_with, tool, up_local};
+use super::program::{REGION, Said, UP, deployer, isolated, send, serve_with, tool, up_local, zip_of};
 
 /// A machine of one's own: a state folder with the stack deployed, an endpoint on a free port, and clients for it.
 pub struct World {
@@ -126,20 +126,26 @@ impl World {
         }
     }
 
-    /// Makes roles that may do everything but some actions, and a profile of the same name for each in this world's
-    /// AWS configuration: what [`as_profile`](Self::as_profile) takes.
+    /// Makes roles that may do everything but some actions, and a profile for each, as [`profiles`](Self::profiles) does.
     pub async fn roles(&self, roles: &[(&str, &[&str])]) {
+        let all_but = |missing: &[&str]| json!({ "Statement": [{ "Effect": "Allow", "NotAction": missing, "Resource": "*" }] });
+        let roles: Vec<(&str, Value)> =
+            roles.iter().map(|(name, missing)| (*name, all_but(missing))).collect();
+        self.profiles(&roles).await;
+    }
+
+    /// Makes roles with these policies, and a profile of the same name for each in this world's AWS configuration: what
+    /// [`as_profile`](Self::as_profile) takes.
+    pub async fn profiles(&self, roles: &[(&str, Value)]) {
         let mut resources = serde_json::Map::new();
         let mut profiles =
             "[profile owner]\naws_access_key_id = test\naws_secret_access_key = test\n".to_owned();
-        for (index, (name, missing)) in roles.iter().enumerate() {
+        for (index, (name, policy)) in roles.iter().enumerate() {
             let trust = json!({ "Statement": [{
                 "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::000000000000:root" }, "Action": "sts:AssumeRole",
             }]});
-            let policy =
-                json!({ "Statement": [{ "Effect": "Allow", "NotAction": missing, "Resource": "*" }] });
             let properties = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust,
-                "Policies": [{ "PolicyName": "most", "PolicyDocument": policy }] });
+                "Policies": [{ "PolicyName": "own", "PolicyDocument": policy }] });
             resources.insert(
                 format!("role{index}"),
                 json!({ "Type": "AWS::IAM::Role", "Properties": properties }),
@@ -152,12 +158,14 @@ impl World {
         assert_eq!(self.deploy("roles", &json!({ "Resources": resources })).await, "CREATE_COMPLETE");
     }
 
-    /// The program with a profile of [`roles`](Self::roles). The keys in its environment would be the owner's.
+    /// Gives a command a profile of [`profiles`](Self::profiles). The keys in its environment would be the owner's.
+    pub fn with_profile<'c>(&self, profile: &str, command: &'c mut Command) -> &'c mut Command {
+        command.env("AWS_CONFIG_FILE", self.folder().join("aws-config")).args(["--profile", profile])
+    }
+
+    /// Runs the program with such a profile.
     pub fn as_profile(&self, profile: &str, arguments: &[&str]) -> Said {
-        let mut command = self.released(arguments);
-        Said::by(
-            command.env("AWS_CONFIG_FILE", self.folder().join("aws-config")).args(["--profile", profile]),
-        )
+        Said::by(self.with_profile(profile, &mut self.released(arguments)))
     }
 
     /// The program as it is in a release, with this machine's functions beside it, pointed at this world's endpoint.
@@ -261,6 +269,18 @@ impl World {
             .send()
             .await
             .unwrap_or_else(|e| panic!("cannot create {name}: {e:?}"));
+        let function = Function { world: self, name: name.to_owned() };
+        function.settled().await;
+        function
+    }
+
+    /// Creates a function in Python, of the source of `app.py`, in which `handler` is the handler.
+    pub async fn python(&self, name: &str, source: &str) -> Function<'_> {
+        let code = FunctionCode::builder().zip_file(Blob::new(zip_of("app.py", source.as_bytes()))).build();
+        let create = self.lambda.create_function().function_name(name).code(code).handler("app.handler");
+        let create = create.runtime(Runtime::Python313).memory_size(256).timeout(30);
+        let created = create.role("arn:aws:iam::000000000000:role/sample").send().await;
+        created.unwrap_or_else(|e| panic!("cannot create {name}: {e:?}"));
         let function = Function { world: self, name: name.to_owned() };
         function.settled().await;
         function

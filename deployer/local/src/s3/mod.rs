@@ -127,7 +127,9 @@ fn allowed(aws: &Aws, caller: &Caller, action: &str, bucket: &str, key: Option<&
 fn key_allowed(aws: &Aws, caller: &Caller, action: &str, key: Option<&str>) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
     let denied = |e: ApiError| ApiError::new(403, "AccessDenied", e.message);
-    aws.iam.authorize(aws, caller, action, key).map_err(denied)
+    let service = format!("s3.{}.amazonaws.com", aws.settings.region);
+    let context = [("kms:ViaService", service.as_str())];
+    aws.iam.authorize_with(aws, caller, action, key, &context, None).map_err(denied)
 }
 
 fn missing_bucket(bucket: &str) -> ApiError {

@@ -536,7 +536,14 @@ async fn an_object_with_a_kms_key_needs_that_key() {
         let message = denied.first("Message");
         assert!(message.contains(&format!("kms:Decrypt on resource: {arn}")), "{message}");
     }
-    session(&local, json!([reads, {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn}])).await;
+    for (service, may) in [("lambda.*", false), ("s3.*", true)] {
+        let through = json!({"StringLike": {"kms:ViaService": service}});
+        let decrypt =
+            json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn, "Condition": through});
+        session(&local, json!([reads, decrypt])).await;
+        let answer = get("/bucket/k").await;
+        assert_eq!(answer.status == 200, may, "through {service}");
+    }
     assert_eq!(get("/bucket/k").await.ok().text(), "x");
 }
 

@@ -40,6 +40,14 @@ use crate::run::Run;
 /// For this long AWS may refuse to start any invocation, over all passes.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// Step Functions ends an execution for good when its history has this many events: no state of it can clean up then.
+const HISTORY: u64 = 25_000;
+/// Those that are planned with: what the machine tries again has events as well.
+const PLANNED: u64 = 20_000;
+/// A power value has so many events in the first pass, and so many in each further one.
+const FIRST_PASS: u64 = 11;
+const FURTHER_PASS: u64 = 7;
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Event {
     input: Value,
@@ -59,6 +67,9 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let run = event::run(&event.input)?;
     let input = event::input(&event.input, &[power])?;
     let mut progress = event.progress.take().unwrap_or_default();
+    if let Some(run) = &run {
+        check_history(&progress, input.invocations(), run.power_values.len() as u64, power)?;
+    }
     progress.passes += 1;
 
     let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
@@ -85,6 +96,21 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
             json(&event)
         }
     }
+}
+
+/// Refuses to go on with what would not fit the execution's history. Before the pass and not after it: the state machine enters
+/// a pass that failed again, which costs no invocations this way.
+fn check_history(progress: &Progress, num: u32, sizes: u64, power: u32) -> Result<(), Error> {
+    let most = 1 + (PLANNED / sizes.max(1)).saturating_sub(FIRST_PASS) / FURTHER_PASS;
+    let needed = progress.passes_for(num);
+    if needed <= most {
+        return Ok(());
+    }
+    let (made, passes) = (progress.made(), progress.passes);
+    let message = format!(
+        "power value {power}: after pass {passes} of the Executor {made} of {num} invocations are made, all of them would take about {needed} passes; Step Functions ends an execution at {HISTORY} events, which leaves a size {most} passes when {sizes} are measured: use a smaller num, fewer powerValues or parallelInvocation, or deploy with a longer totalExecutionTimeout"
+    );
+    Err(Error::new(Kind::OutOfTime, message))
 }
 
 /// What has to be known of the function beside the input.

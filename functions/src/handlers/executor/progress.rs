@@ -79,6 +79,12 @@ impl Progress {
         }
     }
 
+    /// How many passes all `num` invocations take, if it goes on like this: at least those that were made.
+    pub fn passes_for(&self, num: u32) -> u64 {
+        let (passes, made) = (u64::from(self.passes), u64::from(self.made()));
+        if made == 0 { passes } else { (passes * u64::from(num)).div_ceil(made) }
+    }
+
     /// For how long no invocation could be started.
     pub fn stalled(&self) -> Duration {
         Duration::from_millis(self.stalled_ms)
@@ -110,6 +116,15 @@ mod tests {
         let mut progress = Progress::default();
         (0..10_000).for_each(|index| progress.finish(index));
         assert_eq!(progress.done, [(0, 9_999)]);
+    }
+
+    #[test]
+    fn passes_are_reckoned_from_those_that_were_made() {
+        let mut progress = Progress { passes: 2, ..Progress::default() };
+        assert_eq!(progress.passes_for(100), 2, "nothing was made that would tell");
+        (0..3).for_each(|index| progress.finish(index));
+        assert_eq!(progress.passes_for(3), 2);
+        assert_eq!(progress.passes_for(100), 67);
     }
 
     #[test]
