@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuning::calibration::{ITERATIONS, LAMBDA_MS, compute};
 
@@ -15,7 +16,7 @@ const FILE: &str = "calibration.json";
 const RUNS: usize = 21;
 
 /// What was measured, and what it is against.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Calibration {
     /// This machine's processor.

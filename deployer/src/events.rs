@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tuning::Currency;
 
 use crate::deployment::difference::Difference;
 
 /// Something that happened. Serialized with its kind in `event`, one line each, by the JSON renderer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     /// Which account and region the calls that follow go to.
@@ -82,7 +83,7 @@ pub enum Event {
 }
 
 /// Where calls go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
     /// The account's number.
@@ -108,7 +109,7 @@ impl fmt::Display for Place {
 }
 
 /// One line of a stack's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceEvent {
     /// When, in RFC 3339.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::CallError;
@@ -63,8 +64,23 @@ pub fn is<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -
     })
 }
 
-/// A failure taken apart for showing. Its JSON is what `--json` prints: `{"error":{"message","while","hints"}}`.
-#[derive(Debug, Serialize, PartialEq, Eq)]
+/// What `--json` prints on stdout instead of a result.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct Document {
+    /// What went wrong.
+    error: Failure,
+}
+
+/// What `--json` writes on stderr as the last event.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(tag = "event", rename = "failed")]
+pub struct Event {
+    /// What went wrong.
+    error: Failure,
+}
+
+/// A failure taken apart for showing.
+#[derive(Debug, JsonSchema, Serialize, PartialEq, Eq)]
 pub struct Failure {
     /// The cause.
     pub message: String,
@@ -135,11 +151,11 @@ impl fmt::Display for Failure {
 pub fn print(error: &anyhow::Error, json: bool, color: bool) -> Status {
     let failure = Failure::of(error);
     if json {
-        let document = serde_json::json!({ "error": failure });
+        let document = Document { error: failure };
         // A failure to tell about the failure leaves nothing but the exit status.
-        let _ = crate::outcome::announce(&format!("{document:#}"));
-        let event = serde_json::json!({ "event": "failed", "error": failure });
-        let _ = writeln!(std::io::stderr().lock(), "{event}");
+        let _ = serde_json::to_string_pretty(&document).map(|text| crate::outcome::announce(&text));
+        let event = serde_json::to_string(&Event { error: document.error });
+        let _ = event.map(|text| writeln!(std::io::stderr().lock(), "{text}"));
         return status(error);
     }
     let text = failure.to_string();

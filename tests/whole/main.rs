@@ -33,6 +33,7 @@ mod permissions;
 mod permitted;
 mod proxy;
 mod release;
+mod schema;
 mod settings;
 mod stuck;
 mod tune;

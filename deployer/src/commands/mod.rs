@@ -24,6 +24,7 @@ pub mod local;
 pub mod outputs;
 pub mod preview;
 pub mod release;
+pub mod schema;
 pub mod serve;
 pub mod synth;
 pub mod tune;
@@ -65,6 +66,8 @@ pub enum Command {
     Local(local::Options),
     /// Measure how fast this machine is.
     Calibrate(calibrate::Options),
+    /// Print the JSON Schema of a document.
+    Schema(String),
     /// Print a completion script.
     Completions(String),
 }
@@ -91,6 +94,7 @@ impl Command {
             Self::BuildRelease(out) => release::run(out, context).await,
             Self::Local(options) => local::run(options, context).await,
             Self::Calibrate(options) => calibrate::run(options, context).await,
+            Self::Schema(document) => schema::run(&document),
             Self::Completions(shell) => completions::run(shell),
         }
     }

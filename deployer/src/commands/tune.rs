@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tuning::gate::Gate;
@@ -185,11 +186,13 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     result(ended, &function, reading, options, aws, context).await
 }
 
-/// A run that was left to itself. As JSON: `{"executionArn","lambdaARN"}`.
-#[derive(Debug, Serialize)]
+/// A run that was left to itself.
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Detached {
+pub struct Detached {
+    /// The execution.
     execution_arn: String,
+    /// The function that it tunes.
     #[serde(rename = "lambdaARN")]
     lambda_arn: String,
     #[serde(skip)]
@@ -228,9 +231,9 @@ async fn result(
             let measured = aws.embedded().map(|local| local.lambda.cpu_share());
             let Reading { input, keep_stats, calibration } = reading;
             let tuned = Tuned::new(function_arn, ended.arn, output, input, keep_stats, form, measured)
-                .and_then(|tuned| tuned.calibrated(calibration))
-                .and_then(|tuned| tuned.monthly(options.invocations_per_month))
                 .context("reading the execution's output")?
+                .calibrated(calibration)
+                .monthly(options.invocations_per_month)
                 .judged(&options.gate);
             for warning in tuned.warnings() {
                 context.events.warning(warning);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_sdk_cloudformation::types::{Change, ChangeAction, Replacement};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use super::readable;
 use super::value_change::ValueChange;
 
 /// A difference between what is deployed and what would be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// The stack.
@@ -26,7 +27,7 @@ pub struct Difference {
 }
 
 /// What happens to a stack.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Operation {
     /// It comes into being.
@@ -41,7 +42,7 @@ pub enum Operation {
 }
 
 /// What happens to a resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceDifference {
     /// What.
@@ -58,7 +59,7 @@ pub struct ResourceDifference {
 }
 
 /// What happens to a resource.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// It comes into being.

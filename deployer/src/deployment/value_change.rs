@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_sdk_cloudformation::types::{RequiresRecreation, ResourceTargetDefinition};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Values longer than this are cut in the text; the JSON form has them whole.
@@ -18,7 +19,7 @@ pub(super) fn known(text: &str) -> String {
 }
 
 /// A named value before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ValueChange {
     /// Its name, or the path of a property.

@@ -54,13 +54,15 @@ pub enum Verb {
     Local,
     /// `local calibrate`
     Calibrate,
+    /// `schema`
+    Schema,
     /// `completions`
     Completions,
 }
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 16] = [
+    pub const ALL: [(Self, &str, &str); 17] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
@@ -92,6 +94,7 @@ impl Verb {
             "local calibrate",
             "Measure how fast a core of this machine is against one of Lambda's, for tune --calibrated",
         ),
+        (Self::Schema, "schema", "Print the JSON Schema of what tune reads and writes"),
         (Self::Completions, "completions", "Print a completion script for a shell"),
     ];
 }

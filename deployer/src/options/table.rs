@@ -48,6 +48,8 @@ table! {
     CLEANUP_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().required().on(&[Verb::Cleanup]);
     /// Chart links, or what stands after their `#`; the first run is what the others are compared with
     LINKS: Vec<String> = opt("links", "LINK", Rule::Any).operand().repeated().required().on(&[Verb::Compare]);
+    /// input: what the state machine takes; result: what tune --json prints; event: a line on stderr with --json
+    DOCUMENT: String = opt("document", "DOCUMENT", Rule::Word(&["input", "result", "event"])).operand().required().on(&[Verb::Schema]);
     /// The shell: bash, elvish, fish, powershell or zsh
     SHELL: String =
         opt("shell", "SHELL", Rule::Word(&["bash", "elvish", "fish", "powershell", "zsh"])).operand().required().on(&[Verb::Completions]);

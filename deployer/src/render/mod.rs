@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod comparison;
+pub mod document;
 pub mod doubts;
 pub mod monthly;
 pub mod row;
@@ -11,13 +12,14 @@ use std::fmt;
 
 use local_aws::lambda::CpuShare;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tuning::figures;
 use tuning::gate::Gate;
 use tuning::input::Input;
 use tuning::output::{Analysis, Stat};
 use tuning::strategy::Strategy;
 
+use document::Document;
 use monthly::Monthly;
 use row::Row;
 use table::Marks;
@@ -34,17 +36,15 @@ pub enum Form {
     Markdown,
 }
 
-/// The version of the JSON form. Fields may be added to one; it changes when one goes or means something else.
-const SCHEMA_VERSION: u32 = 1;
-
-/// A finished run. As JSON: the execution's output (of a dry run, which has none, nothing), with what was run.
+/// A finished run. As JSON: its [`Document`].
 #[derive(Debug)]
 pub struct Tuned {
-    function: String,
+    execution_arn: String,
+    function_arn: String,
     input: Option<Input>,
     form: Form,
+    keep_stats: bool,
     measured: Option<CpuShare>,
-    json: Map<String, Value>,
     analysis: Option<Analysis>,
     calibration: Option<Calibration>,
     exceeded: Vec<String>,
@@ -66,47 +66,26 @@ impl Tuned {
         form: Form,
         measured: Option<CpuShare>,
     ) -> anyhow::Result<Self> {
-        let analysis: Option<Analysis> = serde_json::from_value(output.clone())?;
-        let mut json = match output {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        };
-        if !keep_stats {
-            json.remove("stats");
-        }
-        let function = function_arn.rsplit(':').next().unwrap_or(function_arn).to_owned();
-        let mut insert = |name: &str, value: Value| json.insert(name.to_owned(), value);
-        insert("schemaVersion", SCHEMA_VERSION.into());
-        insert("executionArn", execution_arn.into());
-        insert("function", function.as_str().into());
-        if let Some(region) = function_arn.split(':').nth(3) {
-            insert("region", region.into());
-        }
-        if let Some(input) = &input {
-            insert("strategy", input.strategy.to_string().into());
-            insert("num", input.num.into());
-        }
-        if let Some(prices) = analysis.as_ref().and_then(|analysis| analysis.prices.as_ref()) {
-            insert("architecture", prices.architecture.to_string().into());
-        }
-        if let Some(measured) = &measured {
-            let mut told = serde_json::to_value(measured)?;
-            if let Some(percent) = analysis.as_ref().and_then(Self::uncertainty_percent) {
-                told["uncertaintyPercent"] = percent.into();
-            }
-            json.insert("measuredHere".to_owned(), told);
-        }
+        let function_arn = function_arn.to_owned();
+        let analysis = serde_json::from_value(output)?;
+        let (calibration, exceeded, monthly) = (None, Vec::new(), None);
         Ok(Self {
-            function,
+            execution_arn,
+            function_arn,
             input,
             form,
+            keep_stats,
             measured,
-            json,
             analysis,
-            calibration: None,
-            exceeded: Vec::new(),
-            monthly: None,
+            calibration,
+            exceeded,
+            monthly,
         })
+    }
+
+    /// The function's name.
+    fn function(&self) -> &str {
+        self.function_arn.rsplit(':').next().unwrap_or(&self.function_arn)
     }
 
     /// The same to be shown in another form.
@@ -116,33 +95,17 @@ impl Tuned {
     }
 
     /// The same with what the durations would be on a core of Lambda; in the JSON as `calibrated`.
-    ///
-    /// # Errors
-    /// A calibration that does not serialize.
-    pub fn calibrated(mut self, calibration: Option<Calibration>) -> anyhow::Result<Self> {
-        let (Some(calibration), Some(analysis)) = (calibration, &self.analysis) else { return Ok(self) };
-        let durations: Vec<Value> = Self::rows(analysis)
-            .iter()
-            .map(|row| json!({"value": row.memory_mb, "averageDuration": row.duration_ms * calibration.factor()}))
-            .collect();
-        let mut told = serde_json::to_value(&calibration)?;
-        told["factor"] = calibration.factor().into();
-        told["stats"] = durations.into();
-        self.json.insert("calibrated".to_owned(), told);
-        self.calibration = Some(calibration);
-        Ok(self)
+    #[must_use]
+    pub fn calibrated(self, calibration: Option<Calibration>) -> Self {
+        Self { calibration, ..self }
     }
 
     /// The same with the money of a month that has so many invocations; in the JSON as `monthly`.
-    ///
-    /// # Errors
-    /// Amounts that do not serialize.
-    pub fn monthly(mut self, invocations: Option<u32>) -> anyhow::Result<Self> {
-        let (Some(invocations), Some(analysis)) = (invocations, &self.analysis) else { return Ok(self) };
-        let monthly = Monthly::new(invocations, analysis);
-        self.json.insert("monthly".to_owned(), serde_json::to_value(&monthly)?);
-        self.monthly = Some(monthly);
-        Ok(self)
+    #[must_use]
+    pub fn monthly(self, invocations: Option<u32>) -> Self {
+        let month = |invocations| Some(Monthly::new(invocations, self.analysis.as_ref()?));
+        let monthly = invocations.and_then(month);
+        Self { monthly, ..self }
     }
 
     /// By how much the averages may be off, in per cent: 1.96 standard errors, of the size where that is most.
@@ -179,7 +142,7 @@ impl Tuned {
         let analysis = self.analysis.as_ref()?;
         let limits = analysis.gate.as_ref().map_or(&[][..], |verdict| &verdict.exceeded);
         let limits: Vec<String> = limits.iter().map(|limit| format!("it {limit}")).collect();
-        Some(analysis.applied.as_ref()?.sentence(&self.function, &limits))
+        Some(analysis.applied.as_ref()?.sentence(self.function(), &limits))
     }
 
     /// The chart, to be shown after the result.
@@ -192,8 +155,7 @@ impl Tuned {
     /// What the user should know beside the result.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let notes = self.json.get("notes").and_then(Value::as_array).into_iter().flatten();
-        let mut warnings: Vec<String> = notes.filter_map(Value::as_str).map(str::to_owned).collect();
+        let mut warnings = Vec::new();
         warnings.extend(self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref()?.note.clone()));
         let prices = self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref());
         warnings.extend(prices.flat_map(|prices| prices.incomplete.iter().cloned()));
@@ -340,7 +302,7 @@ impl Tuned {
         };
         format!(
             "{} should have {} MB, {why}: {} on average and {} per million invocations{against}.",
-            self.function,
+            self.function(),
             analysis.power,
             figures::duration(analysis.duration),
             figures::per_million(analysis.cost, currency),
@@ -352,14 +314,14 @@ impl fmt::Display for Tuned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.analysis {
             Some(analysis) => self.write(f, analysis),
-            None => write!(f, "{} ran once at every memory size, and none of them failed.", self.function),
+            None => write!(f, "{} ran once at every memory size, and none of them failed.", self.function()),
         }
     }
 }
 
 impl Serialize for Tuned {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.json.serialize(serializer)
+        Document::of(self).serialize(serializer)
     }
 }
 
@@ -439,7 +401,7 @@ mod tests {
             lambda_ms: 140.0,
             lambda_measured: true,
         };
-        let tuned = tuned(output(), false, Form::Text).calibrated(Some(calibration)).unwrap();
+        let tuned = tuned(output(), false, Form::Text).calibrated(Some(calibration));
         let text = tuned.to_string();
         assert!(text.contains("on Lambda") && text.contains("1.80 s"), "{text}");
         assert!(text.contains("one core of Z80 takes 70.0 ms for a fixed piece of work"), "{text}");

@@ -1,12 +1,12 @@
 //! What a month costs with the chosen size, and what it costs now.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tuning::figures;
 use tuning::output::Analysis;
 
-/// A month's money, in the currency of the region. As JSON: `{"invocations","cost","requestCost","before","saving"}`; amounts that
-/// are not known are absent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A month's money, in the currency of the region; amounts that are not known are absent.
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Monthly {
     /// How many invocations a month has.

@@ -76,6 +76,7 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
                 faults: reader.get(&options::FAULTS),
             })
         }
+        Verb::Schema => Command::Schema(reader.get(&options::DOCUMENT)?),
         Verb::Completions => Command::Completions(reader.get(&options::SHELL)?),
     })
 }

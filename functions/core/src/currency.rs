@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// What a cost is counted in. AWS bills in US dollars except in its China regions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Currency {
     /// US dollars.

@@ -19,6 +19,7 @@ pub struct Gate {
 
 /// How a result stands to the limits, in the output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// Whether it keeps all of them.
     pub met: bool,

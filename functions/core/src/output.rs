@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// What an Executor answers for one power value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Stat {
     /// The function cannot work at this size.
@@ -30,10 +31,12 @@ pub enum Stat {
 
 /// The figures of one power value. Times in milliseconds, money in the currency of the function's region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
     /// Memory size in MB.
     #[serde(deserialize_with = "size")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     pub value: u32,
     /// Trimmed average cost of one invocation, without the request fee.
     pub average_price: f64,
@@ -78,10 +81,12 @@ impl Measured {
 
 /// A power value at which the function cannot work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Skipped {
     /// Memory size in MB.
     #[serde(deserialize_with = "size")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     pub value: u32,
     /// Why.
     #[serde(rename = "skipped")]
@@ -178,6 +183,7 @@ impl Stat {
 
 /// The output of an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Analysis {
     /// The winner's memory size in MB.
@@ -213,6 +219,7 @@ pub struct Analysis {
 
 /// What the run itself cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StateMachine {
     /// Cost of the state machine's transitions.
@@ -225,6 +232,7 @@ pub struct StateMachine {
 
 /// A power value that was skipped, in the output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SkippedSize {
     /// Memory size in MB.
     pub value: u32,
@@ -234,6 +242,7 @@ pub struct SkippedSize {
 
 /// What the costs were computed with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Prices {
     /// The function's region.

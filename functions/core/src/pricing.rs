@@ -18,6 +18,7 @@ pub use extras::{Extras, FREE_STORAGE, snapshots_note};
 
 /// The two processor architectures of Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Architecture {
     /// Intel and AMD; what a function has that says nothing else.
     #[default]

@@ -172,6 +172,7 @@ pub struct Summary {
 /// How the durations of one power value are spread, in milliseconds. Every invocation counts, cold starts with their init.
 /// Percentiles are by nearest rank: each is a duration that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)] // The names say it.
 pub struct Spread {
     pub min: f64,

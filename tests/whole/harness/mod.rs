@@ -6,6 +6,7 @@
 mod function;
 mod prepared;
 mod program;
+pub mod schema;
 mod world;
 
 pub use function::Function;

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::schema;
+
 /// The region of every test.
 pub const REGION: &str = "us-east-1";
 
@@ -86,7 +88,20 @@ impl Said {
 
     fn from_output(line: String, Output { status, stdout, stderr }: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-        Self { stdout: text(stdout), stderr: text(stderr), status: status.code(), line }
+        Self { stdout: text(stdout), stderr: text(stderr), status: status.code(), line }.by_the_schemas()
+    }
+
+    /// What it wrote as JSON is what `deployer schema` says. A process that a signal ended may not have ended its last line.
+    fn by_the_schemas(self) -> Self {
+        if self.status.is_some() && self.line.contains(r#""--json""#) {
+            for line in self.stderr.lines() {
+                schema::check("event", line, &self.line);
+            }
+            if self.line.contains(r#""tune""#) && !self.stdout.is_empty() {
+                schema::check("result", &self.stdout, &self.line);
+            }
+        }
+        self
     }
 
     /// Asserts the exit status.
@@ -145,6 +160,7 @@ pub struct Running {
     child: Child,
     lines: std::sync::mpsc::Receiver<String>,
     heard: Vec<String>,
+    line: String,
 }
 
 impl Running {
@@ -157,7 +173,7 @@ impl Running {
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self { child, lines, heard: Vec::new() }
+        Self { child, lines, heard: Vec::new(), line: format!("{command:?}") }
     }
 
     /// Waits until it says something with this text on its error output.
@@ -184,7 +200,7 @@ impl Running {
         std::io::Read::read_to_string(&mut out, &mut stdout).expect("output is UTF-8");
         let status = self.child.wait().expect("it ends").code();
         self.heard.extend(self.lines.iter());
-        Said { stdout, stderr: self.heard.join("\n"), status, line: "the program".to_owned() }
+        Said { stdout, stderr: self.heard.join("\n"), status, line: self.line }.by_the_schemas()
     }
 }
 

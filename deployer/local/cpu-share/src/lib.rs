@@ -79,7 +79,7 @@ impl FromStr for Mechanism {
 }
 
 /// How functions get their CPU share and their memory on this machine.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, schemars::JsonSchema, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
     /// The processor's name.

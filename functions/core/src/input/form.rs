@@ -26,6 +26,48 @@ impl Form {
         }
     }
 
+    /// The values as JSON Schema. What a schema cannot say (a range that runs backwards) is left to [`Form::check`].
+    #[must_use]
+    pub fn schema(self) -> Value {
+        let whole = |least: u64, most: u64| {
+            let text = json!({ "type": "string", "pattern": r"^\s*[0-9]+(\.0*)?\s*$" });
+            json!({ "anyOf": [{ "type": "integer", "minimum": least, "maximum": most }, text] })
+        };
+        let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+        match self {
+            Self::Function => {
+                text(r"^arn:aws[^:]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:\$LATEST)?$")
+            }
+            Self::Processor => text(
+                r"^arn:aws[^:]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:\$LATEST|:[A-Za-z0-9_-]{1,128})?$",
+            ),
+            Self::PowerValues => {
+                let size = whole(SMALLEST.into(), LARGEST.into());
+                let range = json!({
+                    "type": "object",
+                    "properties": { "from": size, "to": size, "step": whole(1, LARGEST.into()) },
+                    "required": ["from", "to"],
+                    "additionalProperties": false,
+                });
+                json!({ "anyOf": [{ "type": "array", "items": size, "minItems": 1 }, { "const": "ALL" }, range] })
+            }
+            Self::Whole(least, most) => whole(least, most),
+            // Those out of bounds are clamped, with a warning.
+            Self::Share(_) => json!({ "type": ["number", "string"] }),
+            Self::Flag => json!({ "type": "boolean" }),
+            Self::Word(words) => json!({ "enum": words }),
+            Self::Json => json!(true),
+            Self::Object => text(r"^s3://[a-z0-9._-]{3,63}/.+$"),
+            Self::Alias => text("^[A-Za-z0-9_-]{1,128}$"),
+            Self::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+            Self::Gate => {
+                let limit = json!({ "type": ["number", "string", "null"] });
+                let limits = json!({ "maxDurationMs": limit, "maxCost": limit });
+                json!({ "type": "object", "properties": limits, "additionalProperties": false })
+            }
+        }
+    }
+
     /// The JSON that a text stands for, as it is written on a command line, in the environment or in a template's parameter.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What was applied: `false` when the gate kept the choice from being applied. An execution that cannot apply its choice fails
 /// and has no output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Applied {
     /// What has changed.
@@ -15,6 +16,7 @@ pub enum Applied {
 
 /// The change of a function or of an alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// The memory size that is live now, in MB.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the winner changes against the function's size before the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Baseline {
     /// The function's memory size in MB before the run.

@@ -11,6 +11,7 @@ const MOST_NUM: f64 = 10_000.0;
 
 /// A size that may be as good as the winner or better: the durations vary too much to tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Undecided {
     /// Memory size in MB.
