@@ -17,7 +17,7 @@ mod tests;
 use constructs::{Asset, Location, Problems, Template, Val, pseudo, text};
 use serde_json::Value;
 
-pub use constructs::lambda::Architecture;
+pub use tuning::pricing::Architecture;
 
 /// The output that holds the state machine's ARN.
 pub const STATE_MACHINE_OUTPUT: &str = "StateMachineARN";
@@ -71,12 +71,12 @@ impl Stack {
 
 /// What the functions of a deployed template are built for; none when it has no functions.
 #[must_use]
-pub fn deployed_architecture(template: &Value) -> Option<tuning::pricing::Architecture> {
+pub fn deployed_architecture(template: &Value) -> Option<Architecture> {
     let resources = template["Resources"].as_object()?.values();
     let function = resources.into_iter().find(|resource| resource["Type"] == "AWS::Lambda::Function")?;
     // CloudFormation's default is Lambda's own.
     let name = function["Properties"]["Architectures"][0].as_str();
-    name.map_or(Some(tuning::pricing::Architecture::default()), |name| name.parse().ok())
+    name.map_or(Some(Architecture::default()), |name| name.parse().ok())
 }
 
 /// The default name of the bucket for assets: one per account and region.

@@ -140,7 +140,7 @@ fn add_function(
             code: settings.functions.code(),
             handler: name.to_owned(),
             runtime: "provided.al2023".to_owned(),
-            architecture: settings.architecture,
+            architecture: settings.architecture.to_string().into(),
             memory_size: handler.memory_size,
             timeout: handler.timeout,
             role: role.arn(),

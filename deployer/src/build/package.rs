@@ -68,11 +68,7 @@ pub(super) fn describe(path: PathBuf, architecture: Architecture) -> Result<Asse
 }
 
 fn asset(path: PathBuf, bytes: &[u8], architecture: Architecture) -> Asset {
-    Asset { path, sha256: hex(&Sha256::digest(bytes)), bytes: bytes.len() as u64, architecture }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Asset { path, sha256: hex::encode(Sha256::digest(bytes)), bytes: bytes.len() as u64, architecture }
 }
 
 #[cfg(test)]

@@ -132,5 +132,5 @@ fn digest(folder: &Path) -> Result<String, BuildError> {
         hash.update(format!("{} {}\n", file.strip_prefix(folder).unwrap_or(&file).display(), content.len()));
         hash.update(content);
     }
-    Ok(package::hex(&hash.finalize()))
+    Ok(hex::encode(hash.finalize()))
 }

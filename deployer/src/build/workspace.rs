@@ -110,7 +110,7 @@ impl Workspace {
             hash.update(format!("{name} {}\n", content.len()));
             hash.update(content);
         }
-        Ok(package::hex(&hash.finalize()))
+        Ok(hex::encode(hash.finalize()))
     }
 
     /// The asset, when it is there and was built from sources with this fingerprint.

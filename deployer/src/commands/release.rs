@@ -131,6 +131,6 @@ fn gather(folder: &Path, name: &str, files: &mut BTreeMap<String, PathBuf>) -> s
 fn describe(folder: &Path, name: String) -> anyhow::Result<File> {
     let path = folder.join(&name);
     let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(Sha256::digest(&bytes));
     Ok(File { path: name, bytes: bytes.len() as u64, sha256 })
 }

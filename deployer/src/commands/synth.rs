@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::up::architecture;
 use crate::app;
 use crate::build::{self, Flavour, Program};
 use crate::context::Context;
@@ -62,7 +61,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         Some(_) => constructs::Location::Local,
         None => constructs::Location::Bucket(app::asset_bucket()),
     };
-    let stack = app::Stack::new(architecture(asset.architecture), &asset.sha256, place);
+    let stack = app::Stack::new(asset.architecture, &asset.sha256, place);
     let template = stack.synth()?;
     let text = template.to_json();
     let Some(out) = options.out else {

@@ -21,14 +21,12 @@ use crate::execution::{self, Ended, Ending};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function;
 use crate::interrupt::Interrupted;
+use crate::options;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
 use crate::settings::Target;
 
 pub use files::Files;
-
-/// Invocations per memory size when neither the input nor a flag says it: enough for the trimmed average to settle.
-const NUM: u32 = 20;
 
 /// The resolved options of `tune`.
 #[derive(Debug, Clone, Default)]
@@ -290,7 +288,11 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
             gate.extend(flags);
         }
     }
-    input.entry("num").or_insert_with(|| NUM.into());
+    if let (false, Ok(num)) =
+        (input.contains_key(fields::NUM.name), options::NUM.spec.rule.read(options::NUM.spec.default))
+    {
+        input.insert(fields::NUM.name.to_owned(), num);
+    }
     let alias = options.fields.get(AUTO_OPTIMIZE_ALIAS.name).and_then(Value::as_str);
     if let Some(alias) = alias.filter(|_| input.get(AUTO_OPTIMIZE.name) != Some(&Value::Bool(true))) {
         return Err(Usage(format!(

@@ -201,7 +201,7 @@ impl Plan {
         let functions =
             constructs::Asset::zip(asset_name(&context.settings.stack_name), &asset.sha256, place);
         let key = functions.file_name();
-        let stack = app::Stack { architecture: architecture(asset.architecture), functions };
+        let stack = app::Stack { architecture: asset.architecture, functions };
         let template: Value = serde_json::from_str(&stack.synth()?.to_compact_json())?;
         let wanted = Wanted { template, parameters, tags, role_arn, template_url: None };
         Ok(Self { wanted, asset, key, bucket: assets_bucket })
@@ -249,7 +249,7 @@ async fn upload_template(
     context: &Context,
     aws: &Aws,
 ) -> anyhow::Result<String> {
-    let hash: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(Sha256::digest(text));
     let key = format!("{}/template-{hash}.json", context.settings.stack_name);
     bucket.upload_text(&key, text).await?;
     let place = aws.place();
@@ -277,13 +277,6 @@ pub(super) fn is_asset_of(stack_name: &str, key: &str) -> bool {
         .and_then(|rest| rest.strip_suffix(".zip"))
         .or_else(|| file.strip_prefix("template-").and_then(|rest| rest.strip_suffix(".json")));
     hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-pub(super) fn architecture(architecture: Architecture) -> app::Architecture {
-    match architecture {
-        Architecture::Arm64 => app::Architecture::Arm64,
-        Architecture::X86_64 => app::Architecture::X86_64,
-    }
 }
 
 #[cfg(test)]

@@ -252,7 +252,7 @@ impl Page {
             hash.update(format!("{name} {}\n", body.len()));
             hash.update(body);
         }
-        let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&hash.finalize()[..8]);
         let folder = format!("page-{hash}");
         let names: BTreeSet<&String> = files.keys().collect();
         let index = names.iter().fold(index, |text, name| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use local_aws::cloudformation::STACK_NAME as STACK_NAME_PATTERN;
 use local_aws::logs::RETENTION_DAYS;
 use serde_json::Value;
-use tuning::input::fields;
+use tuning::input::{DEFAULT_POWER_VALUES, fields};
 use tuning::pricing::Architecture;
 
 use super::{Opt, Rule, Spec, Verb, field, opt};
@@ -60,7 +60,7 @@ table! {
     POWER_VALUES: Value = field("power-values", "LIST", fields::POWER_VALUES)
         .on(&[Verb::Tune, Verb::Up, Verb::Preview])
         .under(MEASURING)
-        .parameter("PowerValues", "128,256,512,1024,1536,3008", "Memory sizes in MB to try when the execution input names none (comma-separated)");
+        .parameter("PowerValues", DEFAULT_POWER_VALUES, "Memory sizes in MB to try when the execution input names none (comma-separated)");
     /// Invocations per memory size, 5 to 20000
     NUM: Value = field("num", "N", fields::NUM).default("20").under(MEASURING);
     /// JSON for each invocation; [{"payload":…,"weight":…},…] is weighted

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tuning::nearest::nearest;
 
 use crate::failure::Usage;
 use crate::options::{self, Opt, Spec, Verb};
@@ -68,10 +69,9 @@ fn unknown(key: &str, path: &Path) -> String {
     if options::ALL.iter().any(|spec| spec.name == key && !spec.operand) {
         return format!("`{key}` in {} has no effect: it can only be given as --{key}", path.display());
     }
-    let nearest = settable().map(|spec| (strsim::levenshtein(key, spec.name), spec.name)).min();
-    let suggestion = match nearest {
-        Some((distance, name)) if distance <= 3 => format!("; did you mean `{name}`?"),
-        _ => "; the names are those of the command-line options".to_owned(),
+    let suggestion = match nearest(key, settable().map(|spec| spec.name)) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => "; the names are those of the command-line options".to_owned(),
     };
     format!("`{key}` in {} is no setting{suggestion}", path.display())
 }

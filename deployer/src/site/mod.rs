@@ -138,8 +138,7 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SiteError {
 impl File {
     fn new(path: &Path, content: Vec<u8>) -> Self {
         let (media_type, compressible) = media_type(path);
-        let hash: String =
-            Sha256::digest(&content).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&Sha256::digest(&content)[..16]);
         let gzip = compressible
             .then(|| compressed(&content))
             .flatten()

@@ -17,7 +17,7 @@ mod unknown;
 
 pub use arn::{LambdaArn, Qualifier};
 pub use fields::{FIELDS, Field, Form};
-pub use power_values::{Defaults, one as power_value};
+pub use power_values::{DEFAULT_POWER_VALUES, Defaults, one as power_value};
 pub use problem::{Problem, Problems};
 pub use unknown::{Unknown, unknown_fields};
 

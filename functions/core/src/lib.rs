@@ -22,6 +22,7 @@ pub mod failure;
 pub mod figures;
 pub mod gate;
 pub mod input;
+pub mod nearest;
 pub mod output;
 pub mod payload;
 pub mod pricing;

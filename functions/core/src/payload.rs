@@ -1,5 +1,6 @@
 //! Which payload goes with which invocation. After the input, before the invocations.
 
+use crate::nearest::nearest;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -195,12 +196,8 @@ pub fn misspelt(payload: &Value) -> Option<Misspelt> {
     list.iter().enumerate().find_map(|(index, element)| {
         let missing = KEYS.into_iter().find(|key| element.get(key).is_none())?;
         let names = element.as_object().into_iter().flat_map(|object| object.keys());
-        let near = names
-            .filter(|name| !KEYS.contains(&name.as_str()))
-            .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), missing), name))
-            .filter(|(distance, _)| *distance <= 2)
-            .min_by_key(|(distance, _)| *distance);
-        Some(Misspelt { index, missing, instead: near.map(|(_, name)| name.clone()) })
+        let near = nearest(missing, names.map(String::as_str).filter(|name| !KEYS.contains(name)));
+        Some(Misspelt { index, missing, instead: near.map(str::to_owned) })
     })
 }
 

@@ -1,39 +1,11 @@
 //! Lambda: functions, and leave for other services to invoke them.
 
-use std::fmt;
-
 use indexmap::IndexMap;
 
 use crate::grant::Grant;
 use crate::node::Node;
 use crate::resource::{Handle, Properties, Resource};
 use crate::value::{Arn, Val};
-
-/// The processors a function's code is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Architecture {
-    /// 64-bit ARM (Graviton).
-    Arm64,
-    /// 64-bit Intel and AMD.
-    X86_64,
-}
-
-impl Architecture {
-    /// Lambda's name for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Architecture::Arm64 => "arm64",
-            Architecture::X86_64 => "x86_64",
-        }
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Where a function's code is.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,8 +52,8 @@ pub struct Function {
     pub handler: String,
     /// The runtime's identifier, such as `provided.al2023`.
     pub runtime: String,
-    /// What the code was built for.
-    pub architecture: Architecture,
+    /// What the code was built for: `arm64` or `x86_64`.
+    pub architecture: Val<String>,
     /// Memory in MB.
     pub memory_size: Val<u32>,
     /// The longest an invocation may take, in seconds.
@@ -115,7 +87,7 @@ impl Resource for Function {
             .set_node("Code", code)
             .set_node("Handler", Node::text(self.handler.as_str()))
             .set_node("Runtime", Node::text(self.runtime.as_str()))
-            .set_node("Architectures", Node::List(vec![Node::text(self.architecture.as_str())]))
+            .set_node("Architectures", Node::List(vec![self.architecture.node.clone()]))
             .set("MemorySize", &self.memory_size)
             .set("Timeout", &self.timeout)
             .set("Role", &self.role)

@@ -8,7 +8,7 @@ mod stacks;
 mod values;
 
 use constructs::iam::Role;
-use constructs::lambda::{Architecture, Code, Function};
+use constructs::lambda::{Code, Function};
 use constructs::{Handle, Principal, Stack};
 
 /// A stack with one function, for tests that need something to refer to.
@@ -34,7 +34,7 @@ fn function(role: constructs::Val<constructs::Arn>) -> Function {
         code: Code::Stored { bucket: "assets".into(), key: "code.zip".into() },
         handler: "main".to_owned(),
         runtime: "provided.al2023".to_owned(),
-        architecture: Architecture::X86_64,
+        architecture: "x86_64".into(),
         memory_size: 128.into(),
         timeout: 3.into(),
         role,

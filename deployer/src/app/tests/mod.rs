@@ -360,14 +360,13 @@ fn the_default_name_is_a_stack_name() {
 
 #[test]
 fn a_deployed_template_tells_what_its_functions_are_built_for() {
-    use tuning::pricing::Architecture as Processor;
     let told = |template: &Value| super::deployed_architecture(template);
     let ours = |architecture| {
         serde_json::from_str::<Value>(&stored(architecture).synth().unwrap().to_json()).unwrap()
     };
-    assert_eq!(told(&ours(Architecture::Arm64)), Some(Processor::Arm64));
-    assert_eq!(told(&ours(Architecture::X86_64)), Some(Processor::X86_64));
+    assert_eq!(told(&ours(Architecture::Arm64)), Some(Architecture::Arm64));
+    assert_eq!(told(&ours(Architecture::X86_64)), Some(Architecture::X86_64));
     let unsaid = json!({"Resources": {"f": {"Type": "AWS::Lambda::Function", "Properties": {}}}});
-    assert_eq!(told(&unsaid), Some(Processor::X86_64), "Lambda's default");
+    assert_eq!(told(&unsaid), Some(Architecture::X86_64), "Lambda's default");
     assert_eq!(told(&json!({"Resources": {"g": {"Type": "AWS::Logs::LogGroup"}}})), None);
 }

@@ -13,9 +13,12 @@ pub struct Defaults {
     pub power_values: Vec<u32>,
 }
 
+/// The stack's parameter unless it is deployed with another.
+pub const DEFAULT_POWER_VALUES: &str = "128,256,512,1024,1536,3008";
+
 impl Default for Defaults {
     fn default() -> Self {
-        Self { power_values: vec![128, 256, 512, 1024, 1536, 3008] }
+        Self { power_values: from_text(DEFAULT_POWER_VALUES).unwrap_or_default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Fields nobody reads. The state machine ignores them; `deployer tune` warns, for they are usually a slip of the pen.
 
 use super::fields::FIELDS;
+use crate::nearest::nearest;
 use serde_json::Value;
 
 /// Names that are wrong, wide-spread, and too far from the right one to be recognised by their letters.
@@ -44,13 +45,5 @@ fn suggestion(name: &str) -> Option<&'static str> {
     if let Some((_, right)) = KNOWN_MISTAKES.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(name)) {
         return Some(right);
     }
-    // Other people's spellings differ in case and separators first of all: lambda_arn, Power-Values.
-    let plain = |name: &str| name.to_lowercase().replace(['_', '-', ' '], "");
-    let name = plain(name);
-    FIELDS
-        .iter()
-        .map(|field| (strsim::damerau_levenshtein(&name, &plain(field.name)), field.name))
-        .filter(|(distance, field)| *distance <= field.len().div_ceil(4))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, field)| field)
+    nearest(name, FIELDS.iter().map(|field| field.name))
 }
