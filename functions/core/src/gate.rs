@@ -1,9 +1,6 @@
 //! What a result must keep to, so that a pipeline can stop. Decided in the state machine, before the choice is applied.
 
-use crate::input::fields::GATE;
-use crate::input::{number, shown};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// `gate`: the limits of the execution input. As JSON: `{"maxDurationMs","maxCost"}`, each of which may be left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -29,41 +26,6 @@ pub struct Verdict {
 }
 
 impl Gate {
-    /// Reads the field. A name it does not know is refused: a limit that is misspelt would let everything pass.
-    ///
-    /// # Errors
-    /// What is wrong, to be read after the field's name.
-    pub(crate) fn read(whole: &Value) -> Result<Self, String> {
-        let Value::Object(limits) = whole else {
-            return Err(format!("is {}: use {}", shown(whole), GATE.form.says()));
-        };
-        let mut gate = Self::default();
-        for (name, value) in limits.iter().filter(|(_, value)| !value.is_null()) {
-            let limit = match name.as_str() {
-                "maxDurationMs" => &mut gate.max_duration_ms,
-                "maxCost" => &mut gate.max_cost,
-                _ => {
-                    let says = GATE.form.says();
-                    return Err(format!("is {}, where {name:?} is not a limit: use {says}", shown(whole)));
-                }
-            };
-            match number(value) {
-                Some(most) if most > 0.0 => *limit = Some(most),
-                _ => {
-                    return Err(format!(
-                        "is {}, where {name} is not a number above 0: use {}",
-                        shown(whole),
-                        GATE.form.says()
-                    ));
-                }
-            }
-        }
-        if gate.is_open() {
-            return Err(format!("is {}, which limits nothing: use {}", shown(whole), GATE.form.says()));
-        }
-        Ok(gate)
-    }
-
     /// Whether it has no limit at all.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -26,7 +26,6 @@ use crate::payload::{Plan, PlanError};
 use crate::strategy::Strategy;
 use read::Reader;
 use serde_json::Value;
-pub(crate) use {problem::shown, read::number};
 
 /// Fewest invocations per power value: fewer give no average worth having.
 pub const MIN_NUM: u32 = 5;
@@ -138,7 +137,7 @@ impl Input {
             include_output_results: read.flag(fields::INCLUDE_OUTPUT_RESULTS),
             only_cold_starts: read.flag(fields::ONLY_COLD_STARTS),
             allowed_exceptions: read.optional(fields::ALLOWED_EXCEPTIONS, read::texts).unwrap_or_default(),
-            gate: read.optional(fields::GATE, Gate::read),
+            gate: read.optional(fields::GATE, read::gate),
             warnings: Vec::new(),
         };
         input.combined(read)

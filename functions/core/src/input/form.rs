@@ -117,7 +117,7 @@ impl Form {
             Self::Object => read::s3_object(value).map(drop),
             Self::Alias => read::alias(value).map(drop),
             Self::Texts => read::texts(value).map(drop),
-            Self::Gate => crate::gate::Gate::read(value).map(drop),
+            Self::Gate => read::gate(value).map(drop),
         }
     }
 }

@@ -42,7 +42,7 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// A value as the user wrote it, cut when long.
-pub(crate) fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     const MOST: usize = 80;
     let text = value.to_string();
     if text.chars().count() <= MOST { text } else { text.chars().take(MOST).chain("…".chars()).collect() }

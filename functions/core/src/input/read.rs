@@ -3,6 +3,7 @@
 use super::fields::{Field, Form};
 use super::problem::shown;
 use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, S3Object};
+use crate::gate::Gate;
 use serde_json::{Map, Value};
 
 /// A field's value, or the message of its problem.
@@ -108,7 +109,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A number, or text that is one.
-pub(crate) fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
@@ -197,4 +198,36 @@ pub(super) fn texts(value: &Value) -> Read<Vec<String>> {
     read().ok_or_else(|| {
         format!("is {}: use a list of error types, such as [\"ValidationError\"]", shown(value))
     })
+}
+
+/// The limits. A name that is none is refused: a limit that is misspelt would let everything pass.
+pub(super) fn gate(whole: &Value) -> Read<Gate> {
+    let Value::Object(limits) = whole else {
+        return Err(format!("is {}: use {}", shown(whole), Form::Gate.says()));
+    };
+    let mut gate = Gate::default();
+    for (name, value) in limits.iter().filter(|(_, value)| !value.is_null()) {
+        let limit = match name.as_str() {
+            "maxDurationMs" => &mut gate.max_duration_ms,
+            "maxCost" => &mut gate.max_cost,
+            _ => {
+                let says = Form::Gate.says();
+                return Err(format!("is {}, where {name:?} is not a limit: use {says}", shown(whole)));
+            }
+        };
+        match number(value) {
+            Some(most) if most > 0.0 => *limit = Some(most),
+            _ => {
+                return Err(format!(
+                    "is {}, where {name} is not a number above 0: use {}",
+                    shown(whole),
+                    Form::Gate.says()
+                ));
+            }
+        }
+    }
+    if gate.is_open() {
+        return Err(format!("is {}, which limits nothing: use {}", shown(whole), Form::Gate.says()));
+    }
+    Ok(gate)
 }
