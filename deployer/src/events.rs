@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tuning::Currency;
 
-use crate::deployment::difference::Difference;
+use crate::difference::Difference;
 
 /// Something that happened. Serialized with its kind in `event`, one line each, by the JSON renderer.
 #[derive(Debug, Clone, JsonSchema, Serialize)]

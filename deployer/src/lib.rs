@@ -1,7 +1,7 @@
 //! Everything the `deployer` program is made of, in the order data flows through it.
 //!
 //! [`cli`] (what was typed) → [`resolve`] (what is meant, by the table of [`options`]) → [`commands`] (what is done), which use [`app`] (the stack),
-//! [`build`] (its assets), [`deployment`] (CloudFormation), [`function`] (what is tuned), [`execution`] (a run) and
+//! [`build`] (its assets), [`deployment`] (CloudFormation; what changes there is a [`difference`]), [`function`] (what is tuned), [`execution`] (a run) and
 //! [`render`] (its result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
 //! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
 //! [`context`] is what every command gets: the settings, the events and a connection ([`aws`]) made when first asked for.
@@ -18,6 +18,7 @@ pub mod cli;
 pub mod commands;
 pub mod context;
 pub mod deployment;
+pub mod difference;
 pub mod events;
 pub mod execution;
 pub mod failure;

@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use deployer::cli::{Arguments, Asked};
 use deployer::commands::Command;
 use deployer::context::Context;
-use deployer::outcome::{Outcome, Status};
+use deployer::outcome::{Chart, Outcome, Status};
 use deployer::settings::{Output, Settings};
-use deployer::site::Chart;
 use deployer::{failure, interrupt, outcome, progress, resolve, site};
 
 fn main() -> ExitCode {

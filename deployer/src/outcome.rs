@@ -9,8 +9,6 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::site::Chart;
-
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -38,6 +36,17 @@ impl Status {
             Self::Interrupted => 130,
         }
     }
+}
+
+/// The chart of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// The link to it.
+    pub link: String,
+    /// Whether to open a browser.
+    pub open: bool,
+    /// Whether to go on serving the page, when somebody is there to end it.
+    pub serve: bool,
 }
 
 /// A command's result.

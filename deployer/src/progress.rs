@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tuning::figures;
 
-use crate::deployment::difference::Difference;
+use crate::difference::Difference;
 use crate::events::{Event, Events, Listener, ResourceEvent};
 use crate::settings::{Output, Verbosity};
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::workspace::{Workspace, beside_program, gather, origin};
-use super::{BuildError, cargo, package};
+use super::{BuildError, cargo};
 use crate::events::Events;
 use crate::failure::Advice;
 

@@ -14,9 +14,9 @@ use crate::context::Context;
 use crate::deployment::parameters::Parameters;
 use crate::function::Code;
 use crate::options;
-use crate::outcome::Outcome;
+use crate::outcome::{Chart, Outcome};
 use crate::settings::{Verbosity, quoted};
-use crate::site::{self, Chart};
+use crate::site;
 
 /// The sizes: the smallest, two in between, exactly one vCPU, and nearly two.
 const POWER_VALUES: [u32; 5] = [128, 512, 1024, 1769, 3008];

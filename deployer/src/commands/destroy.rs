@@ -10,10 +10,10 @@ use super::up;
 use crate::aws::Aws;
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
-use crate::deployment::difference::{Action, Difference, Operation, ResourceDifference};
 use crate::deployment::page;
 use crate::deployment::stack::Stack;
 use crate::deployment::{Deployment, protected};
+use crate::difference::{Action, Difference, Operation, ResourceDifference};
 use crate::events::Event;
 use crate::outcome::Outcome;
 

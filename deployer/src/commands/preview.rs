@@ -9,9 +9,9 @@ use crate::aws::Aws;
 use crate::context::Context;
 use crate::deployment::Deployment;
 use crate::deployment::change_set::Proposal;
-use crate::deployment::difference::{Difference, Operation};
 use crate::deployment::page::{self, Page};
 use crate::deployment::stack::{Condition, Stack};
+use crate::difference::{Difference, Operation};
 use crate::failure::hinted;
 use crate::outcome::{Outcome, Status};
 

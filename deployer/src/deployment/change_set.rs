@@ -11,13 +11,13 @@ use aws_sdk_cloudformation::types::{
 use serde_json::Value;
 
 use super::Deployment;
-use super::difference::{Difference, Operation};
 use super::parameters::{Parameters, declared};
 use super::refusal::ChangeSetRefused;
 use super::stack::{Condition, Stack};
-use super::value_change::ValueChange;
 use super::watch::{INTERRUPTED, OperationFailed};
 use crate::call::{Call, CallError};
+use crate::difference::value_change::ValueChange;
+use crate::difference::{Difference, Operation};
 use crate::failure::{Advice, hinted};
 
 /// CloudFormation takes no longer template in the request itself, in bytes.

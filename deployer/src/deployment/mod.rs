@@ -7,14 +7,11 @@
 
 pub mod bucket;
 pub mod change_set;
-pub mod difference;
 pub mod health;
 pub mod page;
 pub mod parameters;
-mod readable;
 mod refusal;
 pub mod stack;
-pub mod value_change;
 pub mod watch;
 
 use anyhow::Context as _;

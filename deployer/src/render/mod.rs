@@ -25,7 +25,7 @@ use row::Row;
 use table::Marks;
 
 use crate::calibration::Calibration;
-use crate::site::Chart;
+use crate::outcome::Chart;
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use answer::answer;
 pub use server::{ListenError, Server, is_served};
-pub use show::{Chart, show};
+pub use show::show;
 
 /// The port when none is given: always the same, so that links to it keep working.
 pub const PORT: u16 = 8723;

@@ -12,17 +12,7 @@ use crate::build;
 use crate::events::Events;
 use crate::failure::Failure;
 use crate::interrupt;
-
-/// The chart of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chart {
-    /// The link to it.
-    pub link: String,
-    /// Whether to open a browser.
-    pub open: bool,
-    /// Whether to go on serving the page, when somebody is there to end it.
-    pub serve: bool,
-}
+use crate::outcome::Chart;
 
 /// Shows a chart. Ends at once, unless it serves the page: then with Ctrl-C. Whatever stands in the way is a warning: the
 /// result was handed over already.

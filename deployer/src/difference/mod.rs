@@ -1,5 +1,8 @@
 //! What a change set would do, for people: parameters, permissions, resources, with values before and after.
 
+mod readable;
+pub mod value_change;
+
 use std::fmt;
 
 use aws_sdk_cloudformation::types::{Change, ChangeAction, Replacement};
@@ -7,8 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::readable;
-use super::value_change::ValueChange;
+use value_change::ValueChange;
 
 /// A difference between what is deployed and what would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
