@@ -200,7 +200,16 @@ impl Running {
         std::io::Read::read_to_string(&mut out, &mut stdout).expect("output is UTF-8");
         let status = self.child.wait().expect("it ends").code();
         self.heard.extend(self.lines.iter());
-        Said { stdout, stderr: self.heard.join("\n"), status, line: self.line }.by_the_schemas()
+        let line = std::mem::take(&mut self.line);
+        Said { stdout, stderr: self.heard.join("\n"), status, line }.by_the_schemas()
+    }
+}
+
+/// A test that fails leaves no program behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
