@@ -1,7 +1,7 @@
 //! CloudFormation: from a template to a stack that is there, and away again.
 //!
-//! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, [`difference`] is that
-//! change for people ([`value_change`] a value in it), [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
+//! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, a
+//! [`difference`](crate::difference) is that change for people, [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
 //! its values, [`page`] fills and empties the bucket of the hosted page, [`health`] finds what was deleted by hand.
 //! [`Deployment`] is what commands use.
 
