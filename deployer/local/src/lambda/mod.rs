@@ -1,6 +1,6 @@
 //! AWS Lambda: functions, versions and aliases, and the execution environments that run them.
 //!
-//! [`Lambda::call`] is the control plane: JSON in and out, with AWS's member names. Each operation reads its input
+//! `call` is the control plane: JSON in and out, with AWS's member names. Each operation reads its input
 //! ([`input`]), finds out what it means ([`name`]), asks whether the caller may, and changes the records ([`record`]) in
 //! one transaction. [`Lambda::invoke`] decides which version runs and hands it to the [`engine`].
 
