@@ -66,6 +66,7 @@ pub fn is<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -
 
 /// What `--json` prints on stdout instead of a result.
 #[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Failed")]
 pub struct Document {
     /// What went wrong.
     error: Failure,
@@ -73,10 +74,14 @@ pub struct Document {
 
 /// What `--json` writes on stderr as the last event.
 #[derive(Debug, JsonSchema, Serialize)]
-#[serde(tag = "event", rename = "failed")]
-pub struct Event {
-    /// What went wrong.
-    error: Failure,
+#[schemars(rename = "FailedEvent")]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum Event {
+    /// The command failed.
+    Failed {
+        /// What went wrong.
+        error: Failure,
+    },
 }
 
 /// A failure taken apart for showing.
@@ -154,7 +159,7 @@ pub fn print(error: &anyhow::Error, json: bool, color: bool) -> Status {
         let document = Document { error: failure };
         // A failure to tell about the failure leaves nothing but the exit status.
         let _ = serde_json::to_string_pretty(&document).map(|text| crate::outcome::announce(&text));
-        let event = serde_json::to_string(&Event { error: document.error });
+        let event = serde_json::to_string(&Event::Failed { error: document.error });
         let _ = event.map(|text| writeln!(std::io::stderr().lock(), "{text}"));
         return status(error);
     }

@@ -75,7 +75,10 @@ fn a_result_that_is_none_is_refused() {
         assert!(schema.judge(&wrong).is_err(), "{wrong}");
     }
     let event = Schema::of("event");
-    for wrong in [json!({}), json!({ "event": "nothing" }), json!({ "event": "note" })] {
+    let error = json!({ "message": "no", "while": [], "hints": [] });
+    event.judge(&json!({ "event": "failed", "error": error })).unwrap();
+    let other = json!({ "event": "finished", "error": error });
+    for wrong in [json!({}), json!({ "event": "nothing" }), json!({ "event": "note" }), other] {
         assert!(event.judge(&wrong).is_err(), "{wrong}");
     }
 }

@@ -15,6 +15,7 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// What `tune --json` prints: the execution's output (of a dry run, which has none, nothing), with what was run.
 #[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Run")]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
     #[serde(flatten)]
