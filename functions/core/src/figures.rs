@@ -50,6 +50,19 @@ pub fn duration(ms: f64) -> String {
     if ms < 999.5 { format!("{} ms", significant(ms)) } else { format!("{} s", significant(ms / 1000.0)) }
 }
 
+/// A span of time given in seconds, as one says it: `12 s`, `2 min 5 s`, `1 h 20 min`.
+#[must_use]
+pub fn span(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// An amount of money; `currency` is its sign.
 #[must_use]
 pub fn money(amount: f64, currency: &str) -> String {
@@ -126,6 +139,20 @@ mod tests {
         assert_eq!(per_million(9.457_56e-5, "¥"), "¥94.6");
         assert_eq!(money(0.0, "$"), "$0");
         assert_eq!(money(12_345.0, "$"), "$12,345");
+    }
+
+    #[test]
+    fn spans_are_said_in_two_units_at_most() {
+        for (seconds, text) in [
+            (0.4, "0 s"),
+            (59.6, "1 min"),
+            (125.0, "2 min 5 s"),
+            (3600.0, "1 h"),
+            (4800.0, "1 h 20 min"),
+            (-3.0, "0 s"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
     }
 
     #[test]

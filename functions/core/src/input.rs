@@ -23,6 +23,7 @@ pub use unknown::{Unknown, unknown_fields};
 
 use crate::gate::Gate;
 use crate::payload::{Plan, PlanError};
+use crate::stats::{Averages, ColdStarts};
 use crate::strategy::Strategy;
 use read::Reader;
 use serde_json::Value;
@@ -89,6 +90,12 @@ pub struct Input {
     pub allowed_exceptions: Vec<String>,
     /// `gate`: limits for the winner; one that exceeds them is not applied.
     pub gate: Option<Gate>,
+    /// `coldStarts`: whether cold starts are in averages and choice. With `only_cold_starts`, where there is nothing else, they are.
+    pub cold_starts: ColdStarts,
+    /// `budget`: the run measures no further once it has cost this much, in the currency of the function's region.
+    pub budget: Option<f64>,
+    /// `progressSeconds`: how soon an Executor tells for the first time how far it is.
+    pub progress_seconds: Option<u64>,
     /// What was read but has no effect, or not the one that was written: clamped values, fields without the field they belong to.
     pub warnings: Vec<Problem>,
 }
@@ -138,6 +145,9 @@ impl Input {
             only_cold_starts: read.flag(fields::ONLY_COLD_STARTS),
             allowed_exceptions: read.optional(fields::ALLOWED_EXCEPTIONS, read::texts).unwrap_or_default(),
             gate: read.optional(fields::GATE, read::gate),
+            cold_starts: read.word(fields::COLD_STARTS).unwrap_or_default(),
+            budget: read.amount(fields::BUDGET),
+            progress_seconds: read.whole(fields::PROGRESS_SECONDS),
             warnings: Vec::new(),
         };
         input.combined(read)
@@ -154,6 +164,11 @@ impl Input {
     /// None on an input that was parsed without problems.
     pub fn payload_plan(&self) -> Result<Plan, PlanError> {
         Plan::new(self.payload.as_ref(), self.invocations())
+    }
+
+    /// How averages are taken.
+    pub fn averages(&self) -> Averages {
+        Averages { discard: self.discard_top_bottom, cold_starts: self.cold_starts }
     }
 
     /// The checks that look at several fields, and the end of parsing.
@@ -184,6 +199,10 @@ impl Input {
                 read.warn(fields::DISCARD_TOP_BOTTOM, "is 0 with onlyColdStarts: true");
             }
             self.discard_top_bottom = 0.0;
+            if self.cold_starts == ColdStarts::Apart {
+                read.warn(fields::COLD_STARTS, "has no effect with onlyColdStarts: true");
+            }
+            self.cold_starts = ColdStarts::Include;
         }
         if self.dry_run && self.auto_optimize {
             read.warn(fields::AUTO_OPTIMIZE, "has no effect with dryRun: true");

@@ -2,11 +2,13 @@
 //! run's ([`Analysis`], what an execution answers). Names and meanings of the first fields are fixed by what people
 //! already have; everything after them is an addition that readers may ignore.
 
+mod alternative;
 mod analyze;
 mod applied;
 mod baseline;
 mod undecided;
 
+pub use alternative::Alternative;
 pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
 pub use applied::{Applied, Change};
 pub use baseline::Baseline;
@@ -14,7 +16,7 @@ pub use undecided::Undecided;
 
 use crate::gate::Verdict;
 use crate::pricing::LambdaPrice;
-use crate::stats::{Measurements, Spread};
+use crate::stats::{Averages, ColdStarts, Measurements, Spread};
 use crate::strategy::Candidate;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -61,6 +63,10 @@ pub struct Measured {
     /// Average init (or restore) time of the cold starts alone; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_duration: Option<f64>,
+    /// Average duration of the cold starts, with what the handler took; present when they are in none of the averages and percentiles
+    /// above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_duration: Option<f64>,
     /// How many ended in an exception that the user allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<u32>,
@@ -70,6 +76,17 @@ pub struct Measured {
     /// How many passes the Executor needed; absent when one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub passes: u32,
+    /// Why fewer invocations were made than were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<StoppedBy>,
+}
+
+/// What ended a run, or the measuring of a power value, before all its invocations were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StoppedBy {
+    /// The input's `budget`.
+    Budget,
 }
 
 impl Measured {
@@ -100,32 +117,41 @@ pub struct Skipped {
 }
 
 impl Stat {
-    /// The figures of one power value; `None` when nothing was measured. `discard` as in the input, `passes` from 1.
+    /// The figures of one power value; `None` when nothing was measured. `passes` from 1. Where every invocation was a cold start the
+    /// averages are over those, whatever was asked for: there is nothing else.
     pub fn measured(
         value: u32,
         measurements: &Measurements,
-        discard: f64,
+        averages: Averages,
         price: &LambdaPrice,
         passes: u32,
     ) -> Option<Self> {
-        let summary = measurements.summary(discard)?;
+        let whole = measurements.summary(averages.discard)?;
+        let (warm, cold) = measurements.split();
+        let apart = (averages.cold_starts == ColdStarts::Apart && !cold.is_empty())
+            .then(|| warm.summary(averages.discard))
+            .flatten();
+        let cold_duration = apart.as_ref().and_then(|_| cold.summary(0.0));
+        let summary = apart.as_ref().unwrap_or(&whole);
         let restore = price.restore(value);
         // Among warm invocations the cold starts of a run say nothing about how frequent they are in production.
-        let each = if summary.cold_starts == summary.invocations { restore } else { 0.0 };
+        let each = if whole.cold_starts == whole.invocations { restore } else { 0.0 };
         Some(Self::Measured(Box::new(Measured {
             value,
             average_price: price.cost(value, summary.average_billed_ms) + each,
             average_duration: summary.average_duration_ms,
-            total_cost: price.cost(value, summary.total_billed_ms as f64)
-                + f64::from(summary.cold_starts) * restore,
+            total_cost: price.cost(value, whole.total_billed_ms as f64)
+                + f64::from(whole.cold_starts) * restore,
             spread: Some(Spread { stddev: to_microseconds(summary.spread.stddev), ..summary.spread }),
             standard_error: summary.standard_error_ms.map(to_microseconds),
-            invocations: Some(summary.invocations),
-            cold_starts: Some(summary.cold_starts),
-            init_duration: summary.init_duration_ms,
-            errors: Some(summary.errors),
-            lost: summary.lost,
+            invocations: Some(whole.invocations),
+            cold_starts: Some(whole.cold_starts),
+            init_duration: whole.init_duration_ms,
+            cold_duration: cold_duration.map(|cold| to_microseconds(cold.average_duration_ms)),
+            errors: Some(whole.errors),
+            lost: whole.lost,
             passes,
+            stopped_by: None,
         })))
     }
 
@@ -200,6 +226,18 @@ pub struct Analysis {
     /// The power values at which the function cannot work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedSize>,
+    /// A size that costs or takes hardly more than the winner and is much better in the other figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<Alternative>,
+    /// `apart` when cold starts are in none of the averages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_starts: Option<String>,
+    /// The input's budget, with which the run was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<f64>,
+    /// What ended the run before all its invocations were made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<StoppedBy>,
     /// The sizes that may be as good as the winner, since the measurements do not tell them apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undecided: Vec<Undecided>,

@@ -30,6 +30,37 @@ impl From<&Report> for Measurement {
     }
 }
 
+/// Whether cold starts are in the averages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColdStarts {
+    /// Averages are over all invocations.
+    #[default]
+    Include,
+    /// Averages are over the warm ones, as far as there are any.
+    Apart,
+}
+
+impl std::str::FromStr for ColdStarts {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "include" => Ok(Self::Include),
+            "apart" => Ok(Self::Apart),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How averages are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Averages {
+    /// The share (0 to 0.4) of the values that is dropped at each end before averaging.
+    pub discard: f64,
+    /// Whether cold starts are in them.
+    pub cold_starts: ColdStarts,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Taken {
     duration_us: u64,
@@ -102,6 +133,13 @@ impl Measurements {
             billed_ms: taken.billed_ms,
             cold_start_ms: taken.cold_start_us.map(milliseconds),
         })
+    }
+
+    /// The ones that were no cold starts, and the ones that were.
+    #[must_use]
+    pub fn split(&self) -> (Self, Self) {
+        let (cold, warm) = self.taken.iter().partition(|taken| taken.cold_start_us.is_some());
+        (Self { taken: warm, errors: 0, lost: 0 }, Self { taken: cold, errors: 0, lost: 0 })
     }
 
     /// Adds what a later pass has gathered.

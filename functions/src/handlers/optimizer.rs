@@ -41,9 +41,8 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     }
     let run = event.run("optimizer")?;
     let input = event::input(&event.input, &run.power_values)?;
-    // The Analyzer has judged the gate; its answer is what the user reads, so it is also what counts here.
-    let gate_is_closed = analysis["gate"]["met"] == false;
-    if !input.auto_optimize || gate_is_closed {
+    // The Analyzer has judged the gate and seen what stopped the run; its answer is what the user reads, so it is also what counts here.
+    if !input.auto_optimize || analysis["applied"] == false {
         return Ok(analysis);
     }
     refuse_alias(&input, clients)?;

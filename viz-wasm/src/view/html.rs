@@ -5,7 +5,7 @@ use super::state::{Column, LAYERS, run_word};
 use super::{EXAMPLE, View};
 use crate::theme::COLOURS;
 use tuning::figures;
-use tuning::url::{Extras, Run};
+use tuning::url::{Extras, MONTH, Run};
 
 /// Most rows of the table; a browser takes seconds to lay out more. The CSV has all.
 pub const MAX_ROWS: usize = 2_000;
@@ -122,15 +122,21 @@ impl View {
         let index = self.chosen();
         let (run, marks) = (&self.runs[index], self.marks(index));
         let mut html = String::new();
+        let month = |price: f32| {
+            let (_, month) = self.others.iter().find(|(name, _)| name == MONTH)?;
+            let cost = f64::from(price) * f64::from(month.parse::<u32>().ok()?);
+            Some(format!("<br>{} a month", figures::money(cost, self.currency.symbol())))
+        };
         let mut card = |title: &str, class: &str, point: usize| {
             let (time, price) = (run.times[point], run.costs[point]);
             html += &format!(
-                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small></dd></div>",
+                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small>{}</dd></div>",
                 run.sizes[point],
                 figures::duration(time.into()),
                 difference(time, run.times[marks.fastest]),
                 self.cost(price),
                 difference(price, run.costs[marks.cheapest]),
+                month(price).unwrap_or_default(),
             );
         };
         card("Cheapest", "good", marks.cheapest);

@@ -42,6 +42,22 @@ fn the_example_opens_and_shows_what_a_link_can_hold() {
 }
 
 #[test]
+fn cards_say_what_a_month_costs_where_the_link_says_how_many_invocations_it_has() {
+    let hash = |others: &[(&str, &str)]| {
+        let others = others.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        encode_hash(&Link { runs: vec![run("", &[(128, 100.0, 2e-6), (512, 30.0, 3e-6)])], others }).unwrap()
+    };
+    let view = View::open(&hash(&[("month", "3000000")]), "").unwrap();
+    assert!(
+        view.cards().contains("<br>$6.00 a month</dd>") && view.cards().contains("<br>$9.00 a month</dd>")
+    );
+    assert_eq!(view.hash().unwrap(), hash(&[("month", "3000000")]), "it stays in the link");
+    for others in [&[][..], &[("month", "many")]] {
+        assert!(!View::open(&hash(others), "").unwrap().cards().contains("a month"));
+    }
+}
+
+#[test]
 fn marks_are_the_strategies_choices() {
     let view = two();
     let marks = view.marks(1);

@@ -29,6 +29,8 @@ pub enum Form {
     Share(f64),
     /// Yes or no.
     Flag,
+    /// An amount above zero.
+    Amount,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Any JSON.
@@ -85,11 +87,17 @@ pub const INCLUDE_OUTPUT_RESULTS: Field = field("includeOutputResults", Form::Fl
 pub const ONLY_COLD_STARTS: Field = field("onlyColdStarts", Form::Flag, "false");
 /// Error types that are a normal result.
 pub const ALLOWED_EXCEPTIONS: Field = field("allowedExceptions", Form::Texts, "");
+/// Whether cold starts are in the averages.
+pub const COLD_STARTS: Field = field("coldStarts", Form::Word(&["include", "apart"]), "include");
+/// What the run may cost.
+pub const BUDGET: Field = field("budget", Form::Amount, "");
+/// How soon an Executor tells for the first time how far it is.
+pub const PROGRESS_SECONDS: Field = field("progressSeconds", Form::Whole(1, 900), "");
 /// What the result must keep to, else nothing is applied.
 pub const GATE: Field = field("gate", Form::Gate, "");
 
 /// Every field, as documented.
-pub const FIELDS: [Field; 20] = [
+pub const FIELDS: [Field; 23] = [
     LAMBDA_ARN,
     POWER_VALUES,
     NUM,
@@ -110,4 +118,7 @@ pub const FIELDS: [Field; 20] = [
     ONLY_COLD_STARTS,
     ALLOWED_EXCEPTIONS,
     GATE,
+    COLD_STARTS,
+    BUDGET,
+    PROGRESS_SECONDS,
 ];

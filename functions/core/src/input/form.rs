@@ -16,6 +16,7 @@ impl Form {
             ),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Share(most) => format!("a number from 0 to {most}"),
+            Self::Amount => "a number above 0".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Word(words) => words.join(", "),
             Self::Json => "JSON; a text is quoted: '\"hello\"'".to_owned(),
@@ -75,7 +76,7 @@ impl Form {
     pub fn from_text(self, text: &str) -> Result<Value, String> {
         let value = match self {
             Self::PowerValues => return power_values::from_text(text).map(|sizes| json!(sizes)),
-            Self::Whole(..) | Self::Share(_) => {
+            Self::Whole(..) | Self::Share(_) | Self::Amount => {
                 let number = serde_json::from_str::<serde_json::Number>(text.trim());
                 number.map_or_else(|_| text.into(), Value::Number)
             }
@@ -105,9 +106,10 @@ impl Form {
             Self::PowerValues => power_values::values(value).map(drop),
             Self::Whole(least, most) => read::integer(value, least, most).map(drop),
             Self::Share(_) if number(value).is_some() => Ok(()),
+            Self::Amount if number(value).is_some_and(|amount| amount > 0.0) => Ok(()),
             Self::Flag if value.is_boolean() => Ok(()),
             Self::Flag => Err(format!("is {}: use true or false (without quotes)", shown(value))),
-            Self::Share(_) => Err(format!("is {}: use {}", shown(value), self.says())),
+            Self::Share(_) | Self::Amount => Err(format!("is {}: use {}", shown(value), self.says())),
             Self::Word(words) if value.as_str().is_some_and(|word| words.contains(&word)) => Ok(()),
             Self::Word(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();

@@ -92,6 +92,10 @@ impl<'a> Reader<'a> {
         self.checked(field).and_then(number).map(|number| number as u64)
     }
 
+    pub(super) fn amount(&mut self, field: Field) -> Option<f64> {
+        self.checked(field).and_then(number)
+    }
+
     pub(super) fn word<T: std::str::FromStr>(&mut self, field: Field) -> Option<T> {
         self.checked(field)?.as_str()?.parse().ok()
     }

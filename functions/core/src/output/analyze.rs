@@ -1,9 +1,11 @@
 //! From the power values' figures to the output of the execution: the whole of what the Analyzer does.
 
+use super::alternative::alternative;
 use super::undecided::undecided;
 use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
+use crate::stats::ColdStarts;
 use crate::strategy::{self, Candidate};
 use crate::url::{self, UrlError};
 
@@ -85,6 +87,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     let gate = input
         .gate
         .map(|gate| gate.judge(winner.average_duration, winner.average_price, price.currency.code()));
+    let stopped_by = measured.iter().find_map(|measured| measured.stopped_by);
     Ok(Some(Analysis {
         power: winner.value,
         cost: winner.average_price,
@@ -98,6 +101,10 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
             .include_output_results
             .then(|| measured.iter().map(|&measured| Stat::Measured(Box::new(measured.clone()))).collect()),
         skipped,
+        alternative: alternative(input.strategy, &measured, winner),
+        cold_starts: (input.cold_starts == ColdStarts::Apart).then(|| "apart".to_owned()),
+        budget: input.budget,
+        stopped_by,
         undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
         baseline: before,
         prices: Some(Prices {
@@ -105,8 +112,9 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
             ..prices(region, run.architecture, &price)
         }),
         // What is applied is for the Optimizer to say, once it has.
-        applied: (input.auto_optimize && gate.as_ref().is_some_and(|verdict| !verdict.met))
-            .then_some(Applied::NOTHING),
+        applied: (input.auto_optimize
+            && (gate.as_ref().is_some_and(|verdict| !verdict.met) || stopped_by.is_some()))
+        .then_some(Applied::NOTHING),
         gate,
     }))
 }

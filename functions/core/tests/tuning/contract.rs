@@ -83,7 +83,7 @@ fn execute(case: &Value) -> Result<(Vec<String>, Value), (Vec<String>, String)> 
         }
         measurements.push(Measurement::from(&report));
     }
-    let stat = Stat::measured(value, &measurements, input.discard_top_bottom, &price, 1).unwrap();
+    let stat = Stat::measured(value, &measurements, input.averages(), &price, 1).unwrap();
     Ok((sent, serde_json::to_value(stat).unwrap()))
 }
 

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use tuning::input::{Defaults, Input};
 use tuning::output::{AnalyzeError, LinkDetail, Run, Stat, analyze};
 use tuning::pricing::{self, Architecture, Extras};
-use tuning::stats::{Measurement, Measurements};
+use tuning::stats::{Averages, ColdStarts, Measurement, Measurements};
 use tuning::url;
+
+const TRIMMED: Averages = Averages { discard: 0.2, cold_starts: ColdStarts::Include };
 
 fn input(more: Value) -> Input {
     let mut input = json!({"lambdaARN": "arn:aws:lambda:eu-west-1:123456789012:function:f", "num": 5});
@@ -22,7 +24,8 @@ fn stat(value: u32, durations: &[f64]) -> Stat {
             cold_start_ms: None,
         });
     }
-    Stat::measured(value, &measurements, 0.2, &pricing::lambda("eu-west-1", Architecture::X86_64), 1).unwrap()
+    Stat::measured(value, &measurements, TRIMMED, &pricing::lambda("eu-west-1", Architecture::X86_64), 1)
+        .unwrap()
 }
 
 fn run(baseline: Option<u32>) -> Run<'static> {
@@ -44,7 +47,7 @@ fn an_executors_answer_has_the_old_names_first_and_ours_after_them() {
         measurements.push(Measurement { duration_ms: 30.0, billed_ms: 30, cold_start_ms: None });
     }
     let price = pricing::lambda("eu-west-1", Architecture::X86_64);
-    let stat = Stat::measured(1024, &measurements, 0.2, &price, 1).unwrap();
+    let stat = Stat::measured(1024, &measurements, TRIMMED, &price, 1).unwrap();
     let value = serde_json::to_value(&stat).unwrap();
     assert_eq!(
         value,
@@ -94,7 +97,7 @@ fn an_answer_is_small_enough_for_a_thousand_of_them() {
         });
     }
     let price = pricing::lambda("eu-west-1", Architecture::Arm64);
-    let stat = Stat::measured(10_240, &measurements, 0.2, &price, 12).unwrap();
+    let stat = Stat::measured(10_240, &measurements, TRIMMED, &price, 12).unwrap();
     let size = serde_json::to_string(&stat).unwrap().len();
     assert!(size <= 420, "{size}");
 }
@@ -122,7 +125,7 @@ fn passes_are_in_the_cost_of_the_execution() {
     let mut measurements = Measurements::new();
     measurements.push(Measurement { duration_ms: 1.0, billed_ms: 1, cold_start_ms: None });
     let stats = [
-        Stat::measured(128, &measurements, 0.2, &price, 3).unwrap(),
+        Stat::measured(128, &measurements, TRIMMED, &price, 3).unwrap(),
         Stat::skipped(256, "x", &measurements, &price, 1),
     ];
     let analysis =
@@ -150,6 +153,71 @@ fn the_baseline_says_what_the_winner_changes() {
     let dearer = [stat(256, &[100.0; 5]), stat(1024, &[50.0; 5])];
     let analysis = analyze(&input(json!({"strategy": "speed"})), &dearer, &run(Some(256))).unwrap().unwrap();
     assert_eq!(analysis.baseline.unwrap().summary, "100 % more expensive, 50 % faster");
+}
+
+#[test]
+fn a_size_that_is_hardly_behind_and_much_better_otherwise_is_advised() {
+    let advice = |strategy: &str, stats: &[Stat]| {
+        let analysis = analyze(&input(json!({"strategy": strategy})), stats, &run(None)).unwrap().unwrap();
+        analysis.alternative
+    };
+    // 512 MB-ms cost the same everywhere: 256 MB needs 51,200, 1024 MB 51,200 and 2 % more.
+    let stats =
+        [stat(256, &[200.0; 5]), stat(512, &[101.0; 5]), stat(1024, &[51.0; 5]), stat(3008, &[50.0; 5])];
+    let by_cost = advice("cost", &stats).unwrap();
+    assert_eq!((by_cost.value, by_cost.cost_percent, by_cost.duration_percent), (1024, 2.0, -74.5));
+    assert_eq!(by_cost.summary, "1024 MB costs about the same (+2 %) and is 3.9× faster");
+    let by_speed = advice("speed", &stats).unwrap();
+    assert_eq!(by_speed.summary, "1024 MB takes about as long (+2 %) and costs 65 % less");
+    assert_eq!(advice("balanced", &stats), None);
+    // 4 % more is more; and 1.3 times as fast is not much.
+    assert_eq!(advice("cost", &[stat(256, &[200.0; 5]), stat(512, &[104.0; 5])]), None);
+    assert_eq!(advice("cost", &[stat(256, &[130.0; 5]), stat(330, &[101.0; 5])]), None);
+}
+
+#[test]
+fn cold_starts_apart_are_in_no_average_and_stand_beside() {
+    let mut measurements = Measurements::new();
+    measurements.push(Measurement { duration_ms: 500.0, billed_ms: 500, cold_start_ms: Some(380.0) });
+    for duration_ms in [101.0, 99.0, 100.0, 100.0] {
+        measurements.push(Measurement { duration_ms, billed_ms: 100, cold_start_ms: None });
+    }
+    let price = pricing::lambda("eu-west-1", Architecture::X86_64);
+    let measured = |measurements: &Measurements, cold_starts| {
+        let averages = Averages { discard: 0.0, cold_starts };
+        let Stat::Measured(stat) = Stat::measured(512, measurements, averages, &price, 1).unwrap() else {
+            panic!()
+        };
+        *stat
+    };
+    let apart = measured(&measurements, ColdStarts::Apart);
+    let whole = measured(&measurements, ColdStarts::Include);
+    assert_eq!((apart.average_duration, whole.average_duration), (100.0, 180.0));
+    assert_eq!((apart.spread.unwrap().max, whole.spread.unwrap().max), (101.0, 500.0));
+    assert_eq!((apart.cold_duration, whole.cold_duration), (Some(500.0), None));
+    assert_eq!((apart.invocations, apart.cold_starts, apart.init_duration), (Some(5), Some(1), Some(380.0)));
+    assert_eq!(apart.total_cost, whole.total_cost, "a cold start is paid all the same");
+
+    let mut cold = Measurements::new();
+    cold.push(Measurement { duration_ms: 500.0, billed_ms: 500, cold_start_ms: Some(380.0) });
+    let only = measured(&cold, ColdStarts::Apart);
+    assert_eq!(
+        (only.average_duration, only.cold_duration),
+        (500.0, None),
+        "there is nothing else to average"
+    );
+}
+
+#[test]
+fn what_a_budget_stopped_is_not_applied() {
+    let mut stopped = stat(256, &[100.0; 5]);
+    let Stat::Measured(measured) = &mut stopped else { panic!() };
+    measured.stopped_by = Some(tuning::output::StoppedBy::Budget);
+    let input = input(json!({"autoOptimize": true, "budget": 0.01, "coldStarts": "apart"}));
+    let output = serde_json::to_value(analyze(&input, &[stopped], &run(None)).unwrap().unwrap()).unwrap();
+    assert_eq!(output["stoppedBy"], "budget");
+    assert_eq!(output["applied"], false);
+    assert_eq!(output["coldStarts"], "apart");
 }
 
 #[test]
@@ -240,7 +308,9 @@ fn restoring_from_a_snapshot_is_in_the_price_of_a_cold_start_and_in_the_cost_of_
             let cold_start_ms = (index < colds).then_some(20.0);
             measurements.push(Measurement { duration_ms: 100.0, billed_ms: 100, cold_start_ms });
         }
-        let stat = Stat::measured(1024, &measurements, 0.0, &plain.with(extras, "us-east-1"), 1).unwrap();
+        let stat =
+            Stat::measured(1024, &measurements, Averages::default(), &plain.with(extras, "us-east-1"), 1)
+                .unwrap();
         let figures = stat.as_measured().unwrap();
         (figures.average_price, figures.total_cost)
     };

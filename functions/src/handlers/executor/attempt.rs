@@ -10,6 +10,8 @@ use tuning::pricing::Architecture;
 use tuning::report::Report;
 use tuning::stats::Measurement;
 
+use super::allowance::Allowance;
+use super::progress::Progress;
 use super::{Facts, payload as payloads};
 use crate::clients::Clients;
 use crate::deadline::Deadline;
@@ -33,6 +35,10 @@ pub struct Bench {
     pub pause: Duration,
     /// When the pass has to be over.
     pub deadline: Deadline,
+    /// When it is to hand back what it has, so that somebody can see it.
+    pub report_by: Option<Instant>,
+    /// What it may cost.
+    pub allowance: Option<Allowance>,
     client: aws_sdk_lambda::Client,
     function: String,
     power: u32,
@@ -110,6 +116,8 @@ impl Bench {
             parallel: input.parallel_invocation,
             pause: Duration::from_millis(input.sleep_between_runs_ms),
             deadline,
+            report_by: None,
+            allowance: None,
             client: clients.lambda(&input.lambda_arn.region)?,
             function: input.lambda_arn.to_string(),
             power,
@@ -122,6 +130,11 @@ impl Bench {
             allowed: input.allowed_exceptions.clone(),
             hide_payload: input.disable_payload_logs,
         })
+    }
+
+    /// Whether the budget has money for another invocation while so many are under way.
+    pub fn permits(&self, progress: &Progress, under_way: usize) -> bool {
+        self.allowance.as_ref().is_none_or(|allowance| allowance.permits(progress, under_way))
     }
 
     /// The power value.

@@ -2,7 +2,8 @@
 //!
 //! Event `{"input", "value", "progress"?}`. Finished, it answers with a [`Stat`]: the figures, or the value with the
 //! reason why it was skipped. It works until shortly before its deadline; what is not finished by then is handed back
-//! as the event with `progress`, which the state machine sends in again. Without `$.run` (events recorded from the
+//! as the event with `progress`, which the state machine sends in again. With `progressSeconds` it hands back sooner, so that the
+//! execution's history tells how far it is. With `budget` it stops when its part is spent. Without `$.run` (events recorded from the
 //! reference) it works too, reading the configuration itself.
 //!
 //! | permission | on | when |
@@ -11,6 +12,7 @@
 //! | `s3:GetObject` | the object | `payloadS3` |
 //! | `lambda:GetFunction` | the alias | only without `$.run`, which no execution of the stack is |
 
+mod allowance;
 mod attempt;
 mod pass;
 mod payload;
@@ -21,10 +23,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::Instant;
 use tuning::input::Input;
-use tuning::output::Stat;
+use tuning::output::{Stat, StoppedBy};
 use tuning::pricing::{self, Architecture, Extras};
 
+use self::allowance::Allowance;
 use self::attempt::Bench;
 use self::pass::Ended;
 use self::progress::Progress;
@@ -41,12 +45,15 @@ use crate::run::Run;
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Step Functions ends an execution for good when its history has this many events: no state of it can clean up then.
-const HISTORY: u64 = 25_000;
+const HISTORY: u32 = 25_000;
 /// Those that are planned with: what the machine tries again has events as well.
-const PLANNED: u64 = 20_000;
+const PLANNED: u32 = 20_000;
 /// A power value has so many events in the first pass, and so many in each further one.
-const FIRST_PASS: u64 = 11;
-const FURTHER_PASS: u64 = 7;
+const FIRST_PASS: u32 = 11;
+const FURTHER_PASS: u32 = 7;
+
+/// With more power values nobody is told how far each is: what their passes cost would be worth more than the answer.
+const MOST_REPORTING: usize = 32;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Event {
@@ -67,25 +74,41 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let run = event::run(&event.input)?;
     let input = event::input(&event.input, &[power])?;
     let mut progress = event.progress.take().unwrap_or_default();
-    if let Some(run) = &run {
-        check_history(&progress, input.invocations(), run.power_values.len() as u64, power)?;
-    }
+    let sizes = run.as_ref().map_or(1, |run| run.power_values.len());
+    check_history(&progress, input.invocations(), sizes, power)?;
     progress.passes += 1;
 
     let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
-    let bench = Arc::new(Bench::set_up(&input, power, &facts, deadline, clients).await?);
+    let region = &input.lambda_arn.region;
+    let price = pricing::lambda(region, facts.architecture).with(facts.extras, region);
+    let mut bench = Bench::set_up(&input, power, &facts, deadline, clients).await?;
+    bench.report_by = report_by(&input, sizes, &progress);
+    bench.allowance = Allowance::new(&input, run.as_ref(), power, &price, facts.timeout, progress.passes);
+    let bench = Arc::new(bench);
     let before = progress.clone();
     let ended = pass::run(&bench, &mut progress).await?;
 
-    let region = &input.lambda_arn.region;
-    let price = pricing::lambda(region, facts.architecture).with(facts.extras, region);
+    let figures = |progress: &Progress| {
+        Stat::measured(power, &progress.measurements, input.averages(), &price, progress.passes)
+    };
     match ended {
         Ended::TooSmall(reason) => {
             json(&Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes))
         }
         Ended::Complete => {
-            Stat::measured(power, &progress.measurements, input.discard_top_bottom, &price, progress.passes)
-                .map_or_else(|| Err(nothing_measured(&progress, power)), |stat| json(&stat))
+            figures(&progress).map_or_else(|| Err(nothing_measured(&progress, power)), |stat| json(&stat))
+        }
+        Ended::Budget => match figures(&progress) {
+            Some(Stat::Measured(mut stat)) => {
+                stat.stopped_by = Some(StoppedBy::Budget);
+                json(&stat)
+            }
+            _ => Err(nothing_measured(&progress, power)),
+        },
+        Ended::Report => {
+            progress.note_report(&before);
+            event.progress = Some(progress);
+            json(&event)
         }
         Ended::TimeUp { refusal } => {
             progress.note_stall(&before, deadline.elapsed());
@@ -98,12 +121,18 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     }
 }
 
+/// How many passes of one power value the execution's history has room for.
+fn most_passes(sizes: usize) -> u32 {
+    let events = PLANNED / u32::try_from(sizes).unwrap_or(u32::MAX).max(1);
+    1 + events.saturating_sub(FIRST_PASS) / FURTHER_PASS
+}
+
 /// Refuses to go on with what would not fit the execution's history. Before the pass and not after it: the state machine enters
 /// a pass that failed again, which costs no invocations this way.
-fn check_history(progress: &Progress, num: u32, sizes: u64, power: u32) -> Result<(), Error> {
-    let most = 1 + (PLANNED / sizes.max(1)).saturating_sub(FIRST_PASS) / FURTHER_PASS;
+fn check_history(progress: &Progress, num: u32, sizes: usize, power: u32) -> Result<(), Error> {
+    let most = most_passes(sizes);
     let needed = progress.passes_for(num);
-    if needed <= most {
+    if needed <= most.into() {
         return Ok(());
     }
     let (made, passes) = (progress.made(), progress.passes);
@@ -111,6 +140,14 @@ fn check_history(progress: &Progress, num: u32, sizes: u64, power: u32) -> Resul
         "power value {power}: after pass {passes} of the Executor {made} of {num} invocations are made, all of them would take about {needed} passes; Step Functions ends an execution at {HISTORY} events, which leaves a size {most} passes when {sizes} are measured: use a smaller num, fewer powerValues or parallelInvocation, or deploy with a longer totalExecutionTimeout"
     );
     Err(Error::new(Kind::OutOfTime, message))
+}
+
+/// When a pass is to hand back what it has, for somebody who follows along. Every pass is longer than the one before, and they take no more
+/// than half of the history's room. Invocations that are made all at once are not torn apart.
+fn report_by(input: &Input, sizes: usize, progress: &Progress) -> Option<Instant> {
+    let first = Duration::from_secs(input.progress_seconds?);
+    let room = sizes <= MOST_REPORTING && progress.reports < most_passes(sizes) / 2;
+    (room && !input.parallel_invocation).then(|| Instant::now() + first * progress.passes)
 }
 
 /// What has to be known of the function beside the input.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -25,7 +24,11 @@ pub enum Ended {
     Complete,
     /// The power value is too small, and why.
     TooSmall(String),
-    /// Some are left for another pass.
+    /// The next invocation may cost more than there is left of the budget.
+    Budget,
+    /// Some are left for another pass, and somebody wants to know how far this one came.
+    Report,
+    /// Some are left for another pass: there is no more time in this one.
     TimeUp {
         /// What AWS said last when it would not start an invocation.
         refusal: Option<String>,
@@ -45,7 +48,9 @@ pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, E
     };
     progress.longest_ms = clock.longest_ms.load(Ordering::Relaxed);
     match (ended?, &progress.crash) {
-        (Ended::TimeUp { refusal }, Some(_)) if progress.crashes < CRASHES => Ok(Ended::TimeUp { refusal }),
+        (unfinished @ (Ended::Report | Ended::TimeUp { .. }), Some(_)) if progress.crashes < CRASHES => {
+            Ok(unfinished)
+        }
         (_, Some(crash)) => {
             let (crashes, made) = (progress.crashes, progress.made());
             let message = format!(
@@ -103,6 +108,13 @@ async fn in_series(bench: &Bench, clock: &Clock, progress: &mut Progress) -> Res
     let remaining = progress.remaining(bench.num);
     let last = remaining.last().copied();
     for index in remaining {
+        if !bench.permits(progress, 0) {
+            return Ok(Ended::Budget);
+        }
+        let report = bench.report_by.is_some_and(|moment| Instant::now() >= moment);
+        if report && !clock.nothing_finished() {
+            return Ok(Ended::Report);
+        }
         if !pause(bench, progress).await {
             return Ok(Ended::TimeUp { refusal: None });
         }
@@ -134,20 +146,20 @@ async fn pause(bench: &Bench, progress: &mut Progress) -> bool {
 }
 
 async fn at_once(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -> Result<Ended, Error> {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut under_way = JoinSet::new();
-    for index in progress.remaining(bench.num) {
-        let (bench, clock, places) = (Arc::clone(bench), Arc::clone(clock), Arc::clone(&places));
-        under_way.spawn(async move {
-            let Ok(_place) = places.acquire().await else {
-                return (index, Ok(Attempt::NotStarted { refusal: None }));
-            };
-            (index, attempt(&bench, &clock, index).await)
-        });
-    }
+    let mut waiting = progress.remaining(bench.num).into_iter().peekable();
     let mut ended = Ended::Complete;
     // Dropping the set stops waiting for the others: the first verdict about the power value stands.
-    while let Some(joined) = under_way.join_next().await {
+    loop {
+        while matches!(ended, Ended::Complete)
+            && under_way.len() < AT_ONCE
+            && bench.permits(progress, under_way.len())
+            && let Some(index) = waiting.next()
+        {
+            let (bench, clock) = (Arc::clone(bench), Arc::clone(clock));
+            under_way.spawn(async move { (index, attempt(&bench, &clock, index).await) });
+        }
+        let Some(joined) = under_way.join_next().await else { break };
         let (index, result) = joined
             .map_err(|panic| Error::new(Kind::Refused, format!("an invocation's task failed: {panic}")))?;
         match result? {
@@ -159,7 +171,9 @@ async fn at_once(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress
             break;
         }
     }
-    Ok(ended)
+    // Nothing is under way any more, and some were never started: there is no money for them.
+    let unpaid = matches!(ended, Ended::Complete) && under_way.is_empty() && waiting.peek().is_some();
+    Ok(if unpaid { Ended::Budget } else { ended })
 }
 
 /// Counts an invocation that was made.

@@ -15,6 +15,12 @@ pub struct Progress {
     done: Vec<(u32, u32)>,
     /// How often the Executor was entered for this power value.
     pub passes: u32,
+    /// How many of them were short, to tell how far they are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reports: u32,
+    /// The invocations those made.
+    #[serde(skip_serializing_if = "is_zero")]
+    reported: u32,
     /// The part of a pause between invocations that is still to come, in ms.
     pub pause_left_ms: u64,
     /// The longest an invocation has taken so far, processors included, in ms.
@@ -79,10 +85,21 @@ impl Progress {
         }
     }
 
-    /// How many passes all `num` invocations take, if it goes on like this: at least those that were made.
+    /// Counts a pass that ended early to tell how far it is.
+    pub fn note_report(&mut self, before: &Self) {
+        self.reports += 1;
+        self.reported += self.made() - before.made();
+        self.stalled_ms = 0;
+    }
+
+    /// How many passes all `num` invocations take, those that were made among them, if the others get as far as those that lasted as long
+    /// as they could.
     pub fn passes_for(&self, num: u32) -> u64 {
-        let (passes, made) = (u64::from(self.passes), u64::from(self.made()));
-        if made == 0 { passes } else { (passes * u64::from(num)).div_ceil(made) }
+        let full = u64::from(self.passes - self.reports);
+        let made = u64::from(self.made() - self.reported);
+        let left = u64::from(num.saturating_sub(self.made()));
+        let further = if made == 0 { 0 } else { (full * left).div_ceil(made) };
+        u64::from(self.passes) + further
     }
 
     /// For how long no invocation could be started.
@@ -125,6 +142,18 @@ mod tests {
         (0..3).for_each(|index| progress.finish(index));
         assert_eq!(progress.passes_for(3), 2);
         assert_eq!(progress.passes_for(100), 67);
+    }
+
+    #[test]
+    fn a_pass_that_was_short_to_tell_how_far_it_is_does_not_count_as_a_measure() {
+        let mut progress = Progress { passes: 1, ..Progress::default() };
+        let before = progress.clone();
+        progress.finish(0);
+        progress.note_report(&before);
+        assert_eq!(progress.passes_for(1000), 1, "no pass lasted long enough to tell");
+        progress.passes += 1;
+        (1..11).for_each(|index| progress.finish(index));
+        assert_eq!(progress.passes_for(1000), 2 + 99);
     }
 
     #[test]
