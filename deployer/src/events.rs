@@ -37,6 +37,26 @@ pub enum Event {
         /// What is waited for: "waiting for a change in code".
         what: String,
     },
+    /// How far the measuring is.
+    Invocations {
+        /// How many invocations were made.
+        done: u32,
+        /// Out of how many.
+        total: u32,
+        /// The same by memory size.
+        sizes: Vec<SizeProgress>,
+        /// What they cost so far, without the request fee.
+        cost: f64,
+        /// In which currency.
+        currency: Currency,
+        /// How long measuring has gone on.
+        elapsed_seconds: f64,
+        /// How long it may still take if it goes on like that.
+        left_seconds: Option<f64>,
+        /// Whether anything but the time has changed.
+        #[serde(skip)]
+        news: bool,
+    },
     /// A memory size was measured.
     Measured {
         /// Memory, in MB.
@@ -80,6 +100,18 @@ pub enum Event {
         /// The sentence.
         text: String,
     },
+}
+
+/// How far the measuring of one memory size is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SizeProgress {
+    /// Memory, in MB.
+    pub memory_mb: u32,
+    /// How many invocations were made.
+    pub done: u32,
+    /// Out of how many.
+    pub total: u32,
 }
 
 /// Where calls go.

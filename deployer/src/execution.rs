@@ -3,24 +3,26 @@
 //! What happens on the way is told as events; the history is read newest first, so that a poll costs one small page
 //! however long the run has been.
 
-use std::collections::BTreeMap;
+mod progress;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
-use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent, HistoryEventType};
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde_json::Value;
-use tuning::Currency;
+use tuning::input::fields;
 
 use crate::app;
 use crate::aws::{Aws, Patience};
 use crate::call::{Call, CallError};
 use crate::deployment::stack::Stack;
-use crate::events::{Event, Events};
+use crate::events::Events;
 use crate::failure::{Advice, hinted};
 use crate::interrupt::Interrupted;
 use crate::settings::Settings;
+use progress::Progress;
 
 /// How long the abort rule may take to put the function back before we say that we no longer wait for it. The message says it as well.
 const CLEANED_WITHIN: Duration = Duration::from_secs(120);
@@ -45,6 +47,8 @@ pub struct Ended {
     pub arn: String,
     /// How.
     pub ending: Ending,
+    /// How long it took, if that was told.
+    pub took: Option<Duration>,
 }
 
 /// The stack, which must be deployed.
@@ -67,12 +71,16 @@ fn advice(settings: &Settings) -> String {
     format!("deploy it with `{up}`, or name another one with --stack-name")
 }
 
-/// The ARN of the deployed state machine, from the stack's outputs.
+/// The ARN of the deployed state machine, from the stack's outputs, and the memory sizes that it measures when an input names none.
 ///
 /// # Errors
 /// A stack that is not deployed, or that is not ours.
-pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<String> {
+pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<(String, Option<Vec<u32>>)> {
     let stack = deployed(aws, settings).await?;
+    let sizes = stack.parameters.get("PowerValues").and_then(|text| {
+        let sizes = fields::POWER_VALUES.form.from_text(text).ok()?;
+        serde_json::from_value(sizes).ok()
+    });
     let output = stack.outputs.get(app::STATE_MACHINE_OUTPUT).cloned();
     output
         .with_context(|| {
@@ -84,6 +92,7 @@ pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<String> {
             )
         })
         .hint(advice(settings))
+        .map(|machine| (machine, sizes))
 }
 
 /// Checks that calls go to the region of what an ARN names.
@@ -145,10 +154,13 @@ pub async fn follow_or_stop(
 ) -> anyhow::Result<Ended> {
     events.note(format!("execution {arn}; Ctrl-C stops it and puts the function back"));
     tokio::select! {
-        ending = follow(aws, &arn, events) => Ok(Ended { ending: ending?, arn }),
+        over = follow(aws, &arn, events) => {
+            let (ending, took) = over?;
+            Ok(Ended { arn, ending, took })
+        }
         () = crate::interrupt::interrupted() => {
             let ending = stop(aws, &arn, function_arn, events).await?;
-            Ok(Ended { arn, ending })
+            Ok(Ended { arn, ending, took: None })
         }
     }
 }
@@ -169,8 +181,8 @@ pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Va
     if *described.status() == ExecutionStatus::Running {
         events.note(format!("execution {arn}; Ctrl-C leaves it running"));
     }
-    let ending = tokio::select! {
-        ending = follow(aws, arn, events) => ending?,
+    let (ending, took) = tokio::select! {
+        over = follow(aws, arn, events) => over?,
         () = crate::interrupt::interrupted() => {
             let how = format!(
                 "{}; to stop it: aws stepfunctions stop-execution --execution-arn {arn} (the function is put back then)",
@@ -179,7 +191,7 @@ pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Va
             return Err(hinted(Interrupted::AtWork("the execution goes on by itself"), how));
         }
     };
-    Ok((input, Ended { arn: arn.to_owned(), ending }))
+    Ok((input, Ended { arn: arn.to_owned(), ending, took }))
 }
 
 fn again(aws: &Aws, arn: &str) -> String {
@@ -212,10 +224,9 @@ fn name(function: &str) -> String {
 }
 
 /// Tells what happens until the execution is over. Answers that do not come are waited for: it runs by itself.
-async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending> {
+async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Ending, Option<Duration>)> {
     let client = Client::new(&aws.looking());
-    let currency = Currency::of_region(&aws.place().region);
-    let mut progress = Progress { currency, ..Progress::default() };
+    let mut progress = Progress::new(&aws.place().region);
     let mut patience = Patience::new(aws.poll_interval(), events);
     loop {
         let looked = look(&client, arn, &progress).await;
@@ -224,7 +235,10 @@ async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending>
             continue;
         };
         match news {
-            Ok(news) => news.iter().for_each(|event| progress.take(event, events)),
+            Ok(news) => {
+                news.iter().for_each(|event| progress.take(event, events));
+                progress.tell(events);
+            }
             Err(denied) => {
                 progress.blind = true;
                 let hint = denied.hint().unwrap_or_default();
@@ -235,9 +249,14 @@ async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending>
             ExecutionStatus::Running | ExecutionStatus::PendingRedrive => {
                 tokio::time::sleep(aws.poll_interval()).await;
             }
-            _ => return ending(&over),
+            _ => return Ok((ending(&over)?, took(&over))),
         }
     }
+}
+
+fn took(over: &DescribeExecutionOutput) -> Option<Duration> {
+    let span = over.stop_date()?.as_secs_f64() - over.start_date().as_secs_f64();
+    Duration::try_from_secs_f64(span).ok()
 }
 
 /// New events, or why nobody may see them.
@@ -335,117 +354,6 @@ async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyh
     Err(hinted(Interrupted::AtWork("the function was not put back within two minutes"), by_hand))
 }
 
-/// What the history has told so far.
-#[derive(Debug, Default)]
-struct Progress {
-    seen: i64,
-    /// The history may not be read.
-    blind: bool,
-    currency: Currency,
-    /// How many passes each size has had.
-    passes: BTreeMap<u64, u32>,
-    /// The Initializer has let the run through, so that there is something to put back.
-    changed: bool,
-    total: usize,
-    done: usize,
-}
-
-impl Progress {
-    fn take(&mut self, event: &HistoryEvent, events: &Events) {
-        self.seen = event.id();
-        let entered = event.state_entered_event_details();
-        let exited = event.state_exited_event_details();
-        match event.r#type() {
-            HistoryEventType::TaskStateEntered => match entered.map(|details| details.name()) {
-                Some("Initializer") => events.started("checking the function and taking its lock"),
-                Some("Publisher") => {
-                    self.changed = true;
-                    events.started("publishing a version per memory size");
-                }
-                Some("Cleaner") => events.started("putting the function back"),
-                Some("CleanUpOnError") if self.changed => {
-                    events.started("the run failed; putting the function back");
-                }
-                Some("CleanUpOnError") => {
-                    events.started("the run failed before it changed the function; releasing what it holds");
-                }
-                Some("Optimizer") => events.started("finishing"),
-                _ => {}
-            },
-            HistoryEventType::MapStateStarted => {
-                self.total = event
-                    .map_state_started_event_details()
-                    .map_or(0, |d| usize::try_from(d.length()).unwrap_or(0));
-                let s = if self.total == 1 { "" } else { "s" };
-                events.started(format!("measuring {} memory size{s}", self.total));
-            }
-            HistoryEventType::TaskStateExited
-                if exited.is_some_and(|details| details.name() == "Executor") =>
-            {
-                let output = exited.and_then(|details| details.output()).unwrap_or("null");
-                let result = serde_json::from_str(output).unwrap_or_default();
-                if let Some(detail) = self.pass(&result) {
-                    events.detail(detail);
-                }
-                if let Some(size) = self.size(&result) {
-                    events.emit(size);
-                }
-            }
-            HistoryEventType::TaskFailed | HistoryEventType::LambdaFunctionFailed => {
-                let task = event.task_failed_event_details().map(|d| (d.error(), d.cause()));
-                let function = event.lambda_function_failed_event_details().map(|d| (d.error(), d.cause()));
-                if let Some((error, cause)) = task.or(function) {
-                    events.detail(format!("a step failed: {}", reason(error, cause)));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What one pass of an Executor has come to, for `--verbose`.
-    fn pass(&mut self, result: &Value) -> Option<String> {
-        let memory_mb = result.get("value")?.as_u64()?;
-        let passes = self.passes.entry(memory_mb).or_default();
-        *passes += 1;
-        let Some(progress) = result.get("progress") else {
-            return Some(format!("{memory_mb} MB: finished in pass {passes}"));
-        };
-        let number = |name: &str| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
-        let ranges = progress.get("done").and_then(Value::as_array).into_iter().flatten();
-        let made: u64 = ranges.filter_map(|range| Some(range[1].as_u64()? + 1 - range[0].as_u64()?)).sum();
-        let mut text = format!("{memory_mb} MB: pass {passes}, {made} invocations made");
-        if number("crashes") > 0 {
-            text += &format!(", {} of them crashed", number("crashes"));
-        }
-        if number("stalledMs") > 0 {
-            text +=
-                &format!(", none could be started for {} s (throttled or lost)", number("stalledMs") / 1000);
-        }
-        Some(text)
-    }
-
-    /// The event that a finished Executor's result makes; a pass that will be continued makes none.
-    fn size(&mut self, result: &Value) -> Option<Event> {
-        let memory_mb = u32::try_from(result.get("value")?.as_u64()?).ok()?;
-        if let Some(reason) = result.get("skipped").and_then(Value::as_str) {
-            self.done += 1;
-            let (done, total) = (self.done, self.total);
-            return Some(Event::Skipped { memory_mb, reason: reason.to_owned(), done, total });
-        }
-        let duration_ms = result.get("averageDuration")?.as_f64()?;
-        let cost = result.get("averagePrice")?.as_f64()?;
-        self.done += 1;
-        Some(Event::Measured {
-            memory_mb,
-            duration_ms,
-            cost,
-            currency: self.currency,
-            done: self.done,
-            total: self.total,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -459,28 +367,6 @@ mod tests {
         assert_eq!(reason(Some("States.Timeout"), None), "States.Timeout");
         assert_eq!(reason(None, Some("plain text")), "plain text");
         assert_eq!(reason(None, None), "the execution failed and does not say why");
-    }
-
-    #[test]
-    fn only_finished_sizes_count_as_progress() {
-        let mut progress = Progress { total: 2, ..Progress::default() };
-        assert!(progress.size(&json!({ "input": {}, "value": 128, "progress": {} })).is_none());
-        let done = progress.size(&json!({ "value": 128, "averageDuration": 4.5, "averagePrice": 1e-7 }));
-        assert!(matches!(done, Some(Event::Measured { memory_mb: 128, done: 1, total: 2, .. })), "{done:?}");
-        let skipped = progress.size(&json!({ "value": 256, "skipped": "out of memory" }));
-        assert!(matches!(skipped, Some(Event::Skipped { memory_mb: 256, done: 2, .. })), "{skipped:?}");
-    }
-
-    #[test]
-    fn details_tell_of_passes_crashes_and_stalls() {
-        let mut progress = Progress::default();
-        let going = json!({ "done": [[0, 3], [6, 7]], "crashes": 1, "stalledMs": 61_000 });
-        let said = progress.pass(&json!({ "input": {}, "value": 128, "progress": going }));
-        let expected = "128 MB: pass 1, 6 invocations made, 1 of them crashed, none could be started for 61 s \
-                        (throttled or lost)";
-        assert_eq!(said.as_deref(), Some(expected));
-        let said = progress.pass(&json!({ "value": 128, "averageDuration": 4.5, "averagePrice": 1e-7 }));
-        assert_eq!(said.as_deref(), Some("128 MB: finished in pass 2"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use aws_sdk_lambda::types::{
 };
 use serde_json::{Map, Value};
 use tuning::input::{Input, SMALLEST};
-use tuning::pricing::{self, Extras};
+use tuning::pricing::{self, Architecture, Extras};
 
 use crate::aws::Aws;
 use crate::call::Call;
@@ -60,9 +60,15 @@ pub struct Found {
     /// Its ARN, unqualified.
     pub arn: String,
     /// Its memory size in MB.
-    memory: u32,
+    pub memory: u32,
     /// Whether it has SnapStart, and Lambda bills that.
-    snap_start: bool,
+    pub snap_start: bool,
+    /// Its time-out in seconds.
+    pub timeout_s: u32,
+    /// Its processor.
+    pub architecture: Architecture,
+    /// Its ephemeral storage in MB.
+    pub storage_mb: u32,
 }
 
 impl Found {
@@ -89,6 +95,16 @@ impl TryFrom<&FunctionConfiguration> for Found {
         let runtime = found.runtime().map_or("", Runtime::as_str);
         Ok(Self {
             arn: arn(found)?,
+            timeout_s: found.timeout().and_then(|timeout| u32::try_from(timeout).ok()).unwrap_or(3),
+            architecture: found
+                .architectures()
+                .first()
+                .and_then(|architecture| architecture.as_str().parse().ok())
+                .unwrap_or_default(),
+            storage_mb: found
+                .ephemeral_storage()
+                .and_then(|storage| u32::try_from(storage.size()).ok())
+                .unwrap_or_default(),
             memory: found.memory_size().and_then(|size| u32::try_from(size).ok()).unwrap_or(SMALLEST),
             snap_start: snap_start == Some(&SnapStartApplyOn::PublishedVersions)
                 && Extras::bills_snap_start(runtime),

@@ -17,7 +17,11 @@ pub fn listener(output: &Output) -> Events {
     if output.json {
         return Events::new(Json { verbosity: output.verbosity });
     }
-    let lines = Lines { paint: Paint(output.color), verbose: output.verbosity == Verbosity::Verbose };
+    let lines = Lines {
+        paint: Paint(output.color),
+        verbose: output.verbosity == Verbosity::Verbose,
+        counted: Mutex::default(),
+    };
     if output.verbosity == Verbosity::Quiet {
         return Events::new(Quiet { lines, proposed: Mutex::default() });
     }
@@ -74,7 +78,12 @@ impl Paint {
 struct Lines {
     paint: Paint,
     verbose: bool,
+    /// When it was last told how far the measuring is.
+    counted: Mutex<Option<Instant>>,
 }
+
+/// How often a log is told how far the measuring is.
+const COUNTED_EVERY: Duration = Duration::from_secs(15);
 
 impl Lines {
     fn line(&self, event: &Event) -> Option<String> {
@@ -97,6 +106,14 @@ impl Lines {
                 figures::duration(*duration_ms),
                 figures::per_million(*cost, currency.symbol()),
             ),
+            Event::Invocations { news, .. } => {
+                let mut last = self.counted.lock().ok()?;
+                if !news || last.is_some_and(|last| last.elapsed() < COUNTED_EVERY) {
+                    return None;
+                }
+                *last = Some(Instant::now());
+                paint.dim(&format!("  {}", counted(event)?))
+            }
             Event::Skipped { memory_mb, reason, done, total } => {
                 format!("  {} {memory_mb:>5} MB  skipped: {reason}", paint.dim(&format!("{done}/{total}")))
             }
@@ -106,6 +123,25 @@ impl Lines {
             Event::Detail { .. } | Event::Progress { .. } => return None,
         })
     }
+}
+
+/// How far the measuring is, in a line: what matters most first, since a terminal cuts it.
+fn counted(event: &Event) -> Option<String> {
+    let Event::Invocations { done, total, sizes, cost, currency, elapsed_seconds, left_seconds, .. } = event
+    else {
+        return None;
+    };
+    let left = match left_seconds {
+        Some(left) => format!(", about {} left", figures::span(*left)),
+        None => String::new(),
+    };
+    let sizes = sizes.iter().map(|size| format!("{} MB {}/{}", size.memory_mb, size.done, size.total));
+    Some(format!(
+        "{done}/{total} invocations in {}{left}, {} so far: {}",
+        figures::span(*elapsed_seconds),
+        figures::money(*cost, currency.symbol()),
+        sizes.collect::<Vec<_>>().join(", "),
+    ))
 }
 
 impl Listener for Lines {
@@ -130,7 +166,7 @@ struct Terminal {
 impl Terminal {
     fn new(lines: Lines) -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
         Self { lines, bar, since: Mutex::new(Instant::now()) }
@@ -154,6 +190,11 @@ impl Listener for Terminal {
                 if resource.status.ends_with("_IN_PROGRESS") && !resource.is_stack() =>
             {
                 self.bar.set_message(format!("{} {} …", resource.logical_id, resource.status));
+            }
+            Event::Invocations { .. } => {
+                if let Some(line) = counted(event) {
+                    self.bar.set_message(line);
+                }
             }
             Event::Progress { what } if !self.lines.verbose => self.bar.set_message(what.clone()),
             Event::Idle { what } => {
@@ -206,6 +247,7 @@ impl Listener for Json {
         let wanted = match event {
             Event::Warning { .. } => true,
             Event::Detail { .. } | Event::Progress { .. } => self.verbosity == Verbosity::Verbose,
+            Event::Invocations { news, .. } => *news && self.verbosity != Verbosity::Quiet,
             _ => self.verbosity != Verbosity::Quiet,
         };
         if !wanted {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 /// A state machine of the test's own that ends with this output at once; its ARN.
-async fn machine(world: &World, output: &Value) -> String {
+pub async fn machine(world: &World, output: &Value) -> String {
     let definition =
         json!({ "StartAt": "End", "States": { "End": { "Type": "Pass", "Result": output, "End": true } } });
     let trust = json!({ "Version": "2012-10-17", "Statement": [{

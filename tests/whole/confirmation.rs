@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::harness::{Said, World, isolated, tool};
 
 /// Runs a command in a terminal; once the question is shown, types the answer.
-fn answered(command: &Command, question: &str, answer: &str) -> Said {
+pub fn answered(command: &Command, question: &str, answer: &str) -> Said {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/terminal.py");
     let mut terminal = isolated(tool("python"));
     terminal.arg(script).args([question, answer]).arg(command.get_program()).args(command.get_args());

@@ -35,6 +35,8 @@ mod proxy;
 mod release;
 mod schema;
 mod settings;
+mod shown;
+mod spending;
 mod stuck;
 mod tune;
 mod untunable;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::{World, zip_of};
 
-fn handler(statement: &str) -> FunctionCode {
+pub fn handler(statement: &str) -> FunctionCode {
     let code = format!("import time\ndef handler(event, context):\n    {statement}\n");
     FunctionCode::builder().zip_file(Blob::new(zip_of("app.py", code.as_bytes()))).build()
 }

@@ -95,6 +95,8 @@ async fn the_stack_s_list_is_compared_with_the_present_size_and_a_typed_one_says
     assert!(close("before", month(&output["baseline"]["cost"])), "{output}");
     assert!(close("saving", month(&output["baseline"]["cost"]) - month(&output["cost"])), "{output}");
     assert!(close("requestCost", 0.6), "{output}");
+    let link = output["stateMachine"]["visualization"].as_str().unwrap();
+    assert!(link.ends_with(";month:3000000"), "{link}");
 
     for form in [&[][..], &["--markdown"]] {
         let tune = [&["tune", "wait"], &flags[..], form].concat();

@@ -1,5 +1,6 @@
 //! `tune`: runs the deployed state machine on a function and says which memory size to choose.
 
+mod estimate;
 mod files;
 mod watch;
 
@@ -12,21 +13,28 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tuning::gate::Gate;
 use tuning::input::Input;
-use tuning::input::fields::{self, AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS};
+use tuning::input::fields::{
+    self, AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS, COLD_STARTS, ONLY_COLD_STARTS, PROGRESS_SECONDS,
+};
 
 use crate::aws::Aws;
 use crate::calibration::Calibration;
 use crate::context::Context;
 use crate::execution::{self, Ended, Ending};
 use crate::failure::{Advice, Usage, hinted};
-use crate::function;
+use crate::function::{self, Found};
 use crate::interrupt::Interrupted;
 use crate::options;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
-use crate::settings::Target;
+use crate::settings::{Target, Verbosity};
+
+use estimate::Estimate;
 
 pub use files::Files;
+
+/// After so many seconds progress is told for the first time when nothing else is asked for.
+const FIRST_PROGRESS: u32 = 5;
 
 /// The resolved options of `tune`.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +55,8 @@ pub struct Options {
     pub calibrated: bool,
     /// What options say the result must keep to; they win over the input's.
     pub gate: Gate,
+    /// Above which cost, in the region's currency, a run on AWS is asked about in a terminal.
+    pub ask_above: f64,
     /// How many invocations the function has in a month, to say what they cost.
     pub invocations_per_month: Option<u32>,
     /// Whether to write Markdown rather than text.
@@ -113,7 +123,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let asked = function::check(&input, &named, context)?;
 
     let aws = context.aws().await?;
-    let machine = machine(&options, aws, context).await?;
+    let (machine, stack_sizes) = machine(&options, aws, context).await?;
     let arn = match &package {
         Some(package) => function::put(aws, &named, package, &context.events).await?,
         None => {
@@ -124,10 +134,22 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             {
                 context.events.warning(charges);
             }
+            if !context.settings.is_local() {
+                let sizes = match stack_sizes {
+                    _ if sizes => Some(asked.power_values.clone()),
+                    Some(stack) if asked.dry_run => Some(stack),
+                    // The state machine adds the present one.
+                    stack => stack.map(|sizes| sizes.into_iter().chain([found.memory]).collect()),
+                };
+                announce(&asked, sizes, &found, options.ask_above, context).await?;
+            }
             found.arn
         }
     };
     input.insert("lambdaARN".to_owned(), arn.clone().into());
+    if !options.detach && context.settings.output.verbosity != Verbosity::Quiet {
+        input.entry(PROGRESS_SECONDS.name).or_insert_with(|| FIRST_PROGRESS.into());
+    }
     let wanted = input.insert("includeOutputResults".to_owned(), true.into()) == Some(Value::Bool(true));
     let execution = execution::start(aws, &machine, &arn, &Value::Object(input), &context.events).await?;
     if options.detach {
@@ -154,14 +176,43 @@ fn calibration(options: &Options, context: &Context) -> anyhow::Result<Option<Ca
     }
 }
 
-async fn machine(options: &Options, aws: &Aws, context: &Context) -> anyhow::Result<String> {
+/// The state machine, and the stack's memory sizes where the stack tells them.
+async fn machine(
+    options: &Options,
+    aws: &Aws,
+    context: &Context,
+) -> anyhow::Result<(String, Option<Vec<u32>>)> {
     match &options.state_machine {
         Some(arn) => {
             execution::same_region(arn, aws)?;
-            Ok(arn.clone())
+            Ok((arn.clone(), None))
         }
         None => execution::machine(aws, &context.settings).await,
     }
+}
+
+/// Says what the run will do, and asks where somebody is there who can answer and it will not be cheap.
+async fn announce(
+    input: &Input,
+    sizes: Option<Vec<u32>>,
+    found: &Found,
+    ask_above: f64,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let Some(mut sizes) = sizes else {
+        context.events.note(
+            "the memory sizes are the state machine's own, so what the run will cost is not known before it starts",
+        );
+        return Ok(());
+    };
+    sizes.sort_unstable();
+    sizes.dedup();
+    let estimate = Estimate::new(input, &sizes, found);
+    context.events.note(estimate.sentence());
+    if estimate.cost > ask_above && context.can_confirm().is_ok() {
+        anyhow::ensure!(context.confirm("Start it?").await?, "declined; nothing was started");
+    }
+    Ok(())
 }
 
 /// Follows an execution that somebody has started to its result.
@@ -170,7 +221,7 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     let arn = if execution.starts_with("arn:") {
         execution.to_owned()
     } else {
-        let machine = machine(options, aws, context).await?;
+        let (machine, _) = machine(options, aws, context).await?;
         format!("{}:{execution}", machine.replace(":stateMachine:", ":execution:"))
     };
     execution::same_region(&arn, aws)?;
@@ -232,6 +283,7 @@ async fn result(
                 .context("reading the execution's output")?
                 .calibrated(calibration)
                 .monthly(options.invocations_per_month)
+                .took(ended.took)
                 .judged(&options.gate);
             for warning in tuned.warnings() {
                 context.events.warning(warning);
@@ -292,6 +344,9 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
         (input.contains_key(fields::NUM.name), options::NUM.spec.rule.read(options::NUM.spec.default))
     {
         input.insert(fields::NUM.name.to_owned(), num);
+    }
+    if input.get(ONLY_COLD_STARTS.name) != Some(&Value::Bool(true)) {
+        input.entry(COLD_STARTS.name).or_insert_with(|| "apart".into());
     }
     let alias = options.fields.get(AUTO_OPTIMIZE_ALIAS.name).and_then(Value::as_str);
     if let Some(alias) = alias.filter(|_| input.get(AUTO_OPTIMIZE.name) != Some(&Value::Bool(true))) {

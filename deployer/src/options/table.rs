@@ -74,7 +74,7 @@ table! {
     /// Every invocation a cold start
     ONLY_COLD_STARTS: Value = field("only-cold-starts", "", fields::ONLY_COLD_STARTS).rare().under(MEASURING);
     /// One invocation per memory size and no analysis
-    DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).under(MEASURING);
+    DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).rare().under(MEASURING);
     /// Pause between invocations in series, in milliseconds
     SLEEP_BETWEEN_RUNS_MS: Value = field("sleep-between-runs-ms", "MS", fields::SLEEP_BETWEEN_RUNS_MS).rare().under(MEASURING);
     /// Share trimmed from each end before averaging, 0 to 0.4
@@ -85,6 +85,10 @@ table! {
     POST_PROCESSOR_ARN: Value = field("post-processor-arn", "ARN", fields::POST_PROCESSOR_ARN).rare().under(MEASURING);
     /// Error types that count as a normal result
     ALLOWED_EXCEPTIONS: Value = field("allowed-exceptions", "LIST", fields::ALLOWED_EXCEPTIONS).rare().under(MEASURING);
+    /// include or apart: whether cold starts are in the averages [default: apart; with --only-cold-starts include]
+    COLD_STARTS: Value = field("cold-starts", "WORD", fields::COLD_STARTS).rare().under(MEASURING);
+    /// What the run may cost, in USD: it measures no further then, and keeps what it has
+    BUDGET: Value = field("budget", "USD", fields::BUDGET).under(MEASURING);
     /// No payload in any log or error text
     DISABLE_PAYLOAD_LOGS: Value = field("disable-payload-logs", "", fields::DISABLE_PAYLOAD_LOGS).rare().under(MEASURING);
 
@@ -101,6 +105,10 @@ table! {
     /// The same when an invocation at the chosen size costs more, in USD
     MAX_COST: f64 = opt("max-cost", "USD", Rule::Above0).rare().on(&[Verb::Tune]).under(CHOOSING);
 
+    /// In a terminal, ask before a run on AWS that will cost more than this at a guess
+    ASK_ABOVE: f64 = opt("ask-above", "USD", Rule::Above0).default("1").rare().on(&[Verb::Tune]).under(RUNNING);
+    /// How soon progress is told for the first time; each time costs a pass of the state machine
+    PROGRESS_SECONDS: Value = field("progress-seconds", "SECONDS", fields::PROGRESS_SECONDS).rare().under(RUNNING);
     /// State machine of any deployment, instead of this stack's
     STATE_MACHINE_ARN: String = opt("state-machine-arn", "ARN", Rule::Pattern(
         r"^arn:[^:\s]+:states:[^:\s]+:[^:\s]+:stateMachine:[^:\s]+$",
@@ -132,7 +140,7 @@ table! {
     /// As Markdown, for a pull request or a wiki
     MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare]).under(RESULT);
     /// Write the result as JSON to this file as well
-    JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
+    JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Write it as Markdown to this file as well
     MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Open it in a browser

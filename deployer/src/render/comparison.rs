@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 use tuning::Currency;
 use tuning::figures;
@@ -11,6 +9,7 @@ use tuning::strategy::{self, Candidate, Strategy};
 use tuning::url::Run;
 
 use super::Form;
+use super::table::{self, Column, Place};
 
 /// Longer names are cut in text; the link has them whole.
 const LONGEST_NAME: usize = 40;
@@ -172,14 +171,12 @@ impl Comparison {
 
     /// A group of rows per memory size, a row per run that has it.
     fn sizes(&self) -> String {
-        let header =
-            ["memory", "run", "duration", "vs first", "cost per million", "vs first"].map(str::to_owned);
         let mut values: Vec<u32> =
             self.runs.iter().flat_map(|run| run.sizes.iter().map(|size| size.value)).collect();
         values.sort_unstable();
         values.dedup();
         let first: &[Size] = self.runs.first().map_or(&[], |run| &run.sizes);
-        let mut rows = Vec::new();
+        let mut cells: [Vec<String>; 6] = Default::default();
         for value in values {
             let mut memory = format!("{value} MB");
             let reference = first.iter().find(|size| size.value == value);
@@ -190,7 +187,7 @@ impl Comparison {
                     Some(reference) => figures::difference(figure(size), figure(reference)),
                     None => "–".to_owned(),
                 };
-                rows.push(vec![
+                let row = [
                     // Markdown's readers sort and filter, so there every row says its size.
                     if self.form == Form::Markdown { memory.clone() } else { std::mem::take(&mut memory) },
                     self.name(run),
@@ -198,43 +195,49 @@ impl Comparison {
                     against(|size| size.average_duration),
                     figures::per_million(size.average_price, self.symbol),
                     against(|size| size.average_price),
-                ]);
+                ];
+                cells.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
             }
         }
-        self.table(&header, rows, &[1])
+        let [memory, run, duration, vs_duration, cost, vs_cost] = cells.map(Vec::into_iter);
+        let columns = vec![
+            Column::figures("memory", 0, memory),
+            Column::words("run", 0, run),
+            Column::figures("duration", 0, duration),
+            Column::figures("vs first", 1, vs_duration),
+            Column::figures("cost per million", 0, cost),
+            Column::figures("vs first", 1, vs_cost),
+        ];
+        table::fitted(columns, self.place())
     }
 
     /// What each strategy would choose.
     fn choices(&self) -> String {
-        let header = ["run", "cheapest", "fastest", "balanced"].map(str::to_owned);
+        let place = self.place();
+        let narrow = matches!(place, Place::Text(Some(width)) if width < 100);
         let cell = |run: &Compared, value: Option<u32>| {
-            run.size(value).map_or_else(String::new, |size| {
-                format!(
+            run.size(value).map_or_else(String::new, |size| match narrow {
+                true => format!("{} MB", size.value),
+                false => format!(
                     "{} MB, {}, {}",
                     size.value,
                     figures::duration(size.average_duration),
                     figures::per_million(size.average_price, self.symbol),
-                )
+                ),
             })
         };
-        let row = |run: &Compared| {
-            vec![self.name(run), cell(run, run.cheapest), cell(run, run.fastest), cell(run, run.balanced)]
-        };
-        self.table(&header, self.runs.iter().map(row).collect(), &[0, 1, 2, 3])
+        let runs = || self.runs.iter();
+        let columns = vec![
+            Column::words("run", 0, runs().map(|run| self.name(run))),
+            Column::words("cheapest", 0, runs().map(|run| cell(run, run.cheapest))),
+            Column::words("fastest", 0, runs().map(|run| cell(run, run.fastest))),
+            Column::words("balanced", 1, runs().map(|run| cell(run, run.balanced))),
+        ];
+        table::fitted(columns, place)
     }
 
-    fn table(&self, header: &[String], rows: Vec<Vec<String>>, left: &[usize]) -> String {
-        let mut table = Table::new();
-        table.load_style(if self.form == Form::Markdown { ASCII_MARKDOWN } else { NOTHING });
-        table.set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(header.iter().map(|text| Cell::new(text).add_attribute(Attribute::Dim)));
-        table.add_rows(rows);
-        for (index, column) in table.column_iter_mut().enumerate() {
-            if !left.contains(&index) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    fn place(&self) -> Place {
+        if self.form == Form::Markdown { Place::Markdown } else { Place::stdout() }
     }
 
     fn name(&self, run: &Compared) -> String {

@@ -47,6 +47,9 @@ pub struct Document {
     /// What a month costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     monthly: Option<Monthly>,
+    /// How long the execution took, in seconds; absent when Step Functions did not say when it began or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    took_seconds: Option<f64>,
 }
 
 /// How functions got their CPU share and their memory on this machine.
@@ -111,6 +114,7 @@ impl Document {
                 Calibrated { factor, stats: stats.collect(), calibration }
             }),
             monthly: tuned.monthly.clone(),
+            took_seconds: tuned.took.map(|took| (took.as_secs_f64() * 1e3).round() / 1e3),
             analysis,
         }
     }

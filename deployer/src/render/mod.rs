@@ -9,6 +9,7 @@ pub mod row;
 pub mod table;
 
 use std::fmt;
+use std::time::Duration;
 
 use local_aws::lambda::CpuShare;
 use serde::{Serialize, Serializer};
@@ -17,12 +18,13 @@ use tuning::figures;
 use tuning::gate::Gate;
 use tuning::input::Input;
 use tuning::output::{Analysis, Stat};
+use tuning::stats::ColdStarts;
 use tuning::strategy::Strategy;
 
 use document::Document;
 use monthly::Monthly;
 use row::Row;
-use table::Marks;
+use table::{Marks, Place};
 
 use crate::calibration::Calibration;
 use crate::outcome::Chart;
@@ -49,6 +51,7 @@ pub struct Tuned {
     calibration: Option<Calibration>,
     exceeded: Vec<String>,
     monthly: Option<Monthly>,
+    took: Option<Duration>,
 }
 
 impl Tuned {
@@ -68,7 +71,6 @@ impl Tuned {
     ) -> anyhow::Result<Self> {
         let function_arn = function_arn.to_owned();
         let analysis = serde_json::from_value(output)?;
-        let (calibration, exceeded, monthly) = (None, Vec::new(), None);
         Ok(Self {
             execution_arn,
             function_arn,
@@ -77,9 +79,10 @@ impl Tuned {
             keep_stats,
             measured,
             analysis,
-            calibration,
-            exceeded,
-            monthly,
+            calibration: None,
+            exceeded: Vec::new(),
+            monthly: None,
+            took: None,
         })
     }
 
@@ -102,10 +105,20 @@ impl Tuned {
 
     /// The same with the money of a month that has so many invocations; in the JSON as `monthly`.
     #[must_use]
-    pub fn monthly(self, invocations: Option<u32>) -> Self {
-        let month = |invocations| Some(Monthly::new(invocations, self.analysis.as_ref()?));
-        let monthly = invocations.and_then(month);
-        Self { monthly, ..self }
+    pub fn monthly(mut self, invocations: Option<u32>) -> Self {
+        let (Some(invocations), Some(analysis)) = (invocations, &mut self.analysis) else { return self };
+        let monthly = Monthly::new(invocations, analysis);
+        if let Some(link) = monthly.link(analysis) {
+            analysis.state_machine.visualization = link;
+        }
+        self.monthly = Some(monthly);
+        self
+    }
+
+    /// The same with how long the execution took; in the JSON as `tookSeconds`.
+    #[must_use]
+    pub fn took(self, took: Option<Duration>) -> Self {
+        Self { took, ..self }
     }
 
     /// By how much the averages may be off, in per cent: 1.96 standard errors, of the size where that is most.
@@ -141,7 +154,8 @@ impl Tuned {
     pub fn applied(&self) -> Option<String> {
         let analysis = self.analysis.as_ref()?;
         let limits = analysis.gate.as_ref().map_or(&[][..], |verdict| &verdict.exceeded);
-        let limits: Vec<String> = limits.iter().map(|limit| format!("it {limit}")).collect();
+        let budget = analysis.stopped_by.map(|_| "the budget ended the run".to_owned());
+        let limits: Vec<String> = limits.iter().map(|limit| format!("it {limit}")).chain(budget).collect();
         Some(analysis.applied.as_ref()?.sentence(self.function(), &limits))
     }
 
@@ -160,7 +174,9 @@ impl Tuned {
         let prices = self.analysis.iter().filter_map(|analysis| analysis.prices.as_ref());
         warnings.extend(prices.flat_map(|prices| prices.incomplete.iter().cloned()));
         warnings.extend(self.analysis.iter().flat_map(doubts::doubts));
-        warnings.extend(self.ignored_gate());
+        warnings.extend(self.analysis.iter().filter_map(|a| doubts::budget(a, self.input.as_ref())));
+        warnings.extend(self.analysis.iter().filter_map(doubts::only_cold));
+        warnings.extend(self.ignored());
         if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {
             let rows = Self::rows(analysis);
             let larger = rows.iter().filter(|row| row.memory_mb > measured.largest_memory);
@@ -178,16 +194,24 @@ impl Tuned {
         warnings
     }
 
-    /// An older stack does not know gates: it has applied its choice, whatever the limits say.
-    fn ignored_gate(&self) -> Option<String> {
+    /// What an older stack does not know: it has applied its choice whatever the limits say, and measured whatever it cost.
+    fn ignored(&self) -> Option<String> {
         let (input, analysis) = (self.input.as_ref()?, self.analysis.as_ref()?);
-        if input.gate.is_none() || analysis.gate.is_some() {
-            return None;
+        let mut ignored = Vec::new();
+        if input.gate.is_some() && analysis.gate.is_none() {
+            let applied = if input.auto_optimize { " and applied the size before it was judged" } else { "" };
+            ignored.push(format!("it ignored the gate{applied}"));
         }
-        let applied = if input.auto_optimize { " and applied the size before it was judged" } else { "" };
-        Some(format!(
-            "the state machine was deployed by an older version: it ignored the gate{applied}; run `deployer up` once"
-        ))
+        if input.budget.is_some() && analysis.budget.is_none() {
+            ignored.push("it ignored the budget".to_owned());
+        }
+        if input.cold_starts == ColdStarts::Apart && analysis.cold_starts.is_none() {
+            ignored.push("cold starts are in the averages".to_owned());
+        }
+        (!ignored.is_empty()).then(|| {
+            let ignored = ignored.join("; ");
+            format!("the state machine was deployed by an older version: {ignored}; run `deployer up` once")
+        })
     }
 
     fn rows(analysis: &Analysis) -> Vec<Row> {
@@ -198,6 +222,7 @@ impl Tuned {
                 duration_ms: stat.average_duration,
                 p95_ms: stat.spread.as_ref().map(|spread| spread.p95),
                 on_lambda_ms: None,
+                cold_ms: stat.cold_duration,
                 cost: stat.average_price,
                 lost: stat.lost,
             })
@@ -218,14 +243,25 @@ impl Tuned {
             current: analysis.baseline.as_ref().map(|baseline| baseline.power),
         };
         let sentence = self.recommendation(analysis, currency);
-        let table = table::table(&rows, marks, currency, self.form == Form::Markdown);
-        match self.form {
-            Form::Text => writeln!(f, "{sentence}\n\n{table}\n\n{}\n", chart::chart(&rows, currency))?,
-            Form::Markdown => writeln!(f, "**{sentence}**\n\n{table}\n")?,
+        let advice = analysis.alternative.as_ref().map(|alternative| format!("{}.", alternative.summary));
+        let month = self.monthly.as_ref().map(|monthly| monthly.invocations);
+        let place = if self.form == Form::Markdown { Place::Markdown } else { Place::stdout() };
+        let table = table::table(&rows, marks, currency, month, place);
+        match place {
+            Place::Text(columns) => {
+                let advice = advice.map(|advice| format!("\n{advice}")).unwrap_or_default();
+                let chart = chart::chart(&rows, currency, columns);
+                writeln!(f, "{sentence}{advice}\n\n{table}\n\n{chart}\n")?;
+            }
+            Place::Markdown => {
+                let advice = advice.map(|advice| format!("\n\n{advice}")).unwrap_or_default();
+                writeln!(f, "**{sentence}**{advice}\n\n{table}\n")?;
+            }
         }
         let present = analysis.baseline.as_ref().map(|baseline| baseline.power);
         let month = self.monthly.as_ref().map(|monthly| monthly.sentence(present, currency));
-        for sentence in [month, Self::no_comparison(analysis), self.applied()].into_iter().flatten() {
+        let sentences = [self.averages(analysis), month, Self::no_comparison(analysis), self.applied()];
+        for sentence in sentences.into_iter().flatten() {
             writeln!(f, "{sentence}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }
         let skipped = analysis
@@ -248,7 +284,8 @@ impl Tuned {
         let state_machine = &analysis.state_machine;
         writeln!(
             f,
-            "The run itself: {} for the state machine and {} for the function{}.",
+            "The run itself{}: {} for the state machine and {} for the function{}.",
+            self.took.map(|took| format!(" took {}", figures::span(took.as_secs_f64()))).unwrap_or_default(),
             figures::money(state_machine.execution_cost, currency),
             figures::money(state_machine.lambda_cost, currency),
             if self.measured.is_some() { " (what it would be on AWS; here it cost nothing)" } else { "" },
@@ -271,6 +308,31 @@ impl Tuned {
             Form::Text => write!(f, "Chart: {}", state_machine.visualization),
             Form::Markdown => write!(f, "[Chart]({})", state_machine.visualization),
         }
+    }
+
+    /// What is not in the averages.
+    fn averages(&self, analysis: &Analysis) -> Option<String> {
+        let discard = self.input.as_ref()?.discard_top_bottom;
+        let cold: u32 = analysis
+            .stats
+            .iter()
+            .flatten()
+            .filter_map(Stat::as_measured)
+            .filter(|measured| measured.cold_duration.is_some())
+            .filter_map(|measured| measured.cold_starts)
+            .sum();
+        let trimmed = (discard > 0.0).then(|| {
+            let percent = figures::fixed(discard * 100.0, 0);
+            format!(
+                "the fastest {percent} % and the slowest {percent} % of the invocations (they are trimmed)"
+            )
+        });
+        let apart = (cold > 0).then(|| match cold {
+            1 => "the cold start, which stands beside".to_owned(),
+            _ => format!("the {cold} cold starts, which stand beside"),
+        });
+        let left_out: Vec<String> = trimmed.into_iter().chain(apart).collect();
+        (!left_out.is_empty()).then(|| format!("Not in the averages: {}.", left_out.join(", and ")))
     }
 
     /// Why the choice is not compared with the size that the function has, and how it would be.
@@ -300,8 +362,12 @@ impl Tuned {
             Some(baseline) => format!("; against its {} MB now: {}", baseline.power, baseline.summary),
             None => String::new(),
         };
+        let trimmed = match &self.input {
+            Some(input) if input.discard_top_bottom > 0.0 => " (trimmed)",
+            _ => "",
+        };
         format!(
-            "{} should have {} MB, {why}: {} on average and {} per million invocations{against}.",
+            "{} should have {} MB, {why}: {} on average{trimmed} and {} per million invocations{against}.",
             self.function(),
             analysis.power,
             figures::duration(analysis.duration),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tuning::figures;
 use tuning::output::Analysis;
+use tuning::url;
 
 /// A month's money, in the currency of the region; amounts that are not known are absent.
 #[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
@@ -37,6 +38,17 @@ impl Monthly {
             before: before.map(month),
             saving: before.map(|before| month(before - analysis.cost)),
         }
+    }
+
+    /// The chart's link with the month in it; nothing where the page could not read it, or the link is none of ours.
+    pub fn link(&self, analysis: &Analysis) -> Option<String> {
+        let (page, hash) = analysis.state_machine.visualization.split_once('#')?;
+        if url::is_old_page(page) {
+            return None;
+        }
+        let mut link = url::decode_link(hash).ok()?;
+        link.others.push((url::MONTH.to_owned(), self.invocations.to_string()));
+        Some(format!("{page}#{}", url::encode_hash(&link).ok()?))
     }
 
     /// As a sentence; `present` is the function's size before the run in MB.

@@ -11,6 +11,8 @@ pub struct Row {
     pub p95_ms: Option<f64>,
     /// What the average would be on a core of Lambda, in ms, when that is asked for.
     pub on_lambda_ms: Option<f64>,
+    /// Average duration of the cold starts, in ms, when those are not in the average.
+    pub cold_ms: Option<f64>,
     /// Average cost of an invocation, in the region's currency.
     pub cost: f64,
     /// Invocations whose answer was lost.
@@ -21,6 +23,6 @@ impl Row {
     /// A size of which only the averages are known.
     #[must_use]
     pub fn measured(memory_mb: u32, duration_ms: f64, cost: f64) -> Self {
-        Self { memory_mb, duration_ms, p95_ms: None, on_lambda_ms: None, cost, lost: 0 }
+        Self { memory_mb, duration_ms, p95_ms: None, on_lambda_ms: None, cold_ms: None, cost, lost: 0 }
     }
 }

@@ -112,6 +112,7 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
             max_duration_ms: reader.get(&options::MAX_DURATION_MS),
             max_cost: reader.get(&options::MAX_COST),
         },
+        ask_above: reader.get(&options::ASK_ABOVE).unwrap_or(1.0),
         invocations_per_month: reader.get(&options::INVOCATIONS_PER_MONTH),
         markdown: reader.is_on(&options::MARKDOWN),
         files: tune::Files {
