@@ -9,6 +9,15 @@ fn invocations(stats: &Value) -> u64 {
     stats.as_array().unwrap().iter().map(|stat| stat["invocations"].as_u64().unwrap()).sum()
 }
 
+/// What the longest invocation of each size cost, together.
+fn longest(stats: &Value) -> f64 {
+    let cost = |stat: &Value| {
+        let figure = |name: &str| stat[name].as_f64().unwrap();
+        figure("averagePrice") * figure("max") / figure("averageDuration")
+    };
+    stats.as_array().unwrap().iter().map(cost).sum()
+}
+
 #[tokio::test]
 async fn a_budget_stops_a_run_and_what_was_measured_is_kept() {
     let world = World::new().await;
@@ -41,7 +50,9 @@ async fn a_budget_stops_a_run_and_what_was_measured_is_kept() {
         );
         let cost = |name: &str| output["stateMachine"][name].as_f64().unwrap();
         let spent = cost("executionCost") + cost("lambdaCost") + made as f64 * 2e-7;
-        assert!(spent <= budget, "{spent} of {budget}: {output}");
+        // What is under way may take longer than any before: one invocation of a size in series, many at once.
+        let longer = if parallel { 0.5 * budget } else { longest(stats) };
+        assert!(spent <= budget + longer, "{spent} of {budget}: {output}");
         assert_eq!(function.snapshot().await, before);
     }
 

@@ -1,7 +1,8 @@
 //! What measuring one power value may cost: its part of the input's `budget`.
 //!
 //! The power values are measured at the same time and know nothing of one another, so each has an equal part. An invocation is started
-//! only when it fits in what is left, by the longest so far; the first one always is, since nothing is known before it.
+//! only when it fits in what is left, by the longest so far; the first one always is, since nothing is known before it. Those
+//! under way may take longer than any before, so the amount is kept but for that.
 
 use std::time::Duration;
 
