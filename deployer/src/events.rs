@@ -103,7 +103,7 @@ pub enum Event {
 }
 
 /// How far the measuring of one memory size is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SizeProgress {
     /// Memory, in MB.

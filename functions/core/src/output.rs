@@ -83,6 +83,7 @@ pub struct Measured {
 
 /// What ended a run, or the measuring of a power value, before all its invocations were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum StoppedBy {
     /// The input's `budget`.

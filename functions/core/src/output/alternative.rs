@@ -12,6 +12,7 @@ const MUCH: f64 = 1.5;
 
 /// A size that is about as good as the winner by the strategy, and much better otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Alternative {
     /// Memory size in MB.
