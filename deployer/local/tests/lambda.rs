@@ -12,6 +12,8 @@ mod asynchronous;
 mod concurrency;
 #[path = "lambda/cpu_share.rs"]
 mod cpu_share;
+#[path = "lambda/disturbed.rs"]
+mod disturbed;
 #[path = "lambda/failures.rs"]
 mod failures;
 #[path = "lambda/functions.rs"]

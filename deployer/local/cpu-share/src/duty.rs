@@ -49,6 +49,8 @@ struct Process {
     look_at: Instant,
     looked_at: Instant,
     stopped: bool,
+    /// For how long it was left stopped though it had a budget again.
+    late: Duration,
 }
 
 /// One process group under supervision; dropping it ends that.
@@ -103,6 +105,7 @@ impl Supervision {
                 look_at: now,
                 looked_at: now,
                 stopped: false,
+                late: Duration::ZERO,
             };
             state.processes.insert(self.group.as_raw(), process);
             self.duty.supervised.changed.notify_one();
@@ -115,6 +118,11 @@ impl Supervision {
         let mut state = self.duty.lock();
         state.processes.remove(&self.group.as_raw());
         let _ = killpg(self.group, Signal::SIGSTOP);
+    }
+
+    /// For how long the group, since it was last let run, was left stopped though it had a budget again.
+    pub fn late(&self) -> Duration {
+        self.duty.lock().processes.get(&self.group.as_raw()).map(|process| process.late).unwrap_or_default()
     }
 
     /// Says which processes belong to the group besides its first.
@@ -200,6 +208,7 @@ impl Process {
         }
         if self.stopped {
             let _ = killpg(group, Signal::SIGCONT);
+            self.late += now.saturating_duration_since(self.look_at);
             self.stopped = false;
         }
         // As many threads as have just been seen burning may use up the budget together.
@@ -235,6 +244,7 @@ mod tests {
             look_at: now,
             looked_at: now,
             stopped: false,
+            late: Duration::ZERO,
         }
     }
 

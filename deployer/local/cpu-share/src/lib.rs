@@ -3,8 +3,10 @@
 //!
 //! The kernel does both best, by control groups ([`cgroup`]): every thread and every child counts, at no cost. Where
 //! that is not to be had, a supervisor pauses and resumes the process ([`duty`]) and looks at its resident memory. Which of
-//! them it is is found out by trying, once, and said with the measurements ([`Description`]).
+//! them it is is found out by trying, once, and said with the measurements ([`Description`]). How long a group waited for a CPU
+//! that it had a right to, since other work had it, is read from the kernel's accounts ([`Account`]).
 
+mod account;
 mod cgroup;
 mod duty;
 
@@ -18,6 +20,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use account::Counted;
+pub use account::{Account, waited};
 pub use cgroup::enter;
 use cgroup::{Controller, Group, Groups, Version};
 use duty::{Duty, Supervision};
@@ -281,6 +285,45 @@ impl Limiter {
     pub fn members(&self, pids: &[i32]) {
         if let Some(supervision) = &self.supervision {
             supervision.members(pids);
+        }
+    }
+
+    /// Begins to count how long the group waits for a CPU; `others` are its processes besides its first, where no control
+    /// group knows them.
+    #[must_use]
+    pub fn account(&self, others: &[i32]) -> Account {
+        let mut account = Account::default();
+        account.open(&self.counted(others));
+        account
+    }
+
+    /// Counts on.
+    pub fn note(&self, account: &mut Account, others: &[i32]) {
+        account.note(&self.counted(others));
+    }
+
+    /// By how much other work delayed the group, at most, while it was counted and took `wall` at this share.
+    #[must_use]
+    pub fn delay(&self, account: &Account, wall: Duration, share: Option<f64>) -> Duration {
+        account.delay(wall, share, self.cores)
+    }
+
+    /// Whether a control group knows which processes belong to the group.
+    #[must_use]
+    pub fn knows_its_members(&self) -> bool {
+        self.group.is_some()
+    }
+
+    fn counted(&self, others: &[i32]) -> Counted {
+        let mut pids: Vec<i32> =
+            std::iter::once(self.leader.as_raw()).chain(others.iter().copied()).collect();
+        pids.extend(self.group.iter().flat_map(Group::members).map(Pid::as_raw));
+        pids.sort_unstable();
+        pids.dedup();
+        Counted {
+            pids,
+            throttled: self.group.as_ref().and_then(Group::throttled).unwrap_or_default(),
+            late: self.supervision.as_ref().map(Supervision::late).unwrap_or_default(),
         }
     }
 

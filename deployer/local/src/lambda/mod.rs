@@ -40,6 +40,7 @@ use crate::store::Store;
 use crate::{Aws, Caller, Result, Service, Settings};
 
 pub use configuration::runtimes;
+pub use engine::disturbance::Disturbed;
 pub use engine::doom::Doom;
 pub use engine::in_process;
 pub use engine::{Description as CpuShare, Mechanism, processor};
@@ -82,6 +83,8 @@ pub struct Behaviour {
     pub retry_pauses: [Duration; 2],
     /// How long [`Lambda::stop`] waits for what runs.
     pub stop: Duration,
+    /// What becomes of measured invocations that other work on this machine disturbed.
+    pub disturbed: Disturbed,
 }
 
 impl Default for Behaviour {
@@ -99,6 +102,7 @@ impl Default for Behaviour {
             idle_limit: 100,
             retry_pauses: [Duration::from_secs(1), Duration::from_secs(2)],
             stop: Duration::from_secs(20),
+            disturbed: Disturbed::Ignore,
         }
     }
 }

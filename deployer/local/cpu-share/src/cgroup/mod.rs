@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use nix::unistd::Pid;
 
@@ -190,6 +191,11 @@ impl Group {
         self.folders().next().map(|folder| members(&folder.path)).unwrap_or_default()
     }
 
+    /// For how long its budget has kept it from running; `None` where that is not counted.
+    pub fn throttled(&self) -> Option<Duration> {
+        self.cpu.as_ref()?.throttled().ok()
+    }
+
     /// What it used of its memory; `None` where that is not counted.
     pub fn memory(&self) -> Option<Memory> {
         self.memory.as_ref()?.memory().ok()
@@ -255,6 +261,13 @@ impl Folder {
                 self.write("cpu.cfs_quota_us", &quota.map_or_else(|| "-1".to_owned(), |q| q.to_string()))
             }
         }
+    }
+
+    fn throttled(&self) -> io::Result<Duration> {
+        Ok(match self.version {
+            Version::V2 => Duration::from_micros(self.entry("cpu.stat", "throttled_usec")?),
+            Version::V1 => Duration::from_nanos(self.entry("cpu.stat", "throttled_time")?),
+        })
     }
 
     fn limit_memory(&self, bytes: u64) -> io::Result<()> {

@@ -82,6 +82,10 @@ pub struct Environment {
     sandbox: Sandbox,
     ended: bool,
     look_at_memory: Instant,
+    /// Whether somebody wants to know by how much other work delays it.
+    watched: bool,
+    /// By how much that has delayed its initialization.
+    init_delay: Duration,
     doomed: Doomed,
     _session: Session,
     _scratch: tempfile::TempDir,
@@ -125,10 +129,17 @@ impl Environment {
             sandbox,
             ended: false,
             look_at_memory: now,
+            watched: false,
+            init_delay: Duration::ZERO,
             doomed: machinery.dooms.watch(&start.session.access_key_id),
             _session: start.session,
             _scratch: start.scratch,
         })
+    }
+
+    /// Whether somebody wants to know by how much other work on this machine delays it from now on.
+    pub fn watch(&mut self, watched: bool) {
+        self.watched = watched;
     }
 
     /// Runs the initialization to its end, the runtime's first request for an event. `share` is none for full speed.
@@ -142,6 +153,9 @@ impl Environment {
         journal: &mut Journal,
     ) -> Result<Duration, Failure> {
         let began = Instant::now();
+        if self.watched {
+            self.sandbox.watch(true);
+        }
         if let Err(e) = self.sandbox.run(share) {
             self.end().await;
             return Err(no_share(&e));
@@ -168,6 +182,7 @@ impl Environment {
                 Happened::Wrote => {}
             }
         };
+        self.init_delay = self.sandbox.delay(began.elapsed(), share);
         self.sandbox.drain_output(journal);
         match &result {
             Ok(_) => self.sandbox.freeze(),
@@ -188,9 +203,12 @@ impl Environment {
         let request_id = event.request_id.clone();
         let mut event = Some(event);
         let mut answer = None;
+        if self.watched {
+            self.sandbox.watch(false);
+        }
         if let Err(e) = self.sandbox.run(share) {
             self.end().await;
-            return Outcome { duration: Duration::ZERO, answer: Err(no_share(&e)) };
+            return Outcome { duration: Duration::ZERO, delay: Duration::ZERO, answer: Err(no_share(&e)) };
         }
         let began = Instant::now();
         self.hand_over(&mut event);
@@ -238,6 +256,7 @@ impl Environment {
                 Happened::Wrote => {}
             }
         };
+        let delay = self.sandbox.delay(duration, share) + std::mem::take(&mut self.init_delay);
         if failure.is_none() {
             self.sandbox.freeze();
         }
@@ -262,7 +281,7 @@ impl Environment {
             }
             (None, None) => Err(Failure::new("Runtime.Unknown", "Error: Runtime gave no answer")),
         };
-        Outcome { duration, answer }
+        Outcome { duration, delay, answer }
     }
 
     fn hand_over(&mut self, event: &mut Option<Event>) {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{Caller, ids};
 
 use super::super::record::{Configuration, Logging, now_ms};
+use super::disturbance::Mark;
 
 const TAIL_LIMIT: usize = 4096;
 /// The longest event CloudWatch Logs takes, less its overhead.
@@ -60,6 +61,8 @@ pub struct Report {
     pub status: Option<&'static str>,
     /// Such as `Runtime.OutOfMemory`.
     pub error_type: Option<String>,
+    /// When other work on this machine disturbed it.
+    pub mark: Option<Mark>,
     /// The type of an error that the handler raised; the text line does not show it.
     pub handler_error: Option<String>,
 }
@@ -93,6 +96,9 @@ impl Report {
         if let Some(kind) = &self.error_type {
             line.push_str(&format!("Error Type: {kind}\t"));
         }
+        if let Some(mark) = &self.mark {
+            line.push_str(&mark.to_string());
+        }
         line
     }
 
@@ -106,6 +112,10 @@ impl Report {
         });
         if let Some(init) = self.init_ms {
             metrics["initDurationMs"] = json!(two(init));
+        }
+        if let Some(Mark { delay_ms, repeat }) = self.mark {
+            metrics["localDelayMs"] = json!(two(delay_ms));
+            metrics["localRepeat"] = json!(repeat);
         }
         let unnamed = if self.handler_error.is_some() { "error" } else { "success" };
         let mut record =
@@ -342,6 +352,20 @@ mod tests {
              id\tDuration: 1.23 ms\tBilled Duration: 40 ms\tMemory Size: 128 MB\tMax Memory Used: 17 MB\tInit Duration: \
              38.20 ms\t\n"
         );
+    }
+
+    #[test]
+    fn a_report_of_a_disturbed_invocation_says_so_at_its_end() {
+        let mark = Some(Mark { delay_ms: 1.239, repeat: true });
+        let report = Report { duration_ms: 5.0, memory_mb: 128, mark, ..Report::default() };
+        let (mut lines, mut records) = (journal(false), journal(true));
+        lines.end("id", &report);
+        records.end("id", &report);
+        let end = "Max Memory Used: 0 MB\tLocal Delay: 1.24 ms\tLocal Repeat: true\t\n";
+        assert!(text(&lines).ends_with(end), "{}", text(&lines));
+        let line: Value = serde_json::from_str(text(&records).trim()).unwrap();
+        let metrics = &line["record"]["metrics"];
+        assert_eq!((&metrics["localDelayMs"], &metrics["localRepeat"]), (&json!(1.24), &json!(true)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cpu_share::CpuShares;
 
+use super::api_thread::ApiThread;
 use super::doom::Dooms;
 use super::process::Groups;
 use super::spawner::Spawner;
@@ -13,6 +14,8 @@ use super::spawner::Spawner;
 pub struct Machinery {
     /// Starts processes.
     pub spawner: Arc<Spawner>,
+    /// Speaks the Runtime API with them.
+    pub api_thread: Arc<ApiThread>,
     /// Gives them their CPU share.
     pub shares: Arc<CpuShares>,
     /// Knows who belongs to whom.

@@ -2,11 +2,14 @@
 //!
 //! An invocation passes the concurrency limits ([`concurrency`]), waits for its turn when it is one of a series that is
 //! measured ([`rounds`]) and for its share of the cores ([`admission`]), takes an idle environment or starts one
-//! ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log lines ([`journal`]).
+//! ([`environment`]), runs at its CPU share ([`cpu_share`]) and writes its log lines ([`journal`]), which say so when other
+//! work on this machine disturbed it ([`disturbance`]).
 
 pub mod admission;
+mod api_thread;
 mod bootstrap;
 pub mod concurrency;
+pub mod disturbance;
 pub mod doom;
 pub mod environment;
 pub mod in_process;
@@ -40,6 +43,7 @@ use super::package::Packages;
 use super::record::{Configuration, FUNCTION, Function, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
+use api_thread::ApiThread;
 use concurrency::{Concurrency, Running};
 use cpu_share::{CpuShares, share_of};
 pub use cpu_share::{Description, Mechanism, processor};
@@ -145,6 +149,7 @@ impl Engine {
     pub fn new(packages: Packages, cores: f64, mechanism: Option<Mechanism>) -> Self {
         let machinery = Machinery {
             spawner: Arc::new(Spawner::start()),
+            api_thread: Arc::new(ApiThread::new()),
             shares: Arc::new(CpuShares::new(cores, mechanism)),
             groups: Arc::new(Groups::default()),
             dooms: Dooms::default(),

@@ -34,6 +34,8 @@ impl Failure {
 pub struct Outcome {
     /// From the event to the end of the invocation.
     pub duration: Duration,
+    /// By how much other work on this machine has delayed it and the initialization before it, at most.
+    pub delay: Duration,
     /// The function's answer, or why there is none.
     pub answer: Result<Answer, Failure>,
 }

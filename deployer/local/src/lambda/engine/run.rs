@@ -11,6 +11,7 @@ use crate::{Aws, Result, ids};
 use super::super::record::now_ms;
 use super::super::{Behaviour, Invoked};
 use super::admission::Seat;
+use super::disturbance::Disturbed;
 use super::environment::Environment;
 use super::journal::{Journal, Report, Stream, iso_time};
 use super::outcome::{Answer, Failure, Outcome};
@@ -31,6 +32,7 @@ impl Run<'_> {
         let mut journal = self.journal(environment.stream.clone());
         journal.start(&self.job.request_id, &self.job.configuration.version);
         let limit = self.limit();
+        environment.watch(self.watched());
         let outcome = environment.invoke(self.event(limit), limit, self.share, &mut journal).await;
         let invoked = self.finish(&mut journal, outcome, None, &environment).await;
         let reusable = environment.alive();
@@ -117,7 +119,17 @@ impl Run<'_> {
 
     async fn environment(&self, key: &Key, stream: &Stream) -> Result<Result<Environment, Failure>> {
         let configuration = &self.job.configuration;
-        self.engine.environment(self.aws, key.clone(), configuration, stream.clone()).await
+        let mut environment =
+            self.engine.environment(self.aws, key.clone(), configuration, stream.clone()).await?;
+        if let Ok(environment) = &mut environment {
+            environment.watch(self.watched());
+        }
+        Ok(environment)
+    }
+
+    /// Whether it matters by how much other work on this machine delays it.
+    fn watched(&self) -> bool {
+        self.job.measured && self.behaviour.disturbed != Disturbed::Ignore
     }
 
     fn limit(&self) -> Duration {
@@ -151,14 +163,15 @@ impl Run<'_> {
         environment: &Environment,
     ) -> Invoked {
         let memory = environment.max_memory_mb();
+        let mut report = Report {
+            init_ms: init.map(millis),
+            mark: self.behaviour.disturbed.mark(outcome.delay, outcome.duration + init.unwrap_or_default()),
+            ..self.report(outcome.duration, memory)
+        };
         let answer = match outcome.answer {
             Ok(answer) => answer,
-            Err(failure) => {
-                let report = Report { init_ms: init.map(millis), ..self.report(outcome.duration, memory) };
-                return self.failed(journal, report, failure).await;
-            }
+            Err(failure) => return self.failed(journal, report, failure).await,
         };
-        let mut report = Report { init_ms: init.map(millis), ..self.report(outcome.duration, memory) };
         let (payload, function_error) = match answer {
             Answer::Response(payload) => (payload, None),
             Answer::Error(payload, kind) => {

@@ -68,14 +68,18 @@ pub struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Listens on a free loopback port.
+    /// Listens on a free loopback port, with this thread for all there is to do.
     ///
     /// # Errors
     /// When there is none.
-    pub async fn listen(calls: mpsc::Sender<(Instant, Call)>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    pub async fn listen(
+        thread: &tokio::runtime::Handle,
+        calls: mpsc::Sender<(Instant, Call)>,
+    ) -> std::io::Result<Self> {
+        let bound = thread.spawn(TcpListener::bind(("127.0.0.1", 0))).await;
+        let listener = bound.map_err(std::io::Error::other)??;
         let address = listener.local_addr()?;
-        let task = tokio::spawn(async move {
+        let task = thread.spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
@@ -246,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn a_runtime_goes_on_after_its_snapshot_at_once() {
         let (calls, _heard) = mpsc::channel(1);
-        let api = RuntimeApi::listen(calls).await.unwrap();
+        let api = RuntimeApi::listen(&tokio::runtime::Handle::current(), calls).await.unwrap();
         let mut runtime = tokio::net::TcpStream::connect(api.address()).await.unwrap();
         let ask = "GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         runtime.write_all(ask.as_bytes()).await.unwrap();

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -14,6 +14,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
+use super::api_thread::ApiThread;
 use super::bootstrap::bootstrap;
 use super::in_process::Task;
 use super::journal::Journal;
@@ -23,7 +24,7 @@ use super::opt::Opt;
 use super::outcome::{Failure, Sign, exited, out_of_memory};
 use super::process::{self, Groups};
 use super::runtime_api::{Call, RuntimeApi};
-use cpu_share::Limiter;
+use cpu_share::{Account, Limiter};
 
 /// The unpacked package of a function, and what starts it.
 pub struct Package {
@@ -103,6 +104,28 @@ impl Sandbox {
         matches!(self, Self::Process(process) if process.limiter.memory().is_some())
     }
 
+    /// Begins to count how long it waits for a CPU that it has a right to. One that was just started has been counted from its
+    /// start on.
+    pub fn watch(&mut self, just_started: bool) {
+        if let Self::Process(process) = self {
+            let account = match just_started {
+                true => Account::default(),
+                false => process.limiter.account(&process.others()),
+            };
+            process.account = Some((account, process.api_thread.waited()));
+        }
+    }
+
+    /// By how much that has delayed what took it so long at this share of a core, at most, since it was last watched. It is no
+    /// longer counted then. None for what has no CPU share of its own.
+    pub fn delay(&mut self, took: Duration, share: Option<f64>) -> Duration {
+        let Self::Process(process) = self else { return Duration::ZERO };
+        process.count();
+        let Some((account, waited)) = process.account.take() else { return Duration::ZERO };
+        let answering = process.api_thread.waited().saturating_sub(waited);
+        process.limiter.delay(&account, took, share) + answering
+    }
+
     /// The most memory it has used, in MB, at most the function's size; 0 where nobody can tell.
     pub fn max_memory_mb(&self) -> u64 {
         match self {
@@ -145,6 +168,9 @@ pub struct Process {
     output: pipe::Receiver,
     output_closed: bool,
     limiter: Limiter,
+    /// Since it is watched: what the kernel counts of it, and had counted of the thread that it talks to.
+    account: Option<(Account, Duration)>,
+    api_thread: Arc<ApiThread>,
     group: Pid,
     child: Child,
     groups: Arc<Groups>,
@@ -168,7 +194,8 @@ impl Process {
             Some(launch) => launch,
             None => bootstrap(&package.root, package.opt.as_ref())?,
         };
-        let api = RuntimeApi::listen(calls).await.map_err(unable)?;
+        let thread = machinery.api_thread.handle().map_err(unable)?;
+        let api = RuntimeApi::listen(thread, calls).await.map_err(unable)?;
         let (reader, writer) = std::io::pipe().map_err(unable)?;
         let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(unable)?;
         let mut command = Command::new(&launch.program);
@@ -206,6 +233,8 @@ impl Process {
             output,
             output_closed: false,
             limiter: machinery.shares.limiter(group, room),
+            account: None,
+            api_thread: Arc::clone(&machinery.api_thread),
             group,
             child,
             groups: Arc::clone(&machinery.groups),
@@ -246,8 +275,22 @@ impl Process {
         exited(status)
     }
 
+    /// Counts on how long it has waited for a CPU, if that is counted.
+    fn count(&mut self) {
+        let others = self.account.as_ref().map(|_| self.others());
+        if let (Some((account, _)), Some(others)) = (&mut self.account, others) {
+            self.limiter.note(account, &others);
+        }
+    }
+
+    /// Its processes besides the first, where no control group knows them.
+    fn others(&self) -> Vec<i32> {
+        if self.limiter.knows_its_members() { Vec::new() } else { self.groups.others(self.group.as_raw()) }
+    }
+
     /// Reads how much memory is in use, and says whether that is too much.
     fn over_memory(&mut self) -> bool {
+        self.count();
         let leader = self.group.as_raw();
         let own = process::resident(leader);
         if let Some(memory) = self.limiter.memory() {
