@@ -22,7 +22,7 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
-use local_aws::lambda::Mechanism;
+use local_aws::lambda::{Behaviour, Disturbed, Mechanism};
 use local_aws::store::StoreError;
 use local_aws::{Caller, Service, StartError};
 use serde_json::json;
@@ -56,8 +56,8 @@ impl Aws {
                     configuration(profile.as_deref(), region.clone(), endpoint_url.as_deref()).await?;
                 (config, None, None)
             }
-            Target::Local { state, region, cpu_share } => {
-                let endpoint = start_endpoint(0, state, region, *cpu_share).await?;
+            Target::Local { state, region, cpu_share, disturbed } => {
+                let endpoint = start_endpoint(0, state, region, *cpu_share, *disturbed).await?;
                 (local_configuration(endpoint.url(), region), Some(endpoint), Some(state.clone()))
             }
         };
@@ -224,9 +224,10 @@ pub async fn start_endpoint(
     state: &Path,
     region: &str,
     cpu_share: Option<Mechanism>,
+    disturbed: Disturbed,
 ) -> anyhow::Result<local_aws::Endpoint> {
     let options = local_aws::Options { port, state: state.to_owned(), region: region.to_owned(), cpu_share };
-    local_aws::Endpoint::start(options).await.map_err(|error| {
+    let started = local_aws::Endpoint::start(options).await.map_err(|error| {
         let remedy = match &error {
             StartError::Listen { .. } => "choose another port with --port",
             StartError::Store(StoreError::NotAFolder(_) | StoreError::Io { .. }) => {
@@ -236,7 +237,10 @@ pub async fn start_endpoint(
             StartError::Store(_) | StartError::CpuShare { .. } => return error.into(),
         };
         hinted(error, remedy)
-    })
+    })?;
+    let lambda = &started.aws().lambda;
+    lambda.behave(Behaviour { disturbed, ..lambda.behaviour() });
+    Ok(started)
 }
 
 async fn configuration(

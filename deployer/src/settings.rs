@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use local_aws::lambda::Mechanism;
+use local_aws::lambda::{Disturbed, Mechanism};
 
 /// What every command needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Target {
         region: String,
         /// What is to enforce CPU shares, unless it is the best this machine has.
         cpu_share: Option<Mechanism>,
+        /// What becomes of invocations that other work on this machine disturbed.
+        disturbed: Disturbed,
     },
 }
 

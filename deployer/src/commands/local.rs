@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use local_aws::faults::Fault;
-use local_aws::lambda::Mechanism;
+use local_aws::lambda::{Disturbed, Mechanism};
 use serde::Serialize;
 
 use crate::aws;
@@ -24,6 +24,8 @@ pub struct Options {
     pub region: String,
     /// What is to enforce CPU shares, unless it is the best this machine has.
     pub cpu_share: Option<Mechanism>,
+    /// What becomes of measured invocations that other work on this machine disturbed.
+    pub disturbed: Disturbed,
     /// A file with a plan of faults.
     pub faults: Option<PathBuf>,
 }
@@ -48,9 +50,9 @@ impl fmt::Display for Running {
 /// # Errors
 /// A plan of faults that is none; a port or a state folder that is in use; stdout that cannot be written to.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
-    let Options { port, state, region, cpu_share, faults } = options;
+    let Options { port, state, region, cpu_share, disturbed, faults } = options;
     let faults = faults.map(|file| plan(&file)).transpose()?;
-    let endpoint = aws::start_endpoint(port, &state, &region, cpu_share).await?;
+    let endpoint = aws::start_endpoint(port, &state, &region, cpu_share, disturbed).await?;
     if let Some(faults) = faults {
         context.events.warning(format!("{} calls of functions will fail, as --faults says", faults.len()));
         endpoint.aws().faults.plan(faults);

@@ -291,6 +291,7 @@ mod tests {
                 state: folder.path().to_owned(),
                 region: "us-east-1".to_owned(),
                 cpu_share: None,
+                disturbed: local_aws::lambda::Disturbed::Ignore,
             },
             stack_name: "long".to_owned(),
             same_place: String::new(),

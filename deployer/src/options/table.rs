@@ -240,6 +240,8 @@ table! {
     STATE: PathBuf = opt("state", "DIR", Rule::Any).default("~/.local/state/deployer");
     /// What gives functions their CPU share there
     CPU_SHARE: String = opt("cpu-share", "HOW", Rule::Word(&["cgroup-v2", "cgroup-v1", "duty-cycle"])).rare().default("the best there is");
+    /// What becomes of invocations there that other work on this machine disturbed
+    DISTURBED: String = opt("disturbed", "HOW", Rule::Word(&["repeat", "say", "ignore"])).rare().default("repeat, at most half as many again");
     /// Profile of ~/.aws/config
     PROFILE: String = opt("profile", "NAME", Rule::Any);
     /// Region

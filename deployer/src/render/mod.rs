@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod comparison;
+pub mod disturbed;
 pub mod document;
 pub mod doubts;
 pub mod monthly;
@@ -242,8 +243,11 @@ impl Tuned {
             chosen: Some(analysis.power),
             current: analysis.baseline.as_ref().map(|baseline| baseline.power),
         };
-        let sentence = self.recommendation(analysis, currency);
+        let recommendation = self.recommendation(analysis, currency);
+        let unusable = disturbed::headline(analysis);
+        let sentence = unusable.as_ref().unwrap_or(&recommendation);
         let advice = analysis.alternative.as_ref().map(|alternative| format!("{}.", alternative.summary));
+        let advice = if unusable.is_some() { Some(format!("By them, {recommendation}")) } else { advice };
         let month = self.monthly.as_ref().map(|monthly| monthly.invocations);
         let place = if self.form == Form::Markdown { Place::Markdown } else { Place::stdout() };
         let table = table::table(&rows, marks, currency, month, place);
@@ -260,7 +264,9 @@ impl Tuned {
         }
         let present = analysis.baseline.as_ref().map(|baseline| baseline.power);
         let month = self.monthly.as_ref().map(|monthly| monthly.sentence(present, currency));
-        let sentences = [self.averages(analysis), month, Self::no_comparison(analysis), self.applied()];
+        let repeated = disturbed::repeated(analysis);
+        let sentences =
+            [self.averages(analysis), repeated, month, Self::no_comparison(analysis), self.applied()];
         for sentence in sentences.into_iter().flatten() {
             writeln!(f, "{sentence}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }

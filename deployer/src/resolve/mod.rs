@@ -11,6 +11,8 @@ mod verbs;
 
 use std::path::{Path, PathBuf};
 
+use local_aws::lambda::Disturbed;
+
 use layers::{Environment, File, Reader, lookup};
 
 use crate::cli::{self, Arguments};
@@ -62,6 +64,7 @@ fn settings(reader: &mut Reader<'_>, verb: Verb, environment: &Environment) -> S
     let profile = reader.get(&options::PROFILE);
     let endpoint_url = reader.get(&options::ENDPOINT_URL);
     let cpu_share = reader.get(&options::CPU_SHARE).and_then(|name| name.parse().ok());
+    let disturbed = reader.get(&options::DISTURBED).and_then(|name| name.parse().ok());
     // These need the local target whether or not `--local` was said.
     let is_endpoint = matches!(verb, Verb::Local | Verb::Calibrate | Verb::Demo);
     let target = if reader.is_on(&options::LOCAL) || is_endpoint {
@@ -75,6 +78,7 @@ fn settings(reader: &mut Reader<'_>, verb: Verb, environment: &Environment) -> S
             state: state.unwrap_or_else(|| default_state(environment)),
             region: region.or(found.map(str::to_owned)).unwrap_or_else(|| "us-east-1".to_owned()),
             cpu_share,
+            disturbed: disturbed.unwrap_or(Disturbed::Repeat),
         }
     } else {
         Target::Aws { profile, region, endpoint_url }
@@ -215,7 +219,12 @@ mod tests {
         let (settings, _) = resolved("deployer outputs --local", &environment, "").unwrap();
         assert_eq!(
             settings.target,
-            Target::Local { state: "/s/deployer".into(), region: "eu-west-1".into(), cpu_share: None }
+            Target::Local {
+                state: "/s/deployer".into(),
+                region: "eu-west-1".into(),
+                cpu_share: None,
+                disturbed: Disturbed::Repeat
+            }
         );
         let (settings, _) =
             resolved("deployer outputs --local --region eu-north-1", &[("HOME", "/h")], "").unwrap();
@@ -224,7 +233,8 @@ mod tests {
             Target::Local {
                 state: "/h/.local/state/deployer".into(),
                 region: "eu-north-1".into(),
-                cpu_share: None
+                cpu_share: None,
+                disturbed: Disturbed::Repeat
             }
         );
     }

@@ -67,12 +67,15 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             Command::Calibrate(calibrate::Options { state, lambda_ms: reader.get(&options::LAMBDA_MS) })
         }
         Verb::Local => {
-            let Target::Local { state, region, cpu_share } = settings.target.clone() else { return None };
+            let Target::Local { state, region, cpu_share, disturbed } = settings.target.clone() else {
+                return None;
+            };
             Command::Local(local::Options {
                 port: reader.get(&options::PORT).unwrap_or(LOCAL_PORT),
                 state,
                 region,
                 cpu_share,
+                disturbed,
                 faults: reader.get(&options::FAULTS),
             })
         }

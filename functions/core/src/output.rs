@@ -6,12 +6,14 @@ mod alternative;
 mod analyze;
 mod applied;
 mod baseline;
+mod disturbed;
 mod undecided;
 
 pub use alternative::Alternative;
 pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
 pub use applied::{Applied, Change};
 pub use baseline::Baseline;
+pub use disturbed::{Disturbed, UnusableSize};
 pub use undecided::Undecided;
 
 use crate::gate::Verdict;
@@ -73,6 +75,9 @@ pub struct Measured {
     /// Invocations whose answer was lost on the way; they are in no figure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
+    /// What other work on the machine did to the figures; absent when nothing, and in results from AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<Disturbed>,
     /// How many passes the Executor needed; absent when one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub passes: u32,
@@ -151,6 +156,7 @@ impl Stat {
             cold_duration: cold_duration.map(|cold| to_microseconds(cold.average_duration_ms)),
             errors: Some(whole.errors),
             lost: whole.lost,
+            disturbed: None,
             passes,
             stopped_by: None,
         })))
@@ -239,6 +245,9 @@ pub struct Analysis {
     /// What ended the run before all its invocations were made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<StoppedBy>,
+    /// The sizes whose figures cannot be used, since other work on the machine kept the function from its CPU; none on AWS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<UnusableSize>,
     /// The sizes that may be as good as the winner, since the measurements do not tell them apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undecided: Vec<Undecided>,

@@ -28,6 +28,17 @@ pub struct Report {
     pub status: Status,
     /// `Runtime.ExitError` and the like, when it did not end well.
     pub error_type: Option<String>,
+    /// What other work on the machine did to it; only this program's own endpoint says so.
+    pub disturbance: Option<Disturbance>,
+}
+
+/// How an invocation was disturbed by other work on the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Disturbance {
+    /// By how much it was delayed, at most.
+    pub delay_ms: f64,
+    /// Whether another one may be made in its place.
+    pub repeat: bool,
 }
 
 /// How an invocation ended, as far as its REPORT says.

@@ -30,9 +30,18 @@ pub struct World {
 impl World {
     /// With the stack at its defaults, except for the power values 128, 512 and 3008.
     pub async fn new() -> Self {
+        Self::serving(&[]).await
+    }
+
+    /// The same on an endpoint with this `--disturbed`.
+    pub async fn disturbed(how: &str) -> Self {
+        Self::serving(&["--disturbed", how]).await
+    }
+
+    async fn serving(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fork(&deployed(&["--power-values", "128,512,3008"]), &folder.path().join("state"));
-        Self::on(folder).await
+        Self::at(folder, flags).await
     }
 
     /// With the stack deployed with these flags of `up`.

@@ -55,7 +55,9 @@ impl Form {
             Self::Whole(least, most) => whole(least, most),
             // Those out of bounds are clamped, with a warning.
             Self::Share(_) => json!({ "type": ["number", "string"] }),
-            Self::Amount => json!({ "anyOf": [{ "type": "number", "exclusiveMinimum": 0 }, { "type": "string" }] }),
+            Self::Amount => {
+                json!({ "anyOf": [{ "type": "number", "exclusiveMinimum": 0 }, { "type": "string" }] })
+            }
             Self::Flag => json!({ "type": "boolean" }),
             Self::Word(words) => json!({ "enum": words }),
             Self::Json => json!(true),

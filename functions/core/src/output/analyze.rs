@@ -2,7 +2,7 @@
 
 use super::alternative::alternative;
 use super::undecided::undecided;
-use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
+use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine, UnusableSize};
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
 use crate::stats::ColdStarts;
@@ -105,6 +105,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         cold_starts: (input.cold_starts == ColdStarts::Apart).then(|| "apart".to_owned()),
         budget: input.budget,
         stopped_by,
+        unusable: measured.iter().filter_map(|measured| unusable(measured)).collect(),
         undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
         baseline: before,
         prices: Some(Prices {
@@ -124,6 +125,11 @@ fn skipped(stat: &Stat) -> Option<SkippedSize> {
         Stat::Skipped(skipped) => Some(SkippedSize { value: skipped.value, reason: skipped.reason.clone() }),
         Stat::Measured(_) => None,
     }
+}
+
+fn unusable(measured: &Measured) -> Option<UnusableSize> {
+    let disturbed = measured.disturbed.as_ref().filter(|disturbed| !disturbed.usable)?;
+    Some(UnusableSize { value: measured.value, delay_percent: disturbed.delay_percent })
 }
 
 fn nothing(skipped: &[SkippedSize]) -> AnalyzeError {

@@ -1,6 +1,6 @@
 //! The JSON form: an object `{"type":"platform.report","record":{"metrics":{…}}}`, on one line or on many.
 
-use super::{Found, Report, ReportError, Status, milliseconds, whole};
+use super::{Disturbance, Found, Report, ReportError, Status, milliseconds, whole};
 use serde::Deserialize;
 
 const TYPE: &str = "platform.report";
@@ -68,6 +68,9 @@ struct Metrics {
     memory_size: Option<f64>,
     #[serde(rename = "maxMemoryUsedMB")]
     max_memory_used: Option<f64>,
+    local_delay_ms: Option<f64>,
+    #[serde(default)]
+    local_repeat: bool,
 }
 
 fn read(record: Record) -> Result<Report, ReportError> {
@@ -87,5 +90,7 @@ fn read(record: Record) -> Result<Report, ReportError> {
         max_memory_used: metrics.max_memory_used.map(|mb| mb as u32),
         status: record.status.as_deref().map(Status::read).unwrap_or_default(),
         error_type: record.error_type,
+        disturbance: time("localDelayMs", metrics.local_delay_ms)?
+            .map(|delay_ms| Disturbance { delay_ms, repeat: metrics.local_repeat }),
     })
 }

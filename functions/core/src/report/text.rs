@@ -1,6 +1,6 @@
 //! The text form: `REPORT RequestId: …\tDuration: 3.05 ms\tBilled Duration: 4 ms\t…`.
 
-use super::{Found, Report, ReportError, Status, milliseconds, whole};
+use super::{Disturbance, Found, Report, ReportError, Status, milliseconds, whole};
 
 pub(super) fn last(tail: &str) -> Option<Found> {
     let mut position = tail.len();
@@ -42,6 +42,8 @@ fn read(line: &str) -> Result<Report, ReportError> {
         max_memory_used: size("Max Memory Used"),
         status: field("Status").map(Status::read).unwrap_or_default(),
         error_type: field("Error Type").map(str::to_owned),
+        disturbance: time("Local Delay")?
+            .map(|delay_ms| Disturbance { delay_ms, repeat: field("Local Repeat") == Some("true") }),
     })
 }
 

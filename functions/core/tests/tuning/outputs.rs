@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tuning::input::{Defaults, Input};
-use tuning::output::{AnalyzeError, LinkDetail, Run, Stat, analyze};
+use tuning::output::{AnalyzeError, Disturbed, LinkDetail, Run, Stat, analyze};
 use tuning::pricing::{self, Architecture, Extras};
 use tuning::stats::{Averages, ColdStarts, Measurement, Measurements};
 use tuning::url;
@@ -206,6 +206,32 @@ fn cold_starts_apart_are_in_no_average_and_stand_beside() {
         (500.0, None),
         "there is nothing else to average"
     );
+}
+
+#[test]
+fn figures_that_other_work_made_too_high_are_named() {
+    let mut measurements = Measurements::new();
+    for _ in 0..10 {
+        measurements.push(Measurement { duration_ms: 100.0, billed_ms: 100, cold_start_ms: None });
+    }
+    let usable = |counted, delay_ms, discard| {
+        Disturbed::new(1, counted, delay_ms, &measurements, discard).map(|disturbed| disturbed.usable)
+    };
+    assert_eq!(Disturbed::new(0, 0, 0.0, &measurements, 0.2), None);
+    assert_eq!(usable(0, 0.0, 0.0), Some(true), "those that were made again are not in the figures");
+    assert_eq!(usable(2, 160.0, 0.2), Some(true), "as many as that are trimmed");
+    assert_eq!(usable(3, 160.0, 0.2), Some(false));
+    assert_eq!(usable(3, 49.0, 0.0), Some(true));
+    let (Stat::Measured(mut quiet), Stat::Measured(mut busy)) =
+        (stat(128, &[100.0; 5]), stat(256, &[90.0; 5]))
+    else {
+        panic!("measured");
+    };
+    quiet.disturbed = Disturbed::new(1, 2, 160.0, &measurements, 0.2);
+    busy.disturbed = Disturbed::new(1, 6, 480.0, &measurements, 0.2);
+    let stats = [Stat::Measured(quiet), Stat::Measured(busy)];
+    let output = serde_json::to_value(analyze(&input(json!({})), &stats, &run(None)).unwrap()).unwrap();
+    assert_eq!(output["unusable"], json!([{"value": 256, "delayPercent": 48.0}]), "{output}");
 }
 
 #[test]

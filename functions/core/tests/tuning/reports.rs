@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use tuning::report::{Report, ReportError, Status};
+use tuning::report::{Disturbance, Report, ReportError, Status};
 
 fn read(tail: &str) -> Report {
     Report::from_log_tail(tail).unwrap_or_else(|error| panic!("{error}: {tail}"))
@@ -35,6 +35,18 @@ fn a_cold_start_counts_its_init() {
     assert!((report.total_duration_ms() - 809.86).abs() < 1e-9);
     assert_eq!(report.cold_start_ms(), Some(340.46));
     assert_eq!(report.billed_duration_ms, 500);
+}
+
+#[test]
+fn the_local_endpoint_says_what_was_disturbed() {
+    let disturbed = |delay_ms, repeat| Some(Disturbance { delay_ms, repeat });
+    let line = WARM.replace("61 MB\t", "61 MB\tLocal Delay: 1.25 ms\tLocal Repeat: true\t");
+    assert_eq!(read(&line).disturbance, disturbed(1.25, true));
+    let metrics =
+        json!({"durationMs": 3.05, "billedDurationMs": 4, "localDelayMs": 1.25, "localRepeat": false});
+    let line = json!({"type": "platform.report", "record": {"metrics": metrics}});
+    assert_eq!(read(&line.to_string()).disturbance, disturbed(1.25, false));
+    assert_eq!(read(COLD).disturbance, None, "AWS says nothing of it");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use tuning::failure::{self, Outcome};
 use tuning::input::Input;
 use tuning::payload::{self, Plan};
 use tuning::pricing::Architecture;
-use tuning::report::Report;
+use tuning::report::{Disturbance, Report};
 use tuning::stats::Measurement;
 
 use super::allowance::Allowance;
+use super::disturbed::{self, Repeats};
 use super::progress::Progress;
 use super::{Facts, payload as payloads};
 use crate::clients::Clients;
@@ -39,6 +40,8 @@ pub struct Bench {
     pub report_by: Option<Instant>,
     /// What it may cost.
     pub allowance: Option<Allowance>,
+    /// Which disturbed invocations are made again. None of them costs anything: on AWS there are none.
+    pub repeats: Repeats,
     client: aws_sdk_lambda::Client,
     function: String,
     power: u32,
@@ -94,6 +97,21 @@ pub enum Attempt {
     },
 }
 
+/// An invocation that was tried.
+#[derive(Debug)]
+pub struct Made {
+    /// What became of it.
+    pub attempt: Attempt,
+    /// What other work on the machine did to it, if a figure or the size's end comes of it.
+    pub disturbance: Option<Disturbance>,
+}
+
+impl From<Attempt> for Made {
+    fn from(attempt: Attempt) -> Self {
+        Self { attempt, disturbance: None }
+    }
+}
+
 impl Bench {
     /// Prepares a pass.
     ///
@@ -118,6 +136,7 @@ impl Bench {
             deadline,
             report_by: None,
             allowance: None,
+            repeats: Repeats::default(),
             client: clients.lambda(&input.lambda_arn.region)?,
             function: input.lambda_arn.to_string(),
             power,
@@ -156,7 +175,7 @@ impl Bench {
     ///
     /// # Errors
     /// A handler that raised, a processor that failed, an answer without a report, what AWS refuses.
-    pub async fn attempt(&self, index: u32, start_by: impl Fn() -> Instant) -> Result<Attempt, Error> {
+    pub async fn attempt(&self, index: u32, start_by: impl Fn() -> Instant) -> Result<Made, Error> {
         let mut payload = self.plan.payload(index).to_owned();
         let mut took = Duration::ZERO;
         if let Some(pre) = &self.pre {
@@ -165,7 +184,7 @@ impl Bench {
                     took += answer.took;
                     payload = payload::replacement(&answer.payload).unwrap_or(payload);
                 }
-                Processed::NotStarted(refusal) => return Ok(Attempt::NotStarted { refusal }),
+                Processed::NotStarted(refusal) => return Ok(Attempt::NotStarted { refusal }.into()),
             }
         }
         let alias = mark::alias_name(self.power, self.cold.then_some(index));
@@ -175,7 +194,9 @@ impl Bench {
             .await
             .map_err(|error| self.explain(error))?;
         let answer = match &reply {
-            Reply::NotStarted { reason } => return Ok(Attempt::NotStarted { refusal: reason.clone() }),
+            Reply::NotStarted { reason } => {
+                return Ok(Attempt::NotStarted { refusal: reason.clone() }.into());
+            }
             Reply::Answered(answer) => answer.payload.as_slice(),
             Reply::Lost { .. } | Reply::TooSmall(_) => b"null".as_slice(),
         };
@@ -194,22 +215,30 @@ impl Bench {
             }
         }
         match reply {
-            Reply::Lost { reason, out_of_time } => Ok(Attempt::Lost { reason, out_of_time }),
+            Reply::Lost { reason, out_of_time } => Ok(Attempt::Lost { reason, out_of_time }.into()),
             Reply::Answered(answer) => self.judge(index, &payload, &answer, took + answer.took),
-            Reply::NotStarted { reason } => Ok(Attempt::NotStarted { refusal: reason }),
-            Reply::TooSmall(reason) => Ok(Attempt::TooSmall(reason)),
+            Reply::NotStarted { reason } => Ok(Attempt::NotStarted { refusal: reason }.into()),
+            Reply::TooSmall(reason) => Ok(Attempt::TooSmall(reason).into()),
         }
     }
 
-    fn judge(&self, index: u32, payload: &str, answer: &Answer, took: Duration) -> Result<Attempt, Error> {
+    fn judge(&self, index: u32, payload: &str, answer: &Answer, took: Duration) -> Result<Made, Error> {
         let report = Report::from_log_tail(&answer.log_tail);
+        let disturbance = report.as_ref().ok().and_then(|report| report.disturbance);
         let mut allowed = false;
         if answer.failed {
             match failure::classify(&answer.payload, &answer.log_tail, report.as_ref().ok(), &self.allowed) {
                 Outcome::Allowed { .. } => allowed = true,
-                Outcome::TooSmall { reason } => return Ok(Attempt::TooSmall(self.hide(&reason, payload))),
+                Outcome::TooSmall { reason } => {
+                    let mut reason = self.hide(&reason, payload);
+                    if let Some(disturbance) = disturbance {
+                        reason.push_str(&disturbed::meanwhile(disturbance));
+                    }
+                    return Ok(Made { attempt: Attempt::TooSmall(reason), disturbance });
+                }
                 Outcome::Crashed(error) => {
-                    return Ok(Attempt::Crashed { reason: self.hide(&error.to_string(), payload), took });
+                    let reason = self.hide(&error.to_string(), payload);
+                    return Ok(Attempt::Crashed { reason, took }.into());
                 }
                 Outcome::CannotStart(error) => {
                     let message = failure::cannot_start(&error, self.architecture);
@@ -236,7 +265,11 @@ impl Bench {
             let message = format!("invocation {} of {}: {problem}", index + 1, self.num);
             self.explain(Error::new(Kind::NoReport, message))
         })?;
-        Ok(Attempt::Measured { measurement: Measurement::from(&report), allowed, took })
+        // Another one would start warm, and the cold start would be missing.
+        let warm = report.cold_start_ms().is_none();
+        let disturbance = disturbance.map(|of| Disturbance { repeat: of.repeat && warm, ..of });
+        let attempt = Attempt::Measured { measurement: Measurement::from(&report), allowed, took };
+        Ok(Made { attempt, disturbance })
     }
 
     async fn process(

@@ -14,6 +14,7 @@
 
 mod allowance;
 mod attempt;
+mod disturbed;
 mod pass;
 mod payload;
 mod progress;
@@ -30,6 +31,7 @@ use tuning::pricing::{self, Architecture, Extras};
 
 use self::allowance::Allowance;
 use self::attempt::Bench;
+use self::disturbed::Repeats;
 use self::pass::Ended;
 use self::progress::Progress;
 use super::json;
@@ -84,12 +86,19 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let mut bench = Bench::set_up(&input, power, &facts, deadline, clients).await?;
     bench.report_by = report_by(&input, sizes, &progress);
     bench.allowance = Allowance::new(&input, run.as_ref(), power, &price, facts.timeout, progress.passes);
+    bench.repeats = Repeats::new(&input, progress.disturbed);
     let bench = Arc::new(bench);
     let before = progress.clone();
     let ended = pass::run(&bench, &mut progress).await?;
+    progress.disturbed = bench.repeats.so_far();
 
     let figures = |progress: &Progress| {
-        Stat::measured(power, &progress.measurements, input.averages(), &price, progress.passes)
+        let mut stat =
+            Stat::measured(power, &progress.measurements, input.averages(), &price, progress.passes)?;
+        if let Stat::Measured(measured) = &mut stat {
+            measured.disturbed = progress.disturbed.of(&progress.measurements, input.discard_top_bottom);
+        }
+        Some(stat)
     };
     match ended {
         Ended::TooSmall(reason) => {

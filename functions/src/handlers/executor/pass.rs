@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Bench};
+use super::attempt::{Attempt, Bench, Made};
 use super::progress::Progress;
 use crate::error::{Error, Kind};
 
@@ -95,13 +95,17 @@ impl Clock {
 }
 
 async fn attempt(bench: &Bench, clock: &Clock, index: u32) -> Result<Attempt, Error> {
-    let result = bench.attempt(index, || clock.start_by(bench)).await;
-    match &result {
-        Ok(Attempt::Measured { took, .. } | Attempt::Crashed { took, .. }) => clock.finish(*took),
-        Ok(Attempt::Lost { out_of_time: false, .. }) => clock.finish(Duration::ZERO),
-        _ => {}
+    loop {
+        let Made { attempt, disturbance } = bench.attempt(index, || clock.start_by(bench)).await?;
+        match &attempt {
+            Attempt::Measured { took, .. } | Attempt::Crashed { took, .. } => clock.finish(*took),
+            Attempt::Lost { out_of_time: false, .. } => clock.finish(Duration::ZERO),
+            _ => {}
+        }
+        if !disturbance.is_some_and(|disturbance| bench.repeats.take(disturbance)) {
+            return Ok(attempt);
+        }
     }
-    result
 }
 
 async fn in_series(bench: &Bench, clock: &Clock, progress: &mut Progress) -> Result<Ended, Error> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tuning::stats::Measurements;
 
+use super::disturbed::Disturbed;
+
 /// How far a power value has come. Small: 10,000 invocations in series take at most 120 KB of the state's 256.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -33,6 +35,9 @@ pub struct Progress {
     /// What Lambda said of the first of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crash: Option<String>,
+    /// What other work on the machine disturbed.
+    #[serde(skip_serializing_if = "Disturbed::is_nothing")]
+    pub disturbed: Disturbed,
     /// Why the last lost answer was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_reason: Option<String>,
