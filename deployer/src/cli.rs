@@ -221,7 +221,7 @@ fn everywhere(all: bool) -> String {
         let option = format!("--{} {}", spec.name, spec.value);
         // Writing to a text does not fail.
         let _ = if spec.rare && !all {
-            write!(rest, "  {letter}{}", option.trim_end())
+            write!(rest, "  {letter}--{}", spec.name)
         } else {
             writeln!(text, "  {letter:<4}{option:<20} {}", spec.about(None))
         };
