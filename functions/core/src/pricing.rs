@@ -279,6 +279,23 @@ mod tests {
     }
 
     #[test]
+    fn every_row_says_of_when_its_figures_are() {
+        let table: serde_json::Value = serde_json::from_str(include_str!("prices.json")).unwrap();
+        let is_date = |text: &str| {
+            let digits = text.split('-').map(str::len).eq([4, 2, 2]);
+            digits && text.chars().all(|letter| letter == '-' || letter.is_ascii_digit())
+        };
+        let china = ("China".to_owned(), &table["china"]["lambda_gb_second"]);
+        let rows = table["lambda_gb_second"].as_object().unwrap();
+        for (region, prices) in rows.iter().map(|(region, prices)| (region.clone(), prices)).chain([china]) {
+            let source = prices["source"].as_str().unwrap_or_default();
+            let known = prices["x86_64"].is_number() || prices["arm64"].is_number();
+            let told = if known { source == "undated" || is_date(source) } else { source == "not known" };
+            assert!(told, "{region}: {source:?}");
+        }
+    }
+
+    #[test]
     fn every_figure_of_the_table_is_reached() {
         let table: serde_json::Value = serde_json::from_str(include_str!("prices.json")).unwrap();
         for (region, prices) in table["lambda_gb_second"].as_object().unwrap() {

@@ -9,7 +9,7 @@ use local_aws::lambda::Behaviour;
 use serde_json::{Value, json};
 
 use super::{Walk, assert_kept, memory_of, version_of, walked, with};
-use crate::bench::{Bench, differences};
+use crate::bench::{Bench, FUNCTION, differences};
 use crate::in_process::Answer;
 
 fn input(more: Value) -> Value {
@@ -28,6 +28,26 @@ async fn succeeds(bench: &Bench, input: Value) -> Value {
     assert_eq!(over.status, "SUCCEEDED", "{over:?}");
     bench.quiet().await;
     over.output
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_changes_the_revision_and_no_call_relies_on_an_old_one() {
+    let bench = super::bench().await;
+    let configuration = async || bench.lambda("GetFunctionConfiguration", json!({})).await;
+    let before = configuration().await["RevisionId"].clone();
+    let version = bench.lambda("PublishVersion", json!({})).await;
+    assert_ne!(configuration().await["RevisionId"], before, "as on AWS");
+    let function = json!({"FunctionName": FUNCTION, "Qualifier": version["Version"]});
+    bench.ok(Service::Lambda, "DeleteFunction", function).await;
+
+    bench.aws().faults.plan(Vec::new());
+    succeeds(&bench, input(json!({}))).await;
+    let made = bench.aws().faults.end();
+    let published = made.iter().filter(|call| call.operation == "PublishVersion");
+    // The snapshot, which is the version of its own size too, and one for each other size, at the first attempt: an outdated
+    // revision would be refused with 412.
+    assert_eq!(published.map(|call| call.status).collect::<Vec<_>>(), [Some(201); 3], "{made:?}");
+    assert!(made.iter().all(|call| call.status != Some(412)), "{made:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
