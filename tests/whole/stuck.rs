@@ -3,7 +3,7 @@
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 use serde_json::{Value, json};
 
-use crate::harness::{Running, World};
+use crate::harness::{Running, Said, World};
 
 const STACK: &str = "deployer-power-tuning";
 const GROUP: &str = "/aws/lambda/deployer-power-tuning-analyzer";
@@ -78,6 +78,31 @@ async fn a_first_deployment_that_failed_says_why_and_is_replaced() {
         "deleted the stack deployer-power-tuning",
     ]);
     assert_eq!(world.status(STACK).await, "CREATE_COMPLETE");
+}
+
+#[tokio::test]
+async fn a_first_deployment_that_failed_is_previewed_as_one_where_nothing_is() {
+    let world = World::empty().await;
+    let preview = |flags: &[&str]| {
+        let words = ["preview", "--json", "--architecture", std::env::consts::ARCH];
+        let json = Said::by(&mut world.released(&[&words[..], flags].concat())).success().stdout;
+        // A part of the stack's id, which is known only where CloudFormation has made one.
+        let mut parts = json.split("powerTuningStateMachine-");
+        let first = parts.next().unwrap().to_owned();
+        let json = parts.fold(first, |json, part| json + "machine" + &part[part.find([':', '"']).unwrap()..]);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let mut resources = json["difference"]["resources"].as_array().unwrap().clone();
+        resources.sort_by_key(|resource| resource["logicalId"].as_str().unwrap().to_owned());
+        (json["difference"]["operation"].clone(), json["difference"]["tags"].clone(), resources)
+    };
+    // Conditions of the template depend on these.
+    let flags = ["--kms-key-arns", "arn:aws:kms:us-east-1:1:key/k", "--tags", "a=1"];
+    let (plain, more) = (preview(&[]), preview(&flags));
+    assert_ne!(plain.2, more.2, "the flags add permissions");
+    failed_first(&world).await;
+    for (flags, (_, tags, resources)) in [(&[][..], plain), (&flags[..], more)] {
+        assert_eq!(preview(flags), (json!("replace"), tags, resources), "{flags:?}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::deployment::Deployment;
 use crate::deployment::change_set::Proposal;
 use crate::deployment::page::{self, Page};
 use crate::deployment::stack::{Condition, Stack};
-use crate::difference::{Difference, Operation};
+use crate::difference::Difference;
 use crate::failure::hinted;
 use crate::outcome::{Outcome, Status};
 
@@ -88,9 +88,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     };
     let plan = Plan::make(deploy, stack.as_ref(), context, &deployment, aws).await?;
     let difference = match &stack {
-        Some(stack) if stack.condition() == Condition::NeverCreated => {
-            Some(Difference::from_nothing(name, Operation::Replace, &plan.wanted.template))
-        }
+        Some(stack) if stack.condition() == Condition::NeverCreated => Some(deployment.anew(&plan.wanted)?),
         Some(stack) if deployment.is_up_to_date(stack, &plan.wanted).await? => None,
         _ => {
             let plan = plan.for_preview(context, aws).await?;

@@ -15,7 +15,7 @@ use crate::deployment::page::{self, Page};
 use crate::deployment::parameters::Parameters;
 use crate::deployment::stack::{Condition, Stack};
 use crate::deployment::{Deployment, protected};
-use crate::difference::{Difference, Operation};
+use crate::difference::Operation;
 use crate::events::Event;
 use crate::failure::{Advice, hinted};
 use crate::outcome::Outcome;
@@ -64,9 +64,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         if failed.protected {
             return Err(protected(&failed));
         }
-        let name = &context.settings.stack_name;
-        let difference = Difference::from_nothing(name, Operation::Replace, &plan.wanted.template);
-        context.events.emit(Event::Changes(difference));
+        context.events.emit(Event::Changes(deployment.anew(&plan.wanted)?));
         if !context.confirm("Delete what is left and deploy again?").await? {
             return declined();
         }

@@ -9,6 +9,7 @@ use aws_sdk_cloudformation::types::{
     Capability, Change, ChangeSetStatus, ChangeSetType, EventFilter, ExecutionStatus, Tag,
 };
 use serde_json::Value;
+use template::eval::{LATER, Pseudo};
 
 use super::Deployment;
 use super::parameters::{Parameters, declared};
@@ -146,6 +147,27 @@ impl Deployment<'_> {
             resources: Difference::resources(changes),
         };
         Ok(Proposal::Changes(Box::new(ChangeSet { difference, ..change_set })))
+    }
+
+    /// What a new stack in the place of one that was never deployed will have. CloudFormation cannot be asked before that one is
+    /// deleted.
+    ///
+    /// # Errors
+    /// A template that CloudFormation would refuse.
+    pub fn anew(&self, wanted: &Wanted) -> anyhow::Result<Difference> {
+        let place = self.aws.place();
+        let pseudo = Pseudo {
+            account: place.account.clone(),
+            region: place.region.clone(),
+            stack_id: LATER.to_owned(),
+            stack_name: self.name.to_owned(),
+            notification_arns: Vec::new(),
+        };
+        let values = wanted.parameters.of_new_stack(&wanted.template);
+        let difference = Difference::anew(Operation::Replace, &wanted.template, &values, &pseudo);
+        let difference = difference.map_err(anyhow::Error::msg).context("reading the template")?;
+        let tags = wanted.tags.iter().flatten().cloned().collect();
+        Ok(Difference { tags: ValueChange::between(&BTreeMap::new(), &tags), ..difference })
     }
 
     async fn create_change_set(

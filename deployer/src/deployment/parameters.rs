@@ -58,6 +58,21 @@ impl Parameters {
         declared.iter().filter_map(one).collect()
     }
 
+    /// What a new stack of a template gets for each of its parameters.
+    #[must_use]
+    pub fn of_new_stack(&self, template: &Value) -> BTreeMap<String, String> {
+        let one = |(name, body): (&String, &Value)| {
+            let default = || match &body["Default"] {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let ours = self.given.get(name).or_else(|| self.defaults.get(name)).cloned();
+            (name.clone(), ours.unwrap_or_else(default))
+        };
+        template["Parameters"].as_object().into_iter().flatten().map(one).collect()
+    }
+
     /// Whether a deployment with these values leaves the stack's parameters as they are.
     #[must_use]
     pub fn change_nothing(&self, deployed: &BTreeMap<String, String>) -> bool {

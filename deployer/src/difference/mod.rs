@@ -1,5 +1,6 @@
 //! What a change set would do, for people: parameters, permissions, resources, with values before and after.
 
+mod anew;
 mod readable;
 pub mod value_change;
 
@@ -126,20 +127,6 @@ impl Difference {
     #[must_use]
     pub fn resources(changes: Vec<Change>) -> Vec<ResourceDifference> {
         changes.into_iter().filter_map(ResourceDifference::of).collect()
-    }
-
-    /// What a template makes where nothing is: for when CloudFormation cannot be asked yet.
-    #[must_use]
-    pub fn from_nothing(stack: &str, operation: Operation, template: &Value) -> Self {
-        let resources = template["Resources"].as_object().into_iter().flatten();
-        let resources = resources.map(|(logical_id, resource)| ResourceDifference {
-            action: Action::Add,
-            logical_id: logical_id.clone(),
-            resource_type: resource["Type"].as_str().unwrap_or_default().to_owned(),
-            permissions: readable::statements(&resource["Properties"]),
-            properties: Vec::new(),
-        });
-        Self { stack: stack.to_owned(), operation, resources: resources.collect(), ..Self::default() }
     }
 }
 

@@ -6,12 +6,10 @@ use std::fmt;
 use aws_sdk_cloudformation::types::{RequiresRecreation, ResourceTargetDefinition};
 use schemars::JsonSchema;
 use serde::Serialize;
+use template::eval::LATER;
 
 /// Values longer than this are cut in the text; the JSON form has them whole.
 const SHOWN: usize = 120;
-
-/// How CloudFormation writes what it will know only afterwards.
-const LATER: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
 
 /// A text with what is not known yet named as that.
 pub(super) fn known(text: &str) -> String {
