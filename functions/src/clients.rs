@@ -88,6 +88,11 @@ impl Clients {
         self.states.get(region, || Ok(aws_sdk_sfn::Client::new(&self.config(region, "SFN")?)))
     }
 
+    /// Where functions are invoked instead of on AWS: the address of an emulator. An interface endpoint of a VPC is AWS's own.
+    pub fn emulator(&self) -> Option<String> {
+        self.endpoint("LAMBDA").filter(|url| ![".amazonaws.", ".api.aws"].iter().any(|aws| url.contains(aws)))
+    }
+
     /// The endpoint that the variables name for a service, if it is not to be AWS's own.
     fn endpoint(&self, service: &str) -> Option<String> {
         self.variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| self.variable("AWS_ENDPOINT_URL"))

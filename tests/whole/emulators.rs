@@ -63,6 +63,12 @@ fn ministack_is_deployed_to_tuned_on_and_left_as_it_was() {
         assert_eq!(stat["invocations"], 5, "{output}");
         assert!(stat["averageDuration"].as_f64().unwrap() >= 20.0, "{output}");
     }
+    let quiet = ["tune", "sample", "--num", "5", "--payload", r#"{"quiet":true}"#];
+    ministack.deployer(&quiet).status(1).complains(&[
+        "error: power value 128: invocation 1 of 5: the endpoint at http://127.0.0.1:",
+        "it is an emulator that does not measure invocations (MiniStack is one)",
+        "`deployer tune --local`",
+    ]);
     let put_back = ministack
         .aws(&["lambda", "get-function-configuration", "--function-name", "sample"])
         .success()

@@ -7,7 +7,7 @@ use tuning::failure::{self, Outcome};
 use tuning::input::Input;
 use tuning::payload::{self, Plan};
 use tuning::pricing::Architecture;
-use tuning::report::{Disturbance, Report};
+use tuning::report::{Disturbance, Report, ReportError};
 use tuning::stats::Measurement;
 
 use super::allowance::Allowance;
@@ -43,6 +43,7 @@ pub struct Bench {
     /// Which disturbed invocations are made again. None of them costs anything: on AWS there are none.
     pub repeats: Repeats,
     client: aws_sdk_lambda::Client,
+    emulator: Option<String>,
     function: String,
     power: u32,
     cold: bool,
@@ -138,6 +139,7 @@ impl Bench {
             allowance: None,
             repeats: Repeats::default(),
             client: clients.lambda(&input.lambda_arn.region)?,
+            emulator: clients.emulator(),
             function: input.lambda_arn.to_string(),
             power,
             cold: input.only_cold_starts,
@@ -262,6 +264,10 @@ impl Bench {
             }
         }
         let report = report.map_err(|problem| {
+            let problem = match (&problem, &self.emulator) {
+                (ReportError::Missing, Some(emulator)) => unmeasured(emulator),
+                _ => problem.to_string(),
+            };
             let message = format!("invocation {} of {}: {problem}", index + 1, self.num);
             self.explain(Error::new(Kind::NoReport, message))
         })?;
@@ -317,6 +323,16 @@ impl Bench {
             text.to_owned()
         }
     }
+}
+
+/// What is said of an emulator that does not say how long an invocation took.
+fn unmeasured(emulator: &str) -> String {
+    format!(
+        "the endpoint at {emulator}, which answers instead of AWS, writes no REPORT line to the log tail, so the duration is \
+         unknown: it is an emulator that does not measure invocations (MiniStack is one), and no function can be tuned on it. \
+         Tune on AWS, or on this machine with `deployer tune --local`; only to try out everything else, let the function print a \
+         line like Lambda's: REPORT RequestId: …, Duration: … ms, Billed Duration: … ms, separated by tabs"
+    )
 }
 
 enum Processed {
