@@ -1,8 +1,9 @@
 //! Functions in Python and Node.js, tuned on this machine from nothing but their code.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::harness::{Running, Said, built, deployer, prepared, up_local};
+use crate::harness::{Running, Said, Terminal, built, deployer, prepared, up_local};
 
 /// A machine with the stack deployed, which all tests here share: Python's runtime client is installed once.
 fn state() -> PathBuf {
@@ -45,8 +46,10 @@ fn a_python_function_is_tuned_from_its_folder() {
     let code = code(&[("lambda_function.py", WORDS)]);
     let flags = ["--num", "5", "--payload", r#"{"text":"a rose is a rose "}"#];
     let said = tune(state().join("state"), code.path(), &flags).success().complains(&[
-        "running lambda_function.lambda_handler as python3.14 (--handler and --runtime say otherwise)",
+        "running lambda_function.lambda_handler as python3.",
+        ", by the Python on the PATH (--handler and --runtime say otherwise)",
     ]);
+    assert!(!said.stderr.contains("is not on this machine"), "{}", said.stderr);
     assert!(said.stdout.contains(" should have "), "{}", said.stdout);
     assert!(said.stdout.contains("128 MB") && said.stdout.contains("512 MB"), "{}", said.stdout);
 }
@@ -254,4 +257,23 @@ fn a_change_of_the_code_is_tuned_again_and_compared() {
     let said = watching.end().success();
     assert_eq!(said.stdout.matches(" should have 512 MB").count(), 2, "{}", said.stdout);
     assert!(said.stdout.contains("now at its cheapest size, 512 MB, against before"), "{}", said.stdout);
+}
+
+#[test]
+fn in_a_terminal_nothing_turns_while_a_change_is_awaited() {
+    let code = tempfile::tempdir().unwrap();
+    std::fs::copy(built("samples"), code.path().join("bootstrap")).unwrap();
+    let machine = tempfile::tempdir().unwrap();
+    up_local(machine.path(), &[]).success();
+    let flags = ["--watch", "--handler", "echo", "--num", "5", "--power-values", "512"];
+    let mut command = deployer(&["tune", "--local", "--state"]);
+    command.arg(machine.path().join("state")).arg("--code").arg(code.path()).args(flags);
+    let mut terminal = Terminal::start(&command);
+    let after = terminal.after("; Ctrl-C ends this", Duration::from_secs(1));
+    assert_eq!(after.trim(), "", "something goes on while nothing does");
+    terminal.types("\x03");
+    let (status, screen) = terminal.end();
+    assert_eq!(status, Some(0), "{screen}");
+    let before = screen.split("; Ctrl-C ends this").next().unwrap();
+    assert!(before.contains('\u{2801}'), "no spinner was there at all: {before:?}");
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::harness::{Said, World, built, deployer, isolated, tool};
+use crate::harness::{Said, Terminal, World, built, deployer, isolated};
 
 /// An answer of the server.
 struct Answer {
@@ -380,21 +380,16 @@ async fn in_a_terminal_tune_open_serves_the_page_until_ctrl_c() {
     let world = World::with(&["--power-values", "128,256", "--visualization-url", &page]).await;
     world.sample("echo", "echo").await;
     let (script, opened) = browser(world.folder());
-    let inside = world.command(&["tune", "echo", "--num", "5", "--open"]);
-    let terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let mut command = crate::harness::isolated(tool("python"));
-    command.args(["-c", terminal]).arg(inside.get_program()).args(inside.get_args());
-    command.env("AWS_ENDPOINT_URL", &world.url).env("BROWSER", script).env_remove("CI");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = world.command(&["tune", "echo", "--num", "5", "--open"]);
+    let mut terminal = Terminal::start(command.env("BROWSER", script).env_remove("CI"));
     let link = soon(&opened);
     assert!(link.starts_with(&format!("{page}#")), "{link}");
     let answer = raw(&format!("127.0.0.1:{port}"), "GET /", &[]);
     assert_eq!(answer.status, 200);
     assert!(answer.text().contains("loader.js"), "{}", answer.text());
-    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-    let output = child.wait_with_output().unwrap();
-    let screen = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{screen}");
+    terminal.types("\x03");
+    let (status, screen) = terminal.end();
+    assert_eq!(status, Some(0), "{screen}");
     let (result, after) = screen.split_once("Chart: ").expect("the result is printed first");
     assert!(result.contains("echo should have"), "{screen}");
     assert!(after.contains(&format!("the chart page is served at {page}; Ctrl-C ends that")), "{screen}");

@@ -7,9 +7,11 @@ mod function;
 mod prepared;
 mod program;
 pub mod schema;
+mod terminal;
 mod world;
 
 pub use function::Function;
 pub use prepared::{deployed, fork, prepared, release, samples_zip};
 pub use program::*;
+pub use terminal::Terminal;
 pub use world::World;
