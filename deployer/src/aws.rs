@@ -22,13 +22,14 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
+use local_aws::StartError;
 use local_aws::lambda::{Behaviour, Disturbed, Mechanism};
 use local_aws::store::StoreError;
-use local_aws::{Caller, Service, StartError};
-use serde_json::json;
 
+mod here;
 mod patience;
 
+pub use here::leads_here;
 pub use patience::Patience;
 
 use crate::call::Call;
@@ -56,10 +57,16 @@ impl Aws {
                     configuration(profile.as_deref(), region.clone(), endpoint_url.as_deref()).await?;
                 (config, None, None)
             }
-            Target::Local { state, region, cpu_share, disturbed } => {
-                let endpoint = start_endpoint(0, state, region, *cpu_share, *disturbed).await?;
-                (local_configuration(endpoint.url(), region), Some(endpoint), Some(state.clone()))
-            }
+            Target::Local { state, region, cpu_share, disturbed } => match local_aws::running(state) {
+                Some(running) => {
+                    here::same_region(&running, region)?;
+                    (local_configuration(&running.url, region), None, Some(state.clone()))
+                }
+                None => {
+                    let endpoint = start_endpoint(0, state, region, *cpu_share, *disturbed).await?;
+                    (local_configuration(endpoint.url(), region), Some(endpoint), Some(state.clone()))
+                }
+            },
         };
         let Some(region) = config.region().map(ToString::to_string).filter(|region| !region.is_empty())
         else {
@@ -79,6 +86,9 @@ impl Aws {
             endpoint,
             settings: settings.clone(),
         };
+        if let (true, Target::Local { cpu_share, .. }) = (aws.is_shared(), &settings.target) {
+            aws.check_shared(*cpu_share).await?;
+        }
         match aws.identity().await {
             Ok((account, caller)) => {
                 aws.place.account = account;
@@ -121,10 +131,10 @@ impl Aws {
         &self.config
     }
 
-    /// Whether the endpoint in this program answers.
+    /// Whether this program's endpoint answers on a state folder: in this process, or in one that runs already.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.endpoint.is_some()
+        self.settings.is_local()
     }
 
     /// The services of the endpoint in this program.
@@ -181,30 +191,6 @@ impl Aws {
             .force_path_style(self.s3_endpoint().is_some())
             .build();
         aws_sdk_s3::Client::from_conf(config)
-    }
-
-    /// The role of functions that are created on this machine from their code: it may write logs. Made when first needed.
-    ///
-    /// # Errors
-    /// Without the embedded endpoint: on AWS, functions and their roles are the user's own.
-    pub async fn local_function_role(&self) -> anyhow::Result<String> {
-        const NAME: &str = "deployer-local-function";
-        let endpoint = self.endpoint.as_ref().context("only the embedded endpoint has such a role")?.aws();
-        let call = |operation, input| endpoint.call(&Caller::Owner, Service::Iam, operation, input);
-        let trust = json!({ "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
-        }]});
-        let role = json!({ "RoleName": NAME, "AssumeRolePolicyDocument": trust.to_string() });
-        match call("CreateRole", role).await {
-            Err(error) if error.code != "EntityAlreadyExists" => {
-                return Err(error).context("creating the function's role");
-            }
-            _ => {}
-        }
-        let policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
-        let attached = call("AttachRolePolicy", json!({ "RoleName": NAME, "PolicyArn": policy })).await;
-        attached.context("giving the function's role leave to write logs")?;
-        Ok(format!("arn:aws:iam::{}:role/{NAME}", self.place.account))
     }
 
     /// Ends the embedded endpoint, if there is one: what it was asked to do asynchronously is done first.

@@ -41,6 +41,10 @@ impl Context {
             .get_or_try_init(|| async {
                 let aws = Aws::connect(&self.settings).await?;
                 self.events.emit(Event::Place(aws.place().clone()));
+                if let (true, Some(url)) = (aws.is_shared(), &aws.place().endpoint) {
+                    self.events
+                        .note(format!("`deployer local` runs on this state already: using it, at {url}, with the settings it was started with"));
+                }
                 Ok(aws)
             })
             .await

@@ -3,11 +3,13 @@
 mod convention;
 mod layers;
 mod package;
+mod role;
 
 use anyhow::Context as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, SnapStartApplyOn, State,
+    Architecture as LambdaArchitecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
+    Runtime, SnapStartApplyOn, State,
 };
 use serde_json::{Map, Value};
 use tuning::input::{Input, SMALLEST};
@@ -20,6 +22,7 @@ use crate::events::Events;
 use crate::failure::{Usage, hinted};
 
 pub use package::{Code, Package};
+pub use role::advice;
 
 /// A function's time-out when none is given, in seconds. Lambda's own default of 3 s is too short for small sizes.
 const TIMEOUT: u32 = 60;
@@ -154,17 +157,20 @@ fn arn(found: &FunctionConfiguration) -> anyhow::Result<String> {
 pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> anyhow::Result<String> {
     let code = &package.code;
     let (runtime, handler) = (Runtime::from(package.runtime.as_str()), package.handler.clone());
+    let architecture = LambdaArchitecture::from(package.architecture.name());
     let timeout = i32::try_from(code.timeout.unwrap_or(TIMEOUT)).unwrap_or(900);
     let environment =
         Environment::builder().set_variables(Some(code.environment.iter().cloned().collect())).build();
     let zip = Blob::new(package.zip.clone());
     let layers = layers::put(aws, &package.layers, events).await?;
+    let role = role::put(aws, name, &package.rights).await?;
     if configuration(aws, name).await?.is_some() {
         events.started(format!("bringing {name} up to date"));
         aws.lambda()
             .update_function_code()
             .function_name(name)
             .zip_file(zip)
+            .architectures(architecture)
             .send()
             .await
             .called("lambda:UpdateFunctionCode")
@@ -178,6 +184,7 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
             .timeout(timeout)
             .environment(environment)
             .set_layers(Some(layers))
+            .role(role)
             .send()
             .await
             .called("lambda:UpdateFunctionConfiguration")
@@ -192,7 +199,8 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
             .timeout(timeout)
             .environment(environment)
             .set_layers(Some(layers))
-            .role(aws.local_function_role().await?)
+            .architectures(architecture)
+            .role(role)
             .code(FunctionCode::builder().zip_file(zip).build())
             .send()
             .await
@@ -207,6 +215,10 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
         {
             events.note(difference);
         }
+    } else if aws.cpu_share().await.is_some()
+        && let Some(difference) = local_aws::lambda::difference(&package.runtime).await
+    {
+        events.note(difference);
     }
     events.finished(format!("{name} is ready"));
     arn(&ready)

@@ -174,5 +174,5 @@ async fn an_input_comes_from_stdin() {
 fn a_run_cannot_be_left_to_an_endpoint_that_ends() {
     let mut command = isolated(release().join("deployer"));
     let said = Said::by(command.args(["tune", "x", "--local", "--detach"]).current_dir(std::env::temp_dir()));
-    said.status(2).complains(&["--detach", "deployer local", "--endpoint-url"]);
+    said.status(2).complains(&["--detach", "start `deployer local` on the same state"]);
 }

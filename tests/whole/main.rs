@@ -21,6 +21,7 @@ mod faults;
 mod follow;
 mod handlers;
 mod harness;
+mod here;
 mod in_process;
 mod kill;
 mod languages;

@@ -121,11 +121,12 @@ async fn without_a_terminal_and_consent_nothing_is_touched() {
 fn a_state_folder_that_is_in_use_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let (mut endpoint, _) = serve(&state);
-    let said = up_local(folder.path(), &[]);
+    let (mut endpoint, url) = serve(&state);
+    let said = Said::by(deployer(&["local", "--port", "0", "--state"]).arg(&state));
     endpoint.kill().unwrap();
     endpoint.wait().unwrap();
-    said.status(1).complains(&["in use by another process", state.to_str().unwrap()]);
+    said.status(1)
+        .complains(&[&format!("the state folder {} is in use by the endpoint at {url};", state.display())]);
 }
 
 #[test]
@@ -319,4 +320,9 @@ async fn one_run_writes_its_result_in_several_forms() {
         .deployer(&["tune", "echo", "--json-file", folder])
         .status(2)
         .complains(&["--json-file", "is a folder"]);
+    // One that cannot be written keeps the other from nothing.
+    std::fs::remove_file(&markdown).unwrap();
+    let full = ["tune", "echo", "--num", "5", "--json-file", "/dev/full", "--markdown-file", files[3]];
+    world.deployer(&full).status(1).complains(&["warning: the result could not be written to /dev/full"]);
+    assert!(std::fs::read_to_string(&markdown).unwrap().starts_with("**echo should have"));
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::lambda::Mechanism;
-use crate::{Aws, Settings, front};
+use crate::{Aws, Running, Settings, front};
 
 /// Longer than the SDKs keep idle connections, so that no client writes into a connection as it is closed.
 const IDLE: Duration = Duration::from_secs(300);
@@ -104,6 +104,15 @@ impl Endpoint {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.aws.settings.url
+    }
+
+    /// Says to other programs that use the same state folder that it serves them, from now until it ends.
+    ///
+    /// # Errors
+    /// What the system says about writing to the folder.
+    pub fn announce(&self) -> std::io::Result<()> {
+        let Settings { url, region, .. } = &self.aws.settings;
+        self.aws.store.announce(&Running { url: url.clone(), region: region.clone() })
     }
 
     /// The services behind it, for calls without HTTP.

@@ -13,6 +13,7 @@ pub mod lambda;
 pub mod logs;
 pub mod params;
 mod protocol;
+mod running;
 pub mod s3;
 pub mod ssm;
 pub mod states;
@@ -28,6 +29,7 @@ use serde_json::Value;
 
 pub use api::{ApiError, Caller, Result, Service};
 pub use endpoint::{Endpoint, Options, StartError};
+pub use running::{Running, running};
 
 /// The account every local resource belongs to.
 pub const ACCOUNT: &str = "000000000000";

@@ -4,7 +4,7 @@
 //! A store that opened is whole: every page's checksum has been verified. So reading it back cannot fail but for a
 //! failing disk, and methods say so with `expect` instead of passing a `Result` through every service.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use redb::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::running::{LOCK, Running, running};
 
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 /// Counts changes of the records' layout that an earlier program could not read, or a later one not take over.
@@ -33,7 +35,7 @@ const PLAIN: &str = "records are plain data, in this program's format";
 #[derive(Clone)]
 pub struct Store {
     database: Arc<Database>,
-    _lock: Arc<File>,
+    lock: Arc<File>,
 }
 
 /// The records as they were at one moment.
@@ -52,9 +54,7 @@ pub async fn seeing<R>(view: Arc<View>, work: impl Future<Output = R>) -> R {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has it open.
-    #[error(
-        "the state folder {0} is in use by another process; wait for it to end, or choose another folder"
-    )]
+    #[error("the state folder {0}; wait for it to end, or choose another folder with --state")]
     InUse(String),
     /// It cannot be read as ours.
     #[error("the state folder {folder} cannot be read: {reason}; remove the folder to start afresh")]
@@ -88,7 +88,24 @@ pub enum StoreError {
     },
 }
 
+/// Which folder is in use, and by what.
+fn in_use(folder: &Path) -> String {
+    let by = match running(folder) {
+        Some(running) => format!("the endpoint at {}", running.url),
+        None => "another process".to_owned(),
+    };
+    format!("{} is in use by {by}", folder.display())
+}
+
 impl Store {
+    /// Says to other programs that this one serves the folder.
+    ///
+    /// # Errors
+    /// What the system says about writing to the folder.
+    pub(crate) fn announce(&self, running: &Running) -> std::io::Result<()> {
+        running.write(&self.lock)
+    }
+
     /// Opens or creates the database in `folder`, verifying all of it.
     ///
     /// # Errors
@@ -102,7 +119,9 @@ impl Store {
             let file = folder.ancestors().find(|path| path.is_file());
             file.map_or_else(|| io(error), |file| StoreError::NotAFolder(file.display().to_string()))
         })?;
-        let lock = File::create(folder.join("lock")).map_err(io)?;
+        // What the file says is whose lock it is: see `running`.
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
+        let lock = lock.map_err(io)?;
         let patient_until = Instant::now() + PATIENCE;
         loop {
             match lock.try_lock() {
@@ -110,10 +129,11 @@ impl Store {
                 Err(TryLockError::WouldBlock) if Instant::now() < patient_until => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(name())),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(in_use(folder))),
                 Err(TryLockError::Error(e)) => return Err(io(e)),
             }
         }
+        lock.set_len(0).map_err(io)?;
 
         let file = folder.join(FILE);
         let mut builder = Builder::new();
@@ -124,7 +144,7 @@ impl Store {
             let _ = std::fs::remove_file(&new);
             let fresh = Self {
                 database: Arc::new(builder.create(&new).map_err(|e| corrupt(e.to_string()))?),
-                _lock: Arc::new(File::open(folder).map_err(io)?),
+                lock: Arc::new(File::open(folder).map_err(io)?),
             };
             fresh.put("meta", "format", &FORMAT);
             drop(fresh);
@@ -145,10 +165,10 @@ impl Store {
         }
         let database = match opened {
             Ok(database) => database,
-            Err(redb::DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(name())),
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(in_use(folder))),
             Err(e) => return Err(corrupt(e.to_string())),
         };
-        let store = Self { database: Arc::new(database), _lock: Arc::new(lock) };
+        let store = Self { database: Arc::new(database), lock: Arc::new(lock) };
         match store.format() {
             Ok(FORMAT) => Ok(store),
             Ok(found) => Err(StoreError::Format { folder: name(), found }),

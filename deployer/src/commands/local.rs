@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use local_aws::faults::Fault;
 use local_aws::lambda::{Disturbed, Mechanism};
 use serde::Serialize;
@@ -57,6 +58,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         context.events.warning(format!("{} calls of functions will fail, as --faults says", faults.len()));
         endpoint.aws().faults.plan(faults);
     }
+    endpoint.announce().with_context(|| format!("writing to the state folder {}", state.display()))?;
     let running = Running {
         url: endpoint.url().to_owned(),
         state: state.display().to_string(),

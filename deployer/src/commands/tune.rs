@@ -17,7 +17,7 @@ use tuning::input::fields::{
     self, AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS, COLD_STARTS, ONLY_COLD_STARTS, PROGRESS_SECONDS,
 };
 
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::calibration::Calibration;
 use crate::context::Context;
 use crate::execution::{self, Ended, Ending};
@@ -85,10 +85,12 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     if let Some(execution) = &options.attach {
         return attach(execution, &options, context).await;
     }
-    if options.detach && context.settings.is_local() {
+    if let (true, Target::Local { state, .. }) = (options.detach, &context.settings.target)
+        && local_aws::running(state).is_none()
+    {
         return Err(Usage(
-            "--detach cannot leave a run to an endpoint that ends with this program; start `deployer local` and use \
-             --endpoint-url instead of --local"
+            "--detach cannot leave a run to an endpoint that ends with this program; start `deployer local` on the same state, \
+             which --local then uses"
                 .into(),
         )
         .into());
@@ -96,16 +98,20 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let calibration = calibration(&options, context)?;
     let mut input = base(&options)?;
     if let Some(code) = &options.code
-        && !context.settings.is_local()
+        && !aws::leads_here(&context.settings.target).await?
     {
         return Err(Usage(format!(
-            "--code {} creates a function on this machine, which needs --local; on AWS, name a function that exists",
+            "--code {} creates a function on this machine, which needs --local, or --endpoint-url with an endpoint on this \
+             machine; on AWS, name a function that exists",
             code.path.display()
         ))
         .into());
     }
     let named = options.function.clone().or_else(|| input.get("lambdaARN")?.as_str().map(str::to_owned));
-    let package = options.code.as_ref().map(function::Package::read).transpose()?;
+    let package = match &options.code {
+        Some(code) => Some(function::Package::read(code).await?),
+        None => None,
+    };
     for note in package.iter().flat_map(function::Package::notes) {
         context.events.note(note);
     }
@@ -277,7 +283,7 @@ async fn result(
     match ended.ending {
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
-            let measured = aws.embedded().map(|local| local.lambda.cpu_share());
+            let measured = aws.cpu_share().await;
             let Reading { input, keep_stats, calibration } = reading;
             let tuned = Tuned::new(function_arn, ended.arn, output, input, keep_stats, form, measured)
                 .context("reading the execution's output")?
@@ -294,17 +300,23 @@ async fn result(
             for limit in tuned.exceeded() {
                 context.events.warning(format!("the chosen size {limit}"));
             }
-            if let Err(error) = options.files.write(tuned) {
-                // The result is there, and is printed.
-                context.events.warning(format!("{error:#}"));
+            let failures = options.files.write(tuned);
+            // The result is there, and is printed.
+            failures.iter().for_each(|error| context.events.warning(format!("{error:#}")));
+            if !failures.is_empty() {
                 return Ok(outcome.with_status(Status::Failed));
             }
             Ok(if met { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
         Ending::Failed(reason) => {
             let left = execution::what_is_left(aws, function_arn, &ended.arn).await;
-            Err(hinted(anyhow::anyhow!("{reason}"), format!("{left}the execution was {}", ended.arn)))
-                .with_context(tuning)
+            let error = hinted(anyhow::anyhow!("{reason}"), format!("{left}the execution was {}", ended.arn));
+            let advice = options.code.as_ref().and_then(|_| function::advice(&reason));
+            let error = match advice {
+                Some(advice) => hinted(error, advice),
+                None => error,
+            };
+            Err(error).with_context(tuning)
         }
         Ending::Interrupted => Err(Interrupted::AtWork("the function is as it was before"))
             .hint(format!("the execution was {}", ended.arn))

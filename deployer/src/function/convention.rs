@@ -2,10 +2,40 @@
 
 use std::collections::BTreeSet;
 
-/// The newest runtime of each language.
+/// The newest runtime of each language, for a machine that has none of that language.
 const PYTHON: &str = "python3.14";
 const NODE: &str = "nodejs24.x";
 const PROVIDED: &str = "provided.al2023";
+
+/// The runtimes that this machine's own interpreters come next to; `None` for a language that is not on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// Python's.
+    pub python: Option<&'static str>,
+    /// That of Node.js.
+    pub node: Option<&'static str>,
+}
+
+impl Installed {
+    /// What is on the PATH.
+    pub async fn on_path() -> Self {
+        let (python, node) = tokio::join!(
+            local_aws::lambda::installed_runtime("python"),
+            local_aws::lambda::installed_runtime("nodejs")
+        );
+        Self { python, node }
+    }
+
+    /// The runtime for code in the language of another one, and why it is that, to be read after its name.
+    fn for_language_of(&self, runtime: &'static str) -> (&'static str, &'static str) {
+        let (own, language) = if runtime.starts_with("python") {
+            (self.python, ", by the Python on the PATH")
+        } else {
+            (self.node, ", by the Node.js on the PATH")
+        };
+        own.map_or((runtime, ""), |own| (own, language))
+    }
+}
 
 /// What Lambda's console calls a first function.
 const PYTHON_HANDLER: &str = "lambda_function.lambda_handler";
@@ -33,9 +63,13 @@ pub fn find(
     files: &BTreeSet<&str>,
     runtime: Option<&str>,
     handler: Option<&str>,
+    installed: &Installed,
 ) -> Result<Convention, String> {
-    let Some(guessed) = runtime.or_else(|| guess(files, handler)) else {
-        return Err(nothing(files, handler));
+    let (guessed, why) = match (runtime, guess(files, handler)) {
+        (Some(runtime), _) => (runtime, ""),
+        (None, Some(PROVIDED)) => (PROVIDED, ""),
+        (None, Some(newest)) => installed.for_language_of(newest),
+        (None, None) => return Err(nothing(files, handler)),
     };
     if guessed.starts_with("provided") {
         if !files.contains("bootstrap") {
@@ -62,9 +96,9 @@ pub fn find(
     let guess = match (runtime, handler) {
         (Some(_), Some(_)) => None,
         (Some(_), None) => Some(format!("running {chosen} (--handler says otherwise)")),
-        (None, Some(_)) => Some(format!("running it as {guessed} (--runtime says otherwise)")),
+        (None, Some(_)) => Some(format!("running it as {guessed}{why} (--runtime says otherwise)")),
         (None, None) => {
-            Some(format!("running {chosen} as {guessed} (--handler and --runtime say otherwise)"))
+            Some(format!("running {chosen} as {guessed}{why} (--handler and --runtime say otherwise)"))
         }
     };
     Ok(Convention { runtime: guessed.to_owned(), handler: chosen.to_owned(), guess })
@@ -176,7 +210,7 @@ mod tests {
         handler: Option<&str>,
     ) -> Result<(String, String), String> {
         let files = files.iter().copied().collect();
-        find(&files, runtime, handler).map(|found| (found.runtime, found.handler))
+        find(&files, runtime, handler, &Installed::default()).map(|found| (found.runtime, found.handler))
     }
 
     fn right(files: &[&str], runtime: Option<&str>, handler: Option<&str>) -> (String, String) {
@@ -212,7 +246,7 @@ mod tests {
     #[test]
     fn what_was_guessed_is_said() {
         let guess = |files: &[&str], runtime, handler| {
-            find(&files.iter().copied().collect(), runtime, handler).unwrap().guess
+            find(&files.iter().copied().collect(), runtime, handler, &Installed::default()).unwrap().guess
         };
         let all = guess(&["index.mjs"], None, None).unwrap();
         assert_eq!(all, "running index.handler as nodejs24.x (--handler and --runtime say otherwise)");
@@ -220,6 +254,24 @@ mod tests {
         assert!(guess(&["index.js"], Some("nodejs20.x"), None).unwrap().contains("index.handler (--handler"));
         assert_eq!(guess(&["app.py"], Some("python3.12"), Some("app.f")), None);
         assert_eq!(guess(&["bootstrap"], None, None), None);
+    }
+
+    #[test]
+    fn the_runtime_is_that_of_the_installed_interpreter() {
+        let installed = Installed { python: Some("python3.11"), node: Some("nodejs18.x") };
+        let guess = |files: &[&str], runtime| {
+            find(&files.iter().copied().collect(), runtime, None, &installed).unwrap().guess.unwrap()
+        };
+        assert_eq!(
+            guess(&["index.mjs"], None),
+            "running index.handler as nodejs18.x, by the Node.js on the PATH (--handler and --runtime say otherwise)"
+        );
+        assert!(
+            guess(&["lambda_function.py"], None)
+                .contains("as python3.11, by the Python on the PATH (--handler")
+        );
+        let named = guess(&["lambda_function.py"], Some("python3.13"));
+        assert_eq!(named, "running lambda_function.lambda_handler (--handler says otherwise)");
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use tuning::pricing::Architecture;
 
-use super::convention::{self, Convention};
+use super::convention::{self, Convention, Installed};
+use super::role;
 use crate::failure::Usage;
 
 /// Where a function's code is and how it is run.
@@ -24,6 +26,10 @@ pub struct Code {
     pub timeout: Option<u32>,
     /// Folders or zips of its layers, later ones over earlier ones.
     pub layers: Vec<PathBuf>,
+    /// Actions that its role may perform, on any resource.
+    pub allow: Vec<String>,
+    /// A file with a policy of its role.
+    pub policy: Option<PathBuf>,
 }
 
 /// Code that was read and found to be runnable.
@@ -37,6 +43,10 @@ pub struct Package {
     pub handler: String,
     /// What was guessed, as a sentence.
     pub guess: Option<String>,
+    /// The processor it is measured on: this machine's, or that which its program was built for.
+    pub(super) architecture: Architecture,
+    /// What its role may do.
+    pub(super) rights: role::Rights,
     pub(super) zip: Vec<u8>,
     pub(super) code: Code,
     /// Its layers, in their order.
@@ -49,11 +59,14 @@ impl Package {
     ///
     /// # Errors
     /// [`Usage`] that names the path and what is wrong with it.
-    pub fn read(code: &Code) -> anyhow::Result<Self> {
+    pub async fn read(code: &Code) -> anyhow::Result<Self> {
         let Archive { name, zip, files } = Archive::read("--code", &code.path)?;
         let layers = LayerPackage::read_all(&code.layers)?;
+        let rights = role::Rights::read(&code.allow, code.policy.as_deref())?;
+        let installed =
+            if code.runtime.is_some() { Installed::default() } else { Installed::on_path().await };
         let find = |files: &BTreeSet<&str>| {
-            convention::find(files, code.runtime.as_deref(), code.handler.as_deref())
+            convention::find(files, code.runtime.as_deref(), code.handler.as_deref(), &installed)
         };
         let mut files: BTreeSet<&str> = files.iter().map(String::as_str).collect();
         let found = find(&files).or_else(|problem| {
@@ -66,15 +79,35 @@ impl Package {
         });
         let Convention { runtime, handler, guess } =
             found.map_err(|problem| Usage(format!("--code {}: {problem}", code.path.display())))?;
+        let architecture = processor(code, &zip)?;
         let name = if name.is_empty() { "function".to_owned() } else { name };
         let guess = guess.map(|what| format!("--code {}: {what}", code.path.display()));
-        Ok(Self { name, runtime, handler, guess, zip, code: code.clone(), layers })
+        Ok(Self { name, runtime, handler, guess, architecture, rights, zip, code: code.clone(), layers })
     }
 
     /// What is to be said before it runs.
     pub fn notes(&self) -> impl Iterator<Item = &String> {
         self.guess.iter().chain(self.layers.iter().filter_map(|layer| layer.unseen.as_ref()))
     }
+}
+
+/// The processor that code is for: that of its `bootstrap`, which has to run here; this machine's for all others.
+fn processor(code: &Code, zip: &[u8]) -> anyhow::Result<Architecture> {
+    let here = Architecture::host();
+    let mut head = Vec::new();
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip))?;
+    if let Ok(file) = archive.by_name("bootstrap") {
+        file.take(20).read_to_end(&mut head).with_context(|| format!("reading {}", code.path.display()))?;
+    }
+    let Some(built_for) = local_aws::lambda::built_for(&head) else { return Ok(here) };
+    if !built_for.runs_here() {
+        let (path, there) = (code.path.display(), built_for.name);
+        return Err(Usage(format!(
+            "--code {path}: its `bootstrap` is built for {there}, and this machine is {here}: build it for {here} to measure it here"
+        ))
+        .into());
+    }
+    Ok(built_for.name.parse()?)
 }
 
 /// A zip that was read, or made of a folder.

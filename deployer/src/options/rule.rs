@@ -1,6 +1,8 @@
 //! The values that an option takes: read once, from text to JSON that is known to be right. The template's constraints and the
 //! documentation are written from the same rules.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use serde_json::{Value, json};
 use tuning::input::Form;
 use tuning::pricing::Architecture;
@@ -24,6 +26,10 @@ pub enum Rule {
     Pattern(&'static str, &'static str),
     /// As [`Rule::Pattern`], or nothing at all.
     Optional(&'static str, &'static str),
+    /// An IP address to listen on, or `localhost`.
+    Address,
+    /// A runtime of which this program's endpoint runs functions.
+    Runtime,
     /// Texts separated by commas, each of which matches; an example of one.
     List(&'static str, &'static str),
     /// A processor of Lambda.
@@ -71,6 +77,11 @@ impl Rule {
             Self::Pattern(pattern, _) | Self::Optional(pattern, _) => {
                 or(matches(pattern, text).then(|| text.into()))
             }
+            Self::Address if text == "localhost" => Ok(json!(Ipv4Addr::LOCALHOST)),
+            Self::Address => or(text.parse::<IpAddr>().ok().map(|address| json!(address))),
+            Self::Runtime => {
+                or(local_aws::lambda::runtimes().any(|known| known == text).then(|| text.into()))
+            }
             Self::List(pattern, _) => {
                 let items: Vec<&str> = items(text).collect();
                 match items.iter().find(|item| !matches(pattern, item)) {
@@ -107,6 +118,10 @@ impl Rule {
             Self::Word(words) => words.join(", "),
             Self::Pattern(_, says) => says.to_owned(),
             Self::Optional(_, says) => format!("{says}; empty for none"),
+            Self::Address => "an address of this machine: 127.0.0.1, or 0.0.0.0 for all it has".to_owned(),
+            Self::Runtime => {
+                format!("one of {}", local_aws::lambda::runtimes().collect::<Vec<_>>().join(", "))
+            }
             Self::List(_, example) => format!("such as {example}, separated by commas; empty for none"),
             Self::Architecture => "arm64 or x86_64".to_owned(),
             Self::Architectures => "arm64, x86_64 or both".to_owned(),
@@ -198,7 +213,8 @@ mod tests {
         all(&options::ARCHITECTURE.spec, &["arm64", "x86_64", "aarch64"], &["both", "mips"]);
         all(&options::BUILD_ARCHITECTURE.spec, &["both", "arm64,x86_64"], &["", "mips"]);
         all(&options::ENV.spec, &["A=", "A=b=c"], &["A", "=b"]);
-        all(&options::HOST.spec, &["0.0.0.0", "::1", "localhost"], &["example.com"]);
+        all(&options::HOST.spec, &["0.0.0.0", "::1", "localhost"], &["example.com", "256.0.0.1", ""]);
+        all(&options::RUNTIME.spec, &["python3.13", "provided.al2023"], &["ruby3.3", ""]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The entries, in the order in which help and documentation show them. The comment of an entry is its help.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use local_aws::cloudformation::STACK_NAME as STACK_NAME_PATTERN;
@@ -127,13 +128,17 @@ table! {
     /// Its handler, such as app.handler
     HANDLER: String = opt("handler", "NAME", Rule::Any).default("the one of Lambda's console").only_flag().with("code").on(&[Verb::Tune]).under(CODE_SECTION);
     /// Its runtime, such as python3.13 or nodejs22.x
-    RUNTIME: String = opt("runtime", "NAME", Rule::Any).default("by what is in the folder").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    RUNTIME: String = opt("runtime", "NAME", Rule::Runtime).default("by what is in the folder and on the PATH").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// Tune again whenever the code changes, and show the difference; Ctrl-C ends it
     WATCH: bool = opt("watch", "", Rule::Switch).only_flag().with("code").without(&["detach", "open"]).rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// A variable of its environment; may be repeated
     ENV: Vec<String> = opt("env", "K=V", Rule::Pattern("^[^=]+=", "NAME=VALUE")).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// Folder or zip of a layer, found in /opt as on AWS; may be repeated, later ones over earlier ones
     LAYER: Vec<PathBuf> = opt("layer", "DIR|ZIP", Rule::Any).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// Actions that its role may perform besides writing logs: s3:GetObject,s3:PutObject
+    ALLOW: Vec<String> = opt("allow", "LIST", Rule::List(r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$", "s3:GetObject or dynamodb:*")).only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    /// A policy of its role, in JSON
+    POLICY_FILE: PathBuf = opt("policy-file", "FILE", Rule::Any).only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// Its time-out in seconds, 1 to 900
     TIMEOUT: u32 = opt("timeout", "SECONDS", Rule::Whole(1, 900)).default("60").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
 
@@ -223,7 +228,7 @@ table! {
     /// The port; 0 takes any free one [default: 8723 for serve, 4566 for local]
     PORT: u16 = opt("port", "N", Rule::Whole(0, 65535)).on(&[Verb::Serve, Verb::Local]);
     /// The address to listen on; 0.0.0.0 lets other machines in
-    HOST: String = opt("host", "ADDR", Rule::Pattern(r"^(localhost|[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$", "an address of this machine: 127.0.0.1, or 0.0.0.0 for all it has"))
+    HOST: IpAddr = opt("host", "ADDR", Rule::Address)
         .default("127.0.0.1").on(&[Verb::Serve]);
     /// Serve this folder instead of the page that belongs to this program
     DIR: PathBuf = opt("dir", "DIR", Rule::Any).on(&[Verb::Serve]);

@@ -6,6 +6,7 @@ pub mod disturbed;
 pub mod document;
 pub mod doubts;
 pub mod monthly;
+pub mod processor;
 pub mod row;
 pub mod table;
 
@@ -179,6 +180,7 @@ impl Tuned {
         warnings.extend(self.analysis.iter().filter_map(doubts::only_cold));
         warnings.extend(self.ignored());
         if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {
+            warnings.extend(processor::differs(self.function(), analysis));
             let rows = Self::rows(analysis);
             let larger = rows.iter().filter(|row| row.memory_mb > measured.largest_memory);
             let larger: Vec<String> = larger.map(|row| row.memory_mb.to_string()).collect();

@@ -1,7 +1,7 @@
 //! Turns a verb with its values into a command.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             markdown: reader.is_on(&options::MARKDOWN),
         }),
         Verb::Serve => {
-            let host = host(reader).unwrap_or(Ipv4Addr::LOCALHOST.into());
+            let host = reader.get(&options::HOST).unwrap_or(Ipv4Addr::LOCALHOST.into());
             let port = reader.get(&options::PORT).unwrap_or(site::PORT);
             Command::Serve(serve::Options {
                 address: SocketAddr::new(host, port),
@@ -84,18 +84,6 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
     })
 }
 
-fn host(reader: &mut Reader<'_>) -> Option<IpAddr> {
-    let host = reader.get(&options::HOST)?;
-    if host == "localhost" {
-        return None;
-    }
-    let address = host.parse();
-    if address.is_err() {
-        reader.problem(format!("--host `{host}`: must be {}", options::HOST.spec.rule.says()));
-    }
-    address.ok()
-}
-
 fn out(reader: &mut Reader<'_>, what: &str) -> Option<PathBuf> {
     let out = reader.get(&options::OUT);
     if out.is_none() {
@@ -133,20 +121,17 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
 }
 
 fn code(reader: &mut Reader<'_>) -> Option<Code> {
-    let known = || local_aws::lambda::runtimes().collect::<Vec<_>>();
-    let runtime = reader.get(&options::RUNTIME);
-    if let Some(runtime) = runtime.as_deref().filter(|runtime| !known().contains(runtime)) {
-        reader.problem(format!("--runtime `{runtime}`: must be one of {}", known().join(", ")));
-    }
     let environment = reader.get(&options::ENV).unwrap_or_default();
     let environment = environment.iter().filter_map(|variable| variable.split_once('='));
     Some(Code {
         path: reader.get(&options::CODE)?,
-        runtime,
+        runtime: reader.get(&options::RUNTIME),
         handler: reader.get(&options::HANDLER),
         environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         timeout: reader.get(&options::TIMEOUT),
         layers: reader.get(&options::LAYER).unwrap_or_default(),
+        allow: reader.get(&options::ALLOW).unwrap_or_default(),
+        policy: reader.get(&options::POLICY_FILE),
     })
 }
 

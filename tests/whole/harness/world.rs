@@ -269,6 +269,7 @@ impl World {
             .function_name(name)
             .runtime(Runtime::Providedal2023)
             .handler(handler)
+            .architectures(std::env::consts::ARCH.replace("aarch64", "arm64").as_str().into())
             .role(role)
             .memory_size(256)
             .timeout(30)

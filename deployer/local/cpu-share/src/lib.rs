@@ -83,7 +83,7 @@ impl FromStr for Mechanism {
 }
 
 /// How functions get their CPU share and their memory on this machine.
-#[derive(Debug, Clone, PartialEq, schemars::JsonSchema, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, schemars::JsonSchema, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
     /// The processor's name.
@@ -98,7 +98,7 @@ pub struct Description {
     /// Lambda gives them.
     pub largest_memory: u32,
     /// Why it is nothing better: what was tried before and what came of it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<String>,
 }
 

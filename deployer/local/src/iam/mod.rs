@@ -276,6 +276,14 @@ impl Iam {
     }
 }
 
+/// Whether a document is a policy of a role.
+///
+/// # Errors
+/// What is wrong with it and where.
+pub fn check_policy(document: &Value) -> Result<(), String> {
+    Policy::parse(document, Kind::Identity).map(|_| ())
+}
+
 /// Whether a document is a resource policy, such as a bucket's.
 ///
 /// # Errors

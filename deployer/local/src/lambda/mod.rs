@@ -43,7 +43,8 @@ pub use configuration::runtimes;
 pub use engine::disturbance::Disturbed;
 pub use engine::doom::Doom;
 pub use engine::in_process;
-pub use engine::{Description as CpuShare, Mechanism, processor};
+pub use engine::language::{difference, installed as installed_runtime};
+pub use engine::{Description as CpuShare, Mechanism, built_for, processor};
 pub use invoke_error::InvokeError;
 pub use tags::APPARATUS;
 

@@ -1,6 +1,7 @@
 //! A local AWS with functions in it, without the HTTP front.
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -158,6 +159,7 @@ impl Local {
         let mut input = json!({
             "FunctionName": name, "Runtime": "provided.al2023", "Handler": "bootstrap", "Role": ROLE,
             "Timeout": 10, "MemorySize": 1024, "Code": {"ZipFile": package()},
+            "Architectures": [ARCH.replace("aarch64", "arm64")],
             // What is not about CPU shares need not wait for a core while tests run side by side.
             "Tags": {"deployer:apparatus": "true"},
         });

@@ -39,18 +39,17 @@ impl Files {
         Ok(())
     }
 
-    /// Writes a result to those that are named.
-    ///
-    /// # Errors
-    /// What the system says when a file cannot be written.
-    pub fn write(&self, tuned: Tuned) -> anyhow::Result<()> {
-        if let Some(file) = &self.json {
-            write(file, &serde_json::to_string_pretty(&tuned)?)?;
-        }
-        if let Some(file) = &self.markdown {
-            write(file, &tuned.with_form(Form::Markdown).to_string())?;
-        }
-        Ok(())
+    /// Writes a result to those that are named; one that cannot be written keeps no other from being written.
+    /// Gives what the system says of each that cannot.
+    #[must_use]
+    pub fn write(&self, tuned: Tuned) -> Vec<anyhow::Error> {
+        let json = self.json.as_deref().map(|file| {
+            let text = serde_json::to_string_pretty(&tuned).context("writing the result as JSON")?;
+            write(file, &text)
+        });
+        let markdown = self.markdown.as_deref();
+        let markdown = markdown.map(|file| write(file, &tuned.with_form(Form::Markdown).to_string()));
+        [json, markdown].into_iter().flatten().filter_map(Result::err).collect()
     }
 }
 

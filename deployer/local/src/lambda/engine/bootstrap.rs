@@ -7,38 +7,97 @@ use super::language::Launch;
 use super::opt::Opt;
 use super::outcome::Failure;
 
-/// The package's own `bootstrap`, else that of its layers, when the kernel would run it.
-pub fn bootstrap(root: &Path, opt: Option<&Opt>) -> Result<Launch, Failure> {
+/// The package's own `bootstrap`, else that of its layers, when Lambda would run it on the function's processor and the kernel
+/// does.
+pub fn bootstrap(root: &Path, opt: Option<&Opt>, architecture: &str) -> Result<Launch, Failure> {
     let invalid = |message: &str| Failure::new("Runtime.InvalidEntrypoint", message);
+    let start = |message: String| Failure::new("Runtime.StartError", format!("Error: {message}"));
     let own = Some(("/var/task/bootstrap", root.join("bootstrap"), root));
     let theirs = opt.map(|opt| ("/opt/bootstrap", opt.folder.join("bootstrap"), opt.path.as_path()));
     let Some((name, file, seen_in)) = [own, theirs].into_iter().flatten().find(|(_, file, _)| file.exists())
     else {
         return Err(invalid("Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
     };
-    let runs =
-        executable_here(&file).map_err(|e| Failure::new("Runtime.StartError", format!("Error: {e}")))?;
+    let runs = match Program::read(&file).map_err(|e| start(e.to_string()))? {
+        Program::Script => true,
+        Program::Native(processor) if processor.name == architecture => {
+            if !processor.runs_here() {
+                let here =
+                    PROCESSORS.iter().find(|processor| processor.own).map_or("another", |own| own.name);
+                return Err(start(format!(
+                    "{name} is for {architecture}, as the function is, and this machine is {here}: build it for {here} and give \
+                     the function that architecture to measure it here"
+                )));
+            }
+            true
+        }
+        Program::Native(_) | Program::Other => false,
+    };
     if !runs {
         return Err(invalid(&format!("Error: fork/exec {name}: exec format error")));
     }
     Ok(Launch { program: seen_in.join("bootstrap"), arguments: Vec::new(), version: None })
 }
 
-/// Whether the kernel would run the file. The C library gives what it would not to a shell, which Lambda does not do: a
-/// binary of another architecture would end in the shell's complaints.
-fn executable_here(path: &Path) -> std::io::Result<bool> {
-    let mut head = Vec::new();
-    std::fs::File::open(path)?.take(20).read_to_end(&mut head)?;
-    if head.starts_with(b"#!") {
-        return Ok(true);
+/// The processor that a program was built for, by its first bytes; `None` for scripts and what Lambda does not run.
+#[must_use]
+pub fn built_for(program: &[u8]) -> Option<&'static Processor> {
+    match Program::of(program) {
+        Program::Native(processor) => Some(processor),
+        Program::Script | Program::Other => None,
     }
-    let (Some(b"\x7fELF\x02\x01"), Some(machine)) = (head.get(..6), head.get(18..20)) else {
-        return Ok(false);
-    };
-    let (own, emulator) = match u16::from_le_bytes([machine[0], machine[1]]) {
-        62 => (cfg!(target_arch = "x86_64"), "qemu-x86_64"),
-        183 => (cfg!(target_arch = "aarch64"), "qemu-aarch64"),
-        _ => return Ok(false),
-    };
-    Ok(own || Path::new("/proc/sys/fs/binfmt_misc").join(emulator).exists())
+}
+
+/// A file that is to be run. The C library gives what the kernel does not run to a shell, which Lambda does not do: a binary for
+/// another processor would end in the shell's complaints.
+enum Program {
+    Script,
+    Native(&'static Processor),
+    Other,
+}
+
+/// A processor of Lambda.
+#[derive(Debug)]
+pub struct Processor {
+    /// Its name there.
+    pub name: &'static str,
+    /// The number it has in executables.
+    machine: u16,
+    /// Whether it is this machine's.
+    own: bool,
+    /// What the kernel calls the emulator that stands in for it, when that is installed.
+    emulator: &'static str,
+}
+
+const PROCESSORS: [Processor; 2] = [
+    Processor { name: "x86_64", machine: 62, own: cfg!(target_arch = "x86_64"), emulator: "qemu-x86_64" },
+    Processor { name: "arm64", machine: 183, own: cfg!(target_arch = "aarch64"), emulator: "qemu-aarch64" },
+];
+
+impl Program {
+    fn read(path: &Path) -> std::io::Result<Self> {
+        let mut head = Vec::new();
+        std::fs::File::open(path)?.take(20).read_to_end(&mut head)?;
+        Ok(Self::of(&head))
+    }
+
+    fn of(head: &[u8]) -> Self {
+        if head.starts_with(b"#!") {
+            return Self::Script;
+        }
+        let (Some(b"\x7fELF\x02\x01"), Some(machine)) = (head.get(..6), head.get(18..20)) else {
+            return Self::Other;
+        };
+        let machine = u16::from_le_bytes([machine[0], machine[1]]);
+        let known = PROCESSORS.iter().find(|processor| processor.machine == machine);
+        known.map_or(Self::Other, Self::Native)
+    }
+}
+
+impl Processor {
+    /// Whether this machine runs its programs: by itself, or with an emulator that is installed.
+    #[must_use]
+    pub fn runs_here(&self) -> bool {
+        self.own || Path::new("/proc/sys/fs/binfmt_misc").join(self.emulator).exists()
+    }
 }

@@ -108,7 +108,7 @@ impl Engine {
                     (Some(launch), Some(wrapper)) => Some(launch.wrapped(wrapper)),
                     (launch, _) => launch,
                 };
-                Code::Package(Package { root, launch, opt })
+                Code::Package(Package { root, launch, opt, architecture: content.architecture.clone() })
             }
         };
         let start = Start {

@@ -44,6 +44,7 @@ use super::record::{Configuration, FUNCTION, Function, version};
 use super::{Behaviour, Invoked};
 use admission::{Admission, Seat};
 use api_thread::ApiThread;
+pub use bootstrap::built_for;
 use concurrency::{Concurrency, Running};
 use cpu_share::{CpuShares, share_of};
 pub use cpu_share::{Description, Mechanism, processor};

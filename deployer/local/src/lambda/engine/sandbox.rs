@@ -34,6 +34,8 @@ pub struct Package {
     pub launch: Option<Launch>,
     /// What its layers hold.
     pub opt: Option<Opt>,
+    /// The function's processor, `x86_64` or `arm64`.
+    pub architecture: String,
 }
 
 /// What runs the code.
@@ -192,7 +194,7 @@ impl Process {
         let unable = |e: std::io::Error| Failure::new("Runtime.StartError", format!("Error: {e}"));
         let launch = match package.launch {
             Some(launch) => launch,
-            None => bootstrap(&package.root, package.opt.as_ref())?,
+            None => bootstrap(&package.root, package.opt.as_ref(), &package.architecture)?,
         };
         let thread = machinery.api_thread.handle().map_err(unable)?;
         let api = RuntimeApi::listen(thread, calls).await.map_err(unable)?;

@@ -6,10 +6,16 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::Language;
+use super::{Language, RUNTIMES};
 
 /// How long an interpreter may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How interpreters are asked for their version and for the executable itself.
+const PYTHON: [&str; 2] =
+    ["-c", "import platform, sys; print(platform.python_version()); print(sys.executable)"];
+const NODE: [&str; 2] = ["-p", "process.versions.node + '\\n' + process.execPath"];
+const NODE_NAMES: [&str; 2] = ["node", "nodejs"];
 
 /// An interpreter that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +28,25 @@ pub struct Interpreter {
     pub exact: bool,
 }
 
+impl Interpreter {
+    /// That it is not of the version which a function wants, as a sentence.
+    pub fn difference(&self, language: Language) -> Option<String> {
+        let wanted = match language {
+            Language::Python(minor) => format!("Python 3.{minor}"),
+            Language::Node(major) => format!("Node.js {major}"),
+        };
+        let Self { program, version, exact } = self;
+        (!exact)
+            .then(|| format!("{wanted} is not on this machine; {} ({version}) runs it", program.display()))
+    }
+}
+
+/// What is not as on Lambda when an interpreter of this machine runs functions of a runtime, as a sentence.
+pub async fn difference(runtime: &str) -> Option<String> {
+    let language = Language::of(runtime)?;
+    find(language).await.ok()?.difference(language)
+}
+
 /// The interpreter for a language: of its very version, else the first on the path that can do.
 ///
 /// # Errors
@@ -32,13 +57,9 @@ pub async fn find(language: Language) -> Result<Interpreter, String> {
             let others =
                 (9..=14).rev().filter(|minor| *minor != wanted).map(|minor| format!("python3.{minor}"));
             let names = [format!("python3.{wanted}"), "python3".to_owned(), "python".to_owned()];
-            let question = "import platform, sys; print(platform.python_version()); print(sys.executable)";
-            (names.into_iter().chain(others).collect(), ["-c", question])
+            (names.into_iter().chain(others).collect(), PYTHON)
         }
-        Language::Node(_) => {
-            let names = ["node", "nodejs"].map(str::to_owned).to_vec();
-            (names, ["-p", "process.versions.node + '\\n' + process.execPath"])
-        }
+        Language::Node(_) => (NODE_NAMES.map(str::to_owned).to_vec(), NODE),
     };
     let mut second_best = None;
     for name in names {
@@ -60,6 +81,40 @@ pub async fn find(language: Language) -> Result<Interpreter, String> {
             "no Node.js from 18 on is on the PATH, and this function wants {major}; install it: apt-get install nodejs"
         ),
     })
+}
+
+/// The runtime of Lambda that comes next to the interpreter which a language's name starts on this machine: that of its version, or
+/// the newest before it.
+pub async fn installed(language: &str) -> Option<&'static str> {
+    let (names, question): (Vec<String>, _) = if language == "python" {
+        let versions = (9..=14).rev().map(|minor| format!("python3.{minor}"));
+        (["python3", "python"].map(str::to_owned).into_iter().chain(versions).collect(), PYTHON)
+    } else {
+        (NODE_NAMES.map(str::to_owned).to_vec(), NODE)
+    };
+    for name in names {
+        let Some((version, _)) = ask(&name, question).await else { continue };
+        if let Some(runtime) = next_to(language, &version) {
+            return Some(runtime);
+        }
+    }
+    None
+}
+
+/// Runtimes are listed by language, the oldest first.
+fn next_to(language: &str, version: &str) -> Option<&'static str> {
+    let mut of_language = RUNTIMES.into_iter().rev().filter(|runtime| runtime.starts_with(language));
+    of_language.find(|runtime| Language::of(runtime).is_some_and(|of| not_newer(of, version)))
+}
+
+/// Whether an interpreter of this version can run code of a language's version that is not newer.
+fn not_newer(language: Language, version: &str) -> bool {
+    let (place, wanted) = match language {
+        Language::Python(minor) => (1, minor),
+        Language::Node(major) => (0, major),
+    };
+    let own = version.split('.').nth(place).and_then(|number| number.parse::<u32>().ok());
+    fits(language, version).is_some() && own.is_some_and(|own| wanted <= own)
 }
 
 async fn ask(name: &str, question: [&str; 2]) -> Option<(String, PathBuf)> {
@@ -84,6 +139,22 @@ fn fits(language: Language, version: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_runtime_is_that_of_the_version_or_the_newest_before_it() {
+        for (language, version, runtime) in [
+            ("python", "3.11.7", Some("python3.11")),
+            ("python", "3.14.0rc2", Some("python3.14")),
+            ("python", "3.15.0", None),
+            ("python", "3.8.1", None),
+            ("nodejs", "18.20.4", Some("nodejs18.x")),
+            ("nodejs", "23.1.0", Some("nodejs22.x")),
+            ("nodejs", "26.0.0", Some("nodejs24.x")),
+            ("nodejs", "12.22.9", None),
+        ] {
+            assert_eq!(next_to(language, version), runtime, "{language} {version}");
+        }
+    }
 
     #[test]
     fn a_stand_in_is_one_that_can_run_the_function() {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interpreter::Interpreter;
+pub use interpreter::{difference, installed};
 
 /// The runtimes whose functions come without a `bootstrap`.
 pub const RUNTIMES: [&str; 10] = [
@@ -138,13 +139,7 @@ impl Ready {
 
     /// What is not as on Lambda, as a sentence.
     pub fn difference(&self) -> Option<String> {
-        let wanted = match self.language {
-            Language::Python(minor) => format!("Python 3.{minor}"),
-            Language::Node(major) => format!("Node.js {major}"),
-        };
-        let Interpreter { program, version, exact } = &self.interpreter;
-        (!exact)
-            .then(|| format!("{wanted} is not on this machine; {} ({version}) runs it", program.display()))
+        self.interpreter.difference(self.language)
     }
 }
 

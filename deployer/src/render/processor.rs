@@ -1,0 +1,16 @@
+//! What a run on this machine says of a function for a processor that this machine does not have.
+
+use tuning::output::Analysis;
+use tuning::pricing::Architecture;
+
+/// That durations are of one processor and prices of another, as a sentence.
+#[must_use]
+pub fn differs(function: &str, analysis: &Analysis) -> Option<String> {
+    let (here, priced) = (Architecture::host(), analysis.prices.as_ref()?.architecture);
+    (here != priced).then(|| {
+        format!(
+            "{function} is for {priced}, and this machine is {here}: the durations are this processor's, and the costs are these \
+             durations at the price of {priced}; give the function the architecture {here} to measure and price the same"
+        )
+    })
+}
