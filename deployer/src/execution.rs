@@ -135,7 +135,7 @@ pub async fn start(
         .called("states:StartExecution");
     let started = match started {
         Err(error) if error.is("StateMachineDoesNotExist") => Err(error).hint(
-            "`deployer up` says whether it was deleted by hand; or name another with --state-machine-arn",
+            "`deployer up` says whether it was deleted outside CloudFormation; or name another with --state-machine-arn",
         ),
         other => other.map_err(anyhow::Error::from),
     };

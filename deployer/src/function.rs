@@ -226,7 +226,9 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
 
 async fn ready(aws: &Aws, name: &str) -> anyhow::Result<FunctionConfiguration> {
     loop {
-        let found = configuration(aws, name).await?.with_context(|| format!("{name} has gone"))?;
+        let found = configuration(aws, name)
+            .await?
+            .with_context(|| format!("the function {name} was deleted meanwhile; run it again"))?;
         match (found.state(), found.last_update_status()) {
             (Some(State::Failed), _) | (_, Some(LastUpdateStatus::Failed)) => {
                 let reason =

@@ -85,6 +85,20 @@ impl Error {
         Self { kind, message: message.into() }
     }
 
+    /// Time ran out before this was done, because AWS was slow or refused calls for a while; the beginning of a sentence.
+    pub fn late(what: impl std::fmt::Display) -> Self {
+        let message = format!(
+            "{what} in time: Lambda was slow, throttled calls or was busy with the function; run it again, and if that does not help, \
+             deploy with a longer totalExecutionTimeout"
+        );
+        Self::new(Kind::OutOfTime, message)
+    }
+
+    /// AWS made a version and did not say which.
+    pub fn no_version() -> Self {
+        Self::new(Kind::Refused, "Lambda answered PublishVersion without the version's number: run it again")
+    }
+
     /// The event is not one this handler understands.
     pub fn event(handler: &str, problem: impl std::fmt::Display) -> Self {
         Self::new(Kind::InvalidInput, format!("the {handler}'s event is not usable: {problem}"))

@@ -49,7 +49,7 @@ fn ministack_is_deployed_to_tuned_on_and_left_as_it_was() {
     let executor =
         functions.as_array().unwrap().iter().filter_map(Value::as_str).find(|name| name.contains("executor"));
     ministack.aws(&["lambda", "delete-function", "--function-name", executor.unwrap()]).success();
-    ministack.up(&[]).status(1).complains(&["deleted by hand: executor"]);
+    ministack.up(&[]).status(1).complains(&["were deleted outside CloudFormation: executor"]);
     ministack.up(&["--total-execution-timeout", "120"]).success();
     assert_eq!(ministack.left()["functions"].as_array().unwrap().len(), 6);
 

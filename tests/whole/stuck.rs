@@ -165,7 +165,7 @@ async fn stuck_rollback(world: &World) -> String {
     let said = world.up(&["--total-execution-timeout", "100"]).status(1);
     assert_eq!(world.status(STACK).await, "UPDATE_ROLLBACK_FAILED");
     said.complains(&[
-        "taking the update back got stuck as well: repair what it says, then `deployer up` continues",
+        "the update's rollback failed as well: remove the cause, then `deployer up` continues it",
     ]);
     executor
 }
@@ -181,8 +181,8 @@ async fn what_was_deleted_by_hand_is_named_and_destroying_is_the_way_out() {
     let said = world.up(&[]).status(1);
     assert_eq!(
         failure(&said.stderr).trim_end(),
-        "error: the stack deployer-power-tuning is as wanted, but deleted by hand: analyzer\n\
-         hint: CloudFormation cannot bring it back: `deployer destroy`, then `deployer up` makes the stack anew"
+        "error: resources of the stack deployer-power-tuning were deleted outside CloudFormation: analyzer\n\
+         hint: an update does not bring them back: `deployer destroy`, then `deployer up`, makes the stack anew"
     );
     world.deployer(&["destroy", "--yes"]).success();
     world.up(&[]).success();
@@ -196,15 +196,15 @@ async fn a_rollback_that_got_stuck_is_continued_or_given_up() {
     let explained = failure(&preview.stderr);
     assert!(
         explained.starts_with(
-            "error: taking back a failed update of deployer-power-tuning got stuck (UPDATE_ROLLBACK_FAILED): "
-        ) && explained.trim_end().ends_with("hint: `deployer up` continues that first"),
+            "error: an update of deployer-power-tuning failed, and so did its rollback (UPDATE_ROLLBACK_FAILED): "
+        ) && explained.trim_end().ends_with("hint: `deployer up` continues the rollback, and then updates the stack"),
         "{explained}"
     );
     // Not repaired, it gets stuck again, and the way to give it up is said.
     let again = world.up(&[]).status(1);
     again.complains(&[
         "while continuing the rollback",
-        "hint: repair what it says and run it again, or give that resource up: aws cloudformation continue-update-rollback \
+        "hint: remove the cause and run the command again, or leave that resource out of the rollback: aws cloudformation continue-update-rollback \
          --stack-name deployer-power-tuning --resources-to-skip executor",
     ]);
     let skip = [
@@ -217,14 +217,14 @@ async fn a_rollback_that_got_stuck_is_continued_or_given_up() {
     ];
     world.aws(&skip).success();
     assert_eq!(world.at_rest(STACK).await, "UPDATE_ROLLBACK_COMPLETE");
-    world.up(&[]).status(1).complains(&["deleted by hand: executor"]);
+    world.up(&[]).status(1).complains(&["were deleted outside CloudFormation: executor"]);
 
     // Repaired instead, `up` continues and then does what it was asked for.
     world.deployer(&["destroy", "--yes"]).success();
     let repaired = stuck_rollback(&world).await;
     assert_ne!(repaired, executor);
     world.sample(&repaired, "echo").await;
-    world.up(&["--total-execution-timeout", "200"]).success().complains(&["took back the failed update"]);
+    world.up(&["--total-execution-timeout", "200"]).success().complains(&["rolled the failed update back"]);
     assert_eq!(world.status(STACK).await, "UPDATE_COMPLETE");
 }
 

@@ -12,6 +12,7 @@ use super::{tune, up};
 use crate::build::{self, Flavour, Program};
 use crate::context::Context;
 use crate::deployment::parameters::Parameters;
+use crate::failure::Usage;
 use crate::function::Code;
 use crate::options;
 use crate::outcome::{Chart, Outcome};
@@ -107,8 +108,13 @@ fn run_of(code: Option<Code>, num: u32) -> tune::Options {
 
 /// One run in which calls fail, and another that is ended.
 async fn under_faults(seed: u64, code: Code, context: &Context) -> anyhow::Result<(Outcome, faults::Report)> {
-    let aws =
-        context.aws().await?.embedded().context("faults are injected into the embedded endpoint only")?;
+    let aws = context.aws().await?.embedded().ok_or_else(|| {
+        Usage(
+            "--faults: faults are injected into an endpoint of this program's own, and `deployer local` runs on this state; stop it, or \
+             name another folder with --state"
+                .to_owned(),
+        )
+    })?;
     let drawn = faults::draw(seed);
     aws.faults.plan(drawn.passing);
     let tuned = tune::run(run_of(Some(code), NUM), context).await;

@@ -66,10 +66,10 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
                 let reason = stack.reason.as_deref().unwrap_or("no reason given");
                 return Err(hinted(
                     anyhow::anyhow!(
-                        "taking back a failed update of {name} got stuck ({}): {reason}",
+                        "an update of {name} failed, and so did its rollback ({}): {reason}",
                         stack.status
                     ),
-                    "`deployer up` continues that first",
+                    "`deployer up` continues the rollback, and then updates the stack",
                 ));
             }
             Condition::Busy => {

@@ -132,7 +132,7 @@ async fn publish(page: Option<&Page>, stack: &Stack, aws: &Aws, context: &Contex
 fn declined() -> anyhow::Result<Outcome> {
     Err(hinted(
         anyhow::anyhow!("declined; the stack is as it was"),
-        "what was uploaded serves the next `deployer up`, or goes with `deployer destroy`",
+        "uploaded assets are kept: the next `deployer up` reuses them, and `deployer destroy` deletes them",
     ))
 }
 
@@ -148,10 +148,10 @@ async fn ready(
         Condition::RollbackStuck => {
             let reason = stack.reason.as_deref().unwrap_or("no reason given");
             context.events.warning(format!(
-                "an earlier update of {} failed, and taking it back got stuck ({}): {reason}",
+                "an earlier update of {} failed, and so did its rollback ({}): {reason}",
                 stack.name, stack.status
             ));
-            if !context.confirm("Continue taking it back first?").await? {
+            if !context.confirm("Continue the rollback first?").await? {
                 anyhow::bail!("declined; nothing was changed");
             }
             deployment.continue_rollback(&stack).await?;

@@ -349,7 +349,10 @@ impl Deployment<'_> {
             let hint = failed.hint();
             return Err(hinted(failed, hint)).with_context(|| doing);
         }
-        let stack = self.find().await?.ok_or_else(|| anyhow::anyhow!("the stack {} is gone", self.name))?;
+        let stack = self
+            .find()
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("the stack {} was deleted meanwhile", self.name))?;
         self.events.finished(format!("the stack {} is in {}", self.name, stack.status));
         Ok(stack)
     }

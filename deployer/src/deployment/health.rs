@@ -11,7 +11,7 @@ impl Deployment<'_> {
     /// Checks that the stack's functions and its state machine are there. Who may not look is not told.
     ///
     /// # Errors
-    /// What was deleted by hand, by its names in the template.
+    /// What was deleted outside CloudFormation, by its names in the template.
     pub async fn check_health(&self, stack: &Stack) -> anyhow::Result<()> {
         let listed = match self.resources(stack).await {
             Err(error) if error.is_denied() => return Ok(()),
@@ -28,11 +28,11 @@ impl Deployment<'_> {
         }
         Err(hinted(
             anyhow::anyhow!(
-                "the stack {} is as wanted, but deleted by hand: {}",
+                "resources of the stack {} were deleted outside CloudFormation: {}",
                 self.name,
                 missing.join(", ")
             ),
-            "CloudFormation cannot bring it back: `deployer destroy`, then `deployer up` makes the stack anew",
+            "an update does not bring them back: `deployer destroy`, then `deployer up`, makes the stack anew",
         ))
     }
 

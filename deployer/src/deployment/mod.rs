@@ -2,7 +2,7 @@
 //!
 //! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, a
 //! [`difference`](crate::difference) is that change for people, [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
-//! its values, [`page`] fills and empties the bucket of the hosted page, [`health`] finds what was deleted by hand.
+//! its values, [`page`] fills and empties the bucket of the hosted page, [`health`] finds what was deleted outside CloudFormation.
 //! [`Deployment`] is what commands use.
 
 pub mod bucket;
@@ -77,13 +77,13 @@ impl<'a> Deployment<'a> {
         Ok(serde_json::from_str(answer.template_body().unwrap_or_default()).ok())
     }
 
-    /// Continues taking back an update, where that had got stuck.
+    /// Continues the rollback of an update, where that has failed.
     ///
     /// # Errors
     /// What it is stuck on.
     pub async fn continue_rollback(&self, stack: &Stack) -> anyhow::Result<()> {
         let watch = self.watch(&stack.id).await?;
-        self.events.started("continuing to take back the failed update");
+        self.events.started("continuing the rollback of the failed update");
         let request = self.client.continue_update_rollback().stack_name(&stack.id);
         request
             .send()
@@ -92,13 +92,13 @@ impl<'a> Deployment<'a> {
             .context("continuing the rollback")?;
         let ended = self.follow(watch).await?;
         if ended.status == "UPDATE_ROLLBACK_COMPLETE" {
-            self.events.finished("took back the failed update");
+            self.events.finished("rolled the failed update back");
             return Ok(());
         }
         let failed = OperationFailed::of(ended);
         let resource = failed.first.as_ref().map_or("LOGICAL_ID", |event| event.logical_id.as_str());
         let hint = format!(
-            "repair what it says and run it again, or give that resource up: aws cloudformation \
+            "remove the cause and run the command again, or leave that resource out of the rollback: aws cloudformation \
              continue-update-rollback --stack-name {} --resources-to-skip {resource}",
             self.name
         );

@@ -38,7 +38,7 @@ pub enum Condition {
     Busy,
     /// Its first deployment failed: it can only be deleted.
     NeverCreated,
-    /// An update failed, and so did taking it back: that must be continued first.
+    /// An update failed, and so did its rollback: that must be continued first.
     RollbackStuck,
     /// Deleting it failed: it must be deleted again.
     DeleteStuck,

@@ -188,14 +188,14 @@ impl OperationFailed {
         let lower = reason.to_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
         if self.status == "UPDATE_ROLLBACK_FAILED" {
-            return "taking the update back got stuck as well: repair what it says, then `deployer up` continues"
+            return "the update's rollback failed as well: remove the cause, then `deployer up` continues it"
                 .to_owned();
         }
         if let Some(remedy) = remedy(reason) {
             remedy
         } else if self.status.starts_with("UPDATE") && has(&["does not exist", "not found", "notfound"]) {
-            "something of the stack was deleted by hand: make it again under its old name, or `deployer destroy` \
-             and deploy anew"
+            "a resource of the stack was deleted outside CloudFormation: make it again under its old name, or run `deployer \
+             destroy` and then `deployer up`"
                 .to_owned()
         } else if self.status == "DELETE_FAILED" {
             "remove what is in the way, then `deployer destroy` again".to_owned()

@@ -130,8 +130,16 @@ impl Progress {
         let memory_mb = result.get("value")?.as_u64()?;
         let passes = self.passes.entry(memory_mb).or_default();
         *passes += 1;
+        let retries = |of: &Value| match of.get("retries").and_then(Value::as_u64) {
+            Some(count @ 1..) => {
+                let last = of.get("retriedFor").and_then(Value::as_str);
+                let last = last.map(|last| format!(" (last: {last})")).unwrap_or_default();
+                format!(", {count} start{} refused and tried again{last}", if count == 1 { "" } else { "s" })
+            }
+            _ => String::new(),
+        };
         let Some(progress) = result.get("progress") else {
-            return Some(format!("{memory_mb} MB: finished in pass {passes}"));
+            return Some(format!("{memory_mb} MB: finished in pass {passes}{}", retries(result)));
         };
         let number = |name: &str| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
         let made = counts::made(progress);
@@ -143,7 +151,7 @@ impl Progress {
             text +=
                 &format!(", none could be started for {} s (throttled or lost)", number("stalledMs") / 1000);
         }
-        Some(text)
+        Some(text + &retries(progress))
     }
 
     /// The event that a finished Executor's result makes; a pass that will be continued makes none.
@@ -194,5 +202,11 @@ mod tests {
         assert_eq!(said.as_deref(), Some(expected));
         let said = progress.pass(&json!({ "value": 128, "averageDuration": 4.5, "averagePrice": 1e-7 }));
         assert_eq!(said.as_deref(), Some("128 MB: finished in pass 2"));
+        let going = json!({ "done": [[0, 0]], "retries": 2, "retriedFor": "TooManyRequestsException" });
+        let said = progress.pass(&json!({ "input": {}, "value": 512, "progress": going }));
+        let expected = "512 MB: pass 1, 1 invocations made, 2 starts refused and tried again (last: TooManyRequestsException)";
+        assert_eq!(said.as_deref(), Some(expected));
+        let said = progress.pass(&json!({ "value": 512, "averageDuration": 4.5, "retries": 1 }));
+        assert_eq!(said.as_deref(), Some("512 MB: finished in pass 2, 1 start refused and tried again"));
     }
 }

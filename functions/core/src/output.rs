@@ -81,6 +81,10 @@ pub struct Measured {
     /// How many passes the Executor needed; absent when one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub passes: u32,
+    /// Attempts that AWS refused to start (throttled, the function not ready), or that did not reach it, and that were made again; none of
+    /// them ran.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
     /// Why fewer invocations were made than were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<StoppedBy>,
@@ -158,6 +162,7 @@ impl Stat {
             lost: whole.lost,
             disturbed: None,
             passes,
+            retries: 0,
             stopped_by: None,
         })))
     }
@@ -203,6 +208,15 @@ impl Stat {
             Self::Skipped(skipped) => skipped.total_cost,
             Self::Measured(measured) => measured.total_cost,
         }
+    }
+
+    /// The same with how many starts were tried again.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        if let Self::Measured(measured) = &mut self {
+            measured.retries = retries;
+        }
+        self
     }
 
     /// How many passes the Executor needed.

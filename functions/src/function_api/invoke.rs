@@ -4,6 +4,8 @@
 //! ready, or never connected. Whatever else goes wrong on the way may have happened after the function started, so
 //! the answer is reported as lost.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -50,6 +52,26 @@ pub enum Reply {
     },
 }
 
+/// Attempts that AWS refused to start, or that did not reach it, and that were made again.
+#[derive(Debug, Default)]
+pub struct Retries {
+    count: AtomicU32,
+    last: Mutex<Option<String>>,
+}
+
+impl Retries {
+    fn note(&self, reason: &str) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+    }
+
+    /// How many there were, and why the last one.
+    pub fn told(&self) -> (u32, Option<String>) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.count.load(Ordering::Relaxed), last.clone())
+    }
+}
+
 /// A function to invoke, plain or at a qualifier.
 #[derive(Debug, Clone)]
 pub struct Target<'a> {
@@ -59,6 +81,8 @@ pub struct Target<'a> {
     pub function: &'a str,
     /// An alias or version; `None` when the ARN says it already or `$LATEST` is meant.
     pub qualifier: Option<&'a str>,
+    /// Counts the attempts that are made again.
+    pub retries: &'a Retries,
     /// The function's own time-out, where that is known: no answer comes much later than that.
     pub timeout: Option<Duration>,
 }
@@ -123,7 +147,11 @@ pub async fn invoke(
             }
         };
         match judge(&error) {
-            Verdict::Retry => reason = Some(describe(&error)),
+            Verdict::Retry => {
+                let why = describe(&error);
+                target.retries.note(&why);
+                reason = Some(why);
+            }
             Verdict::Skip => return Ok(Reply::TooSmall(describe(&error))),
             Verdict::Lost => {
                 let reason = lost(&error, started.elapsed());

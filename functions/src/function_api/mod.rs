@@ -176,11 +176,10 @@ impl FunctionApi {
                 Readiness::NotYet(reason) => {
                     at_once = false;
                     if !backoff.wait(self.deadline).await {
-                        let message = format!(
-                            "{what} of {} was not ready in the time there was: {reason}",
-                            self.function
-                        );
-                        return Err(Error::new(Kind::OutOfTime, message));
+                        let function = &self.function;
+                        return Err(Error::late(format!(
+                            "{what} of {function} did not become ready ({reason})"
+                        )));
                     }
                 }
             }

@@ -95,12 +95,9 @@ impl From<Refusal> for Error {
         let Refusal { operation, code, message, .. } = &refusal;
         let code = if code.is_empty() { "no answer" } else { code };
         if refusal.out_of_time {
-            return Self::new(
-                Kind::OutOfTime,
-                format!(
-                    "{operation} did not succeed in the time there was; the last answer was {code}: {message}"
-                ),
-            );
+            return Self::late(format!(
+                "{operation} did not succeed (the last answer was {code}: {message})"
+            ));
         }
         // Lambda passes on what KMS refused: under a code of its own, as a denial, or, when it is about a grant, as a parameter
         // that is wrong. The message names KMS's action.

@@ -224,8 +224,9 @@ async fn acquire(
         let mut cleaned_up = None;
         match Held::among(&aliases) {
             Held::Foreign(_) => {
-                let message =
-                    format!("somebody has just made an alias {LOCK_ALIAS}, the name of the run's lock");
+                let message = format!(
+                    "somebody has just made an alias {LOCK_ALIAS}, the name of the run's lock: delete it, then run again"
+                );
                 return Err(Error::new(Kind::AliasClash, message));
             }
             Held::Free => {
@@ -269,10 +270,7 @@ async fn acquire(
         }
         if !backoff.wait(api.deadline()).await {
             let Some(owner) = cleaned_up else {
-                return Err(Error::new(
-                    Kind::OutOfTime,
-                    "the lock on the function could not be taken in time",
-                ));
+                return Err(Error::late("the lock on the function could not be taken"));
             };
             let message =
                 format!("what {owner} left on the function is still being cleaned up: run again later");
@@ -320,10 +318,7 @@ async fn snapshot(api: &FunctionApi, lock: Lock, execution: &str) -> Result<Snap
         match api.publish(&mark, &configuration.code, &configuration.revision).await {
             Ok(published) => {
                 let Some(version) = published.number else {
-                    return Err(Error::new(
-                        Kind::Refused,
-                        "PublishVersion answered without a version number",
-                    ));
+                    return Err(Error::no_version());
                 };
                 let idle = LockMark::idle(execution, published.memory);
                 let lock = lock.update(api, |_| idle.clone(), Some(&version.to_string())).await?;

@@ -119,10 +119,7 @@ async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) ->
             Err(refusal) => return Err(refusal.into()),
         }
     };
-    let number = version
-        .number
-        .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?
-        .to_string();
+    let number = version.number.ok_or_else(Error::no_version)?.to_string();
     // With SnapStart that takes minutes, and until then the alias would answer with errors.
     if version.pending {
         api.ready_configuration(Some(&number)).await?;
@@ -170,7 +167,9 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
                 Some(Error::new(Kind::AlreadyBeingTuned, message))
             }
             Held::Foreign(_) => {
-                let message = format!("somebody has made an alias {LOCK_ALIAS}: the choice was not applied");
+                let message = format!(
+                    "somebody has made an alias {LOCK_ALIAS}, the name of the run's lock: the choice was not applied"
+                );
                 Some(Error::new(Kind::AliasClash, message))
             }
             Held::Free => {
@@ -194,7 +193,9 @@ async fn take_lock(api: &FunctionApi, run: &Run, power: u32) -> Result<Lock, Err
             return Err(taken);
         }
         if !backoff.wait(api.deadline()).await {
-            return Err(Error::new(Kind::OutOfTime, "the lock on the function could not be taken in time"));
+            return Err(Error::late(
+                "the choice was not applied: the lock on the function could not be taken",
+            ));
         }
     }
 }
@@ -229,9 +230,10 @@ async fn set(api: &FunctionApi, run: &Run, from: u32, to: u32) -> Result<Configu
             return Err(Error::new(Kind::FunctionChanged, message));
         }
         if !backoff.wait(api.deadline()).await {
-            let message =
-                format!("the function's memory size is {} MB and could not be set to {to} MB", found.memory);
-            return Err(Error::new(Kind::OutOfTime, message));
+            let has = found.memory;
+            return Err(Error::late(format!(
+                "the function's memory size is {has} MB and could not be set to {to} MB"
+            )));
         }
     }
 }
@@ -262,7 +264,7 @@ async fn point(api: &FunctionApi, run: &Run, name: &str, version: &str) -> Resul
             Err(refusal) => return Err(refusal.into()),
         }
         if !backoff.wait(api.deadline()).await {
-            return Err(Error::new(Kind::OutOfTime, format!("the alias {name} could not be set in time")));
+            return Err(Error::late(format!("the alias {name} could not be pointed at the chosen size")));
         }
     }
 }

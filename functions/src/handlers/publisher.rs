@@ -210,9 +210,7 @@ impl<'a> Publisher<'a> {
             }
             touch = false;
             if !backoff.wait(self.api.deadline()).await {
-                let message =
-                    format!("the function at {power} MB could not be published in the time there was");
-                return Err(Error::new(Kind::OutOfTime, message));
+                return Err(Error::late(format!("the function at {power} MB could not be published")));
             }
         }
     }
@@ -254,8 +252,7 @@ impl<'a> Publisher<'a> {
                 Err(refusal) => return Err(at(power, refusal.into())),
             }
             if !backoff.wait(self.api.deadline()).await {
-                let message = format!("the function could not be set to {power} MB in the time there was");
-                return Err(Error::new(Kind::OutOfTime, message));
+                return Err(Error::late(format!("the function could not be set to {power} MB")));
             }
         }
     }
@@ -298,10 +295,7 @@ impl<'a> Publisher<'a> {
                 return Err(changed(&format!("its memory size was set to {} MB", found.memory)));
             }
             if !backoff.wait(self.api.deadline()).await {
-                return Err(Error::new(
-                    Kind::OutOfTime,
-                    "a change of the function did not come into effect in time",
-                ));
+                return Err(Error::late("a change of the function did not come into effect"));
             }
         }
     }
@@ -339,7 +333,9 @@ async fn name(api: &FunctionApi, run: &Run, unnamed: Option<&Unnamed>) -> Result
             Ok(_) => return Ok(()),
             Err(refusal) if refusal.is_conflict() => match api.alias(&name).await? {
                 Some(found) if found.description != mark => {
-                    let message = format!("somebody has just made an alias {name}, which this run needs");
+                    let message = format!(
+                        "somebody has just made an alias {name}, which this run needs: delete it, then run again"
+                    );
                     return Err(Error::new(Kind::AliasClash, message));
                 }
                 Some(found) if found.version == *version => return Ok(()),
@@ -354,7 +350,7 @@ async fn name(api: &FunctionApi, run: &Run, unnamed: Option<&Unnamed>) -> Result
             Err(refusal) => return Err(at(planned.power, refusal.into())),
         }
         if !backoff.wait(api.deadline()).await {
-            return Err(Error::new(Kind::OutOfTime, format!("the alias {name} could not be made in time")));
+            return Err(Error::late(format!("the alias {name} could not be made")));
         }
     }
 }
@@ -394,9 +390,7 @@ fn changed(what: &str) -> Error {
 }
 
 fn number(version: &Version) -> Result<String, Error> {
-    let number = version
-        .number
-        .ok_or_else(|| Error::new(Kind::Refused, "PublishVersion answered without a number"))?;
+    let number = version.number.ok_or_else(Error::no_version)?;
     Ok(number.to_string())
 }
 

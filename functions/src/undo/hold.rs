@@ -204,8 +204,7 @@ impl Hold {
                 }
             }
             if !backoff.wait(api.deadline()).await {
-                let message = "the lock on the function could not be written in time";
-                return Err(Error::new(Kind::OutOfTime, message));
+                return Err(Error::late("the lock on the function could not be written"));
             }
         }
     }
@@ -249,8 +248,7 @@ impl Hold {
                 Err(_) => {}
             }
             if !backoff.wait(api.deadline()).await {
-                let message = "the lock on the function could not be deleted in time";
-                return Err(Error::new(Kind::OutOfTime, message));
+                return Err(Error::late("the lock on the function could not be deleted"));
             }
             // Without an answer it may be deleted, and a lock that is there now another run's.
             kept = self.write(api, self.lock.mark.clone(), None).await;

@@ -171,10 +171,7 @@ impl Lock {
             }
             // Also reached when a stale reading shows the lock as it was before it moved.
             if !backoff.wait(api.deadline()).await {
-                return Err(Error::new(
-                    Kind::OutOfTime,
-                    "the lock on the function could not be written in time",
-                ));
+                return Err(Error::late("the lock on the function could not be written"));
             }
         }
     }

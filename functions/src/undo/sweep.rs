@@ -138,10 +138,7 @@ async fn restore(
             }
         }
         if !backoff.wait(api.deadline()).await {
-            return Err(Error::new(
-                Kind::OutOfTime,
-                "the function could not be put back in the time there was",
-            ));
+            return Err(Error::late("the function could not be put back"));
         }
     }
 }
@@ -186,7 +183,7 @@ async fn clear(
         // Once more, whether a Publisher that was stopped has left something after all.
         let pause = if interrupted && nothing { api.waits().stale_reading } else { backoff.delay() };
         if pause >= api.deadline().remaining() {
-            return Err(Error::new(Kind::OutOfTime, "not everything could be deleted in the time there was"));
+            return Err(Error::late("what the run had made could not all be deleted"));
         }
         tokio::time::sleep(pause).await;
     }

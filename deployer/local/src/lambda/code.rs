@@ -31,7 +31,9 @@ impl Lambda {
     /// Gets the package that a request carries or points to.
     pub(super) async fn fetch(&self, aws: &Arc<Aws>, caller: &Caller, code: Code) -> Result<Package> {
         if code.image_uri.is_some() {
-            return Err(invalid("the local endpoint runs zip packages only; ImageUri is not supported"));
+            return Err(invalid(
+                "ImageUri is not supported: the local endpoint runs zip packages only; give the code as a zip",
+            ));
         }
         if code.source_kms_key.is_some() {
             return Err(invalid(

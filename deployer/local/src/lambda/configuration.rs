@@ -342,7 +342,9 @@ impl Configured {
         }
         let there = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|l| !l.is_empty());
         if there(&self.file_system_configs) {
-            return Err(invalid("FileSystemConfigs are not supported by the local endpoint."));
+            return Err(invalid(
+                "FileSystemConfigs are not supported by the local endpoint: leave them out.",
+            ));
         }
         if self.image_config.as_ref().is_some_and(|i| !i.is_null()) {
             return Err(invalid(

@@ -84,6 +84,13 @@ pub fn entity_too_large(message: impl Into<String>) -> ApiError {
     ApiError::new(413, "RequestEntityTooLargeException", message)
 }
 
+/// The system refused what had to be written for a function.
+pub fn unwritten(what: &str, error: &std::io::Error) -> ApiError {
+    service(format!(
+        "cannot {what}: {error}; see whether the disk of the state folder is full or read-only, or name another folder with --state"
+    ))
+}
+
 /// The endpoint's own failure.
 pub fn service(message: impl Into<String>) -> ApiError {
     ApiError::new(500, "ServiceException", message).with("Type", "Service")

@@ -82,7 +82,9 @@ impl Lambda {
         }
         tags::check(&input.tags)?;
         if input.package_type.as_deref().is_some_and(|t| t != "Zip") {
-            return Err(invalid("the local endpoint runs functions of the package type Zip only"));
+            return Err(invalid(
+                "the local endpoint runs functions of the package type Zip only: give the code as a zip",
+            ));
         }
         if input.code_signing_config_arn.is_some() {
             return Err(invalid(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-use super::errors::service;
+use super::errors::unwritten;
 use super::package::{Packages, digest};
 
 /// The name of the folder that these zips are merged into.
@@ -32,7 +32,7 @@ impl Packages {
         if merged.exists() {
             return Ok(Some(merged));
         }
-        let internal = |e: io::Error| service(format!("cannot merge the function's layers: {e}"));
+        let internal = |e: io::Error| unwritten("merge the function's layers", &e);
         fs::create_dir_all(self.merged()).map_err(internal)?;
         // Made under another name and moved at the end, so that what is there under its name is whole.
         let new = self.new_folder().map_err(internal)?;

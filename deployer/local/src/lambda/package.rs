@@ -11,7 +11,7 @@ use zip::ZipArchive;
 
 use crate::{ApiError, Result};
 
-use super::errors::{entity_too_large, invalid, service};
+use super::errors::{entity_too_large, invalid, service, unwritten};
 
 /// The largest zip that a request itself may carry; one from S3 is limited by what comes out of it only.
 const UPLOAD_LIMIT: usize = 52_428_800;
@@ -65,7 +65,7 @@ impl Packages {
             return Ok(package);
         }
         let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|_| not_a_zip())?;
-        let internal = |e: io::Error| service(format!("cannot keep the function's code: {e}"));
+        let internal = |e: io::Error| unwritten("keep the function's code", &e);
         for folder in ["zip", "code"] {
             fs::create_dir_all(self.folder.join(folder)).map_err(internal)?;
         }
@@ -187,7 +187,7 @@ fn not_a_zip() -> ApiError {
 
 /// Writes every entry below `root`. Links come last, so that no entry is written through one.
 fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, root: &Path) -> Result<()> {
-    let internal = |e: io::Error| service(format!("cannot unpack the function's code: {e}"));
+    let internal = |e: io::Error| unwritten("unpack the function's code", &e);
     if archive.is_empty() {
         return Err(invalid("Uploaded file must be a non-empty zip"));
     }

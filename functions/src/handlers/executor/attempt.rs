@@ -17,7 +17,7 @@ use super::{Facts, payload as payloads};
 use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
-use crate::function_api::invoke::{self, Answer, Reply, Target};
+use crate::function_api::invoke::{self, Answer, Reply, Retries, Target};
 use crate::mark;
 
 /// A payload in an error text is cut after this many characters, the whole text after [`LONGEST_TEXT`]: Step
@@ -44,6 +44,8 @@ pub struct Bench {
     pub repeats: Repeats,
     client: aws_sdk_lambda::Client,
     emulator: Option<String>,
+    /// Starts that were tried again.
+    pub retries: Retries,
     function: String,
     power: u32,
     cold: bool,
@@ -140,6 +142,7 @@ impl Bench {
             repeats: Repeats::default(),
             client: clients.lambda(&input.lambda_arn.region)?,
             emulator: clients.emulator(),
+            retries: Retries::default(),
             function: input.lambda_arn.to_string(),
             power,
             cold: input.only_cold_starts,
@@ -191,7 +194,8 @@ impl Bench {
         }
         let alias = mark::alias_name(self.power, self.cold.then_some(index));
         let (client, timeout) = (&self.client, Some(self.timeout));
-        let target = Target { client, function: &self.function, qualifier: Some(&alias), timeout };
+        let retries = &self.retries;
+        let target = Target { client, function: &self.function, qualifier: Some(&alias), retries, timeout };
         let reply = invoke::invoke(&target, Some(payload.as_bytes()), self.deadline, &start_by)
             .await
             .map_err(|error| self.explain(error))?;
@@ -291,7 +295,8 @@ impl Bench {
             let message = format!("{what} {arn} failed with {}{with}", self.hide(&problem, &text));
             self.explain(Error::new(Kind::ProcessorFailed, message))
         };
-        let target = Target { client, function: arn, qualifier: None, timeout: None };
+        let retries = &self.retries;
+        let target = Target { client, function: arn, qualifier: None, retries, timeout: None };
         match invoke::invoke(&target, Some(payload), self.deadline, start_by).await {
             Ok(Reply::Answered(answer)) if answer.failed => {
                 Err(failed(String::from_utf8_lossy(&answer.payload).into_owned()))

@@ -98,7 +98,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         if let Stat::Measured(measured) = &mut stat {
             measured.disturbed = progress.disturbed.of(&progress.measurements, input.discard_top_bottom);
         }
-        Some(stat)
+        Some(stat.with_retries(progress.retries))
     };
     match ended {
         Ended::TooSmall(reason) => {

@@ -47,6 +47,7 @@ pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, E
         in_series(bench, &clock, progress).await
     };
     progress.longest_ms = clock.longest_ms.load(Ordering::Relaxed);
+    progress.note_retries(&bench.retries);
     match (ended?, &progress.crash) {
         (unfinished @ (Ended::Report | Ended::TimeUp { .. }), Some(_)) if progress.crashes < CRASHES => {
             Ok(unfinished)

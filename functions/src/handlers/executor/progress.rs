@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tuning::stats::Measurements;
 
 use super::disturbed::Disturbed;
+use crate::function_api::invoke::Retries;
 
 /// How far a power value has come. Small: 10,000 invocations in series take at most 120 KB of the state's 256.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,12 @@ pub struct Progress {
     pub longest_ms: u64,
     /// For how long no invocation could be started, in ms.
     stalled_ms: u64,
+    /// How many starts AWS refused, or did not hear of, that were tried again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// Why the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried_for: Option<String>,
     /// How many invocations crashed.
     #[serde(skip_serializing_if = "is_zero")]
     pub crashes: u32,
@@ -88,6 +95,13 @@ impl Progress {
         } else {
             self.stalled_ms = 0;
         }
+    }
+
+    /// Takes on what a pass had to try again.
+    pub fn note_retries(&mut self, of_pass: &Retries) {
+        let (count, last) = of_pass.told();
+        self.retries += count;
+        self.retried_for = last.or_else(|| self.retried_for.take());
     }
 
     /// Counts a pass that ended early to tell how far it is.

@@ -101,3 +101,29 @@ impl Processor {
         self.own || Path::new("/proc/sys/fs/binfmt_misc").join(self.emulator).exists()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_runs_on_the_processor_of_its_function_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |machine: u16, architecture: &str| {
+            let mut head = [b"\x7fELF\x02\x01".as_slice(), &[0; 14]].concat();
+            head[18..20].copy_from_slice(&machine.to_le_bytes());
+            std::fs::write(folder.path().join("bootstrap"), head).unwrap();
+            bootstrap(folder.path(), None, architecture).err().map(|failure| failure.message)
+        };
+        let format = "Error: fork/exec /var/task/bootstrap: exec format error";
+        for processor in &PROCESSORS {
+            let other = PROCESSORS.iter().find(|other| other.name != processor.name).unwrap();
+            assert_eq!(refused(processor.machine, other.name).as_deref(), Some(format), "{}", processor.name);
+            let said = refused(processor.machine, processor.name);
+            assert_eq!(said.is_none(), processor.runs_here(), "{said:?}");
+            let words = "as the function is, and this machine is";
+            assert!(said.is_none_or(|said| said.contains(words)), "{}", processor.name);
+        }
+        assert_eq!(refused(0, "x86_64").as_deref(), Some(format));
+    }
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::{ApiError, Aws, Result};
 
-use super::super::errors::service;
+use super::super::errors::{service, unwritten};
 use super::super::name::LATEST;
 use super::super::record::{Configuration, Content, now_ms};
 use super::environment::{Code, Environment, Session, Start};
@@ -56,8 +56,7 @@ impl Engine {
                 Err(why) => return Ok(Err(Failure::new("Runtime.StartError", format!("Error: {why}")))),
             },
         };
-        let scratch =
-            self.scratch().map_err(|e| service(format!("cannot make a folder for a function: {e}")))?;
+        let scratch = self.scratch().map_err(|e| unwritten("make a folder for the function", &e))?;
         let session = Session { aws: Arc::downgrade(aws), access_key_id: credentials.access_key_id.clone() };
         let lasts = u64::try_from(credentials.expiration - now_ms() / 1000).unwrap_or_default();
         let layers = opt.as_ref().map(|opt| opt.path.clone());
