@@ -71,16 +71,14 @@ fn advice(settings: &Settings) -> String {
     format!("deploy it with `{up}`, or name another one with --stack-name")
 }
 
-/// The ARN of the deployed state machine, from the stack's outputs, and the memory sizes that it measures when an input names none.
+/// The ARN of the deployed state machine, from the stack's outputs, and the power values of an input that names none.
 ///
 /// # Errors
 /// A stack that is not deployed, or that is not ours.
-pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<(String, Option<Vec<u32>>)> {
+pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<(String, Option<Value>)> {
     let stack = deployed(aws, settings).await?;
-    let sizes = stack.parameters.get("PowerValues").and_then(|text| {
-        let sizes = fields::POWER_VALUES.form.from_text(text).ok()?;
-        serde_json::from_value(sizes).ok()
-    });
+    let sizes = stack.parameters.get("PowerValues");
+    let sizes = sizes.and_then(|text| fields::POWER_VALUES.form.from_text(text).ok());
     let output = stack.outputs.get(app::STATE_MACHINE_OUTPUT).cloned();
     output
         .with_context(|| {

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use tuning::input::fields::POWER_VALUES;
 use tuning::input::{Defaults, Input};
 
 use crate::error::{Error, Kind};
@@ -65,6 +66,14 @@ pub fn run(document: &Value) -> Result<Option<Run>, Error> {
 /// # Errors
 /// [`Kind::InvalidInput`] with every problem there is.
 pub fn input(document: &Value, sizes: &[u32]) -> Result<Input, Error> {
+    // The stack's own choice of sizes, where that is none but a search.
+    let asked = document.get("run").and_then(|run| run.get("asked")).filter(|asked| !asked.is_null());
+    let with_asked = asked.map(|asked| {
+        let mut document = document.clone();
+        document[POWER_VALUES.name] = asked.clone();
+        document
+    });
+    let document = with_asked.as_ref().unwrap_or(document);
     Input::parse(document, &Defaults { power_values: sizes.to_vec() })
         .map_err(|problems| Error::new(Kind::InvalidInput, problems.to_string()))
 }

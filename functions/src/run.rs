@@ -4,8 +4,10 @@
 //! versions: aliases have names that can be worked out.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tuning::input::Input;
 use tuning::pricing::{Extras, FREE_STORAGE};
+use tuning::search::{Batch, Block, Decision};
 
 use crate::mark;
 
@@ -41,9 +43,78 @@ pub struct Run {
     pub settings: String,
     /// How far publishing has come.
     pub published: Published,
+    /// What the stack's own power values say, where that is to search and the input says nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Value>,
+    /// The search for the size, if it is searched for. `power_values` are those of all its rounds then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// What the user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// How far a search is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    /// Rounds that were measured.
+    pub round: u32,
+    /// What the next one measures.
+    pub blocks: Vec<Work>,
+    /// The sizes in the order in which they are published.
+    pub sizes: Vec<u32>,
+    /// All invocations so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Batch>,
+    /// Whether nothing more is measured.
+    pub done: bool,
+    /// What was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Box<Decision>>,
+    /// Whether the input's `budget` ended it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_money: bool,
+    /// What is still open and what is done about it, for somebody who follows along.
+    pub said: String,
+}
+
+impl Search {
+    /// Enters the blocks of the next round. Returns how many of their sizes are new.
+    pub fn enter(&mut self, blocks: &[Block], budget: Option<f64>) -> u32 {
+        let each = |amount: f64| amount / blocks.len().max(1) as f64;
+        let work = |block: &Block| Work {
+            value: block.size,
+            num: block.num,
+            lanes: block.lanes.max(1),
+            round: Some(self.round),
+            budget: budget.map(each),
+        };
+        self.blocks = blocks.iter().map(work).collect();
+        // The largest first, so that one above the account's quota ends the run before anything else was done.
+        let new: Vec<u32> =
+            blocks.iter().rev().map(|block| block.size).filter(|size| !self.sizes.contains(size)).collect();
+        let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
+        self.sizes.extend(new);
+        count
+    }
+}
+
+/// What one Executor has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    /// The power value in MB.
+    pub value: u32,
+    /// Invocations to make.
+    pub num: u32,
+    /// How many of them at the same time.
+    pub lanes: u32,
+    /// The round of the search, from 0; none where the sizes were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+    /// What they may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<f64>,
 }
 
 impl Run {
@@ -59,6 +130,10 @@ fn free_storage() -> u32 {
 
 fn is_free(storage: &u32) -> bool {
     *storage <= FREE_STORAGE
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The function as it was before the run.
@@ -77,6 +152,9 @@ pub struct Published {
     pub next: u32,
     /// The number of aliases to make.
     pub total: u32,
+    /// The index before which the function had its own memory size again: a search publishes in several rounds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub since: u32,
     /// Whether all versions can be invoked and the function has its own memory size again.
     pub done: bool,
     /// How often the Publisher was entered: what a run's transitions are counted from.
@@ -112,34 +190,44 @@ impl Planned {
 }
 
 /// The aliases a run makes, by index.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan<'a> {
-    power_values: &'a [u32],
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The sizes in the order in which they are published: the largest first, so that one above the account's quota ends the run before
+    /// anything else was done.
+    sizes: Vec<u32>,
     /// Cold starts of each power value, `None` when one alias serves all its invocations.
     copies: Option<u32>,
 }
 
-impl<'a> Plan<'a> {
-    /// The plan for these power values.
-    pub fn new(input: &Input, power_values: &'a [u32]) -> Self {
-        Self { power_values, copies: input.only_cold_starts.then(|| input.invocations()) }
+impl Plan {
+    /// The plan for these power values, ascending.
+    pub fn new(input: &Input, power_values: &[u32]) -> Self {
+        let sizes = power_values.iter().rev().copied().collect();
+        Self { sizes, copies: input.only_cold_starts.then(|| input.invocations()) }
+    }
+
+    /// The plan of a run.
+    pub fn of(input: &Input, run: &Run) -> Self {
+        match &run.search {
+            Some(search) => Self { sizes: search.sizes.clone(), copies: None },
+            None => Self::new(input, &run.power_values),
+        }
     }
 
     /// The number of aliases.
     pub fn total(&self) -> u32 {
-        let sizes = u32::try_from(self.power_values.len()).unwrap_or(u32::MAX);
+        let sizes = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
         sizes.saturating_mul(self.copies.unwrap_or(1))
     }
 
-    /// The alias with this index. The largest size comes first, so that one above the account's quota ends the run before
-    /// anything else was done. For cold starts the sizes take turns, since a version only comes into being when something
-    /// differs from the last one.
+    /// The alias with this index. For cold starts the sizes take turns, since a version only comes into being when something differs
+    /// from the last one.
     pub fn get(&self, index: u32) -> Option<Planned> {
-        let sizes = u32::try_from(self.power_values.len()).ok().filter(|sizes| *sizes > 0)?;
+        let sizes = u32::try_from(self.sizes.len()).ok().filter(|sizes| *sizes > 0)?;
         if index >= self.total() {
             return None;
         }
-        let power = *self.power_values.get((sizes - 1 - index % sizes) as usize)?;
+        let power = *self.sizes.get((index % sizes) as usize)?;
         Some(Planned { power, copy: self.copies.map(|_| index / sizes) })
     }
 
@@ -160,7 +248,7 @@ mod tests {
 
     #[test]
     fn cold_starts_take_turns_between_sizes() {
-        let plan = Plan { power_values: &[128, 512], copies: Some(2) };
+        let plan = Plan { sizes: vec![512, 128], copies: Some(2) };
         let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
         assert_eq!(
             aliases,
@@ -175,7 +263,7 @@ mod tests {
 
     #[test]
     fn otherwise_each_size_has_one_alias() {
-        let plan = Plan { power_values: &[128, 512], copies: None };
+        let plan = Plan { sizes: vec![512, 128], copies: None };
         let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
         assert_eq!(aliases, ["deployer-tuning-512", "deployer-tuning-128"]);
         assert_eq!(plan.get(2), None);

@@ -5,6 +5,7 @@
 
 mod account;
 mod applied;
+mod auto;
 mod bad_input;
 mod bench;
 mod budget;

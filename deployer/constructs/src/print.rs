@@ -31,7 +31,7 @@ impl Printer {
     /// The pieces of the text, on as many lines as it takes; `before` is what the line already has beside its indent.
     fn block(&self, node: &Node, depth: usize, before: usize) -> Vec<Node> {
         let line = self.line(node);
-        if 2 * depth + before + width(&line) <= WIDTH {
+        if depth + before + width(&line) <= WIDTH {
             return line;
         }
         let (open, close, members) = match node {
@@ -51,10 +51,10 @@ impl Printer {
         let mut pieces = vec![Node::text(open)];
         for (index, (name, member)) in members.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            pieces.push(Node::Text(format!("{comma}\n{}{name}", "  ".repeat(depth + 1))));
+            pieces.push(Node::Text(format!("{comma}\n{}{name}", " ".repeat(depth + 1))));
             pieces.extend(self.block(member, depth + 1, name.len() + 1));
         }
-        pieces.push(Node::Text(format!("\n{}{close}", "  ".repeat(depth))));
+        pieces.push(Node::Text(format!("\n{}{close}", " ".repeat(depth))));
         pieces
     }
 

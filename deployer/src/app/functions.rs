@@ -96,7 +96,9 @@ pub(super) fn add(
         }),
         analyzer: add(Handler {
             environment: vec![("visualizationURL", page.clone())],
-            ..Handler::new("analyzer", "chooses the best memory size by the strategy", 30)
+            // A step of a search takes some 50 ms of a whole CPU.
+            memory_size: 256.into(),
+            ..Handler::new("analyzer", "chooses the memory size, and with AUTO what to measure next", 30)
         }),
         optimizer: add(Handler {
             environment: vec![("optimizableAliases", choices.optimizable_aliases.join(","))],

@@ -1,5 +1,6 @@
 //! The state machine: `Initializer → Publisher ⟲ → Map(Executor ⟲) → Cleaner → Analyzer → Optimizer`, and from
-//! everywhere, on an error, `CleanUpOnError → Failed`.
+//! everywhere, on an error, `CleanUpOnError → Failed`. With `powerValues: "AUTO"` it goes round: after the Map the Planner says which sizes
+//! to publish and measure next, until it is sure enough.
 //!
 //! Publisher and Executor stop before their own deadline and a choice sends them in again, so no run is too long.
 //! The execution's input travels flat as `$`, to which the states add `run`, `stats`, `cleaned` and `analysis`.
@@ -67,16 +68,40 @@ fn flow(functions: &Functions) -> Flow {
         .state(
             "AllPublished",
             Choice::new()
-                .when(Test::boolean_equals("$.run.published.done", true), "Measure")
-                .otherwise("Publisher"),
+                .when(Test::boolean_equals("$.run.published.done", false), "Publisher")
+                .when(Test::is_present("$.run.search"), "MeasureRound")
+                .otherwise("Measure"),
         )
         .state(
             "Measure",
-            Map::over("$.run.powerValues", measure_one(&functions.executor))
+            Map::over("$.run.powerValues", measure_one(&functions.executor, ""))
                 .item_selector(&json!({ "input.$": "$", "value.$": "$$.Map.Item.Value" }))
                 .result_path("$.stats")
                 .catch(clean_up())
                 .next("Cleaner"),
+        )
+        .state(
+            "MeasureRound",
+            Map::over("$.run.search.blocks", measure_one(&functions.executor, "InRound"))
+                .item_selector(&json!({ "input.$": "$", "value.$": "$$.Map.Item.Value" }))
+                .result_path("$.stats")
+                .catch(clean_up())
+                .next("Planner"),
+        )
+        .state(
+            "Planner",
+            task(&functions.analyzer)
+                .parameters(&json!({ "plan.$": "$" }))
+                .result_path("$.run")
+                .catch(clean_up())
+                .next("Planned"),
+        )
+        .state(
+            "Planned",
+            Choice::new()
+                .when(Test::boolean_equals("$.run.search.done", true), "Cleaner")
+                .when(Test::boolean_equals("$.run.published.done", true), "MeasureRound")
+                .otherwise("Publisher"),
         )
         .state("Cleaner", cleaner(&functions.cleaner).catch(clean_up()).next("Analyzer"))
         .state(
@@ -101,21 +126,20 @@ fn flow(functions: &Functions) -> Flow {
         .state("Failed", Fail::with("$.error.Error", "$.error.Cause"))
 }
 
-/// One memory size: the Executor, as many passes as it takes. A pass that failed is made anew, unless the function crashed.
-fn measure_one(executor: &Handle<Function>) -> Flow {
-    Flow::start_at("Executor")
+/// One memory size: the Executor, as many passes as it takes. A pass that failed is made anew, unless the function crashed. Names of states
+/// are unique in the whole machine, so those of a search have a suffix.
+fn measure_one(executor: &Handle<Function>, suffix: &str) -> Flow {
+    let [first, choice, last] = ["Executor", "AllMeasured", "Measured"].map(|name| format!("{name}{suffix}"));
+    Flow::start_at(&first)
         .state(
-            "Executor",
+            &first,
             task(executor)
                 .retry(Retry::on([CRASHED]).max_attempts(0))
                 .retry(Retry::on_all().interval_seconds(3).max_attempts(2))
-                .next("AllMeasured"),
+                .next(&choice),
         )
-        .state(
-            "AllMeasured",
-            Choice::new().when(Test::is_present("$.progress"), "Executor").otherwise("Measured"),
-        )
-        .state("Measured", State::Succeed)
+        .state(&choice, Choice::new().when(Test::is_present("$.progress"), &first).otherwise(&last))
+        .state(&last, State::Succeed)
 }
 
 /// Cleaning up. Every step of it can be repeated, so it is, after whatever error.

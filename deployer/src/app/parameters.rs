@@ -7,7 +7,7 @@ use crate::options::{self, Opt, Rule, Spec};
 
 /// The parameters' values, for the rest of the stack.
 pub(super) struct Choices {
-    pub(super) power_values: Val<Vec<u32>>,
+    pub(super) power_values: Val<Vec<String>>,
     pub(super) visualization_url: Val<String>,
     pub(super) lambda_resource: Val<String>,
     pub(super) processor_resource: Val<String>,
@@ -39,7 +39,7 @@ pub(super) struct Choices {
 
 /// Declares parameters and conditions.
 pub(super) fn declare(stack: &mut Stack) -> Choices {
-    let power_values = declared(stack, &options::POWER_VALUES.spec, numbers);
+    let power_values = declared(stack, &options::POWER_VALUES.spec, texts);
     let visualization_url = text(stack, &options::VISUALIZATION_URL);
     let host = stack.parameter(
         parameter(&options::HOST_VISUALIZATION.spec).name,
@@ -134,8 +134,4 @@ fn number(stack: &mut Stack, option: &Opt<u32>) -> Val<u32> {
 
 fn texts(text: &str) -> Vec<String> {
     text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
-}
-
-fn numbers(text: &str) -> Vec<u32> {
-    text.split(',').filter_map(|item| item.parse().ok()).collect()
 }

@@ -126,10 +126,20 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         }
     };
     // Everything but the ARN can be judged before any call is made.
-    let asked = function::check(&input, &named, context)?;
+    let mut asked = function::check(&input, &named, context)?;
 
     let aws = context.aws().await?;
     let (machine, stack_sizes) = machine(&options, aws, context).await?;
+    let stack_sizes: Option<Vec<u32>> = match stack_sizes {
+        // The stack's own choice is to search: with that said, everything here knows it.
+        Some(search) if is_search(&search) => {
+            if input.entry(fields::POWER_VALUES.name).or_insert_with(|| search.clone()) == &search {
+                asked = searching(&mut input, asked);
+            }
+            None
+        }
+        sizes => sizes.and_then(|sizes| serde_json::from_value(sizes).ok()),
+    };
     let arn = match &package {
         Some(package) => function::put(aws, &named, package, &context.events).await?,
         None => {
@@ -142,6 +152,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             }
             if !context.settings.is_local() {
                 let sizes = match stack_sizes {
+                    _ if asked.search.is_some() => Some(Vec::new()),
                     _ if sizes => Some(asked.power_values.clone()),
                     Some(stack) if asked.dry_run => Some(stack),
                     // The state machine adds the present one.
@@ -170,6 +181,14 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     result(ended, &arn, reading, &options, aws, context).await
 }
 
+/// The input once more, now that it searches.
+fn searching(input: &mut Map<String, Value>, asked: Input) -> Input {
+    input.remove(fields::NUM.name);
+    let mut whole = input.clone();
+    whole.insert(fields::LAMBDA_ARN.name.to_owned(), asked.lambda_arn.to_string().into());
+    Input::parse(&Value::Object(whole), &tuning::input::Defaults::default()).unwrap_or(asked)
+}
+
 /// What durations are scaled by, if they are to be.
 fn calibration(options: &Options, context: &Context) -> anyhow::Result<Option<Calibration>> {
     match &context.settings.target {
@@ -182,12 +201,8 @@ fn calibration(options: &Options, context: &Context) -> anyhow::Result<Option<Ca
     }
 }
 
-/// The state machine, and the stack's memory sizes where the stack tells them.
-async fn machine(
-    options: &Options,
-    aws: &Aws,
-    context: &Context,
-) -> anyhow::Result<(String, Option<Vec<u32>>)> {
+/// The state machine, and the stack's power values where the stack tells them.
+async fn machine(options: &Options, aws: &Aws, context: &Context) -> anyhow::Result<(String, Option<Value>)> {
     match &options.state_machine {
         Some(arn) => {
             execution::same_region(arn, aws)?;
@@ -352,9 +367,9 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
             gate.extend(flags);
         }
     }
-    if let (false, Ok(num)) =
-        (input.contains_key(fields::NUM.name), options::NUM.spec.rule.read(options::NUM.spec.default))
-    {
+    let searches = input.get(fields::POWER_VALUES.name).is_some_and(is_search);
+    let num = options::NUM.spec.rule.read(options::NUM.spec.default);
+    if let (false, false, Ok(num)) = (searches, input.contains_key(fields::NUM.name), num) {
         input.insert(fields::NUM.name.to_owned(), num);
     }
     if input.get(ONLY_COLD_STARTS.name) != Some(&Value::Bool(true)) {
@@ -369,6 +384,11 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
         .into());
     }
     Ok(input)
+}
+
+/// Whether power values are to be searched for.
+fn is_search(power_values: &Value) -> bool {
+    power_values == "AUTO" || power_values.get("auto").is_some()
 }
 
 fn read_object(file: &str) -> anyhow::Result<Map<String, Value>> {

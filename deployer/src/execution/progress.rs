@@ -31,7 +31,7 @@ pub(super) struct Progress {
     /// Whether there is something to tell since it was told.
     news: bool,
     /// How many passes each size has had.
-    passes: BTreeMap<u64, u32>,
+    passes: BTreeMap<u32, u32>,
     /// The Initializer has let the run through, so that there is something to put back.
     changed: bool,
     total: usize,
@@ -92,7 +92,17 @@ impl Progress {
             {
                 self.counts.begun(&read(exited.and_then(|details| details.output())));
             }
+            HistoryEventType::TaskStateExited
+                if exited.is_some_and(|details| details.name() == "Planner") =>
+            {
+                let document = read(exited.and_then(|details| details.output()));
+                self.counts.planned(&document);
+                if let Some(said) = document["run"]["search"]["said"].as_str() {
+                    events.note(said);
+                }
+            }
             HistoryEventType::MapStateStarted => {
+                self.done = 0;
                 self.counts.started(event.timestamp());
                 self.total = event
                     .map_state_started_event_details()
@@ -101,7 +111,7 @@ impl Progress {
                 events.started(format!("measuring {} memory size{s}", self.total));
             }
             HistoryEventType::TaskStateExited
-                if exited.is_some_and(|details| details.name() == "Executor") =>
+                if exited.is_some_and(|details| details.name().starts_with("Executor")) =>
             {
                 let result = read(exited.and_then(|details| details.output()));
                 self.counts.pass(&result);
@@ -127,7 +137,7 @@ impl Progress {
 
     /// What one pass of an Executor has come to, for `--verbose`.
     fn pass(&mut self, result: &Value) -> Option<String> {
-        let memory_mb = result.get("value")?.as_u64()?;
+        let memory_mb = counts::memory(result)?;
         let passes = self.passes.entry(memory_mb).or_default();
         *passes += 1;
         let retries = |of: &Value| match of.get("retries").and_then(Value::as_u64) {
@@ -156,7 +166,7 @@ impl Progress {
 
     /// The event that a finished Executor's result makes; a pass that will be continued makes none.
     fn size(&mut self, result: &Value) -> Option<Event> {
-        let memory_mb = u32::try_from(result.get("value")?.as_u64()?).ok()?;
+        let memory_mb = counts::memory(result)?;
         if let Some(reason) = result.get("skipped").and_then(Value::as_str) {
             self.done += 1;
             let (done, total) = (self.done, self.total);

@@ -57,11 +57,11 @@ table! {
 
     /// Execution input to start from: a JSON file, or - for stdin; flags win over it
     INPUT: String = opt("input", "FILE", Rule::Any).only_flag().on(&[Verb::Tune]);
-    /// In MB: 128,512,1024, ALL, or FROM-TO:STEP
+    /// In MB: 128,512, ALL, FROM-TO:STEP, or AUTO
     POWER_VALUES: Value = field("power-values", "LIST", fields::POWER_VALUES)
         .on(&[Verb::Tune, Verb::Up, Verb::Preview])
         .under(MEASURING)
-        .parameter("PowerValues", DEFAULT_POWER_VALUES, "Memory sizes in MB to try when the execution input names none (comma-separated)");
+        .parameter("PowerValues", DEFAULT_POWER_VALUES, "Memory sizes in MB to try when the execution input names none (comma-separated; ALL, FROM-TO:STEP, or AUTO to search for the best)");
     /// Invocations per memory size, 5 to 20000
     NUM: Value = field("num", "N", fields::NUM).default("20").under(MEASURING);
     /// JSON for each invocation; [{"payload":…,"weight":…},…] is weighted
@@ -76,6 +76,14 @@ table! {
     ONLY_COLD_STARTS: Value = field("only-cold-starts", "", fields::ONLY_COLD_STARTS).rare().under(MEASURING);
     /// One invocation per memory size and no analysis
     DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).rare().under(MEASURING);
+    /// Execution environments of a memory size that are invoked side by side, 1 to 100
+    LANES: Value = field("lanes", "N", fields::LANES).rare().under(MEASURING);
+    /// With AUTO: by how much the chosen size may be off the best one, such as 1%
+    TOLERANCE: Value = field("tolerance", "SHARE", fields::TOLERANCE).rare().under(MEASURING);
+    /// With AUTO: how sure of that it has to be to stop early, such as 95%
+    CONFIDENCE: Value = field("confidence", "SHARE", fields::CONFIDENCE).rare().under(MEASURING);
+    /// With AUTO: invocations of all memory sizes together, 20 to 1000
+    MAX_INVOCATIONS: Value = field("max-invocations", "N", fields::MAX_INVOCATIONS).rare().under(MEASURING);
     /// Pause between invocations in series, in milliseconds
     SLEEP_BETWEEN_RUNS_MS: Value = field("sleep-between-runs-ms", "MS", fields::SLEEP_BETWEEN_RUNS_MS).rare().under(MEASURING);
     /// Share trimmed from each end before averaging, 0 to 0.4
@@ -88,7 +96,7 @@ table! {
     ALLOWED_EXCEPTIONS: Value = field("allowed-exceptions", "LIST", fields::ALLOWED_EXCEPTIONS).rare().under(MEASURING);
     /// include or apart: whether cold starts are in the averages [default: apart; with --only-cold-starts include]
     COLD_STARTS: Value = field("cold-starts", "WORD", fields::COLD_STARTS).rare().under(MEASURING);
-    /// What the run may cost, in USD: it measures no further then, and keeps what it has
+    /// What the run may cost in USD; then it measures no further
     BUDGET: Value = field("budget", "USD", fields::BUDGET).under(MEASURING);
     /// No payload in any log or error text
     DISABLE_PAYLOAD_LOGS: Value = field("disable-payload-logs", "", fields::DISABLE_PAYLOAD_LOGS).rare().under(MEASURING);
@@ -97,6 +105,8 @@ table! {
     STRATEGY: Value = field("strategy", "NAME", fields::STRATEGY).under(CHOOSING);
     /// For balanced: 0 is speed, 1 is cost
     BALANCED_WEIGHT: Value = field("balanced-weight", "0-1", fields::BALANCED_WEIGHT).rare().under(CHOOSING);
+    /// Choose the cheapest size that keeps this, such as p95=300ms
+    LIMIT: Value = field("limit", "pN=MS", fields::LIMIT).under(CHOOSING);
     /// Give the function the chosen memory size
     AUTO_OPTIMIZE: Value = field("auto-optimize", "", fields::AUTO_OPTIMIZE).under(CHOOSING);
     /// With --auto-optimize: publish it and point this alias at it instead

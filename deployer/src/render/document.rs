@@ -29,10 +29,10 @@ pub struct Document {
     /// Its region.
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
-    /// What the winner was chosen by: cost, speed or balanced. Absent when somebody else's input is not known.
+    /// What the winner was chosen by: cost, speed, balanced or limit. Absent when somebody else's input is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy: Option<String>,
-    /// Invocations of each size that were asked for.
+    /// Invocations of each size that were asked for; absent where sizes were searched for.
     #[serde(skip_serializing_if = "Option::is_none")]
     num: Option<u32>,
     /// The function's processor.
@@ -97,8 +97,11 @@ impl Document {
             execution_arn: tuned.execution_arn.clone(),
             function: tuned.function().to_owned(),
             region: tuned.function_arn.split(':').nth(3).map(str::to_owned),
-            strategy: tuned.input.as_ref().map(|input| input.strategy.to_string()),
-            num: tuned.input.as_ref().map(|input| input.num),
+            strategy: tuned.input.as_ref().map(|input| match input.limit {
+                Some(_) => "limit".to_owned(),
+                None => input.strategy.to_string(),
+            }),
+            num: tuned.input.as_ref().filter(|input| input.search.is_none()).map(|input| input.num),
             architecture: measured.and_then(|measured| Some(measured.prices.as_ref()?.architecture)),
             measured_here: tuned.measured.clone().map(|share| MeasuredHere {
                 share,

@@ -50,7 +50,7 @@ fn behind(undecided: &[&Undecided]) -> String {
 /// Where the budget ended the run, and how far it was.
 #[must_use]
 pub fn budget(analysis: &Analysis, input: Option<&Input>) -> Option<String> {
-    analysis.stopped_by?;
+    analysis.stopped_by.filter(|_| analysis.search.is_none())?;
     let stopped = measured(analysis).filter(|measured| measured.stopped_by.is_some()).map(|measured| {
         let made = measured.invocations.unwrap_or_default() + measured.lost;
         let of = input.map(|input| format!(" of {}", input.invocations())).unwrap_or_default();

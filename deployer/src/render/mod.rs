@@ -19,7 +19,7 @@ use serde_json::Value;
 use tuning::figures;
 use tuning::gate::Gate;
 use tuning::input::Input;
-use tuning::output::{Analysis, Stat};
+use tuning::output::{Analysis, Stat, StoppedBy};
 use tuning::stats::ColdStarts;
 use tuning::strategy::Strategy;
 
@@ -156,7 +156,8 @@ impl Tuned {
     pub fn applied(&self) -> Option<String> {
         let analysis = self.analysis.as_ref()?;
         let limits = analysis.gate.as_ref().map_or(&[][..], |verdict| &verdict.exceeded);
-        let budget = analysis.stopped_by.map(|_| "the budget ended the run".to_owned());
+        let cut_short = analysis.stopped_by.filter(|_| analysis.search.is_none());
+        let budget = cut_short.map(|_| "the budget ended the run".to_owned());
         let limits: Vec<String> = limits.iter().map(|limit| format!("it {limit}")).chain(budget).collect();
         Some(analysis.applied.as_ref()?.sentence(self.function(), &limits))
     }
@@ -249,7 +250,11 @@ impl Tuned {
         let unusable = disturbed::headline(analysis);
         let sentence = unusable.as_ref().unwrap_or(&recommendation);
         let advice = analysis.alternative.as_ref().map(|alternative| format!("{}.", alternative.summary));
-        let advice = if unusable.is_some() { Some(format!("By them, {recommendation}")) } else { advice };
+        let advice = match (self.sureness(analysis), advice) {
+            _ if unusable.is_some() => Some(format!("By them, {recommendation}")),
+            (Some(sure), Some(advice)) => Some(format!("{sure} {advice}")),
+            (sure, advice) => sure.or(advice),
+        };
         let month = self.monthly.as_ref().map(|monthly| monthly.invocations);
         let place = if self.form == Form::Markdown { Place::Markdown } else { Place::stdout() };
         let table = table::table(&rows, marks, currency, month, place);
@@ -266,9 +271,14 @@ impl Tuned {
         }
         let present = analysis.baseline.as_ref().map(|baseline| baseline.power);
         let month = self.monthly.as_ref().map(|monthly| monthly.sentence(present, currency));
-        let repeated = disturbed::repeated(analysis);
-        let sentences =
-            [self.averages(analysis), repeated, month, Self::no_comparison(analysis), self.applied()];
+        let sentences = [
+            Self::effort(analysis),
+            self.averages(analysis),
+            disturbed::repeated(analysis),
+            month,
+            Self::no_comparison(analysis),
+            self.applied(),
+        ];
         for sentence in sentences.into_iter().flatten() {
             writeln!(f, "{sentence}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }
@@ -318,6 +328,47 @@ impl Tuned {
         }
     }
 
+    fn strategy(&self) -> Strategy {
+        self.input.as_ref().map_or(Strategy::Cost, |input| input.strategy)
+    }
+
+    /// How sure the choice is: of a search, or of a limit.
+    fn sureness(&self, analysis: &Analysis) -> Option<String> {
+        if let Some(limit) = &analysis.limit {
+            let (percentile, measured) = (limit.percentile, figures::duration(limit.measured));
+            let percent = figures::fixed((limit.probability * 100.0).floor(), 0);
+            let verify = match limit.num {
+                Some(num) if limit.kept && analysis.search.is_none() => {
+                    format!("; --num {num} would verify it")
+                }
+                Some(num) if limit.kept => {
+                    format!("; --power-values {} --num {num} would verify it", analysis.power)
+                }
+                _ => String::new(),
+            };
+            return Some(format!(
+                "Its p{percentile} was {measured}; {percent} % sure that it keeps {}{verify}.",
+                figures::duration(limit.ms)
+            ));
+        }
+        Some(format!("{}.", analysis.search.as_ref()?.sentence(analysis.power, self.strategy())?))
+    }
+
+    /// What a search took, and why it stopped.
+    fn effort(analysis: &Analysis) -> Option<String> {
+        let search = analysis.search.as_ref()?;
+        let why = match analysis.stopped_by {
+            Some(StoppedBy::Confidence) => "it is sure enough",
+            Some(StoppedBy::Rounds) => "it has no more rounds",
+            _ => "its budget is spent (--max-invocations, --budget)",
+        };
+        let s = if search.rounds == 1 { "" } else { "s" };
+        Some(format!(
+            "Searched with {} invocations in {} round{s}; it stopped because {why}.",
+            search.invocations, search.rounds
+        ))
+    }
+
     /// What is not in the averages.
     fn averages(&self, analysis: &Analysis) -> Option<String> {
         let discard = self.input.as_ref()?.discard_top_bottom;
@@ -359,10 +410,20 @@ impl Tuned {
     }
 
     fn recommendation(&self, analysis: &Analysis, currency: &str) -> String {
-        let why = match self.input.as_ref().map_or(Strategy::Cost, |input| input.strategy) {
-            Strategy::Cost => "the cheapest",
-            Strategy::Speed => "the fastest",
-            Strategy::Balanced => "the best balance",
+        let why = match (&self.input, self.strategy()) {
+            _ if let Some(limit) = &analysis.limit => {
+                let (percentile, ms) = (limit.percentile, figures::duration(limit.ms));
+                if limit.kept {
+                    format!(", the cheapest measured with p{percentile} within {ms}")
+                } else {
+                    format!(", the likeliest to keep p{percentile} within {ms}")
+                }
+            }
+            // How sure that is stands in the next sentence.
+            _ if analysis.search.is_some() => String::new(),
+            (_, Strategy::Cost) => ", the cheapest".to_owned(),
+            (_, Strategy::Speed) => ", the fastest".to_owned(),
+            (_, Strategy::Balanced) => ", the best balance".to_owned(),
         };
         let against = match &analysis.baseline {
             Some(baseline) if baseline.cheaper_percent.is_none() => String::new(),
@@ -375,7 +436,7 @@ impl Tuned {
             _ => "",
         };
         format!(
-            "{} should have {} MB, {why}: {} on average{trimmed} and {} per million invocations{against}.",
+            "{} should have {} MB{why}: {} on average{trimmed} and {} per million invocations{against}.",
             self.function(),
             analysis.power,
             figures::duration(analysis.duration),

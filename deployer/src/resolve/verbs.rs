@@ -164,6 +164,9 @@ fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(","),
+        Value::Object(search) if search.contains_key("auto") => {
+            format!("AUTO:{}-{}", search["auto"]["from"], search["auto"]["to"])
+        }
         other => other.to_string(),
     }
 }

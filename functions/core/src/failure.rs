@@ -18,6 +18,8 @@ pub enum Outcome {
     TooSmall {
         /// Why, in words for the output's `skipped`.
         reason: String,
+        /// Whether it ran out of time and not of memory.
+        timed_out: bool,
     },
     /// The process ended without an answer, for a reason that is neither memory nor time. A bug, however rarely it
     /// happens: the run fails.
@@ -87,7 +89,7 @@ pub fn classify(answer: &[u8], log_tail: &str, report: Option<&Report>, allowed:
     }
     let crashed = crashed(&error);
     match too_small(&error, crashed, log_tail, report) {
-        Some(reason) => Outcome::TooSmall { reason },
+        Some((reason, timed_out)) => Outcome::TooSmall { reason, timed_out },
         None if crashed => Outcome::Crashed(error),
         None => Outcome::Handler(error),
     }
@@ -102,12 +104,18 @@ fn crashed(error: &HandlerError) -> bool {
             && (message.contains("Runtime exited") || message.contains("Process exited before")))
 }
 
-fn too_small(error: &HandlerError, crashed: bool, log_tail: &str, report: Option<&Report>) -> Option<String> {
+/// Why, and whether that is time.
+fn too_small(
+    error: &HandlerError,
+    crashed: bool,
+    log_tail: &str,
+    report: Option<&Report>,
+) -> Option<(String, bool)> {
     let kind = error.error_type.as_str();
     let message = error.message.as_str();
     let last_word = kind.rsplit(['.', ':']).next().unwrap_or_default();
     if OUT_OF_MEMORY.contains(&kind) || OUT_OF_MEMORY.contains(&last_word) {
-        return Some(format!("out of memory: {}{}", detail(error), used(report)));
+        return Some((format!("out of memory: {}{}", detail(error), used(report)), false));
     }
     let timed_out = report.is_some_and(|report| report.status == Status::Timeout)
         || ["Sandbox.Timedout", "Function.Timedout", "Runtime.Timedout"].contains(&kind)
@@ -118,11 +126,14 @@ fn too_small(error: &HandlerError, crashed: bool, log_tail: &str, report: Option
             Some((_, after)) => format!(" after {}", after.trim_end_matches('.')),
             None => String::new(),
         };
-        return Some(format!("timed out{after}: the function's own time-out is too short for this size"));
+        return Some((
+            format!("timed out{after}: the function's own time-out is too short for this size"),
+            true,
+        ));
     }
     let logged = || OUT_OF_MEMORY_LOGGED.iter().any(|words| log_tail.contains(words));
     (crashed && (memory_was_full(report) || logged()))
-        .then(|| format!("out of memory: {}{}", detail(error), used(report)))
+        .then(|| (format!("out of memory: {}{}", detail(error), used(report)), false))
 }
 
 /// Lambda reports at most the memory size itself, and kills when it is reached; a few MB may be missing in the report.

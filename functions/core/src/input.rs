@@ -10,6 +10,7 @@ mod arn;
 pub mod fields;
 mod form;
 mod json;
+mod limit;
 mod power_values;
 mod problem;
 mod read;
@@ -17,12 +18,14 @@ mod unknown;
 
 pub use arn::{LambdaArn, Qualifier};
 pub use fields::{FIELDS, Field, Form};
-pub use power_values::{DEFAULT_POWER_VALUES, Defaults, one as power_value};
+pub use limit::Limit;
+pub use power_values::{DEFAULT_POWER_VALUES, Defaults, PowerValues, one as power_value};
 pub use problem::{Problem, Problems};
 pub use unknown::{Unknown, unknown_fields};
 
 use crate::gate::Gate;
 use crate::payload::{Plan, PlanError};
+use crate::search::{Aim, MAX_ROUNDS, Task};
 use crate::stats::{Averages, ColdStarts};
 use crate::strategy::Strategy;
 use read::Reader;
@@ -38,6 +41,14 @@ pub const MAX_NUM: u32 = 20_000;
 /// Most power values: each one adds a dozen events to the execution's history, which ends at 25,000.
 pub const MAX_POWER_VALUES: usize = 1000;
 
+/// Most execution environments of a size that are invoked side by side.
+pub const MOST_LANES: u32 = 100;
+
+/// Fewest invocations that a search for the size takes, and most: those of all sizes travel in the state machine's state.
+pub const LEAST_INVOCATIONS: u32 = 20;
+/// See [`LEAST_INVOCATIONS`].
+pub const MOST_INVOCATIONS: u32 = 1000;
+
 /// Smallest memory size of Lambda in MB.
 pub const SMALLEST: u32 = 128;
 
@@ -52,9 +63,12 @@ pub const LOCK_ALIAS: &str = "deployer-tuning";
 pub struct Input {
     /// `lambdaARN`: the function to tune.
     pub lambda_arn: LambdaArn,
-    /// `powerValues`: memory sizes in MB, sorted, each once; the stack's defaults when the input has none.
+    /// `powerValues`: memory sizes in MB, sorted, each once; the stack's defaults when the input has none. None with `search`.
     pub power_values: Vec<u32>,
-    /// `num`: invocations per power value, at least [`MIN_NUM`]. See [`Input::invocations`] for what is really made.
+    /// `powerValues: "AUTO"`: the sizes are searched for.
+    pub search: Option<Search>,
+    /// `num`: invocations per power value, at least [`MIN_NUM`]. See [`Input::invocations`] for what is really made. With `search`: of all
+    /// of them, at most.
     pub num: u32,
     /// `payload`: what is sent; `None` for nothing (which is sent as `null`).
     pub payload: Option<Value>,
@@ -96,8 +110,25 @@ pub struct Input {
     pub budget: Option<f64>,
     /// `progressSeconds`: how soon an Executor tells for the first time how far it is.
     pub progress_seconds: Option<u64>,
+    /// `limit`: the cheapest size that keeps it is chosen.
+    pub limit: Option<Limit>,
+    /// `lanes`: execution environments of a size that are invoked side by side.
+    pub lanes: u32,
     /// What was read but has no effect, or not the one that was written: clamped values, fields without the field they belong to.
     pub warnings: Vec<Problem>,
+}
+
+/// How sizes are searched for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Search {
+    /// Smallest and largest size, in MB.
+    pub range: (u32, u32),
+    /// `tolerance`: by how much the chosen size may be off the best one, as a share of it.
+    pub tolerance: f64,
+    /// `confidence`: how sure of that the search has to be in order to stop, 0 to 1.
+    pub confidence: f64,
+    /// `maxInvocations`: after how many invocations of all sizes together it stops at the latest.
+    pub max_invocations: u32,
 }
 
 /// An object in S3.
@@ -122,12 +153,29 @@ impl Input {
     /// Every problem there is, in the order the fields are documented.
     pub fn parse(value: &Value, defaults: &Defaults) -> Result<Self, Problems> {
         let mut read = Reader::new(value)?;
-        let input = Self {
-            lambda_arn: read.required(fields::LAMBDA_ARN, read::function_arn),
-            power_values: power_values::read(&mut read, defaults),
-            num: read.required(fields::NUM, |value| {
-                read::integer(value, MIN_NUM.into(), MAX_NUM.into()).map(|num| num as u32)
+        let lambda_arn = read.required(fields::LAMBDA_ARN, read::function_arn);
+        let power_values = power_values::read(&mut read, defaults);
+        let (tolerance, confidence) = (read.share(fields::TOLERANCE), read.share(fields::CONFIDENCE));
+        let max_invocations = read.whole(fields::MAX_INVOCATIONS).map(|most| most as u32);
+        let search = match power_values {
+            PowerValues::List(_) => None,
+            PowerValues::Auto(from, to) => Some(Search {
+                range: (from, to),
+                tolerance: tolerance.unwrap_or(0.01),
+                confidence: confidence.unwrap_or(0.95),
+                max_invocations: max_invocations.unwrap_or(120),
             }),
+        };
+        let input = Self {
+            lambda_arn,
+            power_values: power_values.list(),
+            search,
+            num: match search {
+                Some(search) => search.max_invocations,
+                None => read.required(fields::NUM, |value| {
+                    read::integer(value, MIN_NUM.into(), MAX_NUM.into()).map(|num| num as u32)
+                }),
+            },
             payload: read.value(fields::PAYLOAD).cloned(),
             payload_s3: read.optional(fields::PAYLOAD_S3, read::s3_object),
             parallel_invocation: read.flag(fields::PARALLEL_INVOCATION),
@@ -148,6 +196,8 @@ impl Input {
             cold_starts: read.word(fields::COLD_STARTS).unwrap_or_default(),
             budget: read.amount(fields::BUDGET),
             progress_seconds: read.whole(fields::PROGRESS_SECONDS),
+            limit: read.optional(fields::LIMIT, Limit::read),
+            lanes: read.whole(fields::LANES).map_or(1, |lanes| lanes as u32),
             warnings: Vec::new(),
         };
         input.combined(read)
@@ -163,12 +213,52 @@ impl Input {
     /// # Errors
     /// None on an input that was parsed without problems.
     pub fn payload_plan(&self) -> Result<Plan, PlanError> {
-        Plan::new(self.payload.as_ref(), self.invocations())
+        match self.search {
+            Some(search) => Plan::in_turns(self.payload.as_ref(), search.max_invocations),
+            None => Plan::new(self.payload.as_ref(), self.invocations()),
+        }
     }
 
     /// How averages are taken.
     pub fn averages(&self) -> Averages {
-        Averages { discard: self.discard_top_bottom, cold_starts: self.cold_starts }
+        Averages { discard: self.discard_top_bottom, cold_starts: self.cold_starts, limit: self.limit }
+    }
+
+    /// What is searched for, if anything is.
+    pub fn task(&self) -> Option<Task> {
+        let Search { range, tolerance, confidence, max_invocations } = self.search?;
+        let aim = match (self.limit, self.strategy) {
+            (Some(limit), _) => Aim::Limit { share: limit.percentile / 100.0, ms: limit.ms },
+            (None, Strategy::Cost) => Aim::Cost,
+            (None, Strategy::Speed) => Aim::Speed,
+            (None, Strategy::Balanced) => Aim::Balanced { weight: self.balanced_weight },
+        };
+        let (lowest, highest) = range;
+        Some(Task { lowest, highest, aim, tolerance, confidence, max_rounds: MAX_ROUNDS, max_invocations })
+    }
+
+    /// What the search decides itself, and what does not go with it.
+    fn searching(&mut self, read: &mut Reader<'_>) {
+        if self.only_cold_starts {
+            read.problem(
+                fields::ONLY_COLD_STARTS,
+                "does not go with powerValues: \"AUTO\", which judges by warm invocations: give a list of memory sizes",
+            );
+        }
+        let decides = "has no effect with powerValues: \"AUTO\", which decides it itself";
+        if read.has(fields::NUM) {
+            read.warn(fields::NUM, "has no effect with powerValues: \"AUTO\": see maxInvocations");
+        }
+        if std::mem::take(&mut self.parallel_invocation) {
+            read.warn(fields::PARALLEL_INVOCATION, decides);
+        }
+        if read.has(fields::LANES) {
+            read.warn(fields::LANES, decides);
+        }
+        if read.has(fields::COLD_STARTS) && self.cold_starts == ColdStarts::Include {
+            read.warn(fields::COLD_STARTS, "is \"apart\" with powerValues: \"AUTO\"");
+        }
+        self.cold_starts = ColdStarts::Apart;
     }
 
     /// The checks that look at several fields, and the end of parsing.
@@ -184,6 +274,25 @@ impl Input {
             read.problem(fields::PAYLOAD, format!("does not fit: {error}"));
         }
 
+        match self.search {
+            Some(_) => self.searching(&mut read),
+            None => {
+                for field in [fields::TOLERANCE, fields::CONFIDENCE, fields::MAX_INVOCATIONS] {
+                    if read.has(field) {
+                        read.warn(field, "has no effect without powerValues: \"AUTO\"");
+                    }
+                }
+            }
+        }
+        if self.lanes > 1 && self.parallel_invocation {
+            read.warn(fields::LANES, "has no effect with parallelInvocation: true");
+        }
+        if self.limit.is_some() && read.has(fields::STRATEGY) && self.strategy != Strategy::Cost {
+            read.warn(
+                fields::STRATEGY,
+                "has no effect with limit, which chooses the cheapest size that keeps it",
+            );
+        }
         let alias_without_effect = self.auto_optimize_alias.is_some() && !self.auto_optimize;
         if alias_without_effect {
             read.warn(fields::AUTO_OPTIMIZE_ALIAS, "has no effect without autoOptimize: true");

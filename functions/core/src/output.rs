@@ -7,6 +7,8 @@ mod analyze;
 mod applied;
 mod baseline;
 mod disturbed;
+mod limited;
+mod searched;
 mod undecided;
 
 pub use alternative::Alternative;
@@ -14,11 +16,13 @@ pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
 pub use applied::{Applied, Change};
 pub use baseline::Baseline;
 pub use disturbed::{Disturbed, UnusableSize};
+pub use limited::Limited;
+pub use searched::{Found, Searched};
 pub use undecided::Undecided;
 
 use crate::gate::Verdict;
 use crate::pricing::LambdaPrice;
-use crate::stats::{Averages, ColdStarts, Measurements, Spread};
+use crate::stats::{Averages, ColdStarts, Held, Measurements, Spread};
 use crate::strategy::Candidate;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -69,6 +73,9 @@ pub struct Measured {
     /// above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cold_duration: Option<f64>,
+    /// How the durations stand to the input's `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// How many ended in an exception that the user allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<u32>,
@@ -95,8 +102,12 @@ pub struct Measured {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum StoppedBy {
-    /// The input's `budget`.
+    /// The input's `budget`; in a search also its `maxInvocations`.
     Budget,
+    /// A search that is as sure as it was to be.
+    Confidence,
+    /// A search that had no more rounds.
+    Rounds,
 }
 
 impl Measured {
@@ -143,6 +154,8 @@ impl Stat {
             .flatten();
         let cold_duration = apart.as_ref().and_then(|_| cold.summary(0.0));
         let summary = apart.as_ref().unwrap_or(&whole);
+        let counted = if apart.is_some() { &warm } else { measurements };
+        let held = averages.limit.and_then(|limit| counted.held(limit));
         let restore = price.restore(value);
         // Among warm invocations the cold starts of a run say nothing about how frequent they are in production.
         let each = if whole.cold_starts == whole.invocations { restore } else { 0.0 };
@@ -158,6 +171,7 @@ impl Stat {
             cold_starts: Some(whole.cold_starts),
             init_duration: whole.init_duration_ms,
             cold_duration: cold_duration.map(|cold| to_microseconds(cold.average_duration_ms)),
+            held,
             errors: Some(whole.errors),
             lost: whole.lost,
             disturbed: None,
@@ -256,12 +270,18 @@ pub struct Analysis {
     /// The input's budget, with which the run was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
-    /// What ended the run before all its invocations were made.
+    /// What ended the run before all its invocations were made, or what ended its search for the size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<StoppedBy>,
     /// The sizes whose figures cannot be used, since other work on the machine kept the function from its CPU; none on AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable: Vec<UnusableSize>,
+    /// What a search for the size found out; only with `powerValues: "AUTO"`.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Searched>,
+    /// How the winner stands to the input's `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limited>,
     /// The sizes that may be as good as the winner, since the measurements do not tell them apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undecided: Vec<Undecided>,

@@ -77,14 +77,58 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`].
     pub fn from_object(content: &str, num: u32) -> Result<Self, PlanError> {
+        Self::of_object(content, num, |elements| Self::weighted(elements, num))
+    }
+
+    /// The same with weighted payloads as in [`Plan::in_turns`].
+    ///
+    /// # Errors
+    /// As [`Plan::in_turns`].
+    pub fn from_object_in_turns(content: &str, num: u32) -> Result<Self, PlanError> {
+        Self::of_object(content, num, |elements| Self::turns(elements, num))
+    }
+
+    fn of_object(
+        content: &str,
+        num: u32,
+        deal: impl FnOnce(&[(&Value, &Value)]) -> Result<Self, PlanError>,
+    ) -> Result<Self, PlanError> {
         match serde_json::from_str::<Value>(content) {
             Ok(Value::String(string)) => Ok(Self::same(text(&Value::String(string)), num)),
             Ok(value) => match weighted(&value) {
-                Some(elements) => Self::weighted(&elements, num),
+                Some(elements) => deal(&elements),
                 None => Ok(Self::same(content.to_owned(), num)),
             },
             Err(_) => Ok(Self::same(text(&Value::String(content.to_owned())), num)),
         }
+    }
+
+    /// The plan for `num` invocations of which any number may be made: weighted payloads take turns by their weights, so that every
+    /// beginning of the plan has about the shares of the whole (smooth weighted round-robin, as in nginx).
+    ///
+    /// # Errors
+    /// [`PlanError`] when a weight is no number above 0.
+    pub fn in_turns(payload: Option<&Value>, num: u32) -> Result<Self, PlanError> {
+        match payload.and_then(weighted) {
+            Some(elements) => Self::turns(&elements, num),
+            None => Ok(Self::same(text(payload.unwrap_or(&Value::Null)), num)),
+        }
+    }
+
+    fn turns(elements: &[(&Value, &Value)], num: u32) -> Result<Self, PlanError> {
+        let weights = weights(elements)?;
+        let total: f64 = weights.iter().sum();
+        let texts: Vec<Arc<str>> = elements.iter().map(|(payload, _)| text(payload).into()).collect();
+        let mut credit = vec![0.0; weights.len()];
+        let mut blocks = Vec::new();
+        for end in 1..=num {
+            credit.iter_mut().zip(&weights).for_each(|(credit, weight)| *credit += weight);
+            let next =
+                (0..credit.len()).rev().max_by(|a, b| credit[*a].total_cmp(&credit[*b])).unwrap_or_default();
+            credit[next] -= total;
+            blocks.push((Arc::clone(&texts[next]), end));
+        }
+        Ok(Self { blocks })
     }
 
     /// The payload of invocation `index`, counted from 0. An index beyond the plan gets the last payload.
@@ -120,15 +164,8 @@ impl Plan {
         if elements.len() > num as usize {
             return Err(PlanError::TooFew { payloads: elements.len(), num });
         }
-        let weights = elements
-            .iter()
-            .enumerate()
-            .map(|(index, (_, weight))| positive(weight).ok_or_else(|| bad_weight(index, weight)))
-            .collect::<Result<Vec<f64>, _>>()?;
+        let weights = weights(elements)?;
         let total: f64 = weights.iter().sum();
-        if !total.is_finite() {
-            return Err(bad_weight(0, elements[0].1));
-        }
 
         let mut blocks = Vec::with_capacity(elements.len());
         let mut end = 0;
@@ -161,6 +198,15 @@ pub fn replacement(answer: &[u8]) -> Option<String> {
         "" | "null" | "\"\"" => None,
         _ => Some(answer.into_owned()),
     }
+}
+
+fn weights(elements: &[(&Value, &Value)]) -> Result<Vec<f64>, PlanError> {
+    let weights = elements
+        .iter()
+        .enumerate()
+        .map(|(index, (_, weight))| positive(weight).ok_or_else(|| bad_weight(index, weight)))
+        .collect::<Result<Vec<f64>, _>>()?;
+    if weights.iter().sum::<f64>().is_finite() { Ok(weights) } else { Err(bad_weight(0, elements[0].1)) }
 }
 
 fn weighted(payload: &Value) -> Option<Vec<(&Value, &Value)>> {

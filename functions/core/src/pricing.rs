@@ -171,18 +171,25 @@ pub struct Transitions {
     pub sizes: u32,
     /// Times the Executor ran, all power values together; at least one each.
     pub executor_passes: u32,
+    /// Rounds of a search, each of which enters a Map, the planning and its Choice; `sizes` are the blocks of all rounds then. 0 without
+    /// one.
+    pub rounds: u32,
 }
 
 impl Transitions {
     const OUTSIDE_THE_MAP: u64 = 7;
     const PER_SIZE: u64 = 3;
     const PER_FURTHER_PASS: u64 = 2;
+    const PER_ROUND: u64 = 3;
 
     /// The number of billed transitions.
     pub fn count(&self) -> u64 {
         let further = u64::from(self.publisher_passes.saturating_sub(1))
             + u64::from(self.executor_passes.saturating_sub(self.sizes));
-        Self::OUTSIDE_THE_MAP + Self::PER_SIZE * u64::from(self.sizes) + Self::PER_FURTHER_PASS * further
+        // The Map of the first round is among those outside.
+        let rounds = (Self::PER_ROUND * u64::from(self.rounds)).saturating_sub(1);
+        let passes = Self::PER_FURTHER_PASS * further;
+        Self::OUTSIDE_THE_MAP + Self::PER_SIZE * u64::from(self.sizes) + passes + rounds
     }
 
     /// What they cost in a region, in [`TransitionPrice::currency`].
@@ -317,12 +324,16 @@ mod tests {
 
     #[test]
     fn transitions_are_counted_state_by_state() {
-        let once = Transitions { publisher_passes: 1, sizes: 3, executor_passes: 3 };
+        let once = Transitions { publisher_passes: 1, sizes: 3, executor_passes: 3, rounds: 0 };
         assert_eq!(once.count(), 7 + 9);
-        let again = Transitions { publisher_passes: 3, sizes: 3, executor_passes: 5 };
+        let again = Transitions { publisher_passes: 3, sizes: 3, executor_passes: 5, rounds: 0 };
         assert_eq!(again.count(), 7 + 2 * 2 + 9 + 2 * 2);
         assert!((once.cost("us-east-1") - 16.0 * 2.5e-5).abs() < 1e-15);
         // A case recorded from the reference says nothing of passes.
-        assert_eq!(Transitions { publisher_passes: 0, sizes: 2, executor_passes: 0 }.count(), 13);
+        let unknown = Transitions { publisher_passes: 0, sizes: 2, executor_passes: 0, rounds: 0 };
+        assert_eq!(unknown.count(), 13);
+        // Two rounds of five and two sizes, of which the second publishes again.
+        let searched = Transitions { publisher_passes: 2, sizes: 7, executor_passes: 7, rounds: 2 };
+        assert_eq!(searched.count(), 1 + 2 * 2 + 2 * 3 + 7 * 3 + 3);
     }
 }

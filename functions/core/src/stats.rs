@@ -6,6 +6,7 @@
 
 mod packed;
 
+use crate::input::Limit;
 use crate::report::Report;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,8 @@ pub struct Averages {
     pub discard: f64,
     /// Whether cold starts are in them.
     pub cold_starts: ColdStarts,
+    /// The limit that is looked at beside them.
+    pub limit: Option<Limit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +138,19 @@ impl Measurements {
         })
     }
 
+    /// How these durations stand to a limit; none when nothing was measured.
+    pub fn held(&self, limit: Limit) -> Option<Held> {
+        let mut durations: Vec<f64> = self.iter().map(|measurement| measurement.duration_ms).collect();
+        durations.sort_by(f64::total_cmp);
+        let rank = (durations.len() as f64 * limit.percentile / 100.0).ceil() as usize;
+        let over = durations.iter().filter(|ms| **ms > limit.ms).count();
+        Some(Held {
+            ms: *durations.get(rank.checked_sub(1)?)?,
+            over: count(over),
+            of: count(durations.len()),
+        })
+    }
+
     /// The ones that were no cold starts, and the ones that were.
     #[must_use]
     pub fn split(&self) -> (Self, Self) {
@@ -180,6 +196,18 @@ impl Measurements {
             lost: self.lost,
         })
     }
+}
+
+/// How the durations of one power value stand to a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Held {
+    /// The limit's percentile of them, by nearest rank, in milliseconds.
+    pub ms: f64,
+    /// How many invocations took longer than the limit.
+    pub over: u32,
+    /// Of how many.
+    pub of: u32,
 }
 
 /// The figures of one power value. Times in milliseconds.

@@ -11,7 +11,7 @@
 //! **Optional parts** start with a lower-case name and a colon, which occurs neither in base64 nor in an encoded name:
 //! `sd:` (standard deviation of the duration), `p50:`, `p95:` (percentiles of it; all three float32 in base64, one per
 //! size) and `current:` (the function's size before the run, decimal). They belong to the first run; `p95.2:` is the third
-//! run's. `month:` ([`MONTH`]) belongs to no run. Unknown ones are kept aside in [`Link::others`] and otherwise ignored.
+//! run's. `month:` ([`MONTH`]) and `curve:` ([`CURVE`]) belong to no run. Unknown ones are kept aside in [`Link::others`] and otherwise ignored.
 //!
 //! The page this one replaces counts the parts between semicolons and knows only 3 and 4·N, so a link with optional
 //! parts does not open there. Hence [`encode()`] writes exactly what the runs hold: runs without [`Extras`] give the canonical
@@ -28,12 +28,15 @@ mod error;
 mod run;
 
 pub use decode::{decode, decode_link};
-pub use encode::{encode, encode_hash, encode_link};
+pub use encode::{curve_part, encode, encode_hash, encode_link};
 pub use error::UrlError;
 pub use run::{Extras, Link, MAX_POINTS, MAX_RUNS, Run};
 
 /// The part with how many invocations a month has, decimal; it is the whole link's. The page says then what a month costs.
 pub const MONTH: &str = "month";
+
+/// The part with the curve that a search fitted: MB, and the milliseconds below which 5, 50 and 95 % of the plausible curves are.
+pub const CURVE: &str = "curve";
 
 /// Whether links to this base open in the page this one replaces, which cannot read optional parts.
 pub fn is_old_page(base: &str) -> bool {

@@ -4,8 +4,8 @@
 //! the output of the execution; `null` for a dry run. It calls no AWS API and needs no permission.
 
 use serde_json::Value;
-use tuning::output::{self, LinkDetail, Stat};
-use tuning::pricing::{Architecture, Extras};
+use tuning::output::{self, Found, LinkDetail, Stat};
+use tuning::pricing::{self, Architecture, Extras};
 
 use super::json;
 use crate::clients::Clients;
@@ -22,7 +22,15 @@ const DEFAULT_PAGE: &str = "https://lambda-power-tuning.show/";
 /// When no power value was measured, or the input is wrong.
 pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
     let run = event::run(document)?;
+    let searched = run.as_ref().and_then(|run| Some((run, run.search.as_ref()?)));
     let stats: Vec<Stat> = match document.get("stats") {
+        _ if let Some((run, search)) = searched => {
+            let input = event::input(document, &run.power_values)?;
+            let architecture = run.architecture.parse().unwrap_or_default();
+            let region = &input.lambda_arn.region;
+            let price = pricing::lambda(region, architecture).with(run.extras(), region);
+            Stat::of_search(&search.history, input.averages(), &price)
+        }
         Some(stats) => serde_json::from_value(stats.clone()).map_err(|e| {
             Error::event("analyzer", format!("`stats`, the Executors' results, are not usable: {e}"))
         })?,
@@ -45,6 +53,14 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
         publisher_passes: run.as_ref().map_or(1, |run| run.published.passes),
         visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
         link: LinkDetail::Full,
+        search: searched.and_then(|(_, search)| {
+            Some(Found {
+                decision: search.decision.as_deref()?,
+                history: &search.history,
+                rounds: search.round,
+                out_of_money: search.out_of_money,
+            })
+        }),
     };
     let analysis = output::analyze(&input, &stats, &known)
         .map_err(|problem| Error::new(Kind::NothingMeasured, problem.to_string()))?;

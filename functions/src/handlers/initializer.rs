@@ -13,14 +13,14 @@
 use serde_json::Value;
 use tuning::input::{Input, fields};
 
-use super::json;
+use super::{json, planner};
 use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::event::{self, StateEvent};
 use crate::function_api::{Alias, Backoff, Configuration, FunctionApi};
 use crate::mark::{LOCK_ALIAS, LockMark, Purpose, ThingMark};
-use crate::run::{Baseline, Plan, Published, Run};
+use crate::run::{Baseline, Plan, Published, Run, Search};
 use crate::undo::execution::{self, Life};
 use crate::undo::hold::{Hold, Watch};
 use crate::undo::sweep::{self, Job};
@@ -39,21 +39,51 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let default_sizes = clients.variable("defaultPowerValues").unwrap_or_default();
     let stack_sizes = apply_default(&mut event.input, &default_sizes);
     let input = event::input(&event.input, &[])?;
-    let with_present = stack_sizes && !input.dry_run;
-    check_state_size(&event.input, &input, input.power_values.len() + usize::from(with_present))?;
+    let search = match input.task() {
+        Some(task) => Some(planner::first(&task, &input)?),
+        None => None,
+    };
+    let sizes = match &search {
+        Some(search) => search.blocks.iter().map(|block| block.value).collect(),
+        None => input.power_values.clone(),
+    };
+    let with_present = stack_sizes && !input.dry_run && search.is_none();
+    match input.search {
+        Some(search) => check_search_size(&event.input, search.max_invocations)?,
+        None => check_state_size(&event.input, &input, sizes.len() + usize::from(with_present))?,
+    }
+    let asked = stack_sizes && search.is_some();
+    let wanted = Wanted {
+        sizes,
+        with_present,
+        // A dry run makes one invocation at each of the sizes a search would begin with.
+        search: search.filter(|_| !input.dry_run),
+        asked: asked.then(|| event.input[fields::POWER_VALUES.name].clone()),
+    };
     super::optimizer::refuse_alias(&input, clients)?;
 
     let api = FunctionApi::new(clients, &input.lambda_arn.region, input.lambda_arn.to_string(), deadline)?
         .listing();
-    let run = begin(&api, clients, &input, with_present, &event.execution).await?;
+    let run = begin(&api, clients, &input, wanted, &event.execution).await?;
     json(&run)
+}
+
+/// What is to be measured.
+struct Wanted {
+    /// Memory sizes in MB, ascending.
+    sizes: Vec<u32>,
+    /// Whether the size that the function has is added.
+    with_present: bool,
+    search: Option<Search>,
+    /// See [`Run::asked`].
+    asked: Option<Value>,
 }
 
 async fn begin(
     api: &FunctionApi,
     clients: &Clients,
     input: &Input,
-    with_present: bool,
+    wanted: Wanted,
     execution: &str,
 ) -> Result<Run, Error> {
     let found = api.configuration(None).await.map_err(|refusal| {
@@ -70,7 +100,7 @@ async fn begin(
         return Err(Error::new(Kind::FunctionNotTunable, message));
     }
     let aliases = api.aliases().await?;
-    refuse_clashes(input, &aliases)?;
+    refuse_clashes(input, &wanted.sizes, &aliases)?;
 
     let (lock, notes) = acquire(api, clients, execution, &aliases).await?;
     let (snapshot, life) =
@@ -95,11 +125,8 @@ async fn begin(
             return Err(Error::new(Kind::LockLost, message));
         }
     }
-    let power_values = if with_present {
-        with_present_size(input, lock.mark.base, &aliases)
-    } else {
-        input.power_values.clone()
-    };
+    let Wanted { sizes, with_present, search, asked } = wanted;
+    let power_values = if with_present { with_present_size(input, lock.mark.base, &aliases) } else { sizes };
     let total = Plan::new(input, &power_values).total();
     Ok(Run {
         execution: execution.to_owned(),
@@ -115,6 +142,8 @@ async fn begin(
         code_sha256: configuration.code,
         settings: configuration.fingerprint,
         published: Published { total, ..Published::default() },
+        asked,
+        search,
         notes,
     })
 }
@@ -179,6 +208,24 @@ fn check_state_size(document: &Value, input: &Input, sizes: usize) -> Result<(),
     Ok(())
 }
 
+/// The same of a search, whose invocations travel one by one: in its history, and those of a round once more in the Executors' results.
+fn check_search_size(document: &Value, invocations: u32) -> Result<(), Error> {
+    const FIXED: usize = 24 * 1024;
+    const SAMPLE: usize = 45;
+    let given = document.to_string().len();
+    if given + FIXED + 2 * SAMPLE * invocations as usize <= STATE_LIMIT {
+        return Ok(());
+    }
+    let fitting = STATE_LIMIT.saturating_sub(given + FIXED) / (2 * SAMPLE);
+    Err(Error::new(
+        Kind::InvalidInput,
+        format!(
+            "maxInvocations: {invocations} invocations do not fit a state of 256 KiB beside an input of {given} bytes: use at most \
+             {fitting}, or put a large payload into payloadS3"
+        ),
+    ))
+}
+
 /// The aliases of somebody else's that have a name which measuring these sizes needs.
 fn clashes<'a>(input: &Input, sizes: &[u32], aliases: &'a [Alias]) -> Vec<&'a str> {
     let names: std::collections::BTreeSet<String> =
@@ -193,8 +240,8 @@ fn clashes<'a>(input: &Input, sizes: &[u32], aliases: &'a [Alias]) -> Vec<&'a st
     aliases.iter().filter(foreign).map(|alias| alias.name.as_str()).collect()
 }
 
-fn refuse_clashes(input: &Input, aliases: &[Alias]) -> Result<(), Error> {
-    let clashes = clashes(input, &input.power_values, aliases);
+fn refuse_clashes(input: &Input, sizes: &[u32], aliases: &[Alias]) -> Result<(), Error> {
+    let clashes = clashes(input, sizes, aliases);
     if !clashes.is_empty() {
         let message = format!(
             "the function already has aliases that this run would use, made by somebody else: {}; rename or delete them",
@@ -406,9 +453,9 @@ mod tests {
             alias("deployer-tuning-1024", "not of this run"),
             alias("live", ""),
         ];
-        let error = refuse_clashes(&input, &aliases).unwrap_err();
+        let error = refuse_clashes(&input, &input.power_values, &aliases).unwrap_err();
         assert_eq!(error.kind, Kind::AliasClash);
         assert!(error.message.contains("deployer-tuning, deployer-tuning-512;"), "{error}");
-        assert_eq!(refuse_clashes(&input, &aliases[2..]), Ok(()));
+        assert_eq!(refuse_clashes(&input, &input.power_values, &aliases[2..]), Ok(()));
     }
 }

@@ -5,6 +5,7 @@ pub mod cleaner;
 pub mod executor;
 pub mod initializer;
 pub mod optimizer;
+pub mod planner;
 pub mod publisher;
 
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub enum Handler {
     Executor,
     /// Puts the function back as it was.
     Cleaner,
-    /// Chooses.
+    /// Chooses; in a search it also says what to measure next.
     Analyzer,
     /// Applies the choice.
     Optimizer,
@@ -74,7 +75,10 @@ impl Handler {
             Self::Publisher => Box::pin(publisher::handle(event, deadline, clients)).await,
             Self::Executor => Box::pin(executor::handle(event, deadline, clients)).await,
             Self::Cleaner => Box::pin(cleaner::handle(event, deadline, clients)).await,
-            Self::Analyzer => analyzer::handle(&event, clients),
+            Self::Analyzer => match event.get("plan") {
+                Some(document) => planner::handle(document),
+                None => analyzer::handle(&event, clients),
+            },
             Self::Optimizer => Box::pin(optimizer::handle(event, deadline, clients)).await,
         }
     }

@@ -42,8 +42,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let mut run = event.run("publisher")?;
     let input = event::input(&event.input, &run.power_values)?;
     let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?;
-    let sizes = run.power_values.clone();
-    let plan = Plan::new(&input, &sizes);
+    let plan = Plan::of(&input, &run);
 
     run.published.passes += 1;
     let progress = |run: &Run| (run.published.next, run.published.restored);
@@ -66,7 +65,7 @@ fn over(stalled_ms: u64) -> bool {
 }
 
 /// Takes as many steps as fit before the deadline.
-async fn advance(api: &FunctionApi, run: &mut Run, plan: &Plan<'_>) -> Result<(), Error> {
+async fn advance(api: &FunctionApi, run: &mut Run, plan: &Plan) -> Result<(), Error> {
     let mut publisher = Publisher::enter(api, run, plan).await?;
     let mut longest = Duration::ZERO;
     let mut steps = 0_u32;
@@ -118,7 +117,7 @@ struct Unnamed {
 }
 
 impl<'a> Publisher<'a> {
-    async fn enter(api: &'a FunctionApi, run: &Run, plan: &Plan<'_>) -> Result<Self, Error> {
+    async fn enter(api: &'a FunctionApi, run: &Run, plan: &Plan) -> Result<Self, Error> {
         let lock = Lock::owned(api, &run.execution).await?;
         let resuming = lock.mark.to != size_before(run, plan, run.published.next);
         Ok(Self { api, lock, resuming, waiting: None, look_after: Duration::ZERO })
@@ -356,12 +355,12 @@ async fn name(api: &FunctionApi, run: &Run, unnamed: Option<&Unnamed>) -> Result
 }
 
 /// The size `$LATEST` has before the version of this index is made, if all went regularly.
-fn size_before(run: &Run, plan: &Plan<'_>, index: u32) -> u32 {
+fn size_before(run: &Run, plan: &Plan, index: u32) -> u32 {
     let base = run.baseline.memory_size;
     if run.published.restored {
         return base;
     }
-    (0..index)
+    (run.published.since..index)
         .rev()
         .filter_map(|index| plan.get(index))
         .find(|it| sets_size(it, base))

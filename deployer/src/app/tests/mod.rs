@@ -26,7 +26,7 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
     assert_eq!(
         told,
         [
-            ("PowerValues", "List<Number>", "128,256,512,1024,1536,3008"),
+            ("PowerValues", "CommaDelimitedList", "128,256,512,1024,1536,3008"),
             ("visualizationURL", "String", "https://lambda-power-tuning.show/"),
             ("hostVisualization", "String", "false"),
             ("lambdaResource", "String", "*"),
@@ -182,8 +182,9 @@ fn the_executor_gets_more_memory_where_payloads_come_from_s3() {
         let deployed = Deployed::with(parameters);
         HANDLERS.map(|handler| deployed.properties(handler)["MemorySize"].as_u64().unwrap())
     };
-    assert_eq!(memory(&[]), [128; 6]);
-    assert_eq!(memory(&[("payloadS3Bucket", "payloads")]), [128, 128, 256, 128, 128, 128]);
+    // The Analyzer's is for the search.
+    assert_eq!(memory(&[]), [128, 128, 128, 128, 256, 128]);
+    assert_eq!(memory(&[("payloadS3Bucket", "payloads")]), [128, 128, 256, 128, 256, 128]);
 }
 
 #[test]
@@ -261,14 +262,17 @@ fn a_run_goes_through_its_states_in_order_and_cleans_up_from_everywhere() {
     assert_eq!(
         ways(&definition),
         [
-            way("AllPublished", "Choice", &["Measure", "Publisher"]),
+            way("AllPublished", "Choice", &["Publisher", "MeasureRound", "Measure"]),
             way("Analyzer", "Task", &["Optimizer", "CleanUpOnError"]),
             way("CleanUpOnError", "Task", &["Failed", "Failed"]),
             way("Cleaner", "Task", &["Analyzer", "CleanUpOnError"]),
             way("Failed", "Fail", &[]),
             way("Initializer", "Task", &["Publisher", "CleanUpOnError"]),
             way("Measure", "Map", &["Cleaner", "CleanUpOnError"]),
+            way("MeasureRound", "Map", &["Planner", "CleanUpOnError"]),
             way("Optimizer", "Task", &["CleanUpOnError"]),
+            way("Planned", "Choice", &["Cleaner", "MeasureRound", "Publisher"]),
+            way("Planner", "Task", &["Planned", "CleanUpOnError"]),
             way("Publisher", "Task", &["AllPublished", "CleanUpOnError"]),
         ]
     );
@@ -280,6 +284,15 @@ fn a_run_goes_through_its_states_in_order_and_cleans_up_from_everywhere() {
             way("AllMeasured", "Choice", &["Executor", "Measured"]),
             way("Executor", "Task", &["AllMeasured"]),
             way("Measured", "Succeed", &[]),
+        ]
+    );
+    let round = &definition["States"]["MeasureRound"]["ItemProcessor"];
+    assert_eq!(
+        ways(round),
+        [
+            way("AllMeasuredInRound", "Choice", &["ExecutorInRound", "MeasuredInRound"]),
+            way("ExecutorInRound", "Task", &["AllMeasuredInRound"]),
+            way("MeasuredInRound", "Succeed", &[]),
         ]
     );
 }
@@ -295,6 +308,7 @@ fn states_pass_on_what_the_functions_expect() {
         ("Publisher", "publisher", Some(&whole), Some(json!("$.run"))),
         ("Cleaner", "cleaner", Some(&whole), Some(json!("$.cleaned"))),
         ("Analyzer", "analyzer", None, Some(json!("$.analysis"))),
+        ("Planner", "analyzer", Some(&json!({"plan.$": "$"})), Some(json!("$.run"))),
         ("Optimizer", "optimizer", Some(&whole), Some(json!("$.analysis"))),
         ("CleanUpOnError", "cleaner", Some(&whole), Some(json!("$.cleaned"))),
     ] {
@@ -308,8 +322,20 @@ fn states_pass_on_what_the_functions_expect() {
     assert_eq!(member("Optimizer", "End"), Some(json!(true)));
     assert_eq!(
         member("AllPublished", "Choices"),
-        Some(json!([{"Variable": "$.run.published.done", "BooleanEquals": true, "Next": "Measure"}]))
+        Some(json!([
+            {"Variable": "$.run.published.done", "BooleanEquals": false, "Next": "Publisher"},
+            {"Variable": "$.run.search", "IsPresent": true, "Next": "MeasureRound"},
+        ]))
     );
+    assert_eq!(
+        member("Planned", "Choices"),
+        Some(json!([
+            {"Variable": "$.run.search.done", "BooleanEquals": true, "Next": "Cleaner"},
+            {"Variable": "$.run.published.done", "BooleanEquals": true, "Next": "MeasureRound"},
+        ]))
+    );
+    assert_eq!(member("MeasureRound", "ItemsPath"), Some(json!("$.run.search.blocks")));
+    assert_eq!(member("MeasureRound", "ResultPath"), Some(json!("$.stats")));
     assert_eq!(member("Measure", "ItemsPath"), Some(json!("$.run.powerValues")));
     assert_eq!(
         member("Measure", "ItemSelector"),

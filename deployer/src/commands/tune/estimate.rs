@@ -1,8 +1,9 @@
 //! What a run on AWS will do, cost and take, said before it starts. From a guess: nothing is known of the function's duration yet.
 
 use tuning::figures;
-use tuning::input::Input;
+use tuning::input::{Input, Search};
 use tuning::pricing::{self, Extras, Transitions};
+use tuning::search::{self, MAX_ROUNDS, Step};
 
 use crate::function::Found;
 
@@ -25,12 +26,28 @@ impl Estimate {
     /// The estimate of a run over these memory sizes.
     #[must_use]
     pub fn new(input: &Input, sizes: &[u32], found: &Found) -> Self {
+        // A search begins with these; how often it measures which of them nobody knows.
+        let pilot: Vec<u32> = match input.task().map(|task| search::next(&task, &[], 0)) {
+            Some(Step::Measure { blocks, .. }) => blocks.iter().map(|block| block.size).collect(),
+            _ => Vec::new(),
+        };
+        let (searches, sizes) =
+            if input.search.is_some() { (true, pilot.as_slice()) } else { (false, sizes) };
         let region = &input.lambda_arn.region;
         let extras = Extras { storage_mb: found.storage_mb, snap_start: false };
         let price = pricing::lambda(region, found.architecture).with(extras, region);
-        let (count, each) = (sizes.len() as f64, f64::from(input.invocations()));
+        let (count, each) = match input.search {
+            Some(search) => {
+                (sizes.len() as f64, f64::from(search.max_invocations) / sizes.len().max(1) as f64)
+            }
+            None => (sizes.len() as f64, f64::from(input.invocations())),
+        };
+        let rounds = if searches { MAX_ROUNDS } else { 0 };
         let machine = u32::try_from(sizes.len()).map_or(0.0, |sizes| {
-            Transitions { publisher_passes: 1, sizes, executor_passes: sizes }.cost(region)
+            // A later round has two or three sizes.
+            let blocks = sizes + 3 * rounds.saturating_sub(1);
+            Transitions { publisher_passes: rounds.max(1), sizes: blocks, executor_passes: blocks, rounds }
+                .cost(region)
         });
         let fees = count * each * price.per_request.unwrap_or_default();
         let cost = |ms: f64| {
@@ -41,8 +58,12 @@ impl Estimate {
         let pauses = (each - 1.0) * input.sleep_between_runs_ms as f64 / 1000.0;
         let versions = if input.only_cold_starts { count * each * VERSION_SECONDS } else { 0.0 };
         let seconds = |ms: f64| {
-            let measuring = if input.parallel_invocation { ms / 1000.0 } else { each * ms / 1000.0 + pauses };
-            AROUND_SECONDS + versions + measuring
+            let measuring = if input.parallel_invocation {
+                ms / 1000.0
+            } else {
+                (each * ms / 1000.0 + pauses) / f64::from(if searches { 2 } else { input.lanes })
+            };
+            AROUND_SECONDS * f64::from(rounds.max(1)) + versions + measuring
         };
         let timeout = f64::from(found.timeout_s) * 1000.0;
         let guess = timeout.min(GUESS_MS);
@@ -61,12 +82,20 @@ impl Estimate {
             Some(budget) => format!("; the budget ends it at {}", money(budget, price.currency.symbol())),
             None => String::new(),
         };
-        let s = if sizes.len() == 1 { "" } else { "s" };
+        let what = match input.search {
+            Some(Search { range: (from, to), max_invocations, .. }) => format!(
+                "a search from {from} to {to} MB, at most {max_invocations} invocations in {MAX_ROUNDS} rounds"
+            ),
+            None => format!(
+                "{} memory size{} × {} invocations = {}",
+                sizes.len(),
+                if sizes.len() == 1 { "" } else { "s" },
+                figures::fixed(each, 0),
+                figures::fixed(count * each, 0),
+            ),
+        };
         let sentence = format!(
-            "{} memory size{s} × {} invocations = {}: about {} at a guess of {} each{at_most}{budget}",
-            sizes.len(),
-            figures::fixed(each, 0),
-            figures::fixed(count * each, 0),
+            "{what}: about {} at a guess of {} each{at_most}{budget}",
             said(guess),
             figures::duration(guess),
         );
@@ -127,6 +156,12 @@ mod tests {
         assert_eq!(
             short.sentence(),
             "2 memory sizes × 20 invocations = 40: about $0.00133 and 31 s at a guess of 1.00 s each; the budget ends it at $2.00"
+        );
+        let auto = estimate(json!({"powerValues": "AUTO", "maxInvocations": 60}), 1);
+        assert!(
+            auto.sentence()
+                .starts_with("a search from 128 to 10240 MB, at most 60 invocations in 6 rounds: about $"),
+            "{auto:?}"
         );
         let cold = estimate(json!({"onlyColdStarts": true}), 1);
         assert!(cold.sentence().contains(" and 3 min 30 s "), "{cold:?}");

@@ -29,6 +29,10 @@ struct Size {
     made: u32,
     cost: f64,
     over: bool,
+    /// How many there are to be, where sizes are searched for.
+    planned: u32,
+    /// What earlier rounds of a search made, and what they cost.
+    before: (u32, f64),
 }
 
 impl Counts {
@@ -45,8 +49,8 @@ impl Counts {
 
     /// The execution's input.
     pub(super) fn asked(&mut self, input: &Value) {
-        self.each = Input::parse(input, &Defaults { power_values: vec![tuning::input::SMALLEST] })
-            .map_or(0, |input| input.invocations());
+        let input = Input::parse(input, &Defaults { power_values: vec![tuning::input::SMALLEST] });
+        self.each = input.ok().filter(|input| input.search.is_none()).map_or(0, |input| input.invocations());
     }
 
     /// What the Initializer has found.
@@ -58,6 +62,19 @@ impl Counts {
         let sizes = run["powerValues"].as_array().into_iter().flatten();
         let sizes = sizes.filter_map(|size| u32::try_from(size.as_u64()?).ok());
         self.sizes = sizes.map(|size| (size, Size::default())).collect();
+        self.planned(document);
+    }
+
+    /// What the next round of a search measures.
+    pub(super) fn planned(&mut self, document: &Value) {
+        for block in document["run"]["search"]["blocks"].as_array().into_iter().flatten() {
+            let number = |name: &str| block[name].as_u64().and_then(|number| u32::try_from(number).ok());
+            if let (Some(value), Some(num)) = (number("value"), number("num")) {
+                let size = self.sizes.entry(value).or_default();
+                *size =
+                    Size { planned: size.made + num, before: (size.made, size.cost), over: false, ..*size };
+            }
+        }
     }
 
     /// Measuring has begun.
@@ -72,33 +89,40 @@ impl Counts {
 
     /// What a pass of an Executor has answered.
     pub(super) fn pass(&mut self, result: &Value) {
-        let Some(memory) = result["value"].as_u64().and_then(|size| u32::try_from(size).ok()) else { return };
+        let Some(memory) = memory(result) else { return };
         let size = self.sizes.entry(memory).or_default();
+        let (made_before, cost_before) = size.before;
         if let Some(progress) = result.get("progress") {
-            size.made = made(progress);
+            size.made = made_before + made(progress);
             if let Ok(measured) = serde_json::from_value::<Measurements>(progress["measurements"].clone()) {
                 let billed: u64 = measured.iter().map(|measurement| measurement.billed_ms).sum();
-                size.cost = pricing::lambda(&self.region, self.architecture).cost(memory, billed as f64);
+                let price = pricing::lambda(&self.region, self.architecture);
+                size.cost = cost_before + price.cost(memory, billed as f64);
             }
             return;
         }
         size.over = true;
-        size.cost = result["totalCost"].as_f64().unwrap_or_default();
+        size.cost = cost_before + result["totalCost"].as_f64().unwrap_or_default();
         let count = |name: &str| result[name].as_u64().and_then(|count| u32::try_from(count).ok());
         if let Some(invocations) = count("invocations") {
-            size.made = invocations + count("lost").unwrap_or_default();
+            size.made = made_before + invocations + count("lost").unwrap_or_default();
         }
     }
 
     /// How far it is; nothing unless measuring goes on and it is known of what.
     pub(super) fn event(&self, news: bool, now: SystemTime) -> Option<Event> {
-        let since = self.since.filter(|_| self.each > 0 && !self.sizes.is_empty())?;
+        let known = self.each > 0 || self.sizes.values().any(|size| size.planned > 0);
+        let since = self.since.filter(|_| known && !self.sizes.is_empty())?;
         let elapsed = now.duration_since(since).unwrap_or_default();
         let sizes = self.sizes.iter().map(|(&memory_mb, size)| SizeProgress {
             memory_mb,
             done: size.made,
             // A size that was skipped or ran out of money has no more to come.
-            total: if size.over { size.made } else { self.each },
+            total: match size.planned {
+                _ if size.over => size.made,
+                0 => self.each,
+                planned => planned,
+            },
         });
         let sizes: Vec<SizeProgress> = sizes.collect();
         Some(Event::Invocations {
@@ -127,6 +151,12 @@ fn left(sizes: &[SizeProgress], elapsed: Duration) -> Option<Duration> {
         .filter(|size| size.done > 0 && size.done < size.total)
         .filter_map(|size| rest(size.done, size.total));
     slowest.chain(rest(done, total)).max()
+}
+
+/// The memory size that an Executor's answer is about, in MB.
+pub(super) fn memory(result: &Value) -> Option<u32> {
+    let value = &result["value"];
+    u32::try_from(value.as_u64().or_else(|| value["value"].as_u64())?).ok()
 }
 
 /// How many invocations an Executor has made, from the `progress` that it hands itself.

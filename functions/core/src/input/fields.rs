@@ -1,7 +1,7 @@
 //! The table of the execution input's fields: what each is called, which values it takes, and what it is when it is not given.
 //! [`super::Input::parse`] reads by it, and so do the program's options, its documentation and the search for slips of the pen.
 
-use super::{MAX_NUM, MIN_NUM};
+use super::{LEAST_INVOCATIONS, MAX_NUM, MIN_NUM, MOST_INVOCATIONS, MOST_LANES};
 
 /// A field of the execution input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,8 @@ pub enum Form {
     Texts,
     /// Limits for the result.
     Gate,
+    /// A percentile of the duration and what it may be.
+    Limit,
 }
 
 const fn field(name: &'static str, form: Form, default: &'static str) -> Field {
@@ -96,8 +98,20 @@ pub const PROGRESS_SECONDS: Field = field("progressSeconds", Form::Whole(1, 900)
 /// What the result must keep to, else nothing is applied.
 pub const GATE: Field = field("gate", Form::Gate, "");
 
+/// The cheapest size that keeps it is chosen.
+pub const LIMIT: Field = field("limit", Form::Limit, "");
+/// Execution environments of a size that are invoked side by side.
+pub const LANES: Field = field("lanes", Form::Whole(1, MOST_LANES as u64), "1");
+/// With AUTO: by how much the chosen size may be off the best one.
+pub const TOLERANCE: Field = field("tolerance", Form::Share(0.5), "0.01");
+/// With AUTO: how sure of that the search has to be in order to stop.
+pub const CONFIDENCE: Field = field("confidence", Form::Share(0.999), "0.95");
+/// With AUTO: invocations of all sizes together.
+pub const MAX_INVOCATIONS: Field =
+    field("maxInvocations", Form::Whole(LEAST_INVOCATIONS as u64, MOST_INVOCATIONS as u64), "120");
+
 /// Every field, as documented.
-pub const FIELDS: [Field; 23] = [
+pub const FIELDS: [Field; 28] = [
     LAMBDA_ARN,
     POWER_VALUES,
     NUM,
@@ -121,4 +135,9 @@ pub const FIELDS: [Field; 23] = [
     COLD_STARTS,
     BUDGET,
     PROGRESS_SECONDS,
+    LIMIT,
+    LANES,
+    TOLERANCE,
+    CONFIDENCE,
+    MAX_INVOCATIONS,
 ];

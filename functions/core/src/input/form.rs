@@ -3,7 +3,7 @@
 use super::fields::Form;
 use super::problem::shown;
 use super::read::{self, number};
-use super::{LARGEST, SMALLEST, power_values};
+use super::{LARGEST, Limit, SMALLEST, power_values};
 use serde_json::{Value, json};
 
 impl Form {
@@ -12,7 +12,7 @@ impl Form {
         match self {
             Self::Function | Self::Processor => "a function's ARN".to_owned(),
             Self::PowerValues => format!(
-                "memory sizes in MB from {SMALLEST} to {LARGEST} such as 128,512,1024, or ALL, or FROM-TO:STEP such as 128-3008:64"
+                "memory sizes in MB from {SMALLEST} to {LARGEST} such as 128,512,1024, or ALL, or AUTO, or FROM-TO:STEP such as 128-3008:64"
             ),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Share(most) => format!("a number from 0 to {most}"),
@@ -24,6 +24,7 @@ impl Form {
             Self::Alias => "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned(),
             Self::Texts => "error types separated by commas".to_owned(),
             Self::Gate => r#"{"maxDurationMs": 500, "maxCost": 0.000004}, or one of the two"#.to_owned(),
+            Self::Limit => "a percentile from 50 to 99.9 and its milliseconds, such as p95=300ms".to_owned(),
         }
     }
 
@@ -50,7 +51,16 @@ impl Form {
                     "required": ["from", "to"],
                     "additionalProperties": false,
                 });
-                json!({ "anyOf": [{ "type": "array", "items": size, "minItems": 1 }, { "const": "ALL" }, range] })
+                let ends = json!({ "from": size, "to": size });
+                let auto = json!({ "type": "object", "properties": ends, "additionalProperties": false });
+                let auto = json!({
+                    "type": "object",
+                    "properties": { "auto": auto },
+                    "required": ["auto"],
+                    "additionalProperties": false,
+                });
+                let list = json!({ "type": "array", "items": size, "minItems": 1 });
+                json!({ "anyOf": [list, { "enum": ["ALL", "AUTO"] }, range, auto] })
             }
             Self::Whole(least, most) => whole(least, most),
             // Those out of bounds are clamped, with a warning.
@@ -69,6 +79,15 @@ impl Form {
                 let limits = json!({ "maxDurationMs": limit, "maxCost": limit });
                 json!({ "type": "object", "properties": limits, "additionalProperties": false })
             }
+            Self::Limit => {
+                let number = json!({ "type": ["number", "string"] });
+                json!({
+                    "type": "object",
+                    "properties": { "percentile": number, "ms": number },
+                    "required": ["percentile", "ms"],
+                    "additionalProperties": false,
+                })
+            }
         }
     }
 
@@ -78,7 +97,12 @@ impl Form {
     /// What is wrong with it, to be read after the option's name.
     pub fn from_text(self, text: &str) -> Result<Value, String> {
         let value = match self {
-            Self::PowerValues => return power_values::from_text(text).map(|sizes| json!(sizes)),
+            Self::PowerValues => return power_values::from_text(text).map(|sizes| sizes.json()),
+            Self::Share(_) if text.trim_end().ends_with('%') => {
+                let percent = text.trim_end().trim_end_matches('%').trim().parse::<f64>();
+                percent.map_or_else(|_| text.into(), |percent| json!(percent / 100.0))
+            }
+            Self::Limit => Limit::from_text(text).map(|limit| limit.json())?,
             Self::Whole(..) | Self::Share(_) | Self::Amount => {
                 let number = serde_json::from_str::<serde_json::Number>(text.trim());
                 number.map_or_else(|_| text.into(), Value::Number)
@@ -123,6 +147,7 @@ impl Form {
             Self::Alias => read::alias(value).map(drop),
             Self::Texts => read::texts(value).map(drop),
             Self::Gate => read::gate(value).map(drop),
+            Self::Limit => Limit::read(value).map(drop),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! From the power values' figures to the output of the execution: the whole of what the Analyzer does.
 
 use super::alternative::alternative;
+use super::limited::{self, Limited};
+use super::searched::{Found, Searched};
 use super::undecided::undecided;
 use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine, UnusableSize};
+use crate::gate::Verdict;
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
 use crate::stats::ColdStarts;
 use crate::strategy::{self, Candidate};
-use crate::url::{self, UrlError};
+use crate::url::{self, Link, UrlError};
 
 /// What the Analyzer knows of a run beside its input and figures.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +27,8 @@ pub struct Run<'a> {
     pub visualization_url: &'a str,
     /// How much goes into the link.
     pub link: LinkDetail,
+    /// The search that chose, if one did.
+    pub search: Option<Found<'a>>,
 }
 
 /// How much goes into the link to the chart.
@@ -67,27 +72,48 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         .collect();
     let candidates: Vec<Candidate> = measured.iter().map(|measured| measured.candidate()).collect();
     let skipped: Vec<SkippedSize> = stats.iter().filter_map(skipped).collect();
-    let Some(chosen) = strategy::choose(input.strategy, input.balanced_weight, &candidates) else {
-        return Err(nothing(&skipped));
+    let decision = run.search.map(|search| search.decision);
+    let chosen = match (decision, input.limit) {
+        (Some(decision), _) => measured.iter().position(|measured| Some(measured.value) == decision.power),
+        (None, Some(limit)) => limited::choose(limit, &measured, input.lanes),
+        (None, None) => None,
     };
+    let chosen = chosen.or_else(|| strategy::choose(input.strategy, input.balanced_weight, &candidates));
+    let Some(chosen) = chosen else { return Err(nothing(&skipped)) };
     let winner = measured[chosen];
 
     let region = input.lambda_arn.region.as_str();
     let price = pricing::lambda(region, run.architecture);
+    let blocks = run.search.map_or(stats.len(), |search| search.history.len());
     let transitions = Transitions {
         publisher_passes: run.publisher_passes,
-        sizes: u32::try_from(stats.len()).unwrap_or(u32::MAX),
+        sizes: u32::try_from(blocks).unwrap_or(u32::MAX),
         executor_passes: stats.iter().map(Stat::passes).sum(),
+        rounds: run.search.map_or(0, |search| search.rounds),
     };
     let before = run.baseline.map(|power| {
         let figures = measured.iter().find(|measured| measured.value == power);
         let skipped = skipped.iter().any(|skipped| skipped.value == power);
         Baseline::new(power, figures.copied(), skipped, winner)
     });
-    let gate = input
-        .gate
-        .map(|gate| gate.judge(winner.average_duration, winner.average_price, price.currency.code()));
-    let stopped_by = measured.iter().find_map(|measured| measured.stopped_by);
+    let limit = input.limit.and_then(|limit| {
+        let told = decision.and_then(|decision| Some((decision.kept?, decision.unmet)));
+        let lanes = match &run.search {
+            Some(search) => search.lanes(winner.value),
+            None if input.parallel_invocation => input.num,
+            None => input.lanes,
+        };
+        Limited::new(limit, winner, lanes, told)
+    });
+    let gate = (input.gate.is_some() || limit.is_some()).then(|| {
+        let gate = input.gate.unwrap_or_default();
+        let mut verdict = gate.judge(winner.average_duration, winner.average_price, price.currency.code());
+        verdict.exceeded.extend(limit.as_ref().and_then(Limited::exceeded));
+        Verdict { met: verdict.exceeded.is_empty(), ..verdict }
+    });
+    // A search that ran out of money has decided all the same; a list of sizes was not measured as it was to be.
+    let cut_short = measured.iter().find_map(|measured| measured.stopped_by).filter(|_| run.search.is_none());
+    let stopped_by = run.search.map_or(cut_short, |search| search.stopped_by());
     Ok(Some(Analysis {
         power: winner.value,
         cost: winner.average_price,
@@ -95,18 +121,27 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         state_machine: StateMachine {
             execution_cost: transitions.cost(region),
             lambda_cost: stats.iter().map(Stat::total_cost).sum(),
-            visualization: url::encode(run.visualization_url, &[chart(&measured, run)], price.currency)?,
+            visualization: url::encode_link(
+                run.visualization_url,
+                &Link { runs: vec![chart(&measured, run)], others: curve(run) },
+                price.currency,
+            )?,
         },
         stats: input
             .include_output_results
             .then(|| measured.iter().map(|&measured| Stat::Measured(Box::new(measured.clone()))).collect()),
         skipped,
-        alternative: alternative(input.strategy, &measured, winner),
+        alternative: input.limit.is_none().then(|| alternative(input.strategy, &measured, winner)).flatten(),
         cold_starts: (input.cold_starts == ColdStarts::Apart).then(|| "apart".to_owned()),
         budget: input.budget,
         stopped_by,
         unusable: measured.iter().filter_map(|measured| unusable(measured)).collect(),
-        undecided: undecided(input.strategy, input.balanced_weight, &measured, chosen),
+        search: run.search.map(|search| Searched::new(&search, limit.is_some())),
+        undecided: match (&run.search, &limit) {
+            (None, None) => undecided(input.strategy, input.balanced_weight, &measured, chosen),
+            _ => Vec::new(),
+        },
+        limit,
         baseline: before,
         prices: Some(Prices {
             incomplete: run.extras.notes(region),
@@ -114,7 +149,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         }),
         // What is applied is for the Optimizer to say, once it has.
         applied: (input.auto_optimize
-            && (gate.as_ref().is_some_and(|verdict| !verdict.met) || stopped_by.is_some()))
+            && (gate.as_ref().is_some_and(|verdict| !verdict.met) || cut_short.is_some()))
         .then_some(Applied::NOTHING),
         gate,
     }))
@@ -161,6 +196,16 @@ fn chart(measured: &[&Measured], run: &Run<'_>) -> url::Run {
         chart.extras.current = run.baseline;
     }
     chart
+}
+
+/// The band of a search, for pages that can read it.
+fn curve(run: &Run<'_>) -> Vec<(String, String)> {
+    let readable = run.link == LinkDetail::Full && !url::is_old_page(run.visualization_url);
+    let Some(search) = run.search.filter(|_| readable) else { return Vec::new() };
+    let points = search.decision.curve.iter();
+    let points =
+        points.map(|point| [point.power as f32, point.low as f32, point.middle as f32, point.high as f32]);
+    vec![(url::CURVE.to_owned(), url::curve_part(points))]
 }
 
 fn prices(region: &str, architecture: Architecture, price: &LambdaPrice) -> Prices {

@@ -12,7 +12,7 @@ const WARM_UPS: [f64; 3] = [1.5, 3.0, 6.0];
 /// A warm-up is believed from this many of its standard errors on.
 const WARM_UP_ERRORS: f64 = 3.0;
 /// What execution environments are taken to differ by before anything is known, and how many observations that is worth.
-const ENVIRONMENTS: (f64, f64) = (0.02, 6.0);
+pub const ENVIRONMENTS: (f64, f64) = (0.02, 6.0);
 /// How many quantiles of the residuals stand for their distribution.
 pub const QUANTILES: usize = 21;
 

@@ -1,6 +1,6 @@
 //! The cheapest size that keeps a latency limit.
 
-use super::cells::Cells;
+use super::cells::{Cells, ENVIRONMENTS};
 use super::decision::{Outlook, ratios};
 use super::numbers::{beta_below, exponential, mean};
 use super::room::{Progress, within};
@@ -100,6 +100,17 @@ pub fn step(task: &Task, calls: &[Call], outlook: &Outlook, progress: &Progress,
     }
     blocks.sort_by_key(|block| block.size);
     Step::Measure { blocks: within(blocks, progress.room), so_far: Some(Box::new(decision)) }
+}
+
+/// The probability that a limit is kept in this `part` of the invocations, by those that were made of one size in `environments`
+/// execution environments: `over` of them took longer. Nothing else is known but by how much, as a share, durations vary (`spread`).
+#[must_use]
+pub fn kept(over: f64, of: f64, environments: f64, spread: f64, part: f64) -> f64 {
+    let between = ENVIRONMENTS.0 * ENVIRONMENTS.0;
+    let correlation = between / (between + spread * spread);
+    let each = 1.0 + (of / environments.max(1.0) - 1.0).max(0.0) * correlation;
+    // Jeffreys' prior.
+    beta_below(0.5 + over / each, 0.5 + (of - over) / each, 1.0 - part)
 }
 
 /// A percentile of the residuals, drawn by Bayesian bootstrap (Rubin 1981): each residual gets an exponential weight.

@@ -16,6 +16,7 @@
 
 mod cells;
 mod decision;
+mod history;
 mod limit;
 mod matrix;
 mod numbers;
@@ -24,12 +25,18 @@ mod prior;
 mod room;
 mod rounds;
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+
+pub use history::{Batch, Sample, calls};
+pub use limit::kept;
 
 /// Memory sizes that Lambda has, in MB.
 pub const SIZES: std::ops::RangeInclusive<u32> = 128..=10_240;
 /// The memory size, in MB, that has one vCPU.
 const VCPU: f64 = 1769.0;
+/// Rounds after which a search stops at the latest, unless its task says otherwise.
+pub const MAX_ROUNDS: u32 = 6;
 
 /// What is searched for, and what it may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,7 +100,9 @@ pub struct Call {
 }
 
 /// How an invocation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub enum End {
     /// With an answer.
     Answered,
@@ -118,7 +127,9 @@ pub enum Step {
 }
 
 /// Invocations of one size within a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Block {
     /// The memory size in MB.
     pub size: u32,
@@ -129,7 +140,9 @@ pub struct Block {
 }
 
 /// Which size to take, and how sure that is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Decision {
     /// The memory size in MB, one of those measured; none when no size ran.
     pub power: Option<u32>,
@@ -154,7 +167,9 @@ pub struct Decision {
 }
 
 /// Probabilities, 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Confidence {
     /// Of being within 1 %.
     pub within1: f64,
@@ -165,7 +180,9 @@ pub struct Confidence {
 }
 
 /// Why a search stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub enum Stop {
     /// It is as sure as it was asked to be.
     Confidence,
@@ -189,7 +206,9 @@ impl fmt::Display for Stop {
 }
 
 /// A measured size that may be as good as the chosen one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Alternative {
     /// Memory size in MB.
     pub power: u32,
@@ -198,7 +217,9 @@ pub struct Alternative {
 }
 
 /// What the durations vary by; shares of a duration.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Noise {
     /// Standard deviation of an invocation.
     pub spread: f64,
@@ -209,7 +230,9 @@ pub struct Noise {
 }
 
 /// The smallest size that is considered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Floor {
     /// Memory size in MB.
     pub power: u32,
@@ -218,7 +241,9 @@ pub struct Floor {
 }
 
 /// Why sizes below the floor are not considered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub enum FloorReason {
     /// The range starts there.
     Range,
@@ -239,7 +264,9 @@ impl fmt::Display for FloorReason {
 }
 
 /// The duration at one memory size, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", from = "(u32, f64, f64, f64)", into = "(u32, f64, f64, f64)")]
 pub struct CurvePoint {
     /// Memory size in MB.
     pub power: u32,
@@ -249,6 +276,19 @@ pub struct CurvePoint {
     pub middle: f64,
     /// 95 % of them are.
     pub high: f64,
+}
+
+impl From<(u32, f64, f64, f64)> for CurvePoint {
+    fn from((power, low, middle, high): (u32, f64, f64, f64)) -> Self {
+        Self { power, low, middle, high }
+    }
+}
+
+impl From<CurvePoint> for (u32, f64, f64, f64) {
+    fn from(point: CurvePoint) -> Self {
+        let rounded = |ms: f64| (ms * 1000.0).round() / 1000.0;
+        (point.power, rounded(point.low), rounded(point.middle), rounded(point.high))
+    }
 }
 
 /// What to do after `round` rounds, in which `calls` were made.
@@ -317,16 +357,22 @@ impl Task {
 
 impl Decision {
     fn none(task: &Task, stop: Stop) -> Self {
+        Self { stopped_by: Some(stop), ..Self::none_of(task.lowest) }
+    }
+
+    /// Nothing is known; `lowest` is the smallest size that may be chosen.
+    #[must_use]
+    pub fn none_of(lowest: u32) -> Self {
         Self {
             power: None,
             confidence: Confidence::default(),
             expected_excess: 1.0,
             kept: None,
             unmet: false,
-            stopped_by: Some(stop),
+            stopped_by: None,
             alternatives: Vec::new(),
             noise: Noise::default(),
-            floor: Floor { power: task.lowest, because: FloorReason::Range },
+            floor: Floor { power: lowest, because: FloorReason::Range },
             curve: Vec::new(),
         }
     }

@@ -92,6 +92,11 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
     Ok(parts.join(";"))
 }
 
+/// The value of the part [`super::CURVE`]: for each point MB and three durations in milliseconds, float32 in base64.
+pub fn curve_part(points: impl IntoIterator<Item = [f32; 4]>) -> String {
+    floats(&points.into_iter().flatten().collect::<Vec<f32>>())
+}
+
 fn text(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }

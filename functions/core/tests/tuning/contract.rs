@@ -42,6 +42,7 @@ fn the_analyzer_answers_as_recorded() {
             publisher_passes: 1,
             visualization_url: "https://example.test/",
             link: LinkDetail::Full,
+            search: None,
         };
         let ours = serde_json::to_value(analyze(&input, &stats, &run).unwrap()).unwrap();
         let theirs = &case["expect"]["ok"];

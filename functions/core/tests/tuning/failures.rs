@@ -21,7 +21,7 @@ fn crash(answer: &str, log_tail: &str, report: Option<&Report>) -> HandlerError 
 
 fn reason(answer: &str, report: Option<&Report>) -> String {
     match classify(answer.as_bytes(), report, &[]) {
-        Outcome::TooSmall { reason } => reason,
+        Outcome::TooSmall { reason, .. } => reason,
         other => panic!("{answer} is {other:?}"),
     }
 }

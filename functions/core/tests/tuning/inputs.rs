@@ -232,10 +232,15 @@ fn power_values_that_are_none_say_why() {
 
 #[test]
 fn the_stacks_parameter_is_read_by_the_same_rules() {
-    assert_eq!(Defaults::parse("512, 128,256").unwrap().power_values, [128, 256, 512]);
-    assert_eq!(Defaults::parse("ALL").unwrap().power_values.len(), 46);
-    assert!(Defaults::parse("").is_err());
-    assert!(Defaults::parse("128,64").unwrap_err().to_string().contains("\"64\""));
+    let text = |text: &str| fields::POWER_VALUES.form.from_text(text);
+    assert_eq!(text("512, 128,256").unwrap(), json!([128, 256, 512]));
+    assert_eq!(text("ALL").unwrap().as_array().map(Vec::len), Some(46));
+    assert!(text("").is_err());
+    assert!(text("128,64").unwrap_err().contains("\"64\""));
+    assert_eq!(text("auto").unwrap(), json!("AUTO"));
+    assert_eq!(text("AUTO:128-3008").unwrap(), json!({ "auto": { "from": 128, "to": 3008 } }));
+    assert!(text("AUTO:128").unwrap_err().contains("AUTO:FROM-TO"));
+    assert!(text("auto:3008-128").unwrap_err().contains("'from' must be below 'to'"));
     let defaults = Defaults { power_values: vec![777] };
     assert_eq!(Input::parse(&with(json!({})), &defaults).unwrap().power_values, [777]);
     for (text, sizes) in [
@@ -498,4 +503,79 @@ proptest! {
         let _ = Input::parse(&input, &Defaults::default());
         let _ = unknown_fields(&input);
     }
+}
+
+#[test]
+fn sizes_may_be_left_to_a_search() {
+    let auto = |more: Value| {
+        let mut input = json!({"lambdaARN": ARN, "powerValues": "AUTO"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Input::parse(&input, &Defaults::default())
+    };
+    let input = auto(json!({})).unwrap();
+    let search = input.search.unwrap();
+    assert_eq!((search.range, search.max_invocations, input.num), ((128, 10_240), 120, 120));
+    assert_eq!((search.tolerance, search.confidence), (0.01, 0.95));
+    assert!(input.power_values.is_empty() && input.warnings.is_empty());
+    let range = json!({"powerValues": {"auto": {"to": 3008}}, "tolerance": "0.03", "maxInvocations": 60});
+    let search = auto(range).unwrap().search.unwrap();
+    assert_eq!((search.range, search.tolerance, search.max_invocations), ((128, 3008), 0.03, 60));
+
+    let decided =
+        auto(json!({"num": 50, "lanes": 3, "parallelInvocation": true, "coldStarts": "include"})).unwrap();
+    let warned: Vec<&str> = decided.warnings.iter().map(|warning| warning.field.as_str()).collect();
+    assert_eq!(warned, ["num", "parallelInvocation", "lanes", "coldStarts"]);
+    assert!(!decided.parallel_invocation);
+    let cold = auto(json!({"onlyColdStarts": true})).unwrap_err().to_string();
+    assert!(cold.contains("onlyColdStarts does not go with powerValues: \"AUTO\""), "{cold}");
+    for wrong in [
+        json!("auto"),
+        json!({"auto": 1}),
+        json!({"auto": {"step": 1}}),
+        json!({"auto": {"from": 512, "to": 512}}),
+    ] {
+        let said = auto(json!({"powerValues": wrong})).unwrap_err().to_string();
+        assert!(said.contains("powerValues is "), "{said}");
+    }
+    let list = parse(json!({"tolerance": 0.1, "confidence": 0.5, "maxInvocations": 20})).unwrap();
+    assert_eq!(list.warnings.len(), 3, "{:?}", list.warnings);
+}
+
+#[test]
+fn a_search_takes_any_number_of_payloads() {
+    let elements: Vec<Value> = [("a", 5), ("b", 1), ("c", 1)]
+        .iter()
+        .map(|(payload, weight)| json!({"payload": payload, "weight": weight}))
+        .collect();
+    let input = json!({"lambdaARN": ARN, "powerValues": "AUTO", "payload": elements});
+    let plan = Input::parse(&input, &Defaults::default()).unwrap().payload_plan().unwrap();
+    let sent: String = (0..14).map(|index| plan.payload(index).trim_matches('"').to_owned()).collect();
+    assert_eq!(sent, "aabacaaaabacaa");
+}
+
+#[test]
+fn a_limit_names_a_percentile_and_its_time() {
+    let limit = parse(json!({"limit": {"percentile": 95, "ms": 300}})).unwrap().limit.unwrap();
+    assert_eq!((limit.percentile, limit.ms), (95.0, 300.0));
+    let text = |text: &str| fields::LIMIT.form.from_text(text);
+    assert_eq!(text("p95=300ms").unwrap(), json!({"percentile": 95.0, "ms": 300.0}));
+    assert_eq!(text("p99.9=1.5s").unwrap(), json!({"percentile": 99.9, "ms": 1500.0}));
+    for wrong in ["95=300", "p95", "p95=0ms", "p49=1ms", "p100=1ms", "p95=fast"] {
+        assert!(text(wrong).unwrap_err().ends_with("such as p95=300ms"), "{wrong}");
+    }
+    for wrong in [json!({"percentile": 95}), json!({"percentile": 95, "ms": 3, "max": 1}), json!("p95=300ms")]
+    {
+        let said = problem("limit", wrong);
+        assert!(said.contains("use {\"percentile\": 95, \"ms\": 300}"), "{said}");
+    }
+    let warned =
+        parse(json!({"limit": {"percentile": 95, "ms": 300}, "strategy": "speed"})).unwrap().warnings;
+    assert_eq!(warned[0].field, "strategy");
+}
+
+#[test]
+fn shares_may_be_given_in_per_cent() {
+    assert_eq!(fields::TOLERANCE.form.from_text("1%").unwrap(), json!(0.01));
+    assert_eq!(fields::CONFIDENCE.form.from_text("95 %").unwrap(), json!(0.95));
+    assert!(fields::TOLERANCE.form.from_text("x%").is_err());
 }

@@ -7,7 +7,7 @@ use tuning::pricing::{self, Architecture, Extras};
 use tuning::stats::{Averages, ColdStarts, Measurement, Measurements};
 use tuning::url;
 
-const TRIMMED: Averages = Averages { discard: 0.2, cold_starts: ColdStarts::Include };
+const TRIMMED: Averages = Averages { discard: 0.2, cold_starts: ColdStarts::Include, limit: None };
 
 fn input(more: Value) -> Input {
     let mut input = json!({"lambdaARN": "arn:aws:lambda:eu-west-1:123456789012:function:f", "num": 5});
@@ -36,6 +36,7 @@ fn run(baseline: Option<u32>) -> Run<'static> {
         publisher_passes: 1,
         visualization_url: "https://charts.example/",
         link: LinkDetail::Full,
+        search: None,
     }
 }
 
@@ -184,7 +185,7 @@ fn cold_starts_apart_are_in_no_average_and_stand_beside() {
     }
     let price = pricing::lambda("eu-west-1", Architecture::X86_64);
     let measured = |measurements: &Measurements, cold_starts| {
-        let averages = Averages { discard: 0.0, cold_starts };
+        let averages = Averages { discard: 0.0, cold_starts, limit: None };
         let Stat::Measured(stat) = Stat::measured(512, measurements, averages, &price, 1).unwrap() else {
             panic!()
         };

@@ -37,18 +37,18 @@ impl Allowance {
         let sizes = u32::try_from(sizes).unwrap_or(u32::MAX).max(1);
         let machine = |executor_passes| {
             let publisher_passes = run.map_or(1, |run| run.published.passes).max(1);
-            Transitions { publisher_passes, sizes, executor_passes }.cost(&input.lambda_arn.region)
+            Transitions { publisher_passes, sizes, executor_passes, rounds: 0 }.cost(&input.lambda_arn.region)
         };
         // The passes of this size are its own expense.
         let further = machine(sizes + passes.saturating_sub(1)) - machine(sizes);
-        let mut allowance = Self {
-            amount: (budget - machine(sizes)) / f64::from(sizes) - further,
-            power,
-            price: *price,
-            most: 0.0,
-        };
-        allowance.most = allowance.cost(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX), 1);
-        Some(allowance)
+        Some(Self::of((budget - machine(sizes)) / f64::from(sizes) - further, power, price, timeout))
+    }
+
+    /// So much.
+    pub fn of(amount: f64, power: u32, price: &LambdaPrice, timeout: Duration) -> Self {
+        let allowance = Self { amount, power, price: *price, most: 0.0 };
+        let most = allowance.cost(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX), 1);
+        Self { most, ..allowance }
     }
 
     /// Whether another invocation may be started while so many are under way.

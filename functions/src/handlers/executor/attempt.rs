@@ -19,6 +19,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::function_api::invoke::{self, Answer, Reply, Retries, Target};
 use crate::mark;
+use crate::run::Work;
 
 /// A payload in an error text is cut after this many characters, the whole text after [`LONGEST_TEXT`]: Step
 /// Functions cuts causes at 32 KiB.
@@ -32,6 +33,10 @@ pub struct Bench {
     pub num: u32,
     /// All at once.
     pub parallel: bool,
+    /// Otherwise so many side by side.
+    pub lanes: u32,
+    /// Whether each invocation is kept by itself, for the search.
+    pub sampling: bool,
     /// The pause between invocations in series.
     pub pause: Duration,
     /// When the pass has to be over.
@@ -76,6 +81,8 @@ pub enum Attempt {
         allowed: bool,
         /// How long it kept the pass busy, processors included, waiting for admission not.
         took: Duration,
+        /// The most memory it used, in MB; 0 when the report does not say.
+        max_memory: u32,
     },
     /// It may have run; its answer did not arrive.
     Lost {
@@ -84,8 +91,13 @@ pub enum Attempt {
         /// Whether because the pass was over.
         out_of_time: bool,
     },
-    /// The power value is too small, and why.
-    TooSmall(String),
+    /// The power value is too small.
+    TooSmall {
+        /// Why.
+        reason: String,
+        /// Whether the function ran out of time and not of memory.
+        timed_out: bool,
+    },
     /// The function's process ended without an answer, and neither memory nor time explains it.
     Crashed {
         /// What Lambda said of it.
@@ -122,7 +134,7 @@ impl Bench {
     /// Payloads that are not usable, an environment without credentials.
     pub(super) async fn set_up(
         input: &Input,
-        power: u32,
+        work: &Work,
         facts: &Facts,
         deadline: Deadline,
         clients: &Clients,
@@ -133,8 +145,10 @@ impl Bench {
             Ok(Some(Processor { what, arn: arn.clone(), client: clients.lambda(region)? }))
         };
         Ok(Self {
-            num: input.invocations(),
+            num: work.num,
             parallel: input.parallel_invocation,
+            lanes: work.lanes,
+            sampling: work.round.is_some(),
             pause: Duration::from_millis(input.sleep_between_runs_ms),
             deadline,
             report_by: None,
@@ -144,7 +158,7 @@ impl Bench {
             emulator: clients.emulator(),
             retries: Retries::default(),
             function: input.lambda_arn.to_string(),
-            power,
+            power: work.value,
             cold: input.only_cold_starts,
             timeout: facts.timeout,
             architecture: facts.architecture,
@@ -159,6 +173,11 @@ impl Bench {
     /// Whether the budget has money for another invocation while so many are under way.
     pub fn permits(&self, progress: &Progress, under_way: usize) -> bool {
         self.allowance.as_ref().is_none_or(|allowance| allowance.permits(progress, under_way))
+    }
+
+    /// The function's time-out.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The power value.
@@ -224,7 +243,7 @@ impl Bench {
             Reply::Lost { reason, out_of_time } => Ok(Attempt::Lost { reason, out_of_time }.into()),
             Reply::Answered(answer) => self.judge(index, &payload, &answer, took + answer.took),
             Reply::NotStarted { reason } => Ok(Attempt::NotStarted { refusal: reason }.into()),
-            Reply::TooSmall(reason) => Ok(Attempt::TooSmall(reason).into()),
+            Reply::TooSmall(reason) => Ok(Attempt::TooSmall { reason, timed_out: false }.into()),
         }
     }
 
@@ -235,12 +254,12 @@ impl Bench {
         if answer.failed {
             match failure::classify(&answer.payload, &answer.log_tail, report.as_ref().ok(), &self.allowed) {
                 Outcome::Allowed { .. } => allowed = true,
-                Outcome::TooSmall { reason } => {
+                Outcome::TooSmall { reason, timed_out } => {
                     let mut reason = self.hide(&reason, payload);
                     if let Some(disturbance) = disturbance {
                         reason.push_str(&disturbed::meanwhile(disturbance));
                     }
-                    return Ok(Made { attempt: Attempt::TooSmall(reason), disturbance });
+                    return Ok(Made { attempt: Attempt::TooSmall { reason, timed_out }, disturbance });
                 }
                 Outcome::Crashed(error) => {
                     let reason = self.hide(&error.to_string(), payload);
@@ -278,7 +297,9 @@ impl Bench {
         // Another one would start warm, and the cold start would be missing.
         let warm = report.cold_start_ms().is_none();
         let disturbance = disturbance.map(|of| Disturbance { repeat: of.repeat && warm, ..of });
-        let attempt = Attempt::Measured { measurement: Measurement::from(&report), allowed, took };
+        let (measurement, max_memory) =
+            (Measurement::from(&report), report.max_memory_used.unwrap_or_default());
+        let attempt = Attempt::Measured { measurement, allowed, took, max_memory };
         Ok(Made { attempt, disturbance })
     }
 

@@ -26,6 +26,11 @@ impl Disturbed {
         *self == Self::default()
     }
 
+    /// How many were made again, how many were counted, and what those lost in ms; none when nothing was disturbed.
+    pub fn parts(&self) -> Option<(u32, u32, f64)> {
+        (!self.is_nothing()).then_some((self.repeated, self.counted, self.delay_ms))
+    }
+
     /// The same for the result.
     pub fn of(&self, measurements: &Measurements, discard: f64) -> Option<output::Disturbed> {
         output::Disturbed::new(self.repeated, self.counted, self.delay_ms, measurements, discard)
@@ -48,9 +53,9 @@ pub struct Repeats {
 impl Repeats {
     /// After the passes before this one. A machine that is busy all the time is not waited for: no more than half as many as are
     /// asked for are made again.
-    pub fn new(input: &Input, so_far: Disturbed) -> Self {
+    pub fn new(input: &Input, num: u32, so_far: Disturbed) -> Self {
         // Each version starts cold once.
-        let most = if input.only_cold_starts || input.dry_run { 0 } else { input.invocations().div_ceil(2) };
+        let most = if input.only_cold_starts || input.dry_run { 0 } else { num.div_ceil(2) };
         Self { most, so_far: so_far.into() }
     }
 

@@ -4,7 +4,8 @@
 //! reason why it was skipped. It works until shortly before its deadline; what is not finished by then is handed back
 //! as the event with `progress`, which the state machine sends in again. With `progressSeconds` it hands back sooner, so that the
 //! execution's history tells how far it is. With `budget` it stops when its part is spent. Without `$.run` (events recorded from the
-//! reference) it works too, reading the configuration itself.
+//! reference) it works too, reading the configuration itself. In a search `value` is a [`Work`], and the answer has the invocations
+//! themselves as well (`batch`).
 //!
 //! | permission | on | when |
 //! |---|---|---|
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 use tuning::input::Input;
 use tuning::output::{Stat, StoppedBy};
 use tuning::pricing::{self, Architecture, Extras};
+use tuning::search::Batch;
 
 use self::allowance::Allowance;
 use self::attempt::Bench;
@@ -41,7 +43,7 @@ use crate::error::{Error, Kind};
 use crate::event;
 use crate::function_api::FunctionApi;
 use crate::mark;
-use crate::run::Run;
+use crate::run::{Run, Work};
 
 /// For this long AWS may refuse to start any invocation, over all passes.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -71,22 +73,30 @@ struct Event {
 /// A handler that raised, a processor that failed, an invocation without a report, an input that is wrong.
 pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Result<Value, Error> {
     let mut event: Event = serde_json::from_value(event).map_err(|e| Error::event("executor", e))?;
-    let power = tuning::input::power_value(&event.value)
-        .map_err(|e| Error::event("executor", format!("value {e}")))?;
     let run = event::run(&event.input)?;
+    let work = work(&event)?;
+    let power = work.value;
     let input = event::input(&event.input, &[power])?;
+    let work = Work {
+        num: if work.num == 0 { input.invocations() } else { work.num },
+        lanes: if work.lanes == 0 { input.lanes } else { work.lanes },
+        ..work
+    };
     let mut progress = event.progress.take().unwrap_or_default();
     let sizes = run.as_ref().map_or(1, |run| run.power_values.len());
-    check_history(&progress, input.invocations(), sizes, power)?;
+    check_history(&progress, work.num, sizes, power)?;
     progress.passes += 1;
 
     let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
     let region = &input.lambda_arn.region;
     let price = pricing::lambda(region, facts.architecture).with(facts.extras, region);
-    let mut bench = Bench::set_up(&input, power, &facts, deadline, clients).await?;
+    let mut bench = Bench::set_up(&input, &work, &facts, deadline, clients).await?;
     bench.report_by = report_by(&input, sizes, &progress);
-    bench.allowance = Allowance::new(&input, run.as_ref(), power, &price, facts.timeout, progress.passes);
-    bench.repeats = Repeats::new(&input, progress.disturbed);
+    bench.allowance = match work.round {
+        Some(_) => work.budget.map(|amount| Allowance::of(amount, power, &price, facts.timeout)),
+        None => Allowance::new(&input, run.as_ref(), power, &price, facts.timeout, progress.passes),
+    };
+    bench.repeats = Repeats::new(&input, work.num, progress.disturbed);
     let bench = Arc::new(bench);
     let before = progress.clone();
     let ended = pass::run(&bench, &mut progress).await?;
@@ -102,15 +112,17 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     };
     match ended {
         Ended::TooSmall(reason) => {
-            json(&Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes))
+            let stat = Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes);
+            answer(&stat, &work, progress, Some(reason))
         }
-        Ended::Complete => {
-            figures(&progress).map_or_else(|| Err(nothing_measured(&progress, power)), |stat| json(&stat))
-        }
+        Ended::Complete => match figures(&progress) {
+            Some(stat) => answer(&stat, &work, progress, None),
+            None => Err(nothing_measured(&progress, power)),
+        },
         Ended::Budget => match figures(&progress) {
             Some(Stat::Measured(mut stat)) => {
                 stat.stopped_by = Some(StoppedBy::Budget);
-                json(&stat)
+                answer(&Stat::Measured(stat), &work, progress, None)
             }
             _ => Err(nothing_measured(&progress, power)),
         },
@@ -128,6 +140,36 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
             json(&event)
         }
     }
+}
+
+/// What is to be done: a power value, or in a search one with how often.
+fn work(event: &Event) -> Result<Work, Error> {
+    let wrong = |problem: String| Error::event("executor", format!("value {problem}"));
+    if event.value.is_object() {
+        return serde_json::from_value(event.value.clone()).map_err(|problem| wrong(problem.to_string()));
+    }
+    let value = tuning::input::power_value(&event.value).map_err(|problem| wrong(problem.to_string()))?;
+    Ok(Work { value, num: 0, lanes: 0, round: None, budget: None })
+}
+
+/// The figures, in a search with the invocations themselves.
+fn answer(stat: &Stat, work: &Work, progress: Progress, skipped: Option<String>) -> Result<Value, Error> {
+    let mut answer = json(stat)?;
+    if let Some(round) = work.round {
+        answer["batch"] = json(&Batch {
+            size: work.value,
+            round,
+            lanes: work.lanes,
+            errors: progress.measurements.errors,
+            lost: progress.measurements.lost,
+            disturbed: progress.disturbed.parts(),
+            passes: progress.passes,
+            samples: progress.samples,
+            cost: stat.total_cost(),
+            skipped,
+        })?;
+    }
+    Ok(answer)
 }
 
 /// How many passes of one power value the execution's history has room for.

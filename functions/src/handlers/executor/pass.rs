@@ -1,11 +1,13 @@
-//! One pass over the invocations that are still to be made, in series or all at once.
+//! One pass over the invocations that are still to be made, in series, in lanes, or all at once.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tuning::search::{End, Sample};
 
 use super::attempt::{Attempt, Bench, Made};
 use super::progress::Progress;
@@ -41,8 +43,8 @@ pub enum Ended {
 /// Whatever makes the run fail.
 pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, Error> {
     let clock = Arc::new(Clock::new(progress.longest_ms));
-    let ended = if bench.parallel {
-        at_once(bench, &clock, progress).await
+    let ended = if bench.parallel || bench.lanes > 1 {
+        side_by_side(bench, &clock, progress).await
     } else {
         in_series(bench, &clock, progress).await
     };
@@ -124,7 +126,9 @@ async fn in_series(bench: &Bench, clock: &Clock, progress: &mut Progress) -> Res
             return Ok(Ended::TimeUp { refusal: None });
         }
         match attempt(bench, clock, index).await? {
-            Attempt::TooSmall(reason) => return Ok(Ended::TooSmall(reason)),
+            Attempt::TooSmall { reason, timed_out } => {
+                return Ok(too_small(bench, progress, index, reason, timed_out));
+            }
             Attempt::NotStarted { refusal } => return Ok(Ended::TimeUp { refusal }),
             made => record(bench, clock, progress, index, made)?,
         }
@@ -150,35 +154,85 @@ async fn pause(bench: &Bench, progress: &mut Progress) -> bool {
     now == left
 }
 
-async fn at_once(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -> Result<Ended, Error> {
+/// Invocations that are made one after the other, beside those of other lanes.
+struct Lane {
+    rest: VecDeque<u32>,
+    /// The pause before the next one.
+    pause: Duration,
+}
+
+/// The lanes of what is still to be made: one for each invocation when all are made at once.
+fn lanes(bench: &Bench, progress: &Progress) -> VecDeque<Lane> {
+    let count = if bench.parallel { bench.num } else { bench.lanes.min(bench.num) };
+    let mut lanes: BTreeMap<u32, Lane> = BTreeMap::new();
+    for index in progress.remaining(bench.num) {
+        let lane = lanes.entry(index % count.max(1)).or_insert_with(|| Lane {
+            rest: VecDeque::new(),
+            // The first one of a lane waits for nothing.
+            pause: if index < count { Duration::ZERO } else { bench.pause },
+        });
+        lane.rest.push_back(index);
+    }
+    lanes.into_values().collect()
+}
+
+async fn side_by_side(
+    bench: &Arc<Bench>,
+    clock: &Arc<Clock>,
+    progress: &mut Progress,
+) -> Result<Ended, Error> {
     let mut under_way = JoinSet::new();
-    let mut waiting = progress.remaining(bench.num).into_iter().peekable();
+    let mut idle = lanes(bench, progress);
     let mut ended = Ended::Complete;
+    let due = |clock: &Clock| {
+        bench.report_by.is_some_and(|moment| Instant::now() >= moment) && !clock.nothing_finished()
+    };
     // Dropping the set stops waiting for the others: the first verdict about the power value stands.
     loop {
         while matches!(ended, Ended::Complete)
             && under_way.len() < AT_ONCE
+            && !due(clock)
             && bench.permits(progress, under_way.len())
-            && let Some(index) = waiting.next()
+            && let Some(mut lane) = idle.pop_front()
         {
+            let Some(index) = lane.rest.pop_front() else { continue };
             let (bench, clock) = (Arc::clone(bench), Arc::clone(clock));
-            under_way.spawn(async move { (index, attempt(&bench, &clock, index).await) });
+            under_way.spawn(async move {
+                tokio::time::sleep(lane.pause.min(bench.deadline.remaining())).await;
+                lane.pause = bench.pause;
+                (lane, index, attempt(&bench, &clock, index).await)
+            });
         }
         let Some(joined) = under_way.join_next().await else { break };
-        let (index, result) = joined
+        let (lane, index, result) = joined
             .map_err(|panic| Error::new(Kind::Refused, format!("an invocation's task failed: {panic}")))?;
         match result? {
-            Attempt::TooSmall(reason) => return Ok(Ended::TooSmall(reason)),
+            Attempt::TooSmall { reason, timed_out } => {
+                return Ok(too_small(bench, progress, index, reason, timed_out));
+            }
             Attempt::NotStarted { refusal } => ended = Ended::TimeUp { refusal },
             made => record(bench, clock, progress, index, made)?,
         }
         if progress.crashes >= CRASHES {
             break;
         }
+        if !lane.rest.is_empty() {
+            idle.push_back(lane);
+        }
     }
-    // Nothing is under way any more, and some were never started: there is no money for them.
-    let unpaid = matches!(ended, Ended::Complete) && under_way.is_empty() && waiting.peek().is_some();
-    Ok(if unpaid { Ended::Budget } else { ended })
+    // Nothing is under way any more, and some were never started: it is time to tell, or there is no money for them.
+    if !matches!(ended, Ended::Complete) || !under_way.is_empty() || idle.is_empty() {
+        return Ok(ended);
+    }
+    Ok(if due(clock) && bench.permits(progress, 0) { Ended::Report } else { Ended::Budget })
+}
+
+/// Ends the pass. The search wants to know of the invocation, which is in no figure.
+fn too_small(bench: &Bench, progress: &mut Progress, index: u32, reason: String, timed_out: bool) -> Ended {
+    if bench.sampling {
+        progress.note_too_small(index, timed_out, bench.timeout());
+    }
+    Ended::TooSmall(reason)
 }
 
 /// Counts an invocation that was made.
@@ -190,8 +244,16 @@ fn record(
     made: Attempt,
 ) -> Result<(), Error> {
     match made {
-        Attempt::Measured { measurement, allowed: false, .. } => progress.measurements.push(measurement),
-        Attempt::Measured { measurement, allowed: true, .. } => progress.measurements.push_error(measurement),
+        Attempt::Measured { measurement, allowed, max_memory, .. } => {
+            if allowed {
+                progress.measurements.push_error(measurement);
+            } else {
+                progress.measurements.push(measurement);
+            }
+            if bench.sampling {
+                progress.samples.push(Sample { index, measurement, max_memory, end: End::Answered });
+            }
+        }
         Attempt::Lost { out_of_time: true, .. } if clock.nothing_finished() => {
             let message = format!(
                 "power value {}: an invocation took longer than the whole {} s the Executor has: deploy with a longer totalExecutionTimeout",
@@ -208,7 +270,7 @@ fn record(
             progress.crashes += 1;
             progress.crash.get_or_insert(reason);
         }
-        Attempt::TooSmall(_) | Attempt::NotStarted { .. } => return Ok(()),
+        Attempt::TooSmall { .. } | Attempt::NotStarted { .. } => return Ok(()),
     }
     progress.finish(index);
     Ok(())

@@ -13,10 +13,8 @@ use crate::function_api::transient;
 /// # Errors
 /// Payloads that do not go with the number of invocations; an object that cannot be read.
 pub async fn plan(input: &Input, deadline: Deadline, clients: &Clients) -> Result<Plan, Error> {
-    let num = input.invocations();
     let Some(location) = &input.payload_s3 else {
-        return Plan::new(input.payload.as_ref(), num)
-            .map_err(|e| Error::new(Kind::InvalidInput, format!("payload: {e}")));
+        return input.payload_plan().map_err(|e| Error::new(Kind::InvalidInput, format!("payload: {e}")));
     };
     let (bucket, key) = (&location.bucket, &location.key);
     let wrong =
@@ -41,5 +39,9 @@ pub async fn plan(input: &Input, deadline: Deadline, clients: &Clients) -> Resul
     )?;
     let content =
         String::from_utf8(content).map_err(|_| wrong("is not text: a payload is JSON".to_owned()))?;
-    Plan::from_object(&content, num).map_err(|e| wrong(format!("is not usable: {e}")))
+    let plan = match input.search {
+        Some(search) => Plan::from_object_in_turns(&content, search.max_invocations),
+        None => Plan::from_object(&content, input.invocations()),
+    };
+    plan.map_err(|e| wrong(format!("is not usable: {e}")))
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tuning::stats::Measurements;
+use tuning::search::{End, Sample};
+use tuning::stats::{Measurement, Measurements};
 
 use super::disturbed::Disturbed;
 use crate::function_api::invoke::Retries;
@@ -14,6 +15,9 @@ use crate::function_api::invoke::Retries;
 pub struct Progress {
     /// What was measured so far.
     pub measurements: Measurements,
+    /// The same one by one, for the search.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
     /// The indices of the invocations that were made, as ranges `[first, last]`, ascending.
     done: Vec<(u32, u32)>,
     /// How often the Executor was entered for this power value.
@@ -109,6 +113,14 @@ impl Progress {
         self.reports += 1;
         self.reported += self.made() - before.made();
         self.stalled_ms = 0;
+    }
+
+    /// Keeps an invocation that the size is too small for.
+    pub fn note_too_small(&mut self, index: u32, timed_out: bool, timeout: Duration) {
+        let ms = timeout.as_secs_f64() * 1e3;
+        let measurement = Measurement { duration_ms: ms, billed_ms: ms as u64, cold_start_ms: None };
+        let end = if timed_out { End::TimedOut } else { End::OutOfMemory };
+        self.samples.push(Sample { index, measurement, max_memory: 0, end });
     }
 
     /// How many passes all `num` invocations take, those that were made among them, if the others get as far as those that lasted as long

@@ -1,0 +1,155 @@
+//! What a search for the size found out, in the output.
+
+use super::{Disturbed, Stat, StoppedBy};
+use crate::figures;
+use crate::pricing::LambdaPrice;
+use crate::search::{Alternative, Batch, Confidence, CurvePoint, Decision, Floor, Noise, Stop};
+use crate::stats::{Averages, Measurements};
+use crate::strategy::Strategy;
+use serde::{Deserialize, Serialize};
+
+/// From this probability on something is said without a doubt.
+const SURE: f64 = 0.95;
+
+/// A search that is over, as the Analyzer gets it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found<'a> {
+    /// What it decided.
+    pub decision: &'a Decision,
+    /// Its invocations.
+    pub history: &'a [Batch],
+    /// How many rounds it took.
+    pub rounds: u32,
+    /// Whether the input's `budget` ended it.
+    pub out_of_money: bool,
+}
+
+impl Found<'_> {
+    /// What ended it.
+    pub(super) fn stopped_by(&self) -> Option<StoppedBy> {
+        if self.out_of_money {
+            return Some(StoppedBy::Budget);
+        }
+        Some(match self.decision.stopped_by? {
+            Stop::Confidence => StoppedBy::Confidence,
+            Stop::Budget => StoppedBy::Budget,
+            Stop::Rounds | Stop::NothingRan => StoppedBy::Rounds,
+        })
+    }
+
+    /// In how many lanes a size was measured.
+    pub(super) fn lanes(&self, size: u32) -> u32 {
+        self.history.iter().filter(|batch| batch.size == size).map(|batch| batch.lanes).max().unwrap_or(1)
+    }
+}
+
+/// How sure the choice is, and what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Searched {
+    /// The probability that no size of the range is more than 1, 3 and 5 % better; absent with `limit`, where it is the limit that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// By how much the choice is expected to be off the best size of the range, as a share of it.
+    pub expected_excess: f64,
+    /// The measured sizes that may be as good, the likeliest first.
+    pub alternatives: Vec<Alternative>,
+    /// The smallest size that was considered, and why.
+    pub floor: Floor,
+    /// What the durations vary by.
+    pub noise: Noise,
+    /// The duration by memory size: MB, and ms with 5, 50 and 95 % of the plausible curves below.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<(u32, f64, f64, f64)>"))]
+    pub curve: Vec<CurvePoint>,
+    /// Rounds it took.
+    pub rounds: u32,
+    /// Invocations it took.
+    pub invocations: u32,
+}
+
+impl Searched {
+    pub(super) fn new(found: &Found<'_>, with_limit: bool) -> Self {
+        let Decision { confidence, expected_excess, alternatives, floor, noise, curve, .. } = found.decision;
+        let share = |share: f64| (share * 1000.0).round() / 1000.0;
+        let made = found.history.iter().map(|batch| batch.samples.len() + batch.lost as usize);
+        Self {
+            confidence: (!with_limit).then_some(Confidence {
+                within1: share(confidence.within1),
+                within3: share(confidence.within3),
+                within5: share(confidence.within5),
+            }),
+            expected_excess: (expected_excess * 1e4).round() / 1e4,
+            alternatives: alternatives
+                .iter()
+                .map(|other| Alternative { within1: share(other.within1), ..*other })
+                .collect(),
+            floor: *floor,
+            noise: Noise {
+                spread: share(noise.spread),
+                environments: share(noise.environments),
+                warm_up: share(noise.warm_up),
+            },
+            curve: curve.clone(),
+            rounds: found.rounds,
+            invocations: u32::try_from(made.sum::<usize>()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// How sure the choice of `power` MB is, in words: "512 MB: 83 % sure that no size is more than 1 % cheaper, 97 % for 3 %". The
+    /// tightest tolerance that is as good as certain stands alone. Nothing with a limit.
+    #[must_use]
+    pub fn sentence(&self, power: u32, strategy: Strategy) -> Option<String> {
+        let Confidence { within1, within3, within5 } = self.confidence?;
+        let better = match strategy {
+            Strategy::Cost => "cheaper",
+            Strategy::Speed => "faster",
+            Strategy::Balanced => "better",
+        };
+        let percent = |share: f64| format!("{} %", figures::fixed((share * 100.0).floor(), 0));
+        let all = [(within1, 1), (within3, 3), (within5, 5)];
+        let first = all.into_iter().find(|(share, _)| *share >= SURE);
+        Some(match first {
+            Some((share, tolerance)) => {
+                format!(
+                    "{power} MB: {} sure that no size is more than {tolerance} % {better}",
+                    percent(share)
+                )
+            }
+            None => format!(
+                "{power} MB: {} sure that no size is more than 1 % {better}, {} for 3 %, {} for 5 %",
+                percent(within1),
+                percent(within3),
+                percent(within5)
+            ),
+        })
+    }
+}
+
+impl Stat {
+    /// The figures of each size of a search, ascending; sizes of which nothing is known are left out.
+    pub fn of_search(history: &[Batch], averages: Averages, price: &LambdaPrice) -> Vec<Self> {
+        let mut sizes: Vec<u32> = history.iter().map(|batch| batch.size).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let of = |size: u32| {
+            let batches = || history.iter().filter(move |batch| batch.size == size);
+            let mut measurements = Measurements::new();
+            batches().for_each(|batch| measurements.merge(batch.measurements()));
+            let passes = batches().map(|batch| batch.passes).sum();
+            if let Some(reason) = batches().find_map(|batch| batch.skipped.as_deref()) {
+                return Some(Self::skipped(size, reason, &measurements, price, passes));
+            }
+            let mut stat = Self::measured(size, &measurements, averages, price, passes)?;
+            if let Self::Measured(measured) = &mut stat {
+                let (repeated, counted, delay) = batches()
+                    .filter_map(|batch| batch.disturbed)
+                    .fold((0, 0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1, sum.2 + of.2));
+                measured.disturbed =
+                    Disturbed::new(repeated, counted, delay, &measurements, averages.discard);
+            }
+            Some(stat)
+        };
+        sizes.into_iter().filter_map(of).collect()
+    }
+}
