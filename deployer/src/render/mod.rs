@@ -158,7 +158,9 @@ impl Tuned {
         let limits = analysis.gate.as_ref().map_or(&[][..], |verdict| &verdict.exceeded);
         let cut_short = analysis.stopped_by.filter(|_| analysis.search.is_none());
         let budget = cut_short.map(|_| "the budget ended the run".to_owned());
-        let limits: Vec<String> = limits.iter().map(|limit| format!("it {limit}")).chain(budget).collect();
+        let unusable = (!analysis.unusable.is_empty()).then(|| "the figures cannot be used".to_owned());
+        let limits: Vec<String> =
+            limits.iter().map(|limit| format!("it {limit}")).chain(budget).chain(unusable).collect();
         Some(analysis.applied.as_ref()?.sentence(self.function(), &limits))
     }
 

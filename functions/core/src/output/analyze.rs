@@ -113,6 +113,10 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     });
     // A search that ran out of money has decided all the same; a list of sizes was not measured as it was to be.
     let cut_short = measured.iter().find_map(|measured| measured.stopped_by).filter(|_| run.search.is_none());
+    let unusable: Vec<UnusableSize> =
+        measured.iter().filter_map(|measured| unusable_size(measured)).collect();
+    let gate_is_met = gate.as_ref().is_none_or(|verdict| verdict.met);
+    let fit_to_apply = gate_is_met && cut_short.is_none() && unusable.is_empty();
     let stopped_by = run.search.map_or(cut_short, |search| search.stopped_by());
     Ok(Some(Analysis {
         power: winner.value,
@@ -135,7 +139,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         cold_starts: (input.cold_starts == ColdStarts::Apart).then(|| "apart".to_owned()),
         budget: input.budget,
         stopped_by,
-        unusable: measured.iter().filter_map(|measured| unusable(measured)).collect(),
+        unusable,
         search: run.search.map(|search| Searched::new(&search, limit.is_some())),
         undecided: match (&run.search, &limit) {
             (None, None) => undecided(input.strategy, input.balanced_weight, &measured, chosen),
@@ -148,9 +152,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
             ..prices(region, run.architecture, &price)
         }),
         // What is applied is for the Optimizer to say, once it has.
-        applied: (input.auto_optimize
-            && (gate.as_ref().is_some_and(|verdict| !verdict.met) || cut_short.is_some()))
-        .then_some(Applied::NOTHING),
+        applied: (input.auto_optimize && !fit_to_apply).then_some(Applied::NOTHING),
         gate,
     }))
 }
@@ -162,7 +164,7 @@ fn skipped(stat: &Stat) -> Option<SkippedSize> {
     }
 }
 
-fn unusable(measured: &Measured) -> Option<UnusableSize> {
+fn unusable_size(measured: &Measured) -> Option<UnusableSize> {
     let disturbed = measured.disturbed.as_ref().filter(|disturbed| !disturbed.usable)?;
     Some(UnusableSize { value: measured.value, delay_percent: disturbed.delay_percent })
 }

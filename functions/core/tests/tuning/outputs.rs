@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tuning::input::{Defaults, Input};
-use tuning::output::{AnalyzeError, Disturbed, LinkDetail, Run, Stat, analyze};
+use tuning::output::{AnalyzeError, Applied, Disturbed, LinkDetail, Run, Stat, analyze};
 use tuning::pricing::{self, Architecture, Extras};
 use tuning::stats::{Averages, ColdStarts, Measurement, Measurements};
 use tuning::url;
@@ -233,6 +233,8 @@ fn figures_that_other_work_made_too_high_are_named() {
     let stats = [Stat::Measured(quiet), Stat::Measured(busy)];
     let output = serde_json::to_value(analyze(&input(json!({})), &stats, &run(None)).unwrap()).unwrap();
     assert_eq!(output["unusable"], json!([{"value": 256, "delayPercent": 48.0}]), "{output}");
+    let applying = analyze(&input(json!({"autoOptimize": true})), &stats, &run(None)).unwrap().unwrap();
+    assert_eq!(applying.applied, Some(Applied::NOTHING), "nobody applies what cannot be used");
 }
 
 #[test]
