@@ -223,7 +223,7 @@ fn wrong_flags_end_with_2() {
     error: which function? `deployer tune NAME`, or with --local also --code DIR
 
     $ deployer tune x --code .
-    error: --code . creates a function on this machine, which needs --local; on AWS, name a function that exists
+    error: --code . creates a function on this machine, which needs --local, or --endpoint-url with an endpoint on this machine; on AWS, name a function that exists
 
     $ deployer nonsense
     error: unrecognized subcommand 'nonsense'

@@ -87,8 +87,9 @@ fn go_on(
     so_far: Option<Box<Decision>>,
     left: Option<f64>,
 ) {
+    let each = block_cost(&input.lambda_arn.region);
     let blocks = match left {
-        Some(left) => affordable(blocks, so_far.as_deref(), &price(input, run), left),
+        Some(left) => affordable(blocks, so_far.as_deref(), &price(input, run), each, left),
         None => blocks,
     };
     if blocks.is_empty() {
@@ -97,7 +98,7 @@ fn go_on(
         return search.finish(so_far.unwrap_or_else(nothing));
     }
     search.said = open(&blocks);
-    let new = search.enter(&blocks, left);
+    let new = search.enter(&blocks, left.map(|left| left - each * blocks.len() as f64));
     if new > 0 {
         run.published.since = run.published.next;
         run.published.total += new;
@@ -145,11 +146,19 @@ fn spent(search: &Search, input: &Input, run: &Run) -> f64 {
     search.history.iter().map(|batch| batch.cost).sum::<f64>() + fees + machine.cost(&input.lambda_arn.region)
 }
 
-/// The blocks that there is money for, by the curve so far. The dearest go first.
+/// What the transitions of one more block cost.
+fn block_cost(region: &str) -> f64 {
+    let of =
+        |sizes| Transitions { publisher_passes: 1, sizes, executor_passes: sizes, rounds: 1 }.cost(region);
+    of(2) - of(1)
+}
+
+/// The blocks that there is money for, by the curve so far and what each costs besides. The dearest go first.
 fn affordable(
     mut blocks: Vec<Block>,
     so_far: Option<&Decision>,
     price: &LambdaPrice,
+    besides: f64,
     left: f64,
 ) -> Vec<Block> {
     let cost = |block: &Block| {
@@ -162,7 +171,7 @@ fn affordable(
         });
         let each = price.cost(block.size, nearest.unwrap_or_default().ceil())
             + price.per_request.unwrap_or_default();
-        f64::from(block.num) * each
+        besides + f64::from(block.num) * each
     };
     while blocks.iter().map(cost).sum::<f64>() > left {
         let dearest = (0..blocks.len()).max_by(|a, b| cost(&blocks[*a]).total_cmp(&cost(&blocks[*b])));
@@ -216,8 +225,10 @@ mod tests {
         let curve =
             [128, 1024].map(|power| search::CurvePoint { power, low: 90.0, middle: 100.0, high: 110.0 });
         let decision = Decision { curve: curve.to_vec(), ..Decision::none_of(128) };
-        let of = |left| affordable(vec![block(128, 10), block(1024, 10)], Some(&decision), &price, left);
-        let (small, large) = (10.0 * (0.0125 * 1.666_67e-5 + 2e-7), 10.0 * (0.1 * 1.666_67e-5 + 2e-7));
+        let of =
+            |left| affordable(vec![block(128, 10), block(1024, 10)], Some(&decision), &price, 1e-4, left);
+        let of_size = |gb_seconds: f64| 1e-4 + 10.0 * (gb_seconds * 1.666_67e-5 + 2e-7);
+        let (small, large) = (of_size(0.0125), of_size(0.1));
         assert_eq!(of(small + large + 1e-9).len(), 2);
         assert_eq!(of(small + large - 1e-9), [block(128, 10)]);
         assert_eq!(of(small - 1e-9), []);

@@ -4,6 +4,7 @@ use super::Measured;
 use crate::figures;
 use crate::input::Limit;
 use crate::search;
+use crate::stats::Held;
 use serde::{Deserialize, Serialize};
 
 /// So sure one has to be to call a limit verified.
@@ -77,20 +78,26 @@ pub(super) fn choose(limit: Limit, measured: &[&Measured], lanes: u32) -> Option
 }
 
 fn probability(limit: Limit, size: &Measured, lanes: u32) -> f64 {
-    let Some(held) = size.held else { return 0.0 };
-    kept(limit, size, lanes, held.over.into(), held.of.into())
+    size.held.map_or(0.0, |held| kept(limit, size, held, lanes, held.of))
 }
 
-fn kept(limit: Limit, size: &Measured, lanes: u32, over: f64, of: f64) -> f64 {
-    let spread = size.spread.map_or(0.0, |spread| spread.stddev / size.average_duration);
-    search::kept(over, of, lanes.into(), spread, limit.percentile / 100.0)
+/// The probability, if `of` invocations are made of which the same share is over the limit.
+fn kept(limit: Limit, size: &Measured, held: Held, lanes: u32, of: u32) -> f64 {
+    let share = f64::from(held.over) / f64::from(held.of.max(1));
+    let measured = search::Measured {
+        over: share * f64::from(of),
+        of: f64::from(of),
+        environments: lanes.into(),
+        margin: (limit.ms / held.ms.max(1e-3)).ln(),
+        spread: size.spread.map_or(0.0, |spread| spread.stddev / size.average_duration),
+    };
+    search::kept(&measured, limit.percentile / 100.0)
 }
 
 /// The number of invocations that would do, with the same share of them over the limit.
 fn enough(limit: Limit, size: &Measured, lanes: u32) -> Option<u32> {
     let held = size.held?;
-    let share = f64::from(held.over) / f64::from(held.of.max(1));
-    let sure = |num: u32| kept(limit, size, lanes, share * f64::from(num), num.into()) >= SURE;
+    let sure = |num: u32| kept(limit, size, held, lanes, num) >= SURE;
     // To the next ten: nothing about it is exact.
     (held.of / 10 + 1..=MOST_NUM / 10).map(|tens| tens * 10).find(|num| sure(*num))
 }

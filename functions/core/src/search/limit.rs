@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, ENVIRONMENTS};
 use super::decision::{Outlook, ratios};
-use super::numbers::{beta_below, exponential, mean};
+use super::numbers::{beta_below, exponential, mean, normal_below, normal_quantile};
 use super::room::{Progress, within};
 use super::{Block, Call, End, Step, Stop, Task};
 
@@ -102,15 +102,32 @@ pub fn step(task: &Task, calls: &[Call], outlook: &Outlook, progress: &Progress,
     Step::Measure { blocks: within(blocks, progress.room), so_far: Some(Box::new(decision)) }
 }
 
-/// The probability that a limit is kept in this `part` of the invocations, by those that were made of one size in `environments`
-/// execution environments: `over` of them took longer. Nothing else is known but by how much, as a share, durations vary (`spread`).
+/// What is known of one size that was measured as one of a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// Invocations that took longer than the limit.
+    pub over: f64,
+    /// Invocations.
+    pub of: f64,
+    /// In how many execution environments they were made.
+    pub environments: f64,
+    /// By how much the limit is above what was measured, as a difference of logarithms.
+    pub margin: f64,
+    /// By how much durations vary, as a share of them.
+    pub spread: f64,
+}
+
+/// The probability that a size keeps a limit in this `part` of the invocations: the lesser one of two. One goes by how many invocations took
+/// longer, with Jeffreys' prior. The other takes durations for lognormal and knows that those of one environment are all faster or slower
+/// than others.
 #[must_use]
-pub fn kept(over: f64, of: f64, environments: f64, spread: f64, part: f64) -> f64 {
-    let between = ENVIRONMENTS.0 * ENVIRONMENTS.0;
-    let correlation = between / (between + spread * spread);
-    let each = 1.0 + (of / environments.max(1.0) - 1.0).max(0.0) * correlation;
-    // Jeffreys' prior.
-    beta_below(0.5 + over / each, 0.5 + (of - over) / each, 1.0 - part)
+pub fn kept(measured: &Measured, part: f64) -> f64 {
+    let Measured { over, of, environments, margin, spread } = *measured;
+    let counted = beta_below(0.5 + over, 0.5 + of - over, 1.0 - part);
+    let z = normal_quantile(part);
+    let of_percentile = spread * spread * (1.0 + z * z / 2.0) / of.max(1.0);
+    let variance = of_percentile + ENVIRONMENTS.0 * ENVIRONMENTS.0 / environments.max(1.0);
+    counted.min(normal_below(margin / variance.sqrt()))
 }
 
 /// A percentile of the residuals, drawn by Bayesian bootstrap (Rubin 1981): each residual gets an exponential weight.

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub use history::{Batch, Sample, calls};
-pub use limit::kept;
+pub use limit::{Measured, kept};
 
 /// Memory sizes that Lambda has, in MB.
 pub const SIZES: std::ops::RangeInclusive<u32> = 128..=10_240;

@@ -34,6 +34,16 @@ pub fn beta_below(a: f64, b: f64, x: f64) -> f64 {
     beta::checked_beta_reg(a, b, x.clamp(0.0, 1.0)).unwrap_or(0.0)
 }
 
+/// The distribution function of the standard normal distribution.
+pub fn normal_below(x: f64) -> f64 {
+    0.5 * erf::erfc(-x / std::f64::consts::SQRT_2)
+}
+
+/// Its inverse, for probabilities between 0 and 1.
+pub fn normal_quantile(probability: f64) -> f64 {
+    std::f64::consts::SQRT_2 * erf::erf_inv(2.0 * probability.clamp(1e-9, 1.0 - 1e-9) - 1.0)
+}
+
 /// A number above 0 and below 1 for each place of a table (the finalizer of SplitMix64, Steele et al. 2014).
 fn unit(table: u64, row: usize, column: usize) -> f64 {
     let mut bits = (table << 56 ^ (row as u64) << 28 ^ column as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -45,7 +55,7 @@ fn unit(table: u64, row: usize, column: usize) -> f64 {
 
 /// A standard normal number for each place of a table.
 pub fn normal(row: usize, column: usize) -> f64 {
-    std::f64::consts::SQRT_2 * erf::erf_inv(2.0 * unit(1, row, column) - 1.0)
+    normal_quantile(unit(1, row, column))
 }
 
 /// A standard exponential number for each place of a table.
