@@ -64,6 +64,12 @@ use spawner::Spawner;
 /// endpoint's answers and this machine's other work, which would otherwise be taken from those that want a whole core.
 const ADMITTED: f64 = 0.9;
 
+/// What has to be free beside an invocation that has a right to whole cores, in cores: others that wake up on its core stay there until the
+/// kernel has moved them, which takes milliseconds.
+fn elbow_room(cores: f64) -> f64 {
+    if cores >= 1.0 { 1.0 } else { 0.0 }
+}
+
 /// Which environments are alike: of one function and version, in one state of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -238,7 +244,11 @@ impl Engine {
         // neither would ever go on.
         let nested =
             matches!(&job.caller, Caller::Role { session, .. } if self.lock().seated.contains_key(session));
-        let seat = if nested { self.admission.enter_now(cores) } else { self.admission.enter(cores).await };
+        let seat = if nested {
+            self.admission.enter_now(cores)
+        } else {
+            self.admission.enter(cores + elbow_room(cores)).await
+        };
         *self.lock().seated.entry(job.function.clone()).or_default() += 1;
         Seated { engine: Arc::clone(self), function: job.function.clone(), seat }
     }
