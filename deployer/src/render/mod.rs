@@ -353,7 +353,7 @@ impl Tuned {
                 figures::duration(limit.ms)
             ));
         }
-        Some(format!("{}.", analysis.search.as_ref()?.sentence(analysis.power, self.strategy())?))
+        Some(format!("{}.", analysis.confidence?.sentence(analysis.power, self.strategy())))
     }
 
     /// What a search took, and why it stopped.

@@ -1,13 +1,14 @@
 //! The search as a process, for simulators: one question a line on standard input, one answer a line on standard output, both JSON.
 //!
 //! A question has `task`, `round` and `history`, all invocations so far; an answer has `sizes`, `n` and `lanes`, or `done` with `recommend` and
-//! `confidence`. Nothing is kept between questions.
+//! `confidence`. Nothing is kept between questions. With `judge`, a size, a question has the invocations of a list of sizes, and the answer says how
+//! good that one is, and by how much its difference to each of the others may be wrong (`errors`).
 
 use std::io::{BufRead, Write};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tuning::search::{Aim, Call, Decision, End, Step, Task, next};
+use tuning::search::{Aim, Call, Decision, End, Step, Task, judge, next};
 
 #[derive(Deserialize)]
 struct Question {
@@ -15,6 +16,8 @@ struct Question {
     round: u32,
     #[serde(default)]
     history: Vec<Made>,
+    #[serde(default)]
+    judge: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +100,14 @@ fn answer(question: Question) -> Result<Value, String> {
             max_memory: made.max_mem,
         })
         .collect();
+    if let Some(power) = question.judge {
+        let judged = judge(&task, &calls, power).ok_or("judge is not a size that can be judged")?;
+        let mut said = said(&judged.decision);
+        said["done"] = json!(true);
+        said["errors"] =
+            judged.others.iter().map(|rival| (rival.power.to_string(), json!(rival.error))).collect();
+        return Ok(said);
+    }
     Ok(match next(&task, &calls, question.round) {
         Step::Measure { blocks, so_far } => json!({
             "sizes": blocks.iter().map(|block| block.size).collect::<Vec<_>>(),

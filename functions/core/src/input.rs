@@ -227,14 +227,26 @@ impl Input {
     /// What is searched for, if anything is.
     pub fn task(&self) -> Option<Task> {
         let Search { range, tolerance, confidence, max_invocations } = self.search?;
+        Some(Task { tolerance, confidence, max_invocations, ..self.task_over(range) })
+    }
+
+    /// What is best among the sizes from the first to the last, in MB.
+    pub fn task_over(&self, (lowest, highest): (u32, u32)) -> Task {
         let aim = match (self.limit, self.strategy) {
             (Some(limit), _) => Aim::Limit { share: limit.percentile / 100.0, ms: limit.ms },
             (None, Strategy::Cost) => Aim::Cost,
             (None, Strategy::Speed) => Aim::Speed,
             (None, Strategy::Balanced) => Aim::Balanced { weight: self.balanced_weight },
         };
-        let (lowest, highest) = range;
-        Some(Task { lowest, highest, aim, tolerance, confidence, max_rounds: MAX_ROUNDS, max_invocations })
+        Task {
+            lowest,
+            highest,
+            aim,
+            tolerance: 0.01,
+            confidence: 0.95,
+            max_rounds: MAX_ROUNDS,
+            max_invocations: u32::MAX,
+        }
     }
 
     /// What the search decides itself, and what does not go with it.

@@ -22,6 +22,7 @@ pub use undecided::Undecided;
 
 use crate::gate::Verdict;
 use crate::pricing::LambdaPrice;
+use crate::search::Confidence;
 use crate::stats::{Averages, ColdStarts, Held, Measurements, Spread};
 use crate::strategy::Candidate;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -276,6 +277,15 @@ pub struct Analysis {
     /// The sizes whose figures cannot be used, since other work on the machine kept the function from its CPU; none on AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable: Vec<UnusableSize>,
+    /// The probability that no size from the smallest to the largest of the range or list is more than 1, 3 and 5 % better than the winner
+    /// when the function is warm; absent with `limit`, where it is the limit that counts, with cold starts only, and where there are too
+    /// many invocations or too few to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// By how much the winner is expected to be off the best of those sizes, as a share of it; absent where `confidence` is, except with
+    /// `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_excess: Option<f64>,
     /// What a search for the size found out; only with `powerValues: "AUTO"`.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Searched>,

@@ -6,6 +6,7 @@
 use serde_json::Value;
 use tuning::output::{self, Found, LinkDetail, Stat};
 use tuning::pricing::{self, Architecture, Extras};
+use tuning::search::Batch;
 
 use super::json;
 use crate::clients::Clients;
@@ -36,6 +37,10 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
         })?,
         None => return Err(Error::event("analyzer", "`stats`, the Executors' results, are missing")),
     };
+    let invocations = match searched {
+        Some(_) => Vec::new(),
+        None => invocations(&document["stats"]),
+    };
     let sizes: Vec<u32> = stats.iter().map(Stat::value).collect();
     let input = event::input(document, if sizes.is_empty() { &[tuning::input::SMALLEST] } else { &sizes })?;
     let page = clients.variable("visualizationURL");
@@ -53,6 +58,7 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
         publisher_passes: run.as_ref().map_or(1, |run| run.published.passes),
         visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
         link: LinkDetail::Full,
+        invocations: &invocations,
         search: searched.and_then(|(_, search)| {
             Some(Found {
                 decision: search.decision.as_deref()?,
@@ -65,4 +71,10 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
     let analysis = output::analyze(&input, &stats, &known)
         .map_err(|problem| Error::new(Kind::NothingMeasured, problem.to_string()))?;
     json(&analysis)
+}
+
+/// The invocations of a list one by one; none unless those of every size are known.
+fn invocations(stats: &Value) -> Vec<Batch> {
+    let batch = |stat: &Value| serde_json::from_value(stat.get("batch")?.clone()).ok();
+    stats.as_array().and_then(|stats| stats.iter().map(batch).collect()).unwrap_or_default()
 }

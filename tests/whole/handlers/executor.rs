@@ -153,12 +153,16 @@ async fn parallel_passes_make_each_invocation_once() {
 async fn pauses_last_as_long_as_asked_over_passes() {
     let bench = bench().await;
     bench.stage().time(400);
-    let started = Instant::now();
-    let result = measured(&bench, [], json!({"sleepBetweenRunsMs": 300})).await.unwrap();
-    assert_eq!(result["invocations"], 5);
-    assert!(result["passes"].as_u64().unwrap() > 1, "{result}");
-    assert_eq!(bench.stage().seen().len(), 5);
-    assert!(started.elapsed() >= Duration::from_millis(4 * 300), "{:?}", started.elapsed());
+    for (lanes, pauses) in [(1, 4), (2, 2)] {
+        let started = Instant::now();
+        // Longer than a pass.
+        let input = json!({"sleepBetweenRunsMs": 600, "lanes": lanes});
+        let result = measured(&bench, [], input).await.unwrap();
+        assert_eq!(result["invocations"], 5);
+        assert!(result["passes"].as_u64().unwrap() > 1, "{result}");
+        assert_eq!(bench.stage().seen().len(), 5);
+        assert!(started.elapsed() >= Duration::from_millis(600) * pauses, "{:?}", started.elapsed());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,9 @@
 //!   continues it late does, so that is added.
 //! - waiting within a period whose budget was used up all the same: less time would have been spent throttled instead. So
 //!   no more is counted than the time by which the group is behind what its CPU time takes at its share.
+//!
+//! What the host of a virtual machine takes for itself is not in the count of any thread, but in `steal` of `/proc/stat`, for all cores together
+//! and in hundredths of a second: that is added as well.
 
 use std::collections::HashMap;
 use std::fs;
@@ -28,12 +31,15 @@ pub struct Account {
     throttled: (Duration, Duration),
     /// Continued late by the supervisor.
     late: Duration,
+    /// Taken by the host of the virtual machine, at the beginning and by now.
+    stolen: (Duration, Duration),
 }
 
 impl Account {
     /// Notes what the kernel has counted up to now. What a thread counted before the first call belongs to no account.
     pub(super) fn open(&mut self, group: &Counted) {
         self.throttled = (group.throttled, group.throttled);
+        self.stolen = (group.stolen, group.stolen);
         self.waited.open(waits(&group.pids));
         self.used.open(uses(&group.pids));
     }
@@ -45,6 +51,7 @@ impl Account {
         self.used.note(uses(&group.pids));
         self.throttled.1 = self.throttled.1.max(group.throttled);
         self.late = self.late.max(group.late);
+        self.stolen.1 = self.stolen.1.max(group.stolen);
     }
 
     /// How much longer the group took than it would have on a machine with nothing else to do, at most, when it took
@@ -53,7 +60,8 @@ impl Account {
     pub fn delay(&self, wall: Duration, share: Option<f64>, cores: f64) -> Duration {
         let throttled = self.throttled.1.saturating_sub(self.throttled.0);
         let ready = self.waited.total();
-        let waited = (ready.saturating_sub(throttled) * 2).min(ready) + self.late;
+        let stolen = self.stolen.1.saturating_sub(self.stolen.0);
+        let waited = (ready.saturating_sub(throttled) * 2).min(ready) + self.late + stolen;
         let needed = least(self.used.total(), share.map_or(cores, |share| share.min(cores)));
         waited.min(wall.saturating_sub(needed))
     }
@@ -72,6 +80,7 @@ pub(super) struct Counted {
     pub(super) pids: Vec<i32>,
     pub(super) throttled: Duration,
     pub(super) late: Duration,
+    pub(super) stolen: Duration,
 }
 
 /// Counters of threads or processes that only grow, by id.
@@ -107,6 +116,17 @@ impl Counters {
 #[must_use]
 pub fn waited(thread: i32) -> Option<Duration> {
     second(&fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?)
+}
+
+/// What the host of this virtual machine has taken for itself, of all cores; nothing elsewhere.
+pub(super) fn stolen() -> Duration {
+    fs::read_to_string("/proc/stat").ok().and_then(|stat| steal(&stat)).unwrap_or_default()
+}
+
+/// The eighth number of the first line: hundredths of a second, whatever the kernel's own clock is.
+fn steal(stat: &str) -> Option<Duration> {
+    let hundredths: u64 = stat.lines().next()?.split_whitespace().nth(8)?.parse().ok()?;
+    Some(Duration::from_millis(hundredths.saturating_mul(10)))
 }
 
 /// For how long each thread of these processes was ready to run and did not.
@@ -149,7 +169,17 @@ mod tests {
             used: counters(used_ms),
             throttled: (MS * 7, MS * (throttled_ms + 7)),
             late: Duration::ZERO,
+            stolen: (MS * 30, MS * 30),
         }
+    }
+
+    #[test]
+    fn what_the_host_takes_is_a_delay_as_far_as_the_group_is_behind() {
+        let stolen = |ms: u32| Account { stolen: (MS * 30, MS * (30 + ms)), ..account(5, 0, 100) };
+        assert_eq!(stolen(20).delay(MS * 140, Some(1.0), 2.0), MS * 25);
+        assert_eq!(stolen(50).delay(MS * 140, Some(1.0), 2.0), MS * 40);
+        assert_eq!(steal("cpu  1 0 2 3 0 0 4 57 0 0\ncpu0 1 0 2 3 0 0 4 56 0 0\n"), Some(MS * 570));
+        assert_eq!(steal("cpu 1"), None);
     }
 
     #[test]

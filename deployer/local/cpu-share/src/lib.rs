@@ -324,6 +324,7 @@ impl Limiter {
             pids,
             throttled: self.group.as_ref().and_then(Group::throttled).unwrap_or_default(),
             late: self.supervision.as_ref().map(Supervision::late).unwrap_or_default(),
+            stolen: account::stolen(),
         }
     }
 

@@ -77,22 +77,23 @@ async fn what_other_work_delays_says_by_how_much() {
         for (name, memory) in [("part", 1024_u32), ("whole", 1769)] {
             local.function(name, json!({"MemorySize": memory, "Tags": {}})).await;
             local.invoke(name, json!({})).await;
-            // What an idle machine takes, the call and its answer included. What the host of a virtual machine takes for itself is
-            // in no account: at times a tenth.
+            // What an idle machine takes, the call and its answer included. What the host of a virtual machine slows down without
+            // stopping it is in no account: at times a tenth, and rarely more, which a run that is trimmed leaves out.
             let idle = f64::from(BURN_MS) * (1769.0 / f64::from(memory)) * 1.15 + 3.0;
             for busy in [1, cores] {
                 let _busy = Busy::with(busy);
                 let mut marked = 0;
+                let mut longer = Vec::new();
                 for _ in 0..6 {
                     let log = measured(&local, name, &event).await;
                     let (took, delay) = (figure(&log, "Duration").unwrap(), figure(&log, "Local Delay"));
                     marked += usize::from(delay.is_some());
                     assert_eq!(log.contains("Local Repeat: true"), delay.is_some(), "{log}");
-                    assert!(
-                        took - delay.unwrap_or_default() < idle,
-                        "{mechanism}, {name} beside {busy}: {log}"
-                    );
+                    if took - delay.unwrap_or_default() >= idle {
+                        longer.push(log);
+                    }
                 }
+                assert!(longer.len() <= 1, "{mechanism}, {name} beside {busy}: {longer:?}");
                 // Whoever shares each core with others gets half of one.
                 if (name, busy) == ("whole", cores) {
                     assert!(marked > 0, "{mechanism}: no invocation of {name} was disturbed beside {busy}");

@@ -2,12 +2,13 @@
 
 use super::alternative::alternative;
 use super::limited::{self, Limited};
-use super::searched::{Found, Searched};
+use super::searched::{Found, Searched, told};
 use super::undecided::undecided;
 use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine, UnusableSize};
 use crate::gate::Verdict;
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
+use crate::search::{self, Batch, Judgement};
 use crate::stats::ColdStarts;
 use crate::strategy::{self, Candidate};
 use crate::url::{self, Link, UrlError};
@@ -29,6 +30,8 @@ pub struct Run<'a> {
     pub link: LinkDetail,
     /// The search that chose, if one did.
     pub search: Option<Found<'a>>,
+    /// The invocations of a list of sizes one by one, as far as they are known.
+    pub invocations: &'a [Batch],
 }
 
 /// How much goes into the link to the chart.
@@ -118,6 +121,10 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     let gate_is_met = gate.as_ref().is_none_or(|verdict| verdict.met);
     let fit_to_apply = gate_is_met && cut_short.is_none() && unusable.is_empty();
     let stopped_by = run.search.map_or(cut_short, |search| search.stopped_by());
+    let judgement = judge(input, &measured, winner, run);
+    // A search that decided for no size knows nothing of the one that the strategy chose.
+    let decided = decision.filter(|decision| decision.power == Some(winner.value));
+    let sure = decided.or(judgement.as_ref().map(|judgement| &judgement.decision)).map(told);
     Ok(Some(Analysis {
         power: winner.value,
         cost: winner.average_price,
@@ -140,9 +147,14 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         budget: input.budget,
         stopped_by,
         unusable,
-        search: run.search.map(|search| Searched::new(&search, limit.is_some())),
+        confidence: sure.map(|(confidence, _)| confidence).filter(|_| limit.is_none()),
+        expected_excess: sure.map(|(_, excess)| excess),
+        search: run.search.map(|search| Searched::new(&search)),
         undecided: match (&run.search, &limit) {
-            (None, None) => undecided(input.strategy, input.balanced_weight, &measured, chosen),
+            (None, None) => {
+                let rivals = judgement.map(|judgement| judgement.others).unwrap_or_default();
+                undecided(input.strategy, input.balanced_weight, &measured, chosen, &rivals)
+            }
             _ => Vec::new(),
         },
         limit,
@@ -155,6 +167,16 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         applied: (input.auto_optimize && !fit_to_apply).then_some(Applied::NOTHING),
         gate,
     }))
+}
+
+/// What the invocations of a list say of its winner. Cold starts that count are no matter of the curves.
+fn judge(input: &Input, measured: &[&Measured], winner: &Measured, run: &Run<'_>) -> Option<Judgement> {
+    let sizes = || measured.iter().map(|measured| measured.value);
+    let range = (sizes().min()?, sizes().max()?);
+    if run.search.is_some() || input.only_cold_starts || run.invocations.is_empty() {
+        return None;
+    }
+    search::judge(&input.task_over(range), &search::calls(run.invocations), winner.value)
 }
 
 fn skipped(stat: &Stat) -> Option<SkippedSize> {

@@ -43,16 +43,11 @@ impl Found<'_> {
     }
 }
 
-/// How sure the choice is, and what it rests on.
+/// What the choice of a search rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Searched {
-    /// The probability that no size of the range is more than 1, 3 and 5 % better; absent with `limit`, where it is the limit that counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<Confidence>,
-    /// By how much the choice is expected to be off the best size of the range, as a share of it.
-    pub expected_excess: f64,
     /// The measured sizes that may be as good, the likeliest first.
     pub alternatives: Vec<Alternative>,
     /// The smallest size that was considered, and why.
@@ -69,17 +64,10 @@ pub struct Searched {
 }
 
 impl Searched {
-    pub(super) fn new(found: &Found<'_>, with_limit: bool) -> Self {
-        let Decision { confidence, expected_excess, alternatives, floor, noise, curve, .. } = found.decision;
-        let share = |share: f64| (share * 1000.0).round() / 1000.0;
+    pub(super) fn new(found: &Found<'_>) -> Self {
+        let Decision { alternatives, floor, noise, curve, .. } = found.decision;
         let made = found.history.iter().map(|batch| batch.samples.len() + batch.lost as usize);
         Self {
-            confidence: (!with_limit).then_some(Confidence {
-                within1: share(confidence.within1),
-                within3: share(confidence.within3),
-                within5: share(confidence.within5),
-            }),
-            expected_excess: (expected_excess * 1e4).round() / 1e4,
             alternatives: alternatives
                 .iter()
                 .map(|other| Alternative { within1: share(other.within1), ..*other })
@@ -95,12 +83,25 @@ impl Searched {
             invocations: u32::try_from(made.sum::<usize>()).unwrap_or(u32::MAX),
         }
     }
+}
 
+/// The confidence and expected excess of a decision, as they are told.
+pub(super) fn told(decision: &Decision) -> (Confidence, f64) {
+    let Confidence { within1, within3, within5 } = decision.confidence;
+    let confidence = Confidence { within1: share(within1), within3: share(within3), within5: share(within5) };
+    (confidence, (decision.expected_excess * 1e4).round() / 1e4)
+}
+
+fn share(share: f64) -> f64 {
+    (share * 1000.0).round() / 1000.0
+}
+
+impl Confidence {
     /// How sure the choice of `power` MB is, in words: "512 MB: 83 % sure that no size is more than 1 % cheaper, 97 % for 3 %". The
-    /// tightest tolerance that is as good as certain stands alone. Nothing with a limit.
+    /// tightest tolerance that is as good as certain stands alone.
     #[must_use]
-    pub fn sentence(&self, power: u32, strategy: Strategy) -> Option<String> {
-        let Confidence { within1, within3, within5 } = self.confidence?;
+    pub fn sentence(&self, power: u32, strategy: Strategy) -> String {
+        let Self { within1, within3, within5 } = *self;
         let better = match strategy {
             Strategy::Cost => "cheaper",
             Strategy::Speed => "faster",
@@ -109,7 +110,7 @@ impl Searched {
         let percent = |share: f64| format!("{} %", figures::fixed((share * 100.0).floor(), 0));
         let all = [(within1, 1), (within3, 3), (within5, 5)];
         let first = all.into_iter().find(|(share, _)| *share >= SURE);
-        Some(match first {
+        match first {
             Some((share, tolerance)) => {
                 format!(
                     "{power} MB: {} sure that no size is more than {tolerance} % {better}",
@@ -122,7 +123,7 @@ impl Searched {
                 percent(within3),
                 percent(within5)
             ),
-        })
+        }
     }
 }
 

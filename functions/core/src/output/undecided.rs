@@ -1,6 +1,7 @@
 //! Sizes that the measurements do not tell from the winner.
 
 use super::Measured;
+use crate::search::Rival;
 use crate::strategy::{self, Candidate, Strategy};
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +26,16 @@ pub struct Undecided {
     pub num: Option<u32>,
 }
 
-/// The sizes that `num` invocations do not tell from the winner, which is one of `measured`. Cost and balance are in proportion
-/// to a size's duration, so their uncertainty is that of the duration. Sizes whose standard error is not known are left out.
+/// The sizes that `num` invocations do not tell from the winner, which is one of `measured`. How uncertain a difference is, the plausible
+/// curves say (`rivals`), which know what execution environments differ by. For a size that they do not know it is the standard errors: cost
+/// and balance are in proportion to a size's duration, so their uncertainty is that of the duration. Sizes of which nothing is known are
+/// left out.
 pub fn undecided(
     strategy: Strategy,
     balanced_weight: f64,
     measured: &[&Measured],
     winner: usize,
+    rivals: &[Rival],
 ) -> Vec<Undecided> {
     let candidates: Vec<Candidate> = measured.iter().map(|measured| measured.candidate()).collect();
     let scores = strategy::scores(strategy, balanced_weight, &candidates);
@@ -39,14 +43,19 @@ pub fn undecided(
         let relative = measured[index].standard_error? / measured[index].average_duration;
         Some(scores[index] * relative)
     };
+    let rival = |index: usize| rivals.iter().find(|rival| rival.power == measured[index].value);
     let against = |index: usize| {
-        let uncertainty = STANDARD_ERRORS * error(winner)?.hypot(error(index)?);
+        let own = error(winner)?.hypot(error(index)?);
+        let all = rival(index).map_or(own, |rival| rival.error * scores[winner]);
+        let uncertainty = STANDARD_ERRORS * all;
         let difference = scores[index] - scores[winner];
         if uncertainty <= difference || uncertainty == 0.0 {
             return None;
         }
         let made = f64::from(measured[index].invocations?.max(measured[winner].invocations?));
-        let num = (made * (uncertainty / difference).powi(2)).ceil();
+        // More invocations make their own part smaller, but not what execution environments differ by.
+        let room = (difference / STANDARD_ERRORS).powi(2) - (all.powi(2) - own.powi(2)).max(0.0);
+        let num = if room > 0.0 { (made * own.min(all).powi(2) / room).ceil() } else { f64::INFINITY };
         let percent = |part: f64| (part / scores[winner] * 1000.0).round() / 10.0;
         Some(Undecided {
             value: measured[index].value,

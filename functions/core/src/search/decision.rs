@@ -1,10 +1,11 @@
 //! Which size the plausible curves speak for, and in how many of them it is good enough.
 
-use super::cells::{Cells, failing};
+use super::cells::{Cells, cells, failing};
 use super::numbers::{mean, quantile, sorted};
 use super::posterior::{draws, jumps};
 use super::{
-    Aim, Alternative, Call, Confidence, CurvePoint, Decision, End, Floor, FloorReason, Noise, Task, VCPU,
+    Aim, Alternative, Call, Confidence, CurvePoint, Decision, End, Floor, FloorReason, Judgement, Noise,
+    Rival, Task, VCPU,
 };
 
 /// Neighbouring sizes that are looked at differ by this factor.
@@ -156,6 +157,27 @@ pub fn choose(task: &Task, outlook: &Outlook, ratios: &[Vec<f64>]) -> usize {
     let surest = candidates.iter().map(within).fold(0.0, f64::max);
     let sure: Vec<usize> = candidates.iter().copied().filter(|k| within(k) >= surest - AS_SURE).collect();
     least(&|k: &usize| expected(k) + WORTH * outlook.price[*k].ln(), &sure)
+}
+
+/// See [`super::judge`]; the invocations are in order.
+pub fn judge(task: &Task, calls: &[Call], power: u32) -> Option<Judgement> {
+    if matches!(task.aim, Aim::Limit { .. }) {
+        return None;
+    }
+    let outlook = Outlook::new(task, calls, cells(calls)?);
+    let measured = |k: &usize| outlook.measured[*k];
+    let chosen = (0..outlook.grid.len()).filter(measured).find(|k| outlook.grid[*k] == f64::from(power))?;
+    let objective = outlook.objective(task.aim);
+    let against = |k: usize| {
+        let off: Vec<f64> = objective.iter().map(|values| values[k] / values[chosen]).collect();
+        let middle = mean(off.iter().copied());
+        Rival {
+            power: outlook.grid[k] as u32,
+            error: mean(off.iter().map(|ratio| (ratio - middle).powi(2))).sqrt(),
+        }
+    };
+    let others = (0..outlook.grid.len()).filter(measured).filter(|k| *k != chosen).map(against).collect();
+    Some(Judgement { decision: outlook.decision(chosen, &ratios(&objective)), others })
 }
 
 /// The smallest size to consider: above those that failed, and with a tenth of the memory free.

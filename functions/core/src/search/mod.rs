@@ -166,6 +166,24 @@ pub struct Decision {
     pub curve: Vec<CurvePoint>,
 }
 
+/// How good a size is among all those of the range, and against each that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What is known of the size.
+    pub decision: Decision,
+    /// The other measured sizes, ascending.
+    pub others: Vec<Rival>,
+}
+
+/// A measured size against the one that is judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rival {
+    /// Memory size in MB.
+    pub power: u32,
+    /// Standard deviation of what the plausible curves say it is off by, as a share of the judged size.
+    pub error: f64,
+}
+
 /// Probabilities, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -304,12 +322,7 @@ pub fn next(task: &Task, calls: &[Call], round: u32) -> Step {
             Step::Measure { blocks, so_far: None }
         };
     }
-    // One order, whatever order they came in: sums of floats depend on it.
-    let mut calls = calls.to_vec();
-    calls.sort_by(|a, b| {
-        let key = |call: &Call| (call.size, call.round, call.lane, call.index, call.cold);
-        key(a).cmp(&key(b)).then(a.ms.total_cmp(&b.ms)).then(a.max_memory.total_cmp(&b.max_memory))
-    });
+    let calls = in_order(calls);
     let end = if round >= task.max_rounds {
         Some(Stop::Rounds)
     } else if room < rounds::FEWEST {
@@ -320,14 +333,21 @@ pub fn next(task: &Task, calls: &[Call], round: u32) -> Step {
     rounds::after(task, &calls, &room::Progress { round, room, end })
 }
 
-/// The decision that a list of sizes allows when nothing more is to be measured: what [`next`] says of it at the end.
-/// None where there is nothing to decide.
+/// How good a size is that somebody else chose, by the invocations of a list of sizes. None with a latency limit, for which it is the limit
+/// that counts, and where no warm invocation of the size is known.
 #[must_use]
-pub fn decide(task: &Task, calls: &[Call]) -> Option<Decision> {
-    match next(&Task { max_rounds: 0, ..*task }, calls, 0) {
-        Step::Done(decision) if !calls.is_empty() => Some(*decision),
-        _ => None,
-    }
+pub fn judge(task: &Task, calls: &[Call], power: u32) -> Option<Judgement> {
+    decision::judge(&task.within_bounds(), &in_order(calls), power)
+}
+
+/// One order, whatever order they came in: sums of floats depend on it.
+fn in_order(calls: &[Call]) -> Vec<Call> {
+    let mut calls = calls.to_vec();
+    calls.sort_by(|a, b| {
+        let key = |call: &Call| (call.size, call.round, call.lane, call.index, call.cold);
+        key(a).cmp(&key(b)).then(a.ms.total_cmp(&b.ms)).then(a.max_memory.total_cmp(&b.max_memory))
+    });
+    calls
 }
 
 impl Task {

@@ -43,6 +43,7 @@ fn the_analyzer_answers_as_recorded() {
             visualization_url: "https://example.test/",
             link: LinkDetail::Full,
             search: None,
+            invocations: &[],
         };
         let ours = serde_json::to_value(analyze(&input, &stats, &run).unwrap()).unwrap();
         let theirs = &case["expect"]["ok"];

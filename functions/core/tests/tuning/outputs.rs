@@ -37,6 +37,7 @@ fn run(baseline: Option<u32>) -> Run<'static> {
         visualization_url: "https://charts.example/",
         link: LinkDetail::Full,
         search: None,
+        invocations: &[],
     }
 }
 

@@ -1,7 +1,7 @@
 //! The search as its users see it: a few functions with known curves, and rules that hold for any invocations.
 
 use proptest::prelude::*;
-use tuning::search::{Aim, Block, Call, End, Step, Stop, Task, decide, next};
+use tuning::search::{Aim, Block, Call, End, Step, Stop, Task, judge, next};
 
 const TASK: Task = Task {
     lowest: 128,
@@ -97,11 +97,22 @@ fn a_limit_is_kept_by_the_size_that_is_chosen() {
 }
 
 #[test]
-fn a_fixed_list_gets_a_confidence_without_measuring_more() {
+fn the_choice_from_a_fixed_list_gets_a_confidence_without_measuring_more() {
     let (calls, _) = search(&TASK, |_| 500.0, |_| true);
-    let decision = decide(&TASK, &calls).unwrap();
-    assert_eq!(decision.power, Some(128));
-    assert!(decide(&TASK, &[]).is_none());
+    let judged = |power| judge(&TASK, &calls, power);
+    let best = judged(128).unwrap();
+    assert_eq!(best.decision.power, Some(128));
+    assert!(best.decision.confidence.within5 > 0.9, "{:?}", best.decision.confidence);
+    let worse = judged(256).unwrap();
+    assert!(worse.decision.confidence.within5 < 0.1, "{:?}", worse.decision.confidence);
+    assert!(worse.decision.expected_excess > 0.5, "{:?}", worse.decision.expected_excess);
+    let others: Vec<u32> = best.others.iter().map(|rival| rival.power).collect();
+    assert!(others.is_sorted() && others.contains(&256) && !others.contains(&128), "{others:?}");
+    assert!(best.others.iter().all(|rival| rival.error > 0.0 && rival.error < 1.0), "{:?}", best.others);
+    assert_eq!(judged(200), None, "it was not measured");
+    assert_eq!(judge(&TASK, &[], 128), None);
+    let limited = Task { aim: Aim::Limit { share: 0.95, ms: 400.0 }, ..TASK };
+    assert_eq!(judge(&limited, &calls, 128), None);
 }
 
 fn aims() -> impl Strategy<Value = Aim> {

@@ -148,7 +148,7 @@ impl Bench {
             num: work.num,
             parallel: input.parallel_invocation,
             lanes: work.lanes,
-            sampling: work.round.is_some(),
+            sampling: false,
             pause: Duration::from_millis(input.sleep_between_runs_ms),
             deadline,
             report_by: None,

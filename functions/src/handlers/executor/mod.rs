@@ -4,8 +4,8 @@
 //! reason why it was skipped. It works until shortly before its deadline; what is not finished by then is handed back
 //! as the event with `progress`, which the state machine sends in again. With `progressSeconds` it hands back sooner, so that the
 //! execution's history tells how far it is. With `budget` it stops when its part is spent. Without `$.run` (events recorded from the
-//! reference) it works too, reading the configuration itself. In a search `value` is a [`Work`], and the answer has the invocations
-//! themselves as well (`batch`).
+//! reference) it works too, reading the configuration itself. In a search `value` is a [`Work`]. Where there are not too many, the answer
+//! has the invocations themselves as well (`batch`).
 //!
 //! | permission | on | when |
 //! |---|---|---|
@@ -56,6 +56,9 @@ const PLANNED: u32 = 20_000;
 const FIRST_PASS: u32 = 11;
 const FURTHER_PASS: u32 = 7;
 
+/// With more invocations nobody looks at them one by one.
+const MOST_SAMPLES: u32 = 3_000;
+
 /// With more power values nobody is told how far each is: what their passes cost would be worth more than the answer.
 const MOST_REPORTING: usize = 32;
 
@@ -96,6 +99,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         Some(_) => work.budget.map(|amount| Allowance::of(amount, power, &price, facts.timeout)),
         None => Allowance::new(&input, run.as_ref(), power, &price, facts.timeout, progress.passes),
     };
+    bench.sampling = work.round.is_some() || few_enough(work.num, sizes) && !input.only_cold_starts;
     bench.repeats = Repeats::new(&input, work.num, progress.disturbed);
     let bench = Arc::new(bench);
     let before = progress.clone();
@@ -113,16 +117,16 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     match ended {
         Ended::TooSmall(reason) => {
             let stat = Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes);
-            answer(&stat, &work, progress, Some(reason))
+            answer(&stat, &work, &bench, progress, Some(reason))
         }
         Ended::Complete => match figures(&progress) {
-            Some(stat) => answer(&stat, &work, progress, None),
+            Some(stat) => answer(&stat, &work, &bench, progress, None),
             None => Err(nothing_measured(&progress, power)),
         },
         Ended::Budget => match figures(&progress) {
             Some(Stat::Measured(mut stat)) => {
                 stat.stopped_by = Some(StoppedBy::Budget);
-                answer(&Stat::Measured(stat), &work, progress, None)
+                answer(&Stat::Measured(stat), &work, &bench, progress, None)
             }
             _ => Err(nothing_measured(&progress, power)),
         },
@@ -152,14 +156,25 @@ fn work(event: &Event) -> Result<Work, Error> {
     Ok(Work { value, num: 0, lanes: 0, round: None, budget: None })
 }
 
-/// The figures, in a search with the invocations themselves.
-fn answer(stat: &Stat, work: &Work, progress: Progress, skipped: Option<String>) -> Result<Value, Error> {
+/// Whether the invocations of all sizes one by one, about 30 bytes each, leave most of the state's 256 KB to the rest.
+fn few_enough(num: u32, sizes: usize) -> bool {
+    u32::try_from(sizes).is_ok_and(|sizes| num.saturating_mul(sizes) <= MOST_SAMPLES)
+}
+
+/// The figures, and where they are kept the invocations themselves.
+fn answer(
+    stat: &Stat,
+    work: &Work,
+    bench: &Bench,
+    progress: Progress,
+    skipped: Option<String>,
+) -> Result<Value, Error> {
     let mut answer = json(stat)?;
-    if let Some(round) = work.round {
+    if bench.sampling {
         answer["batch"] = json(&Batch {
             size: work.value,
-            round,
-            lanes: work.lanes,
+            round: work.round.unwrap_or_default(),
+            lanes: if bench.parallel { work.num } else { work.lanes },
             errors: progress.measurements.errors,
             lost: progress.measurements.lost,
             disturbed: progress.disturbed.parts(),

@@ -43,11 +43,7 @@ pub enum Ended {
 /// Whatever makes the run fail.
 pub async fn run(bench: &Arc<Bench>, progress: &mut Progress) -> Result<Ended, Error> {
     let clock = Arc::new(Clock::new(progress.longest_ms));
-    let ended = if bench.parallel || bench.lanes > 1 {
-        side_by_side(bench, &clock, progress).await
-    } else {
-        in_series(bench, &clock, progress).await
-    };
+    let ended = make(bench, &clock, progress).await;
     progress.longest_ms = clock.longest_ms.load(Ordering::Relaxed);
     progress.note_retries(&bench.retries);
     match (ended?, &progress.crash) {
@@ -111,76 +107,48 @@ async fn attempt(bench: &Bench, clock: &Clock, index: u32) -> Result<Attempt, Er
     }
 }
 
-async fn in_series(bench: &Bench, clock: &Clock, progress: &mut Progress) -> Result<Ended, Error> {
-    let remaining = progress.remaining(bench.num);
-    let last = remaining.last().copied();
-    for index in remaining {
-        if !bench.permits(progress, 0) {
-            return Ok(Ended::Budget);
-        }
-        let report = bench.report_by.is_some_and(|moment| Instant::now() >= moment);
-        if report && !clock.nothing_finished() {
-            return Ok(Ended::Report);
-        }
-        if !pause(bench, progress).await {
-            return Ok(Ended::TimeUp { refusal: None });
-        }
-        match attempt(bench, clock, index).await? {
-            Attempt::TooSmall { reason, timed_out } => {
-                return Ok(too_small(bench, progress, index, reason, timed_out));
-            }
-            Attempt::NotStarted { refusal } => return Ok(Ended::TimeUp { refusal }),
-            made => record(bench, clock, progress, index, made)?,
-        }
-        if progress.crashes >= CRASHES {
-            break;
-        }
-        if Some(index) != last {
-            progress.pause_left_ms = u64::try_from(bench.pause.as_millis()).unwrap_or(u64::MAX);
-        }
-    }
-    Ok(Ended::Complete)
-}
-
-/// Waits between two invocations; false when the pass is over before that.
-async fn pause(bench: &Bench, progress: &mut Progress) -> bool {
-    let left = Duration::from_millis(progress.pause_left_ms);
-    if left.is_zero() {
-        return true;
-    }
-    let now = left.min(bench.deadline.remaining());
-    tokio::time::sleep(now).await;
-    progress.pause_left_ms = u64::try_from((left - now).as_millis()).unwrap_or(u64::MAX);
-    now == left
-}
-
-/// Invocations that are made one after the other, beside those of other lanes.
+/// Invocations that are made one after the other, beside those of other lanes. A series is one lane, and what is made all at once has one
+/// for each invocation.
 struct Lane {
+    number: usize,
     rest: VecDeque<u32>,
-    /// The pause before the next one.
+    /// The pause before the next one, or what is left of it.
     pause: Duration,
 }
 
-/// The lanes of what is still to be made: one for each invocation when all are made at once.
+/// The lanes of what is still to be made.
 fn lanes(bench: &Bench, progress: &Progress) -> VecDeque<Lane> {
-    let count = if bench.parallel { bench.num } else { bench.lanes.min(bench.num) };
-    let mut lanes: BTreeMap<u32, Lane> = BTreeMap::new();
+    let count = if bench.parallel { bench.num } else { bench.lanes.min(bench.num) }.max(1);
+    let mut lanes: BTreeMap<u32, VecDeque<u32>> = BTreeMap::new();
     for index in progress.remaining(bench.num) {
-        let lane = lanes.entry(index % count.max(1)).or_insert_with(|| Lane {
-            rest: VecDeque::new(),
-            // The first one of a lane waits for nothing.
-            pause: if index < count { Duration::ZERO } else { bench.pause },
-        });
-        lane.rest.push_back(index);
+        lanes.entry(index % count).or_default().push_back(index);
     }
-    lanes.into_values().collect()
+    let lane = |(number, rest)| {
+        let number = number as usize;
+        Lane { number, rest, pause: progress.pause_left(number) }
+    };
+    lanes.into_iter().map(lane).collect()
 }
 
-async fn side_by_side(
-    bench: &Arc<Bench>,
-    clock: &Arc<Clock>,
-    progress: &mut Progress,
-) -> Result<Ended, Error> {
+/// The lane's next invocation; none when the pass is over before its pause.
+async fn next(
+    bench: Arc<Bench>,
+    clock: Arc<Clock>,
+    mut lane: Lane,
+) -> (Lane, Option<(u32, Result<Attempt, Error>)>) {
+    let now = lane.pause.min(bench.deadline.remaining());
+    tokio::time::sleep(now).await;
+    lane.pause -= now;
+    let due = if lane.pause.is_zero() { lane.rest.pop_front() } else { None };
+    let Some(index) = due else { return (lane, None) };
+    let made = attempt(&bench, &clock, index).await;
+    if !lane.rest.is_empty() {
+        lane.pause = bench.pause;
+    }
+    (lane, Some((index, made)))
+}
+
+async fn make(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -> Result<Ended, Error> {
     let mut under_way = JoinSet::new();
     let mut idle = lanes(bench, progress);
     let mut ended = Ended::Complete;
@@ -193,26 +161,27 @@ async fn side_by_side(
             && under_way.len() < AT_ONCE
             && !due(clock)
             && bench.permits(progress, under_way.len())
-            && let Some(mut lane) = idle.pop_front()
+            && let Some(lane) = idle.pop_front()
         {
-            let Some(index) = lane.rest.pop_front() else { continue };
-            let (bench, clock) = (Arc::clone(bench), Arc::clone(clock));
-            under_way.spawn(async move {
-                tokio::time::sleep(lane.pause.min(bench.deadline.remaining())).await;
-                lane.pause = bench.pause;
-                (lane, index, attempt(&bench, &clock, index).await)
-            });
+            under_way.spawn(next(Arc::clone(bench), Arc::clone(clock), lane));
         }
         let Some(joined) = under_way.join_next().await else { break };
-        let (lane, index, result) = joined
+        let (lane, made) = joined
             .map_err(|panic| Error::new(Kind::Refused, format!("an invocation's task failed: {panic}")))?;
-        match result? {
-            Attempt::TooSmall { reason, timed_out } => {
-                return Ok(too_small(bench, progress, index, reason, timed_out));
-            }
-            Attempt::NotStarted { refusal } => ended = Ended::TimeUp { refusal },
-            made => record(bench, clock, progress, index, made)?,
+        match made {
+            None => ended = Ended::TimeUp { refusal: None },
+            Some((index, made)) => match made? {
+                Attempt::TooSmall { reason, timed_out } => {
+                    return Ok(too_small(bench, progress, index, reason, timed_out));
+                }
+                Attempt::NotStarted { refusal } => {
+                    ended = Ended::TimeUp { refusal };
+                    continue;
+                }
+                made => record(bench, clock, progress, index, made)?,
+            },
         }
+        progress.note_pause(lane.number, lane.pause);
         if progress.crashes >= CRASHES {
             break;
         }

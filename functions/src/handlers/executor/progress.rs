@@ -28,8 +28,9 @@ pub struct Progress {
     /// The invocations those made.
     #[serde(skip_serializing_if = "is_zero")]
     reported: u32,
-    /// The part of a pause between invocations that is still to come, in ms.
-    pub pause_left_ms: u64,
+    /// The part of the pause before each lane's next invocation that is still to come, in ms; 0 where nothing is said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pauses_left_ms: Vec<u64>,
     /// The longest an invocation has taken so far, processors included, in ms.
     pub longest_ms: u64,
     /// For how long no invocation could be started, in ms.
@@ -92,9 +93,23 @@ impl Progress {
         }
     }
 
+    /// What is left of the pause before a lane's next invocation.
+    pub fn pause_left(&self, lane: usize) -> Duration {
+        Duration::from_millis(self.pauses_left_ms.get(lane).copied().unwrap_or_default())
+    }
+
+    /// Records what is left of the pause before a lane's next invocation.
+    pub fn note_pause(&mut self, lane: usize, left: Duration) {
+        if self.pause_left(lane) != left {
+            let lanes = self.pauses_left_ms.len().max(lane + 1);
+            self.pauses_left_ms.resize(lanes, 0);
+            self.pauses_left_ms[lane] = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        }
+    }
+
     /// Counts a pass in which nothing came of anything; a pause that went by is something.
     pub fn note_stall(&mut self, before: &Self, elapsed: Duration) {
-        if self.done == before.done && self.pause_left_ms == before.pause_left_ms {
+        if self.done == before.done && self.pauses_left_ms == before.pauses_left_ms {
             self.stalled_ms += u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         } else {
             self.stalled_ms = 0;

@@ -64,10 +64,10 @@ use spawner::Spawner;
 /// endpoint's answers and this machine's other work, which would otherwise be taken from those that want a whole core.
 const ADMITTED: f64 = 0.9;
 
-/// What has to be free beside an invocation that has a right to whole cores, in cores: others that wake up on its core stay there until the
-/// kernel has moved them, which takes milliseconds.
-fn elbow_room(cores: f64) -> f64 {
-    if cores >= 1.0 { 1.0 } else { 0.0 }
+/// What an invocation takes of the cores, to its end. One that has a right to whole cores has another one beside them: what wakes up on its
+/// core stays there until the kernel has moved it, which takes milliseconds.
+fn room(share: f64) -> f64 {
+    if share >= 1.0 { share + 1.0 } else { share }
 }
 
 /// Which environments are alike: of one function and version, in one state of it.
@@ -219,13 +219,16 @@ impl Engine {
         let mut seat = match job.exempt {
             true => None,
             // An initialization runs at full speed, so it takes a whole core from the others.
-            false => Some(self.seat(&job, if warm.is_some() { share } else { share.max(1.0) }).await),
+            false => {
+                let least = if warm.is_some() { 0.0 } else { 1.0 };
+                Some(self.seat(&job, room(share).max(least)).await)
+            }
         };
         if warm.is_none() {
             warm = self.take(&key);
         }
         if let (Some(seated), true) = (&mut seat, warm.is_some()) {
-            seated.seat.shrink(share);
+            seated.seat.shrink(room(share));
         }
         let mut run = Run { engine: self, aws, job: &job, behaviour, share: (!job.exempt).then_some(share) };
         let (invoked, environment) = match warm {
@@ -244,11 +247,7 @@ impl Engine {
         // neither would ever go on.
         let nested =
             matches!(&job.caller, Caller::Role { session, .. } if self.lock().seated.contains_key(session));
-        let seat = if nested {
-            self.admission.enter_now(cores)
-        } else {
-            self.admission.enter(cores + elbow_room(cores)).await
-        };
+        let seat = if nested { self.admission.enter_now(cores) } else { self.admission.enter(cores).await };
         *self.lock().seated.entry(job.function.clone()).or_default() += 1;
         Seated { engine: Arc::clone(self), function: job.function.clone(), seat }
     }

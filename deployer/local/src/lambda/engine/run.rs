@@ -16,7 +16,7 @@ use super::environment::Environment;
 use super::journal::{Journal, Report, Stream, iso_time};
 use super::outcome::{Answer, Failure, Outcome};
 use super::runtime_api::Event;
-use super::{Engine, Job, Key};
+use super::{Engine, Job, Key, room};
 
 /// One invocation on its way through an environment.
 pub(super) struct Run<'a> {
@@ -61,7 +61,7 @@ impl Run<'_> {
             }
         };
         if let Some(seat) = seat {
-            seat.shrink(self.share.unwrap_or_default());
+            seat.shrink(self.share.map_or(0.0, room));
         }
         let failure = match first {
             Ok((mut environment, init)) => {
