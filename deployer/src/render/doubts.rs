@@ -11,7 +11,7 @@ const MOST_NUM: u32 = 1000;
 /// A sentence for those that are equal for all purposes, one for those that more invocations would tell apart, and one for the rest.
 #[must_use]
 pub fn doubts(analysis: &Analysis) -> Vec<String> {
-    let most = |undecided: &Undecided| undecided.difference_percent + undecided.uncertainty_percent;
+    let most = |undecided: &Undecided| undecided.difference_percent.abs() + undecided.uncertainty_percent;
     let (equal, others): (Vec<&Undecided>, Vec<&Undecided>) =
         analysis.undecided.iter().partition(|undecided| most(undecided) <= EQUAL);
     let (settled, close): (Vec<&Undecided>, Vec<&Undecided>) =
@@ -42,7 +42,11 @@ pub fn doubts(analysis: &Analysis) -> Vec<String> {
 fn behind(undecided: &[&Undecided]) -> String {
     let sizes = undecided.iter().map(|undecided| {
         let Undecided { value, difference_percent, uncertainty_percent, .. } = undecided;
-        format!("{value} MB is {difference_percent} % behind, \u{b1} {uncertainty_percent} %")
+        let (off, place) = match *difference_percent < 0.0 {
+            true => (-difference_percent, "ahead by all that was measured"),
+            false => (*difference_percent, "behind"),
+        };
+        format!("{value} MB is {off} % {place}, \u{b1} {uncertainty_percent} %")
     });
     sizes.collect::<Vec<_>>().join("; ")
 }
@@ -95,7 +99,7 @@ mod tests {
                 { "value": 512, "differencePercent": 2.0, "uncertaintyPercent": 6.5, "num": 212 },
                 { "value": 1536, "differencePercent": 4.0, "uncertaintyPercent": 6.0, "num": 45 },
                 { "value": 2048, "differencePercent": 0.1, "uncertaintyPercent": 6.0 },
-                { "value": 2560, "differencePercent": 0.4, "uncertaintyPercent": 5.9, "num": 4352 },
+                { "value": 2560, "differencePercent": -0.4, "uncertaintyPercent": 5.9, "better": 0.55, "num": 4352 },
                 { "value": 3008, "differencePercent": 0.1, "uncertaintyPercent": 0.8, "num": 5271 },
             ],
         }))
@@ -106,8 +110,8 @@ mod tests {
                 "1024 MB and 3008 MB are equal within 1 %",
                 "the durations vary too much to be sure of 1024 MB: 512 MB is 2 % behind, \u{b1} 6.5 %; 1536 MB is 4 % behind, \
                  \u{b1} 6 %; --num 212 would settle it",
-                "1024 MB is hardly better than some others: 2048 MB is 0.1 % behind, \u{b1} 6 %; 2560 MB is 0.4 % behind, \
-                 \u{b1} 5.9 %",
+                "1024 MB is hardly better than some others: 2048 MB is 0.1 % behind, \u{b1} 6 %; 2560 MB is 0.4 % ahead \
+                 by all that was measured, \u{b1} 5.9 %",
             ]
         );
     }

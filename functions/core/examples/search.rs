@@ -2,7 +2,8 @@
 //!
 //! A question has `task`, `round` and `history`, all invocations so far; an answer has `sizes`, `n` and `lanes`, or `done` with `recommend` and
 //! `confidence`. Nothing is kept between questions. With `judge`, a size, a question has the invocations of a list of sizes, and the answer says how
-//! good that one is, and by how much its difference to each of the others may be wrong (`errors`).
+//! good that one is, and of each of the others its memory size, by how much it is worse, the standard deviation of that, and the probability that
+//! it is better (`rivals`).
 
 use std::io::{BufRead, Write};
 
@@ -104,8 +105,8 @@ fn answer(question: Question) -> Result<Value, String> {
         let judged = judge(&task, &calls, power).ok_or("judge is not a size that can be judged")?;
         let mut said = said(&judged.decision);
         said["done"] = json!(true);
-        said["errors"] =
-            judged.others.iter().map(|rival| (rival.power.to_string(), json!(rival.error))).collect();
+        let rivals = judged.others.iter();
+        said["rivals"] = rivals.map(|r| json!([r.power, r.behind, r.error, r.better])).collect();
         return Ok(said);
     }
     Ok(match next(&task, &calls, question.round) {

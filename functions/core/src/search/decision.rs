@@ -173,6 +173,8 @@ pub fn judge(task: &Task, calls: &[Call], power: u32) -> Option<Judgement> {
         let middle = mean(off.iter().copied());
         Rival {
             power: outlook.grid[k] as u32,
+            behind: middle - 1.0,
+            better: Some(mean(off.iter().map(|ratio| f64::from(u8::from(*ratio < 1.0))))),
             error: mean(off.iter().map(|ratio| (ratio - middle).powi(2))).sqrt(),
         }
     };

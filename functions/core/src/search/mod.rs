@@ -180,8 +180,12 @@ pub struct Judgement {
 pub struct Rival {
     /// Memory size in MB.
     pub power: u32,
-    /// Standard deviation of what the plausible curves say it is off by, as a share of the judged size.
+    /// By how much it is worse than the judged size, as a share of that; negative where it is better.
+    pub behind: f64,
+    /// Standard deviation of that.
     pub error: f64,
+    /// The probability that it is better, 0 to 1; none where only averages are known.
+    pub better: Option<f64>,
 }
 
 /// Probabilities, 0 to 1.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tuning::input::{Defaults, Input};
 use tuning::output::{AnalyzeError, Applied, Disturbed, LinkDetail, Run, Stat, analyze};
 use tuning::pricing::{self, Architecture, Extras};
+use tuning::search::{Batch, End, Sample};
 use tuning::stats::{Averages, ColdStarts, Measurement, Measurements};
 use tuning::url;
 
@@ -272,6 +273,48 @@ fn sizes_that_the_measurements_do_not_tell_apart_are_named_with_the_num_that_wou
     let same = [stat(256, &noisy(100.0)), stat(512, &noisy(50.0))];
     let same = analyze(&input(json!({})), &same, &run(None)).unwrap().unwrap().undecided;
     assert_eq!(same[0].num, None);
+}
+
+/// Invocations of a size in one environment, the first of them cold.
+fn batch(size: u32, durations: &[f64]) -> Batch {
+    let sample = |(index, ms): (usize, &f64)| Sample {
+        index: index as u32,
+        measurement: Measurement {
+            duration_ms: *ms,
+            billed_ms: ms.ceil() as u64,
+            cold_start_ms: (index == 0).then_some(1.0),
+        },
+        max_memory: 60,
+        end: End::Answered,
+    };
+    let samples = durations.iter().enumerate().map(sample).collect();
+    Batch { size, lanes: 1, samples, passes: 1, ..Batch::default() }
+}
+
+#[test]
+fn invocations_one_by_one_say_how_sure_the_choice_from_a_list_is() {
+    let near = |ms: f64| [1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01, 0.99].map(|factor| ms * factor);
+    let measured = [(128, near(1600.0)), (256, near(800.0)), (1024, near(201.0)), (3008, near(190.0))];
+    let stats = measured.map(|(size, durations)| stat(size, &durations));
+    let invocations = measured.map(|(size, durations)| batch(size, &durations));
+    let of = |more: Value, invocations| {
+        analyze(&input(more), &stats, &Run { invocations, ..run(None) }).unwrap().unwrap()
+    };
+    let known = of(json!({}), &invocations);
+    let confidence = known.confidence.unwrap();
+    assert!(confidence.within1 < confidence.within3 && confidence.within3 <= confidence.within5, "{known:?}");
+    assert!((0.0..0.1).contains(&known.expected_excess.unwrap()), "{known:?}");
+    let open: Vec<u32> = known.undecided.iter().map(|undecided| undecided.value).collect();
+    // One environment's speed may be off by more than what tells these apart; 3008 MB is three times as dear.
+    assert_eq!(open, [128, 256, 1024].into_iter().filter(|size| *size != known.power).collect::<Vec<_>>());
+    assert!(known.undecided.iter().all(|undecided| undecided.better.is_some_and(|better| better > 0.025)));
+
+    let averages = of(json!({}), &[]);
+    assert_eq!((averages.confidence, averages.expected_excess), (None, None));
+    assert_eq!(averages.power, known.power);
+    for more in [json!({"onlyColdStarts": true}), json!({"limit": {"percentile": 90, "ms": 5000}})] {
+        assert_eq!(of(more, &invocations).confidence, None);
+    }
 }
 
 #[test]
