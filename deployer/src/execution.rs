@@ -150,7 +150,8 @@ pub async fn follow_or_stop(
     function_arn: &str,
     events: &Events,
 ) -> anyhow::Result<Ended> {
-    events.note(format!("execution {arn}; Ctrl-C stops it and puts the function back"));
+    events.note(format!("execution {arn}"));
+    events.note("Ctrl-C stops it and puts the function back");
     tokio::select! {
         over = follow(aws, &arn, events) => {
             let (ending, took) = over?;

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::CallError;
+use crate::fold;
 use crate::interrupt::Interrupted;
 use crate::outcome::Status;
 
@@ -164,6 +165,7 @@ pub fn print(error: &anyhow::Error, json: bool, color: bool) -> Status {
         return status(error);
     }
     let text = failure.to_string();
+    let text = fold::stderr_columns().map_or_else(|| text.clone(), |columns| fold::fold(&text, columns));
     let text = if color { text.replacen("error:", "\u{1b}[1;31merror:\u{1b}[0m", 1) } else { text };
     let _ = writeln!(std::io::stderr().lock(), "{text}");
     status(error)

@@ -22,6 +22,7 @@ pub mod difference;
 pub mod events;
 pub mod execution;
 pub mod failure;
+pub mod fold;
 pub mod function;
 pub mod interrupt;
 pub mod options;

@@ -9,6 +9,8 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::fold;
+
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -56,6 +58,7 @@ pub struct Outcome {
     json: Value,
     status: Status,
     chart: Option<Chart>,
+    folded: bool,
 }
 
 impl Outcome {
@@ -65,19 +68,25 @@ impl Outcome {
     /// When the value does not serialize to JSON (a map whose keys are no strings, for example).
     pub fn new(value: &(impl Display + Serialize)) -> anyhow::Result<Self> {
         let json = serde_json::to_value(value)?;
-        Ok(Self { text: value.to_string(), json, status: Status::Done, chart: None })
+        Ok(Self { text: value.to_string(), json, status: Status::Done, chart: None, folded: false })
     }
 
     /// The result of a command that has said everything already.
     #[must_use]
     pub fn silent() -> Self {
-        Self { text: String::new(), json: Value::Null, status: Status::Done, chart: None }
+        Self { text: String::new(), json: Value::Null, status: Status::Done, chart: None, folded: false }
     }
 
     /// The same result with another exit status.
     #[must_use]
     pub fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same result; where its text is sentences and tables, a terminal gets the long lines folded.
+    #[must_use]
+    pub fn folded(self, folded: bool) -> Self {
+        Self { folded, ..self }
     }
 
     /// The same result with a chart, to be shown once it was printed.
@@ -111,7 +120,11 @@ pub fn print(outcome: &Outcome, json: bool) -> Status {
     if outcome.json.is_null() {
         return outcome.status;
     }
-    let written = if json { announce(&format!("{:#}", outcome.json)) } else { announce(&outcome.text) };
+    let written = match fold::stdout_columns().filter(|_| outcome.folded) {
+        _ if json => announce(&format!("{:#}", outcome.json)),
+        Some(width) => announce(&fold::fold(&outcome.text, width)),
+        None => announce(&outcome.text),
+    };
     match written {
         Ok(()) => outcome.status,
         // A reader that closed the pipe (`deployer … | head`) has seen what it wanted.

@@ -9,6 +9,7 @@ use tuning::figures;
 
 use crate::difference::Difference;
 use crate::events::{Event, Events, Listener, ResourceEvent};
+use crate::fold;
 use crate::settings::{Output, Verbosity};
 
 /// The listener that the settings and the terminal ask for.
@@ -21,6 +22,7 @@ pub fn listener(output: &Output) -> Events {
         paint: Paint(output.color),
         verbose: output.verbosity == Verbosity::Verbose,
         counted: Mutex::default(),
+        columns: fold::stderr_columns,
     };
     if output.verbosity == Verbosity::Quiet {
         return Events::new(Quiet { lines, proposed: Mutex::default() });
@@ -57,7 +59,7 @@ impl Paint {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    fn resource(self, event: &ResourceEvent) -> String {
+    fn resource(self, event: &ResourceEvent, columns: Option<usize>) -> String {
         let code = match event.status.as_str() {
             status if status.ends_with("_FAILED") || status.contains("ROLLBACK") => "31",
             status if status.ends_with("_COMPLETE") => "32",
@@ -69,6 +71,9 @@ impl Paint {
             Some(reason) if event.status.ends_with("_FAILED") || event.is_stack() => format!("  {reason}"),
             _ => String::new(),
         };
+        if columns.is_some_and(|columns| columns < ROOM_FOR_TYPES) {
+            return format!("  {status} {}{reason}", event.logical_id);
+        }
         let id = format!("{:<32}", event.logical_id);
         format!("  {status} {id} {}{reason}", self.dim(&event.resource_type))
     }
@@ -80,13 +85,25 @@ struct Lines {
     verbose: bool,
     /// When it was last told how far the measuring is.
     counted: Mutex<Option<Instant>>,
+    /// The terminal's columns now; none where the lines go into a log.
+    columns: fn() -> Option<usize>,
 }
+
+/// A terminal with fewer columns shows no types of resources: their names say enough.
+const ROOM_FOR_TYPES: usize = 90;
 
 /// How often a log is told how far the measuring is.
 const COUNTED_EVERY: Duration = Duration::from_secs(15);
 
 impl Lines {
     fn line(&self, event: &Event) -> Option<String> {
+        let columns = (self.columns)();
+        let line = self.whole(event, columns)?;
+        Some(columns.map_or_else(|| line.clone(), |columns| fold::fold(&line, columns)))
+    }
+
+    /// The line, however long it is.
+    fn whole(&self, event: &Event, columns: Option<usize>) -> Option<String> {
         let paint = self.paint;
         Some(match event {
             Event::Place(place) => format!("{} {place}", paint.dim("→")),
@@ -98,7 +115,7 @@ impl Lines {
             {
                 return None;
             }
-            Event::Resource(resource) => paint.resource(resource),
+            Event::Resource(resource) => paint.resource(resource, columns),
             Event::Changes(difference) => paint.difference(difference),
             Event::Measured { memory_mb, duration_ms, cost, currency, done, total } => format!(
                 "  {} {memory_mb:>5} MB  {:>8}  {:>8} per million",

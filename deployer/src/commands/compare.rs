@@ -56,7 +56,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let link =
         url::encode(&without_currency(&page), &runs, currency).map_err(|error| Usage(error.to_string()))?;
     let form = if markdown { Form::Markdown } else { Form::Text };
-    Outcome::new(&Comparison::new(&runs, currency, link, form))
+    Ok(Outcome::new(&Comparison::new(&runs, currency, link, form))?.folded(!markdown))
 }
 
 /// A link taken apart.

@@ -95,7 +95,7 @@ pub async fn run(seed: Option<u64>, context: &Context) -> anyhow::Result<Outcome
         faults,
         text: tuned.text().to_owned(),
     })?;
-    Ok(demo.with_chart(chart))
+    Ok(demo.folded(true).with_chart(chart))
 }
 
 fn run_of(code: Option<Code>, num: u32) -> tune::Options {

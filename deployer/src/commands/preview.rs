@@ -105,7 +105,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let changes = difference.is_some() || page_changes;
     let status = if detailed_exit_code && changes { Status::UsageOrChanges } else { Status::Done };
     let preview = Preview { changes, difference, page_changes, stack: name.clone() };
-    Ok(Outcome::new(&preview)?.with_status(status))
+    Ok(Outcome::new(&preview)?.folded(true).with_status(status))
 }
 
 async fn would_upload(

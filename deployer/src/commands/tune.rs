@@ -310,7 +310,7 @@ async fn result(
                 context.events.warning(warning);
             }
             let chart = tuned.chart(options.open);
-            let outcome = Outcome::new(&tuned)?.with_chart(chart);
+            let outcome = Outcome::new(&tuned)?.folded(!options.markdown).with_chart(chart);
             let met = tuned.exceeded().is_empty();
             for limit in tuned.exceeded() {
                 context.events.warning(format!("the chosen size {limit}"));

@@ -5,6 +5,7 @@ use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 
 use super::row::Row;
+use crate::fold;
 use tuning::figures;
 
 /// The marks that single rows out.
@@ -29,8 +30,7 @@ impl Place {
     /// Standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        // A terminal that does not know its width says zero.
-        Self::Text(Table::new().width().map(usize::from).filter(|width| *width > 0))
+        Self::Text(fold::stdout_columns())
     }
 }
 

@@ -55,7 +55,11 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         match Box::pin(super::run(options.clone(), context)).await {
             Ok(now) => {
                 let watched = against(before.as_ref(), &now, options.markdown)?;
-                if outcome::print(&Outcome::new(&watched)?, context.settings.output.json) == Status::Failed {
+                if outcome::print(
+                    &Outcome::new(&watched)?.folded(!options.markdown),
+                    context.settings.output.json,
+                ) == Status::Failed
+                {
                     return Ok(Outcome::silent().with_status(Status::Failed));
                 }
                 before = Some(now);

@@ -18,7 +18,7 @@ const HEADROOM: f64 = 1.1;
 const SHORT: f64 = 120.0;
 /// With [`Aim::Speed`]: by which share a size must be faster to be worth e times the price. Without it, where the curve is flat, chance
 /// decides between sizes of very different prices.
-const WORTH: f64 = 0.02;
+const WORTH: f64 = 0.04;
 /// With [`Aim::Speed`]: sizes whose probability of being within the tolerance is this much below the highest are out.
 const AS_SURE: f64 = 0.3;
 

@@ -9,7 +9,9 @@ use super::{Aim, Block, Call, Decision, Step, Stop, Task, limit};
 /// A round makes at least so many invocations.
 pub const FEWEST: u32 = 6;
 /// Invocations of a size in the pilot round, and how many at the same time.
-const PILOT: Block = Block { size: 0, num: 8, lanes: 2 };
+const PILOT: Block = Block { size: 0, num: 6, lanes: 2 };
+/// With a latency limit, whose percentile takes more of them.
+const PILOT_OF_LIMIT: Block = Block { num: 8, ..PILOT };
 /// How many sizes may challenge the one that leads, and how far apart they are (in ln MB).
 const CHALLENGERS: (usize, f64) = (3, 0.07);
 /// Sizes nearer than this to one that was measured (in ln MB) are that one.
@@ -25,7 +27,8 @@ const PRICE_POWER: f64 = 0.4;
 
 /// The pilot round, within the budget; empty when that does not allow any.
 pub fn first(task: &Task) -> Vec<Block> {
-    let blocks = pilot_sizes(task).into_iter().map(|size| Block { size, ..PILOT }).collect();
+    let pilot = if matches!(task.aim, Aim::Limit { .. }) { PILOT_OF_LIMIT } else { PILOT };
+    let blocks = pilot_sizes(task).into_iter().map(|size| Block { size, ..pilot }).collect();
     within(blocks, task.max_invocations)
 }
 
