@@ -124,7 +124,7 @@ fn command(all: bool) -> Command {
         .version(env!("DEPLOYER_VERSION"))
         .propagate_version(true)
         .after_help(everywhere.clone())
-        .term_width(100)
+        .max_term_width(100)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_flag(true)

@@ -59,5 +59,5 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         .context("measuring this machine")?;
     calibration.write(&options.state)?;
     let factor = (calibration.factor() * 1000.0).round() / 1000.0;
-    Outcome::new(&Calibrated { calibration, factor })
+    Ok(Outcome::new(&Calibrated { calibration, factor })?.folded(true))
 }

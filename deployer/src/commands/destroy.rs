@@ -89,7 +89,8 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         deployment.finish_deletion(deletion).await?;
     }
     let assets_deleted = cleared?;
-    Outcome::new(&Destroyed { stack: name.clone(), deleted: stack.is_some(), assets_deleted })
+    Ok(Outcome::new(&Destroyed { stack: name.clone(), deleted: stack.is_some(), assets_deleted })?
+        .folded(true))
 }
 
 /// Deletes the stack's assets and says how many they were.
