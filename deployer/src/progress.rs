@@ -48,13 +48,17 @@ impl Paint {
         self.with("2", text)
     }
 
-    fn difference(self, difference: &Difference) -> String {
+    fn difference(self, difference: &Difference, columns: Option<usize>) -> String {
         let text = difference.to_string();
-        let lines = text.lines().map(|line| match line.trim_start().chars().next() {
-            Some('+') => self.with("32", line),
-            Some('~' | '±') => self.with("33", line),
-            Some('-') => self.with("31", line),
-            _ => line.to_owned(),
+        let lines = text.lines().map(|line| {
+            // Before painting: a line that begins with a colour has no indent.
+            let folded = columns.map_or_else(|| line.to_owned(), |columns| fold::fold(line, columns));
+            match line.trim_start().chars().next() {
+                Some('+') => self.with("32", &folded),
+                Some('~' | '±') => self.with("33", &folded),
+                Some('-') => self.with("31", &folded),
+                _ => folded,
+            }
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -116,7 +120,7 @@ impl Lines {
                 return None;
             }
             Event::Resource(resource) => paint.resource(resource, columns),
-            Event::Changes(difference) => paint.difference(difference),
+            Event::Changes(difference) => paint.difference(difference, columns),
             Event::Measured { memory_mb, duration_ms, cost, currency, done, total } => format!(
                 "  {} {memory_mb:>5} MB  {:>8}  {:>8} per million",
                 paint.dim(&format!("{done}/{total}")),
