@@ -2,10 +2,11 @@
 //!
 //! [`Stack::synth`] puts the rooms together: [`parameters`] (what may be chosen at deployment), [`functions`] (the six
 //! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things),
-//! [`aborts`] (cleaning up after executions that were stopped) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
+//! [`aborts`] (cleaning up after executions that were stopped), [`copies`] (what copies of functions need) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
 //! no file, no clock.
 
 mod aborts;
+mod copies;
 mod functions;
 mod grants;
 mod machine;
@@ -27,6 +28,9 @@ pub const PAGE_OUTPUT: &str = "visualizationURL";
 
 /// The logical id of the hosted chart page's bucket.
 pub const PAGE_BUCKET: &str = "visualizationBucket";
+
+/// The logical id of the bucket for the code of copies.
+pub const COPIES_BUCKET: &str = "copiesBucket";
 
 /// The logical id of the function that cleans up after a run; `deployer cleanup` invokes it by hand.
 pub const CLEANER: &str = "cleaner";
@@ -61,7 +65,8 @@ impl Stack {
         let choices = parameters::declare(&mut stack);
         let name = machine::name(&choices);
         let page = page::add(&mut stack, &choices);
-        let functions = functions::add(&mut stack, self, &choices, &name, &page);
+        let copies = copies::add(&mut stack, &choices);
+        let functions = functions::add(&mut stack, self, &choices, &copies, &name, &page);
         let machine = machine::add(&mut stack, &choices, &name, &functions);
         aborts::add(&mut stack, &machine, &functions.cleaner);
         stack.output(STATE_MACHINE_OUTPUT, "The state machine that runs power tuning", &machine.arn());

@@ -12,7 +12,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde_json::Value;
-use tuning::input::fields;
+use tuning::input::{LambdaArn, Tune, fields};
 
 use crate::app;
 use crate::aws::{Aws, Patience};
@@ -21,6 +21,7 @@ use crate::deployment::stack::Stack;
 use crate::events::Events;
 use crate::failure::{Advice, hinted};
 use crate::interrupt::Interrupted;
+use crate::options;
 use crate::settings::Settings;
 use progress::Progress;
 
@@ -71,14 +72,27 @@ fn advice(settings: &Settings) -> String {
     format!("deploy it with `{up}`, or name another one with --stack-name")
 }
 
-/// The ARN of the deployed state machine, from the stack's outputs, and the power values of an input that names none.
+/// A state machine, and what its stack tells of it.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its ARN.
+    pub arn: String,
+    /// The power values of an input that names none.
+    pub sizes: Option<Value>,
+    /// What is measured: `no` copies, `also` copies, or copies `only`.
+    pub copies: Option<String>,
+}
+
+/// The deployed state machine, from the stack's outputs and parameters.
 ///
 /// # Errors
 /// A stack that is not deployed, or that is not ours.
-pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<(String, Option<Value>)> {
+pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<Machine> {
     let stack = deployed(aws, settings).await?;
     let sizes = stack.parameters.get("PowerValues");
     let sizes = sizes.and_then(|text| fields::POWER_VALUES.form.from_text(text).ok());
+    let copies = options::COPIES.spec.parameter.and_then(|parameter| stack.parameters.get(parameter.name));
+    let copies = copies.cloned();
     let output = stack.outputs.get(app::STATE_MACHINE_OUTPUT).cloned();
     output
         .with_context(|| {
@@ -90,7 +104,7 @@ pub async fn machine(aws: &Aws, settings: &Settings) -> anyhow::Result<(String, 
             )
         })
         .hint(advice(settings))
-        .map(|machine| (machine, sizes))
+        .map(|arn| Machine { arn, sizes, copies })
 }
 
 /// Checks that calls go to the region of what an ARN names.
@@ -119,7 +133,7 @@ pub async fn start(
     input: &Value,
     events: &Events,
 ) -> anyhow::Result<String> {
-    let function = function_arn.rsplit(':').next().unwrap_or("function");
+    let function = &function_name(function_arn);
     events.started(format!("starting an execution for {function}"));
     let started = aws
         .states()
@@ -140,7 +154,12 @@ pub async fn start(
     Ok(started.context("starting the execution")?.execution_arn().to_owned())
 }
 
-/// Follows an execution of our own to its end. Ctrl-C stops it and waits until the function is put back.
+/// The name of a function in its ARN, be it that of a version or alias.
+fn function_name(arn: &str) -> String {
+    LambdaArn::split(arn).map_or_else(|_| "function".to_owned(), |(arn, _)| arn.name)
+}
+
+/// Follows an execution of our own to its end. Ctrl-C stops it and waits until the function is put back, or its copies are gone.
 ///
 /// # Errors
 /// Calls that failed for good; the execution then goes on by itself.
@@ -148,17 +167,25 @@ pub async fn follow_or_stop(
     aws: &Aws,
     arn: String,
     function_arn: &str,
+    tune: Tune,
     events: &Events,
 ) -> anyhow::Result<Ended> {
+    let then = match tune {
+        Tune::InPlace => "puts the function back",
+        Tune::Copy => "deletes the copies",
+    };
     events.note(format!("execution {arn}"));
-    events.note("Ctrl-C stops it and puts the function back");
+    events.note(format!("Ctrl-C stops it and {then}"));
     tokio::select! {
         over = follow(aws, &arn, events) => {
             let (ending, took) = over?;
             Ok(Ended { arn, ending, took })
         }
         () = crate::interrupt::interrupted() => {
-            let ending = stop(aws, &arn, function_arn, events).await?;
+            let ending = match tune {
+                Tune::InPlace => stop(aws, &arn, function_arn, events).await?,
+                Tune::Copy => stop_copies(aws, &arn, events).await?,
+            };
             Ok(Ended { arn, ending, took: None })
         }
     }
@@ -198,7 +225,13 @@ fn again(aws: &Aws, arn: &str) -> String {
 }
 
 /// Whether a failed execution has put the function back, as the beginning of a sentence; nothing when nobody can tell.
-pub async fn what_is_left(aws: &Aws, function_arn: &str, arn: &str) -> String {
+pub async fn what_is_left(aws: &Aws, function_arn: &str, tune: Tune, arn: &str) -> String {
+    if tune == Tune::Copy {
+        return match copies_are_there(aws, arn).await {
+            Ok(true) => format!("its copies are not deleted yet: `{}`; ", aws.command("cleanup")),
+            Ok(false) | Err(_) => "the function was not touched; ".to_owned(),
+        };
+    }
     let lock =
         aws.lambda().get_alias().function_name(function_arn).name(tuning::input::LOCK_ALIAS).send().await;
     match lock.called("lambda:GetAlias") {
@@ -323,16 +356,53 @@ fn reason(error: Option<&str>, cause: Option<&str>) -> String {
     }
 }
 
-/// Stops the execution and waits until the run's lock on the function is gone, which the stack's abort rule sees to.
-async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyhow::Result<Ending> {
-    events.started("stopping the execution and putting the function back");
+/// Whether there is the first of an execution's copies, which is made first.
+async fn copies_are_there(aws: &Aws, arn: &str) -> Result<bool, CallError> {
+    let name = tuning::copies::name(arn, 0);
+    match aws.lambda().get_function().function_name(name).send().await.called("lambda:GetFunction") {
+        Ok(_) => Ok(true),
+        Err(error) if error.is("ResourceNotFoundException") => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Stops the execution and waits until its copies are deleted, which the stack's abort rule sees to.
+async fn stop_copies(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending> {
+    events.started("stopping the execution and deleting its copies");
+    order_stop(aws, arn).await?;
+    let by_hand = format!("see to it with `{}`", aws.command("cleanup"));
+    let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
+    while tokio::time::Instant::now() < deadline {
+        match copies_are_there(aws, arn).await {
+            Err(error) if error.transient => tokio::time::sleep(aws.poll_interval()).await,
+            Ok(true) => tokio::time::sleep(aws.poll_interval()).await,
+            Ok(false) => {
+                events.finished("stopped; the function was not touched");
+                return Ok(Ending::Interrupted);
+            }
+            Err(error) => {
+                return Err(error).context("asking whether the copies were deleted").hint(by_hand);
+            }
+        }
+    }
+    Err(hinted(Interrupted::AtWork("the copies were not deleted within two minutes"), by_hand))
+}
+
+async fn order_stop(aws: &Aws, arn: &str) -> anyhow::Result<()> {
     let cause = "interrupted by the user";
     let stopped =
         aws.states().stop_execution().execution_arn(arn).error("Interrupted").cause(cause).send().await;
     stopped
         .called("states:StopExecution")
         .context("stopping the execution")
-        .hint(format!("it goes on by itself; {}", again(aws, arn)))?;
+        .hint(format!("it goes on by itself; {}", again(aws, arn)))
+        .map(drop)
+}
+
+/// Stops the execution and waits until the run's lock on the function is gone, which the stack's abort rule sees to.
+async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyhow::Result<Ending> {
+    events.started("stopping the execution and putting the function back");
+    order_stop(aws, arn).await?;
     let by_hand = format!("see to it with `{}`", aws.command(&format!("cleanup {function_arn}")));
     let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
     while tokio::time::Instant::now() < deadline {

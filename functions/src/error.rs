@@ -45,6 +45,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 17] = [
+        Self::InvalidInput,
+        Self::FunctionNotFound,
+        Self::FunctionNotReady,
+        Self::FunctionNotTunable,
+        Self::AlreadyBeingTuned,
+        Self::AliasClash,
+        Self::LockLost,
+        Self::FunctionChanged,
+        Self::InvocationFailed,
+        Self::FunctionCrashed,
+        Self::ProcessorFailed,
+        Self::NoReport,
+        Self::NothingMeasured,
+        Self::OutOfTime,
+        Self::AccessDenied,
+        Self::Refused,
+        Self::Environment,
+    ];
+
     /// The `errorType` of this kind.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! The six Lambda functions of the power-tuning state machine.
 //!
 //! One binary, `bootstrap`, is all six: `_HANDLER` says which ([`handlers`]). They share the tuned function as the
-//! Lambda API shows it ([`function_api`]) and the lock that is also the undo record ([`undo`]). What tuning *is*
+//! Lambda API shows it ([`function_api`]), the lock that is also the undo record ([`undo`]), and copies of it ([`copies`]). What tuning *is*
 //! (inputs, statistics, prices, strategies) is the crate `tuning`; here is what it takes to do that to a
 //! live function without harming it.
 //!
@@ -10,6 +10,7 @@
 //! ```
 
 pub mod clients;
+pub mod copies;
 pub mod deadline;
 pub mod error;
 pub mod event;

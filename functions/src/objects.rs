@@ -1,7 +1,7 @@
-//! Objects in S3, read whole.
+//! Objects in S3: read whole, deleted, or filled from elsewhere without being held in memory.
 //!
-//! One signed GET is all that is wanted of S3, and the SDK's client for it would be a quarter of what is uploaded to
-//! Lambda, most of it tables for checksums of uploads. So the request is made here, on the SDK's own signature and
+//! These few signed requests are all that is wanted of S3, and the SDK's client for it would be a quarter of what is uploaded to
+//! Lambda, most of it tables for checksums of uploads. So the requests are made here, on the SDK's own signature and
 //! the transport of all other calls.
 
 use std::time::SystemTime;
@@ -10,13 +10,17 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_lambda::config::{Credentials, SharedHttpClient};
 use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::primitives::SdkBody;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::client::interceptors::context::{Error as AnyError, Output};
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -66,10 +70,95 @@ impl Objects {
             .timeout_config(TimeoutConfig::disabled())
             .no_retry()
             .no_auth()
-            .serializer(move |()| signed(&url, &region, &credentials, SystemTime::now()))
+            .serializer(move |()| {
+                signed("GET", &url, SignableBody::Bytes(&[]), &region, &credentials, SystemTime::now())
+            })
             .deserializer(read)
             .build()
             .invoke(())
+            .await
+    }
+
+    /// Deletes an object; one that does not exist is deleted already.
+    ///
+    /// # Errors
+    /// As for [`Objects::get`].
+    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), SdkError<ErrorMetadata, HttpResponse>> {
+        let (origin, path) = self.place(bucket, key);
+        let url = format!("{origin}{path}");
+        let (region, credentials) = (self.region.clone(), self.credentials.clone());
+        Operation::builder()
+            .service_name("S3")
+            .operation_name("DeleteObject")
+            .http_client(self.http.clone())
+            .endpoint_url(&origin)
+            .timeout_config(TimeoutConfig::disabled())
+            .no_retry()
+            .no_auth()
+            .serializer(move |()| {
+                signed("DELETE", &url, SignableBody::Bytes(&[]), &region, &credentials, SystemTime::now())
+            })
+            .deserializer(|response| read(response).map(drop))
+            .build()
+            .invoke(())
+            .await
+    }
+
+    /// Begins to read what a presigned URL leads to.
+    ///
+    /// # Errors
+    /// As for [`Objects::get`].
+    pub async fn open(&self, url: &str) -> Result<Content, SdkError<ErrorMetadata, HttpResponse>> {
+        let url = url.to_owned();
+        Operation::builder()
+            .service_name("S3")
+            .operation_name("GetObject")
+            .http_client(self.http.clone())
+            .endpoint_url(origin(&url))
+            .timeout_config(TimeoutConfig::disabled())
+            .no_retry()
+            .no_auth()
+            .serializer(move |()| Ok(HttpRequest::get(&url)?))
+            .deserializer_impl(Opened)
+            .build()
+            .invoke(())
+            .await
+    }
+
+    /// Writes an object while its content is being read. S3 compares the content with the SHA-256 (hexadecimal), which is signed
+    /// with the request: what is something else is not stored.
+    ///
+    /// # Errors
+    /// As for [`Objects::get`]; `XAmzContentSHA256Mismatch` for another content.
+    pub async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: Content,
+        sha256: &str,
+    ) -> Result<(), SdkError<ErrorMetadata, HttpResponse>> {
+        let (origin, path) = self.place(bucket, key);
+        let url = format!("{origin}{path}");
+        let (region, credentials, sha256) =
+            (self.region.clone(), self.credentials.clone(), sha256.to_owned());
+        Operation::builder()
+            .service_name("S3")
+            .operation_name("PutObject")
+            .http_client(self.http.clone())
+            .endpoint_url(&origin)
+            .timeout_config(TimeoutConfig::disabled())
+            .no_retry()
+            .no_auth()
+            .serializer(move |Content { bytes, body }: Content| {
+                let hash = SignableBody::Precomputed(sha256.clone());
+                let mut request = signed("PUT", &url, hash, &region, &credentials, SystemTime::now())?;
+                request.headers_mut().try_insert("content-length", bytes.to_string())?;
+                *request.body_mut() = body;
+                Ok(request)
+            })
+            .deserializer(|response| read(response).map(drop))
+            .build()
+            .invoke(content)
             .await
     }
 
@@ -95,8 +184,65 @@ impl Objects {
     }
 }
 
+/// An object's content that has not been read yet.
+#[derive(Debug)]
+pub struct Content {
+    /// Its length.
+    bytes: u64,
+    body: SdkBody,
+}
+
+impl Content {
+    /// Its length in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Leaves the body of a good answer unread.
+#[derive(Debug)]
+struct Opened;
+
+impl DeserializeResponse for Opened {
+    fn deserialize_streaming_with_config(
+        &self,
+        response: &mut HttpResponse,
+        _: &ConfigBag,
+    ) -> Option<Result<Output, OrchestratorError<AnyError>>> {
+        if !response.status().is_success() {
+            return None;
+        }
+        // Without a length S3 would not take it further.
+        let bytes = response.headers().get("content-length")?.parse().ok()?;
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        Some(Ok(Output::erase(Content { bytes, body })))
+    }
+
+    fn deserialize_nonstreaming_with_config(
+        &self,
+        response: &HttpResponse,
+        _: &ConfigBag,
+    ) -> Result<Output, OrchestratorError<AnyError>> {
+        let text = response.body().bytes().unwrap_or_default();
+        let error = match response.status().is_success() {
+            true => ErrorMetadata::builder().message("the answer has no length").build(),
+            false => error(&String::from_utf8_lossy(text)),
+        };
+        Err(OrchestratorError::operation(AnyError::erase(error)))
+    }
+}
+
+/// Scheme and host of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find('/').map_or(url.len(), |at| host + at);
+    &url[..end]
+}
+
 fn signed(
+    method: &str,
     url: &str,
+    body: SignableBody<'_>,
     region: &str,
     credentials: &Credentials,
     now: SystemTime,
@@ -115,9 +261,10 @@ fn signed(
         .settings(settings)
         .build()?
         .into();
-    let signable = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::Bytes(&[]))?;
+    let signable = SignableRequest::new(method, url, std::iter::empty(), body)?;
     let (headers, _) = sign(signable, &parameters)?.into_parts().0.into_parts();
     let mut request = HttpRequest::get(url)?;
+    request.set_method(method)?;
     for header in headers {
         request.headers_mut().try_insert(header.name().to_owned(), header.value().to_owned())?;
     }
@@ -179,7 +326,9 @@ mod tests {
         let path = place("x", Some("http://h"), "b", "a//../ü +%?#&=.json");
         assert_eq!(path, "http://h /b/a//../%C3%BC%20%2B%25%3F%23%26%3D.json");
         signed(
+            "GET",
             &path.replace(' ', ""),
+            SignableBody::Bytes(&[]),
             "x",
             &Credentials::new("a", "b", None, None, "test"),
             SystemTime::now(),
@@ -190,9 +339,9 @@ mod tests {
     #[test]
     fn a_request_is_signed_with_everything_s3_asks_for() {
         let credentials = Credentials::new("AKID", "secret", Some("token".to_owned()), None, "test");
-        let request =
-            signed("https://b.s3.us-east-1.amazonaws.com/k", "us-east-1", &credentials, SystemTime::now())
-                .unwrap();
+        let url = "https://b.s3.us-east-1.amazonaws.com/k";
+        let nothing = SignableBody::Bytes(&[]);
+        let request = signed("GET", url, nothing, "us-east-1", &credentials, SystemTime::now()).unwrap();
         let header = |name: &str| request.headers().get(name).unwrap_or_default();
         // Of nothing.
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -9,6 +9,7 @@ use tuning::input::Input;
 use tuning::pricing::{Extras, FREE_STORAGE};
 use tuning::search::{Batch, Block, Decision};
 
+use crate::copies::Copies;
 use crate::mark;
 
 /// The state of one run.
@@ -35,7 +36,7 @@ pub struct Run {
     pub power_values: Vec<u32>,
     /// The function as it was.
     pub baseline: Baseline,
-    /// The version that is a copy of the function as it was.
+    /// The version that is a copy of the function as it was; with copies, what they are copies of.
     pub snapshot_version: String,
     /// The hash of the function's code.
     pub code_sha256: String,
@@ -49,6 +50,9 @@ pub struct Run {
     /// The search for the size, if it is searched for. `power_values` are those of all its rounds then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
+    /// What is to be known of copies, if those are measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<Copies>,
     /// What the user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -165,6 +169,9 @@ pub struct Published {
     pub pending: bool,
     /// For how long no alias came into being, in ms.
     pub stalled_ms: u64,
+    /// Copies that are known to be ready, by index.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ready: u32,
 }
 
 /// One alias to make.
@@ -231,6 +238,14 @@ impl Plan {
         Some(Planned { power, copy: self.copies.map(|_| index / sizes) })
     }
 
+    /// The index of the alias, or copy, of a power value; for cold starts, of one of its invocations.
+    pub fn index(&self, power: u32, copy: Option<u32>) -> Option<u32> {
+        let sizes = u32::try_from(self.sizes.len()).ok()?;
+        let place = u32::try_from(self.sizes.iter().position(|size| *size == power)?).ok()?;
+        let index = copy.unwrap_or_default().checked_mul(sizes)?.checked_add(place)?;
+        (index < self.total()).then_some(index)
+    }
+
     /// The last one.
     pub fn last(&self) -> Option<Planned> {
         self.get(self.total().checked_sub(1)?)
@@ -262,10 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn an_index_is_found_again() {
+        let plan = Plan { sizes: vec![512, 128], copies: Some(3) };
+        for (index, planned) in plan.iter().enumerate() {
+            assert_eq!(plan.index(planned.power, planned.copy).map(|i| i as usize), Some(index));
+        }
+        assert_eq!(plan.index(512, Some(3)), None);
+    }
+
+    #[test]
     fn otherwise_each_size_has_one_alias() {
         let plan = Plan { sizes: vec![512, 128], copies: None };
         let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
         assert_eq!(aliases, ["deployer-tuning-512", "deployer-tuning-128"]);
         assert_eq!(plan.get(2), None);
+        assert_eq!((plan.index(128, None), plan.index(256, None)), (Some(1), None));
     }
 }

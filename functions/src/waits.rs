@@ -29,6 +29,15 @@ pub struct Waits {
     /// A lock that says *stopping* and has not been written for this long is nobody's. The difference to the lease is for
     /// a deletion that Lambda carries out after its caller has given it up.
     pub silence: Duration,
+    /// A batch of copies that is not created by then is begun anew in another pass, after another look at the execution.
+    pub batch: Duration,
+    /// So long after an execution was stopped, no copy is created for it any more: the batch that was begun just before, with an
+    /// execution that was still reported as running, is over, and so is what Lambda carries out after its caller has given it up.
+    pub last_copy: Duration,
+    /// A pass that creates copies is no longer than this.
+    pub pass: Duration,
+    /// For this long Lambda may refuse or prepare without any version or copy coming into being, over all passes.
+    pub patience: Duration,
 }
 
 impl Waits {
@@ -44,6 +53,10 @@ impl Waits {
         renew_after: Duration::from_secs(3),
         write_within: Duration::from_secs(4),
         silence: Duration::from_secs(12),
+        batch: Duration::from_secs(15),
+        last_copy: Duration::from_secs(45),
+        pass: Duration::from_secs(60),
+        patience: Duration::from_secs(30 * 60),
     };
 
     /// All of them divided by `factor`: for an endpoint on this machine, which shows at once what it has confirmed.
@@ -60,6 +73,10 @@ impl Waits {
             renew_after: self.renew_after / factor,
             write_within: self.write_within / factor,
             silence: self.silence / factor,
+            batch: self.batch / factor,
+            last_copy: self.last_copy / factor,
+            pass: self.pass / factor,
+            patience: self.patience / factor,
         }
     }
 }

@@ -5,6 +5,7 @@ use constructs::lambda::{Function, Vpc};
 use constructs::logs::LogGroup;
 use constructs::{Grant, Handle, Principal, Val, pseudo, text};
 
+use super::copies::{self, Copies};
 use super::parameters::Choices;
 use super::{CLEANER, Stack, grants};
 
@@ -54,16 +55,20 @@ pub(super) fn add(
     stack: &mut constructs::Stack,
     settings: &Stack,
     choices: &Choices,
+    copies: &Copies,
     machine_name: &Val<String>,
     page: &Val<String>,
 ) -> Functions {
     let mut add = |handler: Handler| add_function(stack, settings, choices, handler);
     Functions {
         initializer: add(Handler {
-            environment: vec![
+            environment: [
                 ("defaultPowerValues", choices.power_values.join(",")),
                 ("optimizableAliases", choices.optimizable_aliases.join(",")),
-            ],
+            ]
+            .into_iter()
+            .chain(Copies::rules(choices))
+            .collect(),
             grants: grants::initializer(choices, machine_name),
             ..Handler::new(
                 "initializer",
@@ -72,10 +77,11 @@ pub(super) fn add(
             )
         }),
         publisher: add(Handler {
-            grants: grants::publisher(choices),
+            environment: copies.places(choices),
+            grants: grants::publisher(choices, copies, machine_name),
             ..Handler::new(
                 "publisher",
-                "publishes a version per memory size",
+                "publishes a version, or makes a copy, per memory size",
                 &choices.total_execution_timeout,
             )
         }),
@@ -91,7 +97,11 @@ pub(super) fn add(
         }),
         // 2,000 versions and as many aliases, at the 15 calls a second that Lambda takes, need most of the time there is.
         cleaner: add(Handler {
-            grants: grants::cleaner(choices, machine_name),
+            environment: vec![
+                copies.code(choices),
+                ("defaultPowerValues", copies::only(choices, choices.power_values.join(","))),
+            ],
+            grants: grants::cleaner(choices, copies, machine_name),
             ..Handler::new(CLEANER, "puts the function back as it was and removes what the run made", 900)
         }),
         analyzer: add(Handler {

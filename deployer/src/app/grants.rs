@@ -2,10 +2,12 @@
 //!
 //! Lambda checks most calls against the function's ARN and some against the version's or alias's, so a grant covers
 //! both. `lambda:DeleteFunction` is different: on the plain ARN it deletes the function, hence only ever on
-//! qualified ones.
+//! qualified ones, and on the names of copies. With `copies` `only` nothing is left that could change a function of the user's.
 
 use constructs::{Arn, Grant, Val, pseudo, text};
+use tuning::copies::PREFIX;
 
+use super::copies::Copies;
 use super::parameters::Choices;
 
 /// The functions that `lambdaResource` names; `*` is those of this account.
@@ -36,9 +38,68 @@ impl Tuned {
 /// Leave to read and update functions whose settings a customer managed key encrypts. Only through Lambda: the handlers
 /// themselves never call KMS.
 fn keys(choices: &Choices) -> Grant {
-    Grant::on_list(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], &choices.kms_key_arns)
-        .requires("StringLike", "kms:ViaService", "lambda.*")
-        .only_if(&choices.has_keys)
+    all_keys(choices).only_if(&choices.has_keys)
+}
+
+/// The same for who has to do with functions only that are measured themselves.
+fn keys_in_place(choices: &Choices) -> Grant {
+    all_keys(choices).only_if(&choices.has_keys_in_place)
+}
+
+fn all_keys(choices: &Choices) -> Grant {
+    Grant::on_list(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], &choices.kms_key_arns).requires(
+        "StringLike",
+        "kms:ViaService",
+        "lambda.*",
+    )
+}
+
+/// The copies that runs make, with their versions. Nothing else begins like that: the names are the stack's own.
+fn copies() -> Val<Arn> {
+    text![
+        "arn:",
+        pseudo::partition(),
+        ":lambda:",
+        pseudo::region(),
+        ":",
+        pseudo::account_id(),
+        ":function:",
+        PREFIX,
+        "*",
+    ]
+}
+
+fn on_copies<const N: usize>(choices: &Choices, actions: [&str; N]) -> Grant {
+    let actions = actions.map(|action| format!("lambda:{action}"));
+    Grant::new(actions, [copies()]).only_if(&choices.makes_copies)
+}
+
+/// Leave to give copies a role, and nothing but Lambda's functions.
+fn pass_roles(choices: &Choices) -> [Grant; 2] {
+    let to_lambda =
+        |grant: Grant| grant.requires("StringEquals", "iam:PassedToService", "lambda.amazonaws.com");
+    let role: Val<Arn> = text![&choices.copy_role];
+    [
+        to_lambda(Grant::new(["iam:PassRole"], [role])).only_if(&choices.has_copy_role),
+        to_lambda(Grant::on_list(["iam:PassRole"], &choices.copyable_roles))
+            .only_if(&choices.has_copyable_roles),
+    ]
+}
+
+/// What Lambda asks of whoever creates a function with layers, in a VPC or with a file system. EC2 and EFS know no narrower resources
+/// for these calls; a layer may be anybody's.
+fn attach(choices: &Choices) -> [Grant; 2] {
+    let layers: Val<Arn> = text!["arn:", pseudo::partition(), ":lambda:*:*:layer:*:*"];
+    let looks = [
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "elasticfilesystem:DescribeMountTargets",
+    ];
+    [
+        Grant::new(["lambda:GetLayerVersion"], [layers]).only_if(&choices.makes_copies),
+        Grant::on_everything(looks).only_if(&choices.makes_copies),
+    ]
 }
 
 /// Leave to ask what became of an execution of the machine of this name. The ARN is put together by hand: the machine
@@ -61,33 +122,42 @@ fn describe_executions(machine_name: &Val<String>) -> Grant {
 pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<Grant> {
     let tuned = Tuned::new(choices);
     vec![
-        tuned.allow([
-            "CreateAlias",
-            "DeleteAlias",
-            "GetFunction",
-            "ListAliases",
-            "ListVersionsByFunction",
-            "PublishVersion",
-            "UpdateAlias",
-            "UpdateFunctionConfiguration",
-        ]),
-        tuned.allow_deleting_versions(),
+        tuned.allow(["GetFunction"]),
+        tuned
+            .allow([
+                "CreateAlias",
+                "DeleteAlias",
+                "ListAliases",
+                "ListVersionsByFunction",
+                "PublishVersion",
+                "UpdateAlias",
+                "UpdateFunctionConfiguration",
+            ])
+            .only_if(&choices.in_place),
+        tuned.allow_deleting_versions().only_if(&choices.in_place),
         keys(choices),
-        describe_executions(machine_name),
+        describe_executions(machine_name).only_if(&choices.in_place),
     ]
 }
 
-pub(super) fn publisher(choices: &Choices) -> Vec<Grant> {
+pub(super) fn publisher(choices: &Choices, stack: &Copies, machine_name: &Val<String>) -> Vec<Grant> {
     let tuned = Tuned::new(choices);
-    let actions = [
-        "CreateAlias",
-        "GetAlias",
-        "GetFunction",
-        "PublishVersion",
-        "UpdateAlias",
-        "UpdateFunctionConfiguration",
+    let actions = ["CreateAlias", "GetAlias", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"];
+    let mut grants = vec![
+        tuned.allow(["GetFunction"]),
+        tuned.allow(actions).only_if(&choices.in_place),
+        keys(choices),
+        tuned.allow(["GetRuntimeManagementConfig"]).only_if(&choices.makes_copies),
+        on_copies(
+            choices,
+            ["CreateFunction", "GetFunction", "PublishVersion", "PutRuntimeManagementConfig", "TagResource"],
+        ),
+        stack.objects(choices, ["s3:GetObject", "s3:PutObject"]),
+        describe_executions(machine_name).only_if(&choices.makes_copies),
     ];
-    vec![tuned.allow(actions), keys(choices)]
+    grants.extend(pass_roles(choices));
+    grants.extend(attach(choices));
+    grants
 }
 
 /// The Executor also invokes pre- and post-processors: functions of `lambdaResource` or `processorResource`.
@@ -108,26 +178,31 @@ pub(super) fn executor(choices: &Choices) -> Vec<Grant> {
     let of_processors = text![&choices.processor_resource, ":*"];
     vec![
         Tuned::new(choices).allow(["InvokeFunction"]),
+        on_copies(choices, ["InvokeFunction"]),
         Grant::new(["lambda:InvokeFunction"], [processors, of_processors]).only_if(&choices.has_processors),
         decrypt,
         Grant::new(["s3:GetObject"], [payloads]).only_if(&choices.has_payload_bucket),
     ]
 }
 
-pub(super) fn cleaner(choices: &Choices, machine_name: &Val<String>) -> Vec<Grant> {
+pub(super) fn cleaner(choices: &Choices, stack: &Copies, machine_name: &Val<String>) -> Vec<Grant> {
     let tuned = Tuned::new(choices);
     vec![
-        tuned.allow([
-            "DeleteAlias",
-            "GetFunction",
-            "ListAliases",
-            "ListVersionsByFunction",
-            "UpdateAlias",
-            "UpdateFunctionConfiguration",
-        ]),
-        tuned.allow_deleting_versions(),
-        keys(choices),
+        tuned
+            .allow([
+                "DeleteAlias",
+                "GetFunction",
+                "ListAliases",
+                "ListVersionsByFunction",
+                "UpdateAlias",
+                "UpdateFunctionConfiguration",
+            ])
+            .only_if(&choices.in_place),
+        tuned.allow_deleting_versions().only_if(&choices.in_place),
+        keys_in_place(choices),
         describe_executions(machine_name),
+        on_copies(choices, ["DeleteFunction"]),
+        stack.objects(choices, ["s3:DeleteObject"]),
     ]
 }
 
@@ -142,7 +217,7 @@ pub(super) fn optimizer(choices: &Choices) -> Vec<Grant> {
         "UpdateAlias",
         "UpdateFunctionConfiguration",
     ];
-    vec![tuned.allow(actions), keys(choices)]
+    vec![tuned.allow(actions).only_if(&choices.in_place), keys_in_place(choices)]
 }
 
 /// What Lambda itself needs, with a function's role, to attach the function to a VPC. Not limited to this account's network

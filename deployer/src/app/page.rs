@@ -11,7 +11,7 @@ use super::{PAGE_BUCKET, PAGE_OUTPUT};
 /// Adds the page's resources; the address that chart links lead to, hosted here or elsewhere.
 pub(super) fn add(stack: &mut Stack, choices: &Choices) -> Val<String> {
     let hosted = &choices.host_visualization;
-    let bucket = stack.add_if(hosted, PAGE_BUCKET, Bucket);
+    let bucket = stack.add_if(hosted, PAGE_BUCKET, Bucket::default());
     let access_control = stack.add_if(
         hosted,
         "visualizationAccessControl",

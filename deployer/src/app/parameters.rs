@@ -21,6 +21,9 @@ pub(super) struct Choices {
     pub(super) security_group_ids: Val<Vec<String>>,
     pub(super) subnet_ids: Val<Vec<String>>,
     pub(super) state_machine_name_prefix: Val<String>,
+    pub(super) copies: Val<String>,
+    pub(super) copy_role: Val<String>,
+    pub(super) copyable_roles: Val<Vec<String>>,
     /// The stack hosts the chart page.
     pub(super) host_visualization: Condition,
     /// `lambdaResource` is `*`.
@@ -29,6 +32,16 @@ pub(super) struct Choices {
     pub(super) has_processors: Condition,
     /// KMS keys are given.
     pub(super) has_keys: Condition,
+    /// The same, and functions themselves may be measured.
+    pub(super) has_keys_in_place: Condition,
+    /// Copies of functions are made.
+    pub(super) makes_copies: Condition,
+    /// Functions themselves may be measured.
+    pub(super) in_place: Condition,
+    /// Copies are made, and a role is given that they may have.
+    pub(super) has_copy_role: Condition,
+    /// Copies are made, and functions' own roles are given that they may have.
+    pub(super) has_copyable_roles: Condition,
     /// A permissions boundary is given.
     pub(super) has_boundary: Condition,
     /// A bucket for payloads is given.
@@ -58,11 +71,31 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
     let security_group_ids = declared(stack, &options::SECURITY_GROUP_IDS.spec, texts);
     let subnet_ids = declared(stack, &options::SUBNET_IDS.spec, texts);
     let state_machine_name_prefix = text(stack, &options::STATE_MACHINE_NAME_PREFIX);
+    let words = match options::COPIES.spec.rule {
+        Rule::Word(words) => words,
+        _ => &[],
+    };
+    let copies = stack.parameter(
+        parameter(&options::COPIES.spec).name,
+        &described(&options::COPIES.spec, str::to_owned)
+            .allowed_values(words.iter().map(|word| (*word).to_owned())),
+    );
+    let copy_role = declared(stack, &options::COPY_ROLE.spec, str::to_owned);
+    let copyable_roles = declared(stack, &options::COPYABLE_ROLES.spec, texts);
 
     let host_visualization = stack.condition("HostVisualization", Predicate::equals(&host, "true"));
     let any_function = stack.condition("AnyFunction", Predicate::equals(&lambda_resource, "*"));
     let has_processors = stack.condition("UseProcessors", Predicate::is_given(&processor_resource));
     let has_keys = stack.condition("UseKmsKeys", Predicate::any_given(&kms_key_arns));
+    let makes = || Predicate::equals(&copies, "no").negated();
+    let itself = || Predicate::equals(&copies, "only").negated();
+    let has_keys_in_place =
+        stack.condition("UseKmsKeysInPlace", Predicate::any_given(&kms_key_arns).and(itself()));
+    let makes_copies = stack.condition("MakeCopies", makes());
+    let in_place = stack.condition("TuneInPlace", itself());
+    let has_copy_role = stack.condition("UseCopyRole", makes().and(Predicate::is_given(&copy_role)));
+    let has_copyable_roles =
+        stack.condition("UseCopyableRoles", makes().and(Predicate::any_given(&copyable_roles)));
     let has_boundary = stack.condition("UsePermissionsBoundary", Predicate::is_given(&permissions_boundary));
     let has_payload_bucket = stack.condition("S3BucketProvided", Predicate::is_given(&payload_s3_bucket));
     let vpc = Predicate::any_given(&security_group_ids).or(Predicate::any_given(&subnet_ids));
@@ -83,10 +116,18 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         security_group_ids,
         subnet_ids,
         state_machine_name_prefix,
+        copies,
+        copy_role,
+        copyable_roles,
         host_visualization,
         any_function,
         has_processors,
         has_keys,
+        has_keys_in_place,
+        makes_copies,
+        in_place,
+        has_copy_role,
+        has_copyable_roles,
         has_boundary,
         has_payload_bucket,
         in_vpc,

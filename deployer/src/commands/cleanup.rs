@@ -1,7 +1,10 @@
 //! `cleanup`: puts a function back that a run has left changed, by hand.
 //!
 //! A stopped execution is cleaned up by the stack's own rule; this is for when that could not happen. It invokes the stack's
-//! Cleaner, which refuses while the execution that holds the function is still running.
+//! Cleaner, which refuses while the execution that holds the function is still running. Without a function it is about copies
+//! ([`copies`]).
+
+mod copies;
 
 use std::fmt;
 
@@ -11,8 +14,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app;
+use crate::aws::Aws;
 use crate::call::Call;
 use crate::context::Context;
+use crate::deployment::stack::Stack;
 use crate::execution;
 use crate::failure::hinted;
 use crate::function;
@@ -71,10 +76,31 @@ impl fmt::Display for Cleaned {
 ///
 /// # Errors
 /// A stack or function that is not there; a run that is still going on.
-pub async fn run(named: String, context: &Context) -> anyhow::Result<Outcome> {
+pub async fn run(named: Option<String>, context: &Context) -> anyhow::Result<Outcome> {
     let aws = context.aws().await?;
     let stack = execution::deployed(aws, &context.settings).await?;
+    let Some(named) = named else { return copies::run(&stack, aws, context).await };
     let lambda_arn = function::find(aws, &named, context.settings.is_local()).await?.arn;
+    let cleaner = cleaner(aws, &stack).await?;
+    context.events.started(format!("putting {named} back"));
+    let event = json!({ "cleanup": { "lambdaARN": lambda_arn } });
+    let answer = match invoke(aws, &cleaner, &event).await? {
+        Ok(answer) => answer,
+        Err(refused) => {
+            return Err(hinted(
+                anyhow::anyhow!("{}", refused.message),
+                "what is left has descriptions that begin with `deployer-tuning`; run this again when the cause is gone",
+            ))
+            .context(format!("putting {named} back"));
+        }
+    };
+    let answer = serde_json::from_value(answer).context("reading the Cleaner's answer")?;
+    context.events.finished(format!("{named} is as it was before"));
+    Ok(Outcome::new(&Cleaned { lambda_arn, answer })?.folded(true))
+}
+
+/// The name of the stack's Cleaner.
+async fn cleaner(aws: &Aws, stack: &Stack) -> anyhow::Result<String> {
     let resource = aws
         .cloudformation()
         .describe_stack_resource()
@@ -84,32 +110,38 @@ pub async fn run(named: String, context: &Context) -> anyhow::Result<Outcome> {
         .await
         .called("cloudformation:DescribeStackResource")
         .context("looking up the stack's Cleaner")?;
-    let cleaner = resource
+    resource
         .stack_resource_detail()
         .and_then(|detail| detail.physical_resource_id())
-        .with_context(|| format!("the stack {} has no Cleaner", stack.name))?;
-    context.events.started(format!("putting {named} back"));
+        .map(str::to_owned)
+        .with_context(|| format!("the stack {} has no Cleaner", stack.name))
+}
+
+/// What the Cleaner refused.
+struct Refused {
+    kind: String,
+    message: String,
+}
+
+/// Invokes the Cleaner: its answer, or what it refused.
+async fn invoke(aws: &Aws, cleaner: &str, event: &Value) -> anyhow::Result<Result<Value, Refused>> {
     let answer = aws
         .lambda()
         .invoke()
         .function_name(cleaner)
-        .payload(Blob::new(json!({ "cleanup": { "lambdaARN": lambda_arn } }).to_string()))
+        .payload(Blob::new(event.to_string()))
         .send()
         .await
         .called("lambda:InvokeFunction")
         .context("invoking the stack's Cleaner")?;
+    let failed = answer.function_error().is_some();
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
-    if answer.function_error().is_some() {
-        let error: Value = serde_json::from_slice(payload).unwrap_or_default();
-        let message =
-            error["errorMessage"].as_str().unwrap_or("the Cleaner failed and does not say why").to_owned();
-        return Err(hinted(
-            anyhow::anyhow!("{message}"),
-            "what is left has descriptions that begin with `deployer-tuning`; run this again when the cause is gone",
-        ))
-        .context(format!("putting {named} back"));
+    let document: Value = serde_json::from_slice(payload).unwrap_or_default();
+    if !failed {
+        return Ok(Ok(document));
     }
-    let answer = serde_json::from_slice(payload).context("reading the Cleaner's answer")?;
-    context.events.finished(format!("{named} is as it was before"));
-    Ok(Outcome::new(&Cleaned { lambda_arn, answer })?.folded(true))
+    let text = |name: &str| document[name].as_str().map(str::to_owned);
+    let message =
+        text("errorMessage").unwrap_or_else(|| "the Cleaner failed and does not say why".to_owned());
+    Ok(Err(Refused { kind: text("errorType").unwrap_or_default(), message }))
 }

@@ -10,9 +10,9 @@ use super::up;
 use crate::aws::Aws;
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
-use crate::deployment::page;
 use crate::deployment::stack::Stack;
 use crate::deployment::{Deployment, protected};
+use crate::deployment::{copies, page};
 use crate::difference::{Action, Difference, Operation, ResourceDifference};
 use crate::events::Event;
 use crate::outcome::Outcome;
@@ -81,6 +81,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         if let Some(page) = page {
             page.empty().await?;
         }
+        copies::empty(aws, stack, &context.events).await?;
         deletion = Some(deployment.start_deletion(stack, None).await?);
     }
     // While the stack goes: once it is gone, nothing says any more which bucket its assets are in.

@@ -47,7 +47,7 @@ pub enum Command {
     /// Measure a function.
     Tune(Box<tune::Options>),
     /// Put a function back that was left changed.
-    Cleanup(String),
+    Cleanup(Option<String>),
     /// Put results side by side.
     Compare(compare::Options),
     /// Serve the chart page.

@@ -12,15 +12,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tuning::gate::Gate;
-use tuning::input::Input;
 use tuning::input::fields::{
     self, AUTO_OPTIMIZE, AUTO_OPTIMIZE_ALIAS, COLD_STARTS, ONLY_COLD_STARTS, PROGRESS_SECONDS,
 };
+use tuning::input::{Input, LambdaArn, Tune};
 
 use crate::aws::{self, Aws};
 use crate::calibration::Calibration;
 use crate::context::Context;
-use crate::execution::{self, Ended, Ending};
+use crate::execution::{self, Ended, Ending, Machine};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function::{self, Found};
 use crate::interrupt::Interrupted;
@@ -125,12 +125,20 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             .into());
         }
     };
+    if is_qualified(&named) {
+        // Nothing but a copy can be measured of a version or alias.
+        input.entry(fields::TUNE.name).or_insert_with(|| Tune::Copy.name().into());
+    }
     // Everything but the ARN can be judged before any call is made.
     let mut asked = function::check(&input, &named, context)?;
 
     let aws = context.aws().await?;
-    let (machine, stack_sizes) = machine(&options, aws, context).await?;
-    let stack_sizes: Option<Vec<u32>> = match stack_sizes {
+    let machine = machine(&options, aws, context).await?;
+    if let Some(way) = way(&input, machine.copies.as_deref(), &named, context)? {
+        input.insert(fields::TUNE.name.to_owned(), way.name().into());
+        asked = again(&input, &asked)?;
+    }
+    let stack_sizes: Option<Vec<u32>> = match machine.sizes {
         // The stack's own choice is to search: with that said, everything here knows it.
         Some(search) if is_search(&search) => {
             if input.entry(fields::POWER_VALUES.name).or_insert_with(|| search.clone()) == &search {
@@ -168,7 +176,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         input.entry(PROGRESS_SECONDS.name).or_insert_with(|| FIRST_PROGRESS.into());
     }
     let wanted = input.insert("includeOutputResults".to_owned(), true.into()) == Some(Value::Bool(true));
-    let execution = execution::start(aws, &machine, &arn, &Value::Object(input), &context.events).await?;
+    let execution = execution::start(aws, &machine.arn, &arn, &Value::Object(input), &context.events).await?;
     if options.detach {
         return Outcome::new(&Detached {
             attach: aws.command(&format!("tune --attach {execution}")),
@@ -176,7 +184,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             lambda_arn: arn,
         });
     }
-    let ended = execution::follow_or_stop(aws, execution, &arn, &context.events).await?;
+    let ended = execution::follow_or_stop(aws, execution, &arn, asked.tune, &context.events).await?;
     let reading = Reading { input: Some(asked), keep_stats: wanted, calibration };
     result(ended, &arn, reading, &options, aws, context).await
 }
@@ -184,9 +192,71 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
 /// The input once more, now that it searches.
 fn searching(input: &mut Map<String, Value>, asked: Input) -> Input {
     input.remove(fields::NUM.name);
+    again(input, &asked).unwrap_or(asked)
+}
+
+/// The input once more, after another field was set.
+fn again(input: &Map<String, Value>, asked: &Input) -> Result<Input, Usage> {
     let mut whole = input.clone();
-    whole.insert(fields::LAMBDA_ARN.name.to_owned(), asked.lambda_arn.to_string().into());
-    Input::parse(&Value::Object(whole), &tuning::input::Defaults::default()).unwrap_or(asked)
+    let arn = match &asked.qualifier {
+        Some(qualifier) => asked.lambda_arn.qualified(qualifier.as_str()),
+        None => asked.lambda_arn.to_string(),
+    };
+    whole.insert(fields::LAMBDA_ARN.name.to_owned(), arn.into());
+    let defaults = tuning::input::Defaults { power_values: asked.power_values.clone() };
+    Input::parse(&Value::Object(whole), &defaults).map_err(|problems| Usage(problems.to_string()))
+}
+
+/// Whether a version or alias is named.
+fn is_qualified(named: &str) -> bool {
+    let arn = if named.starts_with("arn:") {
+        named.to_owned()
+    } else {
+        format!("arn:aws:lambda:us-east-1:000000000000:function:{named}")
+    };
+    LambdaArn::split(&arn)
+        .is_ok_and(|(_, qualifier)| qualifier.is_some_and(|qualifier| !qualifier.is_latest()))
+}
+
+/// What is measured where the input does not say, by what the stack makes of copies. Says which way it goes where there is a choice.
+fn way(
+    input: &Map<String, Value>,
+    copies: Option<&str>,
+    named: &str,
+    context: &Context,
+) -> anyhow::Result<Option<Tune>> {
+    let asked = input.get(fields::TUNE.name).and_then(Value::as_str).and_then(|word| word.parse().ok());
+    let set = |field: fields::Field| input.get(field.name).is_some_and(|value| *value == Value::Bool(true));
+    let needs_itself = set(AUTO_OPTIMIZE) && input.contains_key(AUTO_OPTIMIZE_ALIAS.name);
+    let name = named.rsplit(":function:").next().unwrap_or(named);
+    let (chosen, said) = match (asked, copies) {
+        (Some(Tune::Copy), Some("no")) => {
+            let up = if context.settings.is_local() { "deployer up --local" } else { "deployer up" };
+            let why = format!(
+                "the stack {} makes no copies of functions, which measuring {} needs",
+                context.settings.stack_name,
+                if is_qualified(named) { "a version or alias" } else { "copies" }
+            );
+            return Err(hinted(
+                anyhow::anyhow!(why),
+                format!(
+                    "`{up} --copies also --copyable-roles ROLE_ARN` lets it, or name the function itself with --tune in-place"
+                ),
+            ));
+        }
+        (Some(tune), _) => (None, tune),
+        (None, None | Some("no")) => return Ok(None),
+        (None, Some("only")) => (Some(Tune::Copy), Tune::Copy),
+        (None, Some(_)) if needs_itself || context.settings.is_local() => {
+            (Some(Tune::InPlace), Tune::InPlace)
+        }
+        (None, Some(_)) => (Some(Tune::Copy), Tune::Copy),
+    };
+    context.events.note(match said {
+        Tune::Copy => format!("measuring temporary copies of {name}, which itself is left alone"),
+        Tune::InPlace => format!("measuring {name} itself, whose $LATEST gets each memory size for a moment"),
+    });
+    Ok(chosen)
 }
 
 /// What durations are scaled by, if they are to be.
@@ -201,12 +271,12 @@ fn calibration(options: &Options, context: &Context) -> anyhow::Result<Option<Ca
     }
 }
 
-/// The state machine, and the stack's power values where the stack tells them.
-async fn machine(options: &Options, aws: &Aws, context: &Context) -> anyhow::Result<(String, Option<Value>)> {
+/// The state machine, and what the stack tells of it where it is the stack's.
+async fn machine(options: &Options, aws: &Aws, context: &Context) -> anyhow::Result<Machine> {
     match &options.state_machine {
         Some(arn) => {
             execution::same_region(arn, aws)?;
-            Ok((arn.clone(), None))
+            Ok(Machine { arn: arn.clone(), sizes: None, copies: None })
         }
         None => execution::machine(aws, &context.settings).await,
     }
@@ -242,7 +312,7 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     let arn = if execution.starts_with("arn:") {
         execution.to_owned()
     } else {
-        let (machine, _) = machine(options, aws, context).await?;
+        let machine = machine(options, aws, context).await?.arn;
         format!("{}:{execution}", machine.replace(":stateMachine:", ":execution:"))
     };
     execution::same_region(&arn, aws)?;
@@ -294,7 +364,8 @@ async fn result(
     aws: &Aws,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let tuning = || format!("tuning {}", function_arn.rsplit(':').next().unwrap_or(function_arn));
+    let name = function_arn.rsplit(":function:").next().unwrap_or(function_arn);
+    let tuning = || format!("tuning {name}");
     match ended.ending {
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
@@ -324,7 +395,8 @@ async fn result(
             Ok(if met { outcome } else { outcome.with_status(Status::GateNotMet) })
         }
         Ending::Failed(reason) => {
-            let left = execution::what_is_left(aws, function_arn, &ended.arn).await;
+            let tune = reading.input.as_ref().map(|input| input.tune).unwrap_or_default();
+            let left = execution::what_is_left(aws, function_arn, tune, &ended.arn).await;
             let error = hinted(anyhow::anyhow!("{reason}"), format!("{left}the execution was {}", ended.arn));
             let advice = options.code.as_ref().and_then(|_| function::advice(&reason));
             let error = match advice {

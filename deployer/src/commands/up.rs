@@ -11,6 +11,7 @@ use crate::build::{self, Architecture, Asset, Flavour, Program};
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::change_set::{Proposal, Wanted};
+use crate::deployment::copies;
 use crate::deployment::page::{self, Page};
 use crate::deployment::parameters::Parameters;
 use crate::deployment::stack::{Condition, Stack};
@@ -48,6 +49,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let deployment = Deployment::new(aws, &context.settings.stack_name, &context.events);
     let stack = ready(&deployment, deployment.at_rest().await?, context).await?;
     let page = page::wanted(&options.parameters, stack.as_ref(), aws, &context.events).await?;
+    copies::check(&options.parameters, stack.as_ref())?;
     let plan = Plan::make(options, stack.as_ref(), context, &deployment, aws).await?;
 
     if let Some(stack) = &stack
@@ -82,6 +84,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     };
     if !confirmed {
         context.events.emit(Event::Changes(change_set.difference.clone()));
+        for line in copies::explained(&plan.wanted.parameters, stack.as_ref()) {
+            context.events.note(line);
+        }
         let agreed = context.confirm("Deploy these changes?").await;
         if !matches!(agreed, Ok(true)) {
             deployment.withdraw(&change_set).await?;
@@ -96,6 +101,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         // CloudFormation deletes no bucket with anything in it.
         bucket.check().await?;
         emptied = bucket.empty().await?;
+    }
+    if let Some(stack) = stack.as_ref().filter(|stack| copies::ends(&plan.wanted.parameters, stack)) {
+        copies::empty(aws, stack, &context.events).await?;
     }
     let executed = deployment.execute(&change_set).await;
     let stack = match executed {

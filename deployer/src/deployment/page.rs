@@ -88,23 +88,32 @@ pub async fn bucket<'a>(
     stack: &Stack,
     events: &'a Events,
 ) -> anyhow::Result<Option<PageBucket<'a>>> {
+    let name = bucket_named(aws, stack, PAGE_BUCKET).await?;
+    Ok(name.map(|name| PageBucket {
+        client: aws.s3(),
+        bucket: Bucket::new(aws, Some(&name), events),
+        account: aws.place().account.clone(),
+        name,
+        events,
+    }))
+}
+
+/// The name of the bucket that has this logical id in the deployed stack, if it has it.
+///
+/// # Errors
+/// The call's failure.
+pub async fn bucket_named(aws: &Aws, stack: &Stack, logical_id: &str) -> anyhow::Result<Option<String>> {
     let client = aws.cloudformation();
     let mut pages = client.list_stack_resources().stack_name(&stack.id).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page =
             page.called("cloudformation:ListStackResources").context("listing the stack's resources")?;
         let found = page.stack_resource_summaries.unwrap_or_default().into_iter().find(|resource| {
-            resource.logical_resource_id() == Some(PAGE_BUCKET)
+            resource.logical_resource_id() == Some(logical_id)
                 && resource.resource_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
         });
         if let Some(name) = found.and_then(|resource| resource.physical_resource_id) {
-            return Ok(Some(PageBucket {
-                client: aws.s3(),
-                bucket: Bucket::new(aws, Some(&name), events),
-                account: aws.place().account.clone(),
-                name,
-                events,
-            }));
+            return Ok(Some(name));
         }
     }
     Ok(None)

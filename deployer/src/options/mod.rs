@@ -72,7 +72,11 @@ impl Verb {
             "Put results side by side: the differences, and a link to the chart of all of them",
         ),
         (Self::Serve, "serve", "Serve the chart page, so that links to this machine open"),
-        (Self::Cleanup, "cleanup", "Put a function back that an interrupted run has left changed"),
+        (
+            Self::Cleanup,
+            "cleanup",
+            "Put a function back that an interrupted run has left changed, or delete the copies it has left",
+        ),
         (
             Self::Demo,
             "demo",

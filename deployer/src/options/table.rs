@@ -45,8 +45,8 @@ macro_rules! table {
 table! {
     /// The function's name or ARN; with --code it may be left out
     FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Tune]);
-    /// The function's name or ARN
-    CLEANUP_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().required().on(&[Verb::Cleanup]);
+    /// The function's name or ARN; without it, copies are deleted whose run is over
+    CLEANUP_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Cleanup]);
     /// Chart links, or what stands after their `#`; the first run is what the others are compared with
     LINKS: Vec<String> = opt("links", "LINK", Rule::Any).operand().repeated().required().on(&[Verb::Compare]);
     /// input: what the state machine takes; result: what tune --json prints; event: a line on stderr with --json
@@ -74,6 +74,8 @@ table! {
     PARALLEL_INVOCATION: Value = field("parallel-invocation", "", fields::PARALLEL_INVOCATION).under(MEASURING);
     /// Every invocation a cold start
     ONLY_COLD_STARTS: Value = field("only-cold-starts", "", fields::ONLY_COLD_STARTS).rare().under(MEASURING);
+    /// copy: measure temporary copies of the function; in-place: the function itself
+    TUNE: Value = field("tune", "HOW", fields::TUNE).default("copy where the stack makes copies").under(MEASURING);
     /// One invocation per memory size and no analysis
     DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).rare().under(MEASURING);
     /// Execution environments of a memory size that are invoked side by side, 1 to 100
@@ -228,6 +230,15 @@ table! {
     /// Subnets, to run inside a VPC
     SUBNET_IDS: Vec<String> = opt("subnet-ids", "LIST", Rule::List("^subnet-[0-9a-f]+$", "subnet-0123456789abcdef0"))
         .parameter("subnetIds", "", "Subnets of the stack's functions in a VPC, with a way to AWS's APIs, together with securityGroupIds (optional)");
+    /// Whether functions may be measured by copies: no, also, or only (then nothing can change a function)
+    COPIES: String = opt("copies", "HOW", Rule::Word(&["no", "also", "only"]))
+        .parameter("copies", "no", "Whether functions may be measured by temporary copies of them: no, also (beside measuring the function itself), or only (then this stack has no permission that could change a function)");
+    /// Role that copies run under
+    COPY_ROLE: String = opt("copy-role", "ARN", Rule::Optional(ROLE, "a role's ARN, arn:aws:iam::ACCOUNT:role/NAME"))
+        .rare().parameter("copyRole", "", "ARN of the role that copies run under whose function's own role is not in copyableRoles (optional)");
+    /// Functions' own roles that their copies may have; may have wildcards
+    COPYABLE_ROLES: Vec<String> = opt("copyable-roles", "LIST", Rule::List(ROLE, "arn:aws:iam::123456789012:role/my-function"))
+        .rare().parameter("copyableRoles", "", "ARNs of functions' own roles that copies of these functions may run under (comma-separated, optional); with copies, this or copyRole is needed");
     /// What the state machine's name begins with
     STATE_MACHINE_NAME_PREFIX: String = opt("state-machine-name-prefix", "PREFIX", Rule::Pattern("^[A-Za-z0-9_-]{1,43}$", "1 to 43 of A-Z, a-z, 0-9, _ and -"))
         .rare().parameter("stateMachineNamePrefix", "powerTuningStateMachine", "The beginning of the state machine's name; a part of the stack's id follows");

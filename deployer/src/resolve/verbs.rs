@@ -27,7 +27,7 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             deploy: deploy(reader, settings),
         }),
         Verb::Tune => Command::Tune(Box::new(tune(reader))),
-        Verb::Cleanup => Command::Cleanup(reader.get(&options::CLEANUP_FUNCTION)?),
+        Verb::Cleanup => Command::Cleanup(reader.get(&options::CLEANUP_FUNCTION)),
         Verb::Compare => Command::Compare(compare::Options {
             links: reader.get(&options::LINKS)?,
             names: reader.get(&options::NAME).unwrap_or_default(),

@@ -14,6 +14,7 @@ mod limit;
 mod power_values;
 mod problem;
 mod read;
+mod tune;
 mod unknown;
 
 pub use arn::{LambdaArn, Qualifier};
@@ -21,6 +22,7 @@ pub use fields::{FIELDS, Field, Form};
 pub use limit::Limit;
 pub use power_values::{DEFAULT_POWER_VALUES, Defaults, PowerValues, one as power_value};
 pub use problem::{Problem, Problems};
+pub use tune::{Tune, UnknownTune};
 pub use unknown::{Unknown, unknown_fields};
 
 use crate::gate::Gate;
@@ -63,6 +65,10 @@ pub const LOCK_ALIAS: &str = "deployer-tuning";
 pub struct Input {
     /// `lambdaARN`: the function to tune.
     pub lambda_arn: LambdaArn,
+    /// Its version or alias, with [`Tune::Copy`] only; none for `$LATEST`.
+    pub qualifier: Option<Qualifier>,
+    /// `tune`: the function itself, or copies of it.
+    pub tune: Tune,
     /// `powerValues`: memory sizes in MB, sorted, each once; the stack's defaults when the input has none. None with `search`.
     pub power_values: Vec<u32>,
     /// `powerValues: "AUTO"`: the sizes are searched for.
@@ -153,7 +159,11 @@ impl Input {
     /// Every problem there is, in the order the fields are documented.
     pub fn parse(value: &Value, defaults: &Defaults) -> Result<Self, Problems> {
         let mut read = Reader::new(value)?;
-        let lambda_arn = read.required(fields::LAMBDA_ARN, read::function_arn);
+        let whole = match Tune::of_input(value) {
+            Tune::InPlace => read::latest_arn,
+            Tune::Copy => read::function_arn,
+        };
+        let (lambda_arn, qualifier) = read.required(fields::LAMBDA_ARN, whole);
         let power_values = power_values::read(&mut read, defaults);
         let (tolerance, confidence) = (read.share(fields::TOLERANCE), read.share(fields::CONFIDENCE));
         let max_invocations = read.whole(fields::MAX_INVOCATIONS).map(|most| most as u32);
@@ -168,6 +178,7 @@ impl Input {
         };
         let input = Self {
             lambda_arn,
+            qualifier,
             power_values: power_values.list(),
             search,
             num: match search {
@@ -198,6 +209,7 @@ impl Input {
             progress_seconds: read.whole(fields::PROGRESS_SECONDS),
             limit: read.optional(fields::LIMIT, Limit::read),
             lanes: read.whole(fields::LANES).map_or(1, |lanes| lanes as u32),
+            tune: read.word(fields::TUNE).unwrap_or_default(),
             warnings: Vec::new(),
         };
         input.combined(read)
@@ -273,6 +285,25 @@ impl Input {
         self.cold_starts = ColdStarts::Apart;
     }
 
+    /// What cannot be applied after copies were measured.
+    fn copying(&self, read: &mut Reader<'_>) {
+        let way_out = "use tune: \"in-place\", or leave it out";
+        if self.auto_optimize && self.auto_optimize_alias.is_some() {
+            let problem = format!(
+                "does not go with tune: \"copy\", which publishes no version of the function: {way_out}"
+            );
+            read.problem(fields::AUTO_OPTIMIZE_ALIAS, problem);
+        }
+        if let Some(qualifier) = self.qualifier.as_ref().filter(|_| self.auto_optimize) {
+            let (kind, name) = (qualifier.kind(), qualifier.as_str());
+            let problem = format!(
+                "would change $LATEST, and what is measured is the {kind} '{name}': give the function without it, or leave \
+                 autoOptimize out"
+            );
+            read.problem(fields::AUTO_OPTIMIZE, problem);
+        }
+    }
+
     /// The checks that look at several fields, and the end of parsing.
     fn combined(mut self, mut read: Reader<'_>) -> Result<Self, Problems> {
         if self.payload_s3.is_some() {
@@ -295,6 +326,9 @@ impl Input {
                     }
                 }
             }
+        }
+        if self.tune == Tune::Copy {
+            self.copying(&mut read);
         }
         if self.lanes > 1 && self.parallel_invocation {
             read.warn(fields::LANES, "has no effect with parallelInvocation: true");

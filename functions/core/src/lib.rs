@@ -12,12 +12,13 @@
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
 //! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`figures`] says how a number is written for people, and
-//! [`calibration`] is what the speed of a core is told by;
+//! [`calibration`] is what the speed of a core is told by; [`copies`] says what temporary copies are called;
 //! [`throttling`] knows AWS's refusals that pass.
 //!
 //! The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
 
 pub mod calibration;
+pub mod copies;
 pub mod failure;
 pub mod figures;
 pub mod gate;

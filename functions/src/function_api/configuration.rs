@@ -8,6 +8,7 @@ use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConf
 use aws_sdk_lambda::types::{
     FunctionConfiguration, LastUpdateStatus, SnapStartApplyOn, State, SystemLogLevel,
 };
+use tuning::copies::hash;
 use tuning::pricing::{Extras, FREE_STORAGE};
 
 /// Lambda's own defaults, used where an answer leaves something out.
@@ -35,6 +36,8 @@ pub struct Configuration {
     pub fingerprint: String,
     /// Why it cannot be tuned: each setting that is in the way, with the way out.
     pub obstacles: Vec<String>,
+    /// The same of the function itself: a copy can have another setting.
+    pub in_place_obstacles: Vec<String>,
     state: Option<State>,
     state_reason: String,
     last_update: Option<LastUpdateStatus>,
@@ -116,6 +119,7 @@ macro_rules! from_output {
                     architecture: architecture.map_or("x86_64", |a| a.as_str()).to_owned(),
                     fingerprint: fingerprint!(output),
                     obstacles: obstacles!(output),
+                    in_place_obstacles: in_place_obstacles!(output),
                     code: output.code_sha256.unwrap_or_default(),
                     revision: output.revision_id.unwrap_or_default(),
                     state: output.state,
@@ -209,12 +213,6 @@ macro_rules! obstacles {
                 "TenancyConfig: each invocation needs a tenant; tune a function of the same code without it".to_owned(),
             );
         }
-        if $output.logging_config.as_ref().and_then(|l| l.system_log_level.as_ref()) == Some(&SystemLogLevel::Warn) {
-            found.push(
-                "LoggingConfig.SystemLogLevel WARN: reports of durations are left out of the log; set it to INFO"
-                    .to_owned(),
-            );
-        }
         if let Some(error) = $output.environment.as_ref().and_then(|e| e.error.as_ref()) {
             let key = $output.kms_key_arn.as_deref().unwrap_or("its KMS key");
             found.push(format!(
@@ -222,6 +220,19 @@ macro_rules! obstacles {
                 error.error_code.as_deref().unwrap_or("no code"),
                 error.message.as_deref().unwrap_or("no reason")
             ));
+        }
+        found
+    }};
+}
+
+macro_rules! in_place_obstacles {
+    ($output:expr) => {{
+        let mut found = Vec::new();
+        if $output.logging_config.as_ref().and_then(|l| l.system_log_level.as_ref()) == Some(&SystemLogLevel::Warn) {
+            found.push(
+                "LoggingConfig.SystemLogLevel WARN: reports of durations are left out of the log; set it to INFO"
+                    .to_owned(),
+            );
         }
         found
     }};
@@ -250,15 +261,6 @@ from_version!(FunctionConfiguration);
 
 fn memory(size: Option<i32>) -> u32 {
     size.and_then(|size| u32::try_from(size).ok()).unwrap_or(DEFAULT_MEMORY)
-}
-
-/// FNV-1a: unlike the standard library's hasher it is the same in every build, so that a Publisher deployed in the
-/// middle of a run reads what its predecessor wrote.
-fn hash(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub mod invoke;
 pub mod transient;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::get_runtime_management_config::GetRuntimeManagementConfigOutput;
 use tokio::time::Instant;
 
 pub use self::configuration::{Configuration, Readiness, Version};
@@ -29,6 +31,7 @@ pub struct FunctionApi {
     deadline: Deadline,
     waits: Waits,
     lists: bool,
+    fresh: bool,
 }
 
 /// An alias as Lambda describes it.
@@ -89,8 +92,18 @@ impl FunctionApi {
         function: impl Into<String>,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let (client, waits) = (clients.lambda(region)?, clients.waits());
-        Ok(Self { client, function: function.into(), deadline, waits, lists: false })
+        Ok(Self::of(clients.lambda(region)?, clients.waits(), function.into(), deadline))
+    }
+
+    /// The same by a client that there is already.
+    pub fn of(client: Client, waits: Waits, function: String, deadline: Deadline) -> Self {
+        Self { client, function, deadline, waits, lists: false, fresh: false }
+    }
+
+    /// One that was created just now, so that a reading may not show it yet.
+    #[must_use]
+    pub fn fresh(self) -> Self {
+        Self { fresh: true, ..self }
     }
 
     /// Finds an alias by listing all: for handlers that list aliases anyway, and so need no permission to get one.
@@ -128,12 +141,34 @@ impl FunctionApi {
     /// # Errors
     /// What AWS refuses, or transient failures that outlast the deadline.
     pub async fn configuration(&self, qualifier: Option<&str>) -> Result<Configuration, Refusal> {
+        self.read(qualifier).await.map(Configuration::from)
+    }
+
+    /// Everything that is shown of `$LATEST`, or of a version or alias.
+    ///
+    /// # Errors
+    /// What AWS refuses, or transient failures that outlast the deadline.
+    pub async fn read(&self, qualifier: Option<&str>) -> Result<GetFunctionOutput, Refusal> {
         transient::call("GetFunction", self.deadline, false, || {
             let request = self.client.get_function().function_name(&self.function);
             request.set_qualifier(qualifier.map(str::to_owned)).send()
         })
         .await
-        .map(Configuration::from)
+    }
+
+    /// When the runtime of `$LATEST` or of a version is updated.
+    ///
+    /// # Errors
+    /// What AWS refuses, or transient failures that outlast the deadline.
+    pub async fn runtime_management(
+        &self,
+        qualifier: Option<&str>,
+    ) -> Result<GetRuntimeManagementConfigOutput, Refusal> {
+        transient::call("GetRuntimeManagementConfig", self.deadline, false, || {
+            let request = self.client.get_runtime_management_config().function_name(&self.function);
+            request.set_qualifier(qualifier.map(str::to_owned)).send()
+        })
+        .await
     }
 
     /// Waits until the function is ready for a change or to be published.
@@ -157,7 +192,7 @@ impl FunctionApi {
             let configuration = match self.configuration(qualifier).await {
                 // Reads may lag behind the publication.
                 Err(refusal)
-                    if qualifier.is_some()
+                    if (self.fresh || qualifier.is_some())
                         && refusal.is_not_found()
                         && began.elapsed() < self.waits.missing_version
                         && backoff.wait(self.deadline).await =>

@@ -176,7 +176,21 @@ pub async fn once<T, E>(
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let patience = CALL_TIMEOUT.min(deadline.remaining());
+    within(operation, CALL_TIMEOUT.min(deadline.remaining()), attempt).await
+}
+
+/// Calls once and waits so long for the answer.
+///
+/// # Errors
+/// What AWS refuses, or that no answer came.
+pub async fn within<T, E>(
+    operation: &'static str,
+    patience: Duration,
+    attempt: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T, Refusal>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
     let silence =
         |message, out_of_time| Refusal { operation, code: String::new(), status: 0, message, out_of_time };
     if patience.is_zero() {

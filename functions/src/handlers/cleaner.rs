@@ -1,12 +1,17 @@
-//! Puts the function back as it was: after a good run, after a failed one, after one that was stopped, and by hand.
+//! Puts the function back as it was, or deletes its copies: after a good run, after a failed one, after one that was stopped, and by
+//! hand.
 //!
 //! | event | from | acts when |
 //! |---|---|---|
 //! | `{"input", "execution"}` | the state machine | that execution owns the lock |
 //! | `{"detail": {"executionArn"}}` | EventBridge, for a stopped or timed-out execution | it owns the lock and is not running |
 //! | `{"cleanup": {"lambdaARN", "stopped"?}}` | `deployer cleanup` | the owner, whoever it is, is not running; `stopped` names an owner of which the caller knows that |
+//! | `{"cleanup": {"execution", "copies"}}` | the same, for the copies 0 to `copies` - 1 of an execution | it is not running |
 //!
 //! Result [`Cleaned`] (`$.cleaned`). Every step can be repeated; what is missing is done.
+//!
+//! When an execution ends while copies are being created for it, a batch of them may still be under way: they are deleted twice then, the
+//! second time when the last batch must be over ([`crate::waits::Waits::last_copy`]).
 //!
 //! | permission | on | when |
 //! |---|---|---|
@@ -14,19 +19,24 @@
 //! | `lambda:DeleteFunction` | its versions only | every run |
 //! | `lambda:UpdateFunctionConfiguration` | the function | a run that ended while versions were being published |
 //! | `states:DescribeExecution` | the machine's executions | stopped or timed-out executions, by hand |
+//! | `lambda:DeleteFunction` | copies | copies |
+//! | `s3:DeleteObject` | the stack's bucket | copies |
+
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tuning::input::LambdaArn;
+use tuning::input::{LambdaArn, Tune};
 
 use super::json;
 use crate::clients::Clients;
+use crate::copies;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::event::{self, StateEvent};
 use crate::function_api::{Backoff, FunctionApi};
 use crate::mark::LOCK_ALIAS;
-use crate::run::Run;
+use crate::run::{Plan, Run};
 use crate::undo::execution::{self, Life};
 use crate::undo::hold::Hold;
 use crate::undo::sweep::{self, Job};
@@ -48,6 +58,13 @@ pub struct Cleaned {
     pub aliases_deleted: usize,
     /// The number of versions deleted.
     pub versions_deleted: usize,
+    /// The number of copies deleted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub copies_deleted: u32,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Cleaned {
@@ -73,10 +90,17 @@ struct ByHand {
 }
 
 #[derive(Debug, Deserialize)]
-struct ByHandDetail {
-    #[serde(rename = "lambdaARN")]
-    lambda_arn: String,
-    stopped: Option<String>,
+#[serde(untagged)]
+enum ByHandDetail {
+    Copies {
+        execution: String,
+        copies: u32,
+    },
+    Function {
+        #[serde(rename = "lambdaARN")]
+        lambda_arn: String,
+        stopped: Option<String>,
+    },
 }
 
 /// Answers one event.
@@ -92,6 +116,13 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         let event = StateEvent::parse("cleaner", event)?;
         let run = event::run(&event.input)?;
         let failed = event.input.get("error").is_some_and(|error| !error.is_null());
+        if Tune::of_input(&event.input) == Tune::Copy {
+            let settled = !failed || settled(&event.input, run.as_ref());
+            let ended = (!settled).then(SystemTime::now);
+            let cleaned =
+                after_copies(&event.input, run.as_ref(), &event.execution, ended, deadline, clients);
+            return json(&cleaned.await?);
+        }
         after_run(&event.input, run.as_ref(), &event.execution, failed, deadline, clients).await?
     };
     json(&cleaned)
@@ -147,9 +178,9 @@ async fn after_stop(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let execution = event.detail.execution_arn;
     let started = tokio::time::Instant::now();
     let mut backoff = Backoff::polling();
-    let input = loop {
+    let (status, input, ended) = loop {
         match execution::look_up_surely(clients, &execution, deadline).await? {
-            Life::Over { input, .. } => break input,
+            Life::Over { status, input, ended } => break (status, input, ended),
             Life::Unknown => {
                 return Ok(Cleaned::nothing(format!("nothing to do: there is no execution {execution}")));
             }
@@ -165,15 +196,96 @@ async fn after_stop(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     };
     let document: Value = serde_json::from_str(&input)
         .map_err(|e| Error::event("cleaner", format!("the input of {execution} is not JSON: {e}")))?;
+    if Tune::of_input(&document) == Tune::Copy {
+        // One that failed has cleaned up itself, if it could, and nothing of it was under way when it ended.
+        let ended = if status == "FAILED" { None } else { ended.or_else(|| Some(SystemTime::now())) };
+        return after_copies(&document, None, &execution, ended, deadline, clients).await;
+    }
     after_run(&document, None, &execution, true, deadline, clients).await
+}
+
+/// Deletes the copies of an execution. `ended` is when it did, where copies may still have been created for it then.
+async fn after_copies(
+    document: &Value,
+    run: Option<&Run>,
+    execution: &str,
+    ended: Option<SystemTime>,
+    deadline: Deadline,
+    clients: &Clients,
+) -> Result<Cleaned, Error> {
+    let count = match run {
+        Some(run) => run.published.total,
+        None => match most_copies(document, clients) {
+            Some(count) => count,
+            None => return Ok(Cleaned::nothing("nothing to do: the input was refused")),
+        },
+    };
+    delete_copies(clients, execution, count, ended, deadline).await
+}
+
+async fn delete_copies(
+    clients: &Clients,
+    execution: &str,
+    count: u32,
+    ended: Option<SystemTime>,
+    deadline: Deadline,
+) -> Result<Cleaned, Error> {
+    let mut deleted = copies::sweep::sweep(clients, execution, count, deadline).await?;
+    if let Some(ended) = ended {
+        let since = SystemTime::now().duration_since(ended).unwrap_or_default();
+        let left = clients.waits().last_copy.saturating_sub(since);
+        if !left.is_zero() {
+            if left >= deadline.remaining() {
+                return Err(Error::late(
+                    "the copies that may still have been under way could not be deleted",
+                ));
+            }
+            tokio::time::sleep(left).await;
+            deleted += copies::sweep::sweep(clients, execution, count, deadline).await?;
+        }
+    }
+    if deleted == 0 {
+        return Ok(Cleaned::nothing(format!("nothing to do: there is no copy of {execution}")));
+    }
+    Ok(Cleaned { owner: Some(execution.to_owned()), copies_deleted: deleted, ..Cleaned::default() })
+}
+
+/// Whether nothing can be under way any more of what a failed run has created: what it wanted is all there, or the failure is that of
+/// one of our functions, which waits for its calls' answers.
+fn settled(document: &Value, run: Option<&Run>) -> bool {
+    let error = document["error"]["Error"].as_str().unwrap_or_default();
+    let ours = Kind::ALL.iter().any(|kind| kind.name() == error && *kind != Kind::OutOfTime);
+    ours || run.is_none_or(|run| run.published.done)
+}
+
+/// How many copies a run with this input can have at most; none for an input that is refused.
+fn most_copies(document: &Value, clients: &Clients) -> Option<u32> {
+    let mut document = document.clone();
+    let sizes = clients.variable("defaultPowerValues").unwrap_or_default();
+    super::initializer::apply_default(&mut document, &sizes);
+    let input = event::input(&document, &[]).ok()?;
+    Some(match input.search {
+        // A size that is measured has three invocations at least.
+        Some(search) => search.max_invocations / 3,
+        // And the one that the function has.
+        None => {
+            Plan::new(&input, &input.power_values).total()
+                + if input.only_cold_starts { input.invocations() } else { 1 }
+        }
+    })
 }
 
 /// For whatever execution holds the lock, provided it is over.
 async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<Cleaned, Error> {
     let ByHand { cleanup } = serde_json::from_value(event).map_err(|e| Error::event("cleaner", e))?;
-    let function = LambdaArn::parse(&cleanup.lambda_arn).map_err(|problem| {
-        Error::new(Kind::InvalidInput, format!("lambdaARN {:?} {problem}", cleanup.lambda_arn))
-    })?;
+    let (lambda_arn, stopped) = match cleanup {
+        ByHandDetail::Copies { execution, copies } => {
+            return copies_by_hand(&execution, copies, deadline, clients).await;
+        }
+        ByHandDetail::Function { lambda_arn, stopped } => (lambda_arn, stopped),
+    };
+    let function = LambdaArn::parse(&lambda_arn)
+        .map_err(|problem| Error::new(Kind::InvalidInput, format!("lambdaARN {lambda_arn:?} {problem}")))?;
     let api = FunctionApi::new(clients, &function.region, function.to_string(), deadline)?.listing();
     let lock = match held(&api).await? {
         None => {
@@ -188,7 +300,7 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
         Some(Held::By(lock)) => lock,
     };
     let owner = lock.mark.owner.clone();
-    if cleanup.stopped.as_deref() != Some(owner.as_str()) {
+    if stopped.as_deref() != Some(owner.as_str()) {
         match execution::look_up_surely(clients, &owner, deadline).await? {
             Life::Over { .. } | Life::Unknown => {}
             Life::Running => {
@@ -203,6 +315,25 @@ async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<
     clean(&api, lock, &job).await
 }
 
+/// For the copies of an execution, provided it is over.
+async fn copies_by_hand(
+    execution: &str,
+    count: u32,
+    deadline: Deadline,
+    clients: &Clients,
+) -> Result<Cleaned, Error> {
+    let ended = match execution::look_up_surely(clients, execution, deadline).await? {
+        Life::Over { ended, .. } => ended,
+        Life::Unknown => None,
+        Life::Running => {
+            let message = format!("{execution} is running: stop it first");
+            return Err(Error::new(Kind::AlreadyBeingTuned, message));
+        }
+        Life::Denied(message) => return Err(denied(&message)),
+    };
+    delete_copies(clients, execution, count.min(copies::MOST), ended, deadline).await
+}
+
 async fn clean(api: &FunctionApi, lock: Lock, job: &Job<'_>) -> Result<Cleaned, Error> {
     let Some(hold) = Hold::claim(api, lock).await? else {
         return Ok(Cleaned::nothing(format!(
@@ -213,6 +344,7 @@ async fn clean(api: &FunctionApi, lock: Lock, job: &Job<'_>) -> Result<Cleaned, 
     let (swept, hold) = sweep::sweep(api, hold, job).await?;
     hold.release(api).await?;
     Ok(Cleaned {
+        copies_deleted: 0,
         notes: swept.notes,
         owner: Some(job.of.to_owned()),
         memory_size: Some(swept.memory),

@@ -1,20 +1,24 @@
-//! First state: checks everything before anything is changed, then takes the lock and makes the undo record.
+//! First state: checks everything before anything is changed, then takes the lock and makes the undo record. With copies there is
+//! neither: it only finds out whether the function can be copied.
 //!
 //! Event `{"input", "execution"}`, result [`Run`] (`$.run`). Called again for the same execution (an answer was
 //! lost) it carries on where it was.
 //!
 //! | permission | on | when |
 //! |---|---|---|
-//! | `lambda:GetFunction`, `ListAliases`, `CreateAlias`, `PublishVersion`, `UpdateAlias` | the function | every run |
+//! | `lambda:GetFunction` | the function, its versions and aliases | every run |
+//! | `lambda:ListAliases`, `CreateAlias`, `PublishVersion`, `UpdateAlias` | the function | every run but with copies |
 //! | `lambda:ListVersionsByFunction`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | recovering what a dead execution left |
 //! | `lambda:DeleteFunction` | its versions only | recovering |
 //! | `states:DescribeExecution` | the machine's executions | every run |
 
 use serde_json::Value;
-use tuning::input::{Input, fields};
+use tuning::input::{Input, Qualifier, Tune, fields};
 
 use super::{json, planner};
 use crate::clients::Clients;
+use crate::copies::source::Source;
+use crate::copies::{self, Allowed};
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::event::{self, StateEvent};
@@ -61,11 +65,97 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         asked: asked.then(|| event.input[fields::POWER_VALUES.name].clone()),
     };
     super::optimizer::refuse_alias(&input, clients)?;
+    refuse_way(&input, Allowed::here(clients))?;
 
     let api = FunctionApi::new(clients, &input.lambda_arn.region, input.lambda_arn.to_string(), deadline)?
         .listing();
-    let run = begin(&api, clients, &input, wanted, &event.execution).await?;
+    let run = match input.tune {
+        Tune::InPlace => begin(&api, clients, &input, wanted, &event.execution).await?,
+        Tune::Copy => begin_copies(&api, clients, &input, wanted, &event.execution).await?,
+    };
     json(&run)
+}
+
+/// Refuses what the stack's `copies` does not allow.
+fn refuse_way(input: &Input, allowed: Allowed) -> Result<(), Error> {
+    let message = match (input.tune, allowed) {
+        (Tune::Copy, Allowed::No) => {
+            "tune: \"copy\" needs a stack that may make copies: deploy it with `deployer up --copies also` (parameter copies), or \
+             measure the function itself with tune: \"in-place\""
+        }
+        (Tune::InPlace, Allowed::Only) => {
+            "tune: this stack measures copies only (its parameter copies is \"only\"): give tune: \"copy\", or deploy it with \
+             `deployer up --copies also`"
+        }
+        (Tune::Copy, Allowed::Only) if input.auto_optimize => {
+            "autoOptimize: this stack may not change functions (its parameter copies is \"only\"): leave autoOptimize out, or deploy it with \
+             `deployer up --copies also`"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(Kind::InvalidInput, message))
+}
+
+/// Finds out whether copies can be made. Nothing is changed or created yet.
+async fn begin_copies(
+    api: &FunctionApi,
+    clients: &Clients,
+    input: &Input,
+    wanted: Wanted,
+    execution: &str,
+) -> Result<Run, Error> {
+    copies::same_place(&input.lambda_arn, execution)?;
+    let source = Source::read(api, input.qualifier.as_ref().map(Qualifier::as_str)).await?;
+    if !source.obstacles().is_empty() {
+        let message = format!(
+            "{} cannot be copied: {}; see to that, {}",
+            api.function(),
+            source.obstacles().join("; "),
+            copies::WAY_OUT
+        );
+        return Err(Error::new(Kind::FunctionNotTunable, message));
+    }
+    let copies = source.copies(copies::role(source.role(), clients)?);
+    let present = source.configuration.memory;
+    let Wanted { sizes, with_present, search, asked } = wanted;
+    // No alias can be in its way.
+    let power_values = if with_present { with_present_size(input, present, &[]) } else { sizes };
+    let total = Plan::new(input, &power_values).total();
+    if total > copies::MOST {
+        let message = format!(
+            "num: onlyColdStarts makes a copy for each of {total} invocations, and a run can have {} at most: use a smaller num or fewer \
+             powerValues, {}",
+            copies::MOST,
+            copies::WAY_OUT
+        );
+        return Err(Error::new(Kind::InvalidInput, message));
+    }
+    let mut notes = Vec::new();
+    if let Some(reserved) = source.reserved {
+        notes.push(format!(
+            "the function's reserved concurrency of {reserved} does not limit its copies, whose invocations take from what the account has unreserved"
+        ));
+    }
+    let configuration = source.configuration;
+    Ok(Run {
+        execution: execution.to_owned(),
+        function_arn: input.lambda_arn.to_string(),
+        region: input.lambda_arn.region.clone(),
+        architecture: configuration.architecture,
+        timeout: configuration.timeout_s,
+        storage: configuration.storage,
+        snap_start: configuration.snap_start,
+        power_values,
+        baseline: Baseline { memory_size: present },
+        snapshot_version: copies.of.clone(),
+        code_sha256: configuration.code,
+        settings: configuration.fingerprint,
+        published: Published { total, ..Published::default() },
+        asked,
+        search,
+        copies: Some(copies),
+        notes,
+    })
 }
 
 /// What is to be measured.
@@ -95,8 +185,9 @@ async fn begin(
         let message = format!("there is no function {}: check lambdaARN", api.function());
         Error::new(Kind::FunctionNotFound, message)
     })?;
-    if !found.obstacles.is_empty() {
-        let message = format!("{} cannot be tuned: {}", api.function(), found.obstacles.join("; "));
+    let obstacles = [found.obstacles, found.in_place_obstacles].concat();
+    if !obstacles.is_empty() {
+        let message = format!("{} cannot be tuned: {}", api.function(), obstacles.join("; "));
         return Err(Error::new(Kind::FunctionNotTunable, message));
     }
     let aliases = api.aliases().await?;
@@ -144,12 +235,13 @@ async fn begin(
         published: Published { total, ..Published::default() },
         asked,
         search,
+        copies: None,
         notes,
     })
 }
 
 /// Gives an input without `powerValues` those of the stack, in whatever form the parameter has. Says whether it did.
-fn apply_default(input: &mut Value, sizes: &str) -> bool {
+pub(super) fn apply_default(input: &mut Value, sizes: &str) -> bool {
     let Some(given) = input.as_object_mut() else { return false };
     if sizes.is_empty() || given.get(fields::POWER_VALUES.name).is_some_and(|sizes| !sizes.is_null()) {
         return false;
@@ -416,6 +508,29 @@ mod tests {
         let mut document = json!({"powerValues": [256]});
         assert!(!apply_default(&mut document, "128"));
         assert_eq!(document["powerValues"], json!([256]));
+    }
+
+    #[test]
+    fn what_the_stack_does_not_allow_is_refused_with_the_way_out() {
+        let refused = |more: Value, allowed: Allowed| {
+            let mut document = json!({"lambdaARN": ARN, "num": 5, "powerValues": [128]});
+            document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            refuse_way(&input(&document), allowed).err().map(|error| error.message)
+        };
+        let (copy, itself) = (json!({"tune": "copy"}), json!({}));
+        let optimizing = json!({"tune": "copy", "autoOptimize": true});
+        for (document, allowed) in [
+            (&copy, Allowed::Also),
+            (&copy, Allowed::Only),
+            (&itself, Allowed::No),
+            (&itself, Allowed::Also),
+            (&optimizing, Allowed::Also),
+        ] {
+            assert_eq!(refused(document.clone(), allowed), None, "{document}");
+        }
+        assert!(refused(copy, Allowed::No).unwrap().contains("--copies also"));
+        assert!(refused(itself, Allowed::Only).unwrap().contains("give tune: \"copy\""));
+        assert!(refused(optimizing, Allowed::Only).unwrap().starts_with("autoOptimize"));
     }
 
     #[test]

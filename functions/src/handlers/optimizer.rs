@@ -8,6 +8,9 @@
 //! An alias that splits its traffic is refused, before the run as well as here: whether the new version should get all
 //! of it, or which share, is not ours to guess. Provisioned concurrency stays with the alias; Lambda moves it over.
 //!
+//! After copies were measured nothing is locked: the function gets the winning size in one step, on the condition that it is still as it
+//! was read, by its revision.
+//!
 //! | permission | on | when |
 //! |---|---|---|
 //! | `lambda:ListAliases`, `GetFunction`, `CreateAlias`, `UpdateAlias`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | `autoOptimize` |
@@ -52,6 +55,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         .ok_or_else(|| Error::event("optimizer", "`analysis.power`, the Analyzer's choice, is missing"))?;
     let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?.listing();
     let change = match &input.auto_optimize_alias {
+        _ if run.copies.is_some() => apply_at_once(&api, &run, power).await?,
         None => apply_to_latest(&api, &run, power).await?,
         Some(alias) => apply_to_alias(&api, &run, power, alias).await?,
     };
@@ -99,6 +103,44 @@ async fn apply_to_latest(api: &FunctionApi, run: &Run, power: u32) -> Result<Cha
     set(api, run, lock.mark.base, power).await?;
     Hold::last(api, &lock, power).await?.release(api).await?;
     Ok(Change { memory_size: power, was: Some(run.baseline.memory_size), alias: None, version: None })
+}
+
+/// Sets the size of the function in one step. A run that measures the function itself at the moment is left alone: it would take the
+/// change for somebody else's.
+async fn apply_at_once(api: &FunctionApi, run: &Run, power: u32) -> Result<Change, Error> {
+    let base = run.baseline.memory_size;
+    let applied = Change { memory_size: power, was: Some(base), alias: None, version: None };
+    let mut backoff = Backoff::polling();
+    loop {
+        if let Held::By(lock) = Held::among(&api.aliases().await?) {
+            let owner = lock.mark.owner;
+            let message = format!("the function is being tuned by {owner}: the choice was not applied");
+            return Err(Error::new(Kind::AlreadyBeingTuned, message));
+        }
+        let found = current(api, run).await?;
+        // It may also be this very change, whose answer was lost.
+        if found.memory == power {
+            return Ok(applied);
+        }
+        if found.memory != base {
+            let message = format!(
+                "somebody set the function's memory size to {} MB during the run: the choice of {power} MB was not applied",
+                found.memory
+            );
+            return Err(Error::new(Kind::FunctionChanged, message));
+        }
+        match api.set_memory(power, &found.revision).await {
+            Ok(_) => {
+                api.ready_configuration(None).await?;
+                return Ok(applied);
+            }
+            Err(refusal) if refusal.is_outdated() => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        if !backoff.wait(api.deadline()).await {
+            return Err(Error::late(format!("the function could not be set to {power} MB")));
+        }
+    }
 }
 
 async fn apply_to_alias(api: &FunctionApi, run: &Run, power: u32, name: &str) -> Result<Change, Error> {

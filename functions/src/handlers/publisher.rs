@@ -1,4 +1,4 @@
-//! Second state, a loop: makes a version and an alias for each power value (for each invocation, if all are to be
+//! Second state, a loop: makes copies ([`crate::copies`]), or a version and an alias for each power value (for each invocation, if all are to be
 //! cold starts), then gives the function its own memory size back.
 //!
 //! Event `{"input", "execution"}`, result [`Run`] with `published` brought forward; `published.done` ends the
@@ -11,6 +11,13 @@
 //! |---|---|---|
 //! | `lambda:GetAlias`, `UpdateAlias`, `CreateAlias`, `UpdateFunctionConfiguration`, `PublishVersion` | the function | every run |
 //! | `lambda:GetFunction` | the function, its versions and aliases | every run |
+//! | `lambda:GetRuntimeManagementConfig` | the same | copies |
+//! | `lambda:CreateFunction`, `GetFunction`, `PublishVersion`, `PutRuntimeManagementConfig`, `TagResource` | copies | copies |
+//! | `lambda:GetLayerVersion` | layers | copies of a function that has them |
+//! | `ec2:DescribeSecurityGroups`, `DescribeSubnets`, `DescribeVpcs` | everything | copies of a function in a VPC |
+//! | `iam:PassRole` | the roles that copies may have | copies |
+//! | `s3:PutObject`, `GetObject` | the stack's bucket | copies |
+//! | `states:DescribeExecution` | the machine's executions | copies |
 
 use std::time::Duration;
 
@@ -19,6 +26,7 @@ use tokio::time::Instant;
 
 use super::json;
 use crate::clients::Clients;
+use crate::copies::make;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::event::{self, StateEvent};
@@ -26,9 +34,6 @@ use crate::function_api::{Backoff, Configuration, FunctionApi, Readiness, Ready,
 use crate::mark::{LockMark, Purpose, ThingMark};
 use crate::run::{Plan, Planned, Run};
 use crate::undo::Lock;
-
-/// For this long Lambda may refuse or prepare without any version coming into being, over all passes.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// A step that is begun needs at least this long.
 const SHORTEST_STEP: Duration = Duration::from_millis(1500);
@@ -41,13 +46,17 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let event = StateEvent::parse("publisher", event)?;
     let mut run = event.run("publisher")?;
     let input = event::input(&event.input, &run.power_values)?;
-    let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?;
     let plan = Plan::of(&input, &run);
 
     run.published.passes += 1;
-    let progress = |run: &Run| (run.published.next, run.published.restored);
+    let progress = |run: &Run| (run.published.next, run.published.restored, run.published.ready);
     let before = progress(&run);
-    let outcome = advance(&api, &mut run, &plan).await;
+    let outcome = if run.copies.is_some() {
+        make::make(clients, &mut run, &plan, deadline).await
+    } else {
+        let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?;
+        advance(&api, &mut run, &plan).await
+    };
     if before == progress(&run) {
         run.published.stalled_ms += u64::try_from(deadline.elapsed().as_millis()).unwrap_or(u64::MAX);
     } else {
@@ -55,13 +64,14 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     }
     match outcome {
         // Out of time means another pass, unless nothing has come of the passes so far.
-        Err(error) if error.kind != Kind::OutOfTime || over(run.published.stalled_ms) => Err(error),
+        Err(error)
+            if error.kind != Kind::OutOfTime
+                || Duration::from_millis(run.published.stalled_ms) >= clients.waits().patience =>
+        {
+            Err(error)
+        }
         _ => json(&run),
     }
-}
-
-fn over(stalled_ms: u64) -> bool {
-    Duration::from_millis(stalled_ms) >= PATIENCE
 }
 
 /// Takes as many steps as fit before the deadline.

@@ -1,5 +1,7 @@
 //! Whether an execution is still alive: what decides between waiting for its lock and recovering it.
 
+use std::time::SystemTime;
+
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::Instant;
 
@@ -19,6 +21,8 @@ pub enum Life {
         status: String,
         /// Its input, as text.
         input: String,
+        /// When it ended, if that is told.
+        ended: Option<SystemTime>,
     },
     /// There is none of this name, or none any more.
     Unknown,
@@ -61,7 +65,8 @@ pub async fn look_up(clients: &Clients, execution: &str, deadline: Deadline) -> 
         }
         Ok(found) => {
             let input = found.input().unwrap_or_default().to_owned();
-            Ok(Life::Over { status: found.status().as_str().to_owned(), input })
+            let ended = found.stop_date().and_then(|date| SystemTime::try_from(*date).ok());
+            Ok(Life::Over { status: found.status().as_str().to_owned(), input, ended })
         }
         Err(refusal) if matches!(refusal.code.as_str(), "ExecutionDoesNotExist" | "InvalidArn") => {
             Ok(Life::Unknown)

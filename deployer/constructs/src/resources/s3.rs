@@ -1,13 +1,16 @@
 //! S3: a bucket that nobody but a CloudFront distribution reads.
 
-use crate::grant::policy_document;
+use crate::grant::{Grant, policy_document};
 use crate::node::Node;
 use crate::resource::{Handle, Properties, Resource};
 use crate::value::{Arn, Val};
 
 /// `AWS::S3::Bucket`: private, encrypted, without ACLs, named by CloudFormation. There is no other kind here.
-#[derive(Debug, Clone)]
-pub struct Bucket;
+#[derive(Debug, Clone, Default)]
+pub struct Bucket {
+    /// After so many days objects are deleted, and what an interrupted upload has left; kept for ever when there is none.
+    pub expire_after_days: Option<u32>,
+}
 
 impl Resource for Bucket {
     fn resource_type(&self) -> &str {
@@ -20,7 +23,12 @@ impl Resource for Bucket {
         let ownership = Node::map([("ObjectOwnership", Node::text("BucketOwnerEnforced"))]);
         let blocked =
             ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"].into_iter();
-        Properties::new()
+        let properties = Properties::new();
+        let properties = match self.expire_after_days {
+            Some(days) => properties.set_node("LifecycleConfiguration", expiration(days)),
+            None => properties,
+        };
+        properties
             .set_node(
                 "BucketEncryption",
                 Node::map([("ServerSideEncryptionConfiguration", Node::List(vec![rule]))]),
@@ -33,7 +41,23 @@ impl Resource for Bucket {
     }
 }
 
+fn expiration(days: u32) -> Node {
+    let days = Node::Number(days.into());
+    let rule = Node::map([
+        ("Status", Node::text("Enabled")),
+        ("ExpirationInDays", days.clone()),
+        ("AbortIncompleteMultipartUpload", Node::map([("DaysAfterInitiation", days)])),
+    ]);
+    Node::map([("Rules", Node::List(vec![rule]))])
+}
+
 impl Handle<Bucket> {
+    /// Leave to perform these actions, such as `s3:PutObject`, on its objects.
+    #[must_use]
+    pub fn grant_on_objects<const N: usize>(&self, actions: [&str; N]) -> Grant {
+        Grant::new(actions, [crate::text![self.arn(), "/*"]])
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> Val<String> {

@@ -44,6 +44,8 @@ const ROUTES: &[(&str, &str, &str, u16)] = &[
     ("GET",    "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",         "GetLayerVersion", 200),
     ("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",         "DeleteLayerVersion", 204),
     ("GET",    "/2019-09-30/functions/{FunctionName}/concurrency",                "GetFunctionConcurrency", 200),
+    ("GET",    "/2021-07-20/functions/{FunctionName}/runtime-management-config",   "GetRuntimeManagementConfig", 200),
+    ("PUT",    "/2021-07-20/functions/{FunctionName}/runtime-management-config",   "PutRuntimeManagementConfig", 200),
 ];
 
 /// The operations of one path.

@@ -26,6 +26,7 @@ mod policy;
 mod publish;
 mod queue;
 mod record;
+mod runtime_management;
 mod tags;
 mod versions;
 
@@ -178,6 +179,8 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
         "ListLayers" => lambda.list_layers(aws, caller, input),
         "GetLayerVersionByArn" => lambda.get_layer_by_arn(aws, caller, input),
         "DeleteLayerVersion" => lambda.delete_layer(aws, caller, input),
+        "GetRuntimeManagementConfig" => lambda.get_runtime_management(aws, caller, input),
+        "PutRuntimeManagementConfig" => lambda.put_runtime_management(aws, caller, input),
         "GetAccountSettings" => lambda.account_settings(aws, caller),
         "TagResource" => lambda.tag_resource(aws, caller, input),
         "UntagResource" => lambda.untag_resource(aws, caller, input),

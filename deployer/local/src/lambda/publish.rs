@@ -42,6 +42,7 @@ pub fn publish(
     content.description = description.unwrap_or(content.description);
     let delay = if content.snap_start { pace.snapshot_ms } else { pace.zip_ms };
     let mut version = Configuration::new(number.to_string(), content, Phase::Creating, delay);
+    version.runtime_management = function.latest.runtime_management.clone();
     version.snapshot_fails = version.content.snap_start && version.content.memory_size < pace.least_mb;
     // On AWS a publication changes `$LATEST` too, by its revision alone.
     function.latest.touch();

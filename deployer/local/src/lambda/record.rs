@@ -13,6 +13,7 @@ use crate::store::{Records, Store};
 use crate::{Aws, ids};
 
 use super::name::{self, LATEST};
+use super::runtime_management::RuntimeManagement;
 
 /// The processors that a function may be built for, the default first.
 pub const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
@@ -103,6 +104,9 @@ pub struct Configuration {
     /// Whether what is in progress ends as a failed update. The next update is not concerned.
     #[serde(default)]
     pub update_fails: bool,
+    /// When its runtime is updated. What is published takes it along.
+    #[serde(default)]
+    pub runtime_management: RuntimeManagement,
     /// Everything that the user sets.
     pub content: Content,
 }
@@ -232,6 +236,7 @@ impl Configuration {
             last_modified: now,
             snapshot_fails: false,
             update_fails: false,
+            runtime_management: RuntimeManagement::default(),
             content,
         }
     }
@@ -423,7 +428,8 @@ impl Function {
 
     /// Puts a changed content into `$LATEST`; the change is in progress for `delay` milliseconds.
     pub fn change(&mut self, content: Content, delay: i64) {
-        let changed = Configuration::new(LATEST.to_owned(), content, Phase::Updating, delay);
+        let mut changed = Configuration::new(LATEST.to_owned(), content, Phase::Updating, delay);
+        changed.runtime_management.clone_from(&self.latest.runtime_management);
         self.previous = Some(Box::new(std::mem::replace(&mut self.latest, changed)));
     }
 }

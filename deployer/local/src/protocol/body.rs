@@ -41,6 +41,7 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Resul
     let checksums = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     if !is_chunked {
         verify(checksums, &bytes)?;
+        verify_signed(text("x-amz-content-sha256"), &bytes)?;
         return Ok(bytes);
     }
     let (content, trailers) = unchunk(&bytes)
@@ -53,6 +54,21 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Resul
     }
     verify(checksums.chain(trailers.iter().map(|(n, v)| (n.as_str(), v.as_str()))), &content)?;
     Ok(content)
+}
+
+/// Whether the body is the one whose hash was signed with the request, where the header is a hash and not a word such as
+/// `UNSIGNED-PAYLOAD`.
+fn verify_signed(signed: Option<&str>, content: &[u8]) -> Result<()> {
+    let is_hash = |text: &&str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let Some(signed) = signed.filter(is_hash) else { return Ok(()) };
+    let computed = hex::encode(sha2::Sha256::digest(content));
+    if signed.eq_ignore_ascii_case(&computed) {
+        return Ok(());
+    }
+    let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+    Err(ApiError::new(400, "XAmzContentSHA256Mismatch", message)
+        .with("ClientComputedContentSHA256", signed)
+        .with("S3ComputedContentSHA256", computed))
 }
 
 /// All of a body; `None` when it is larger than the limit.

@@ -31,6 +31,20 @@ async fn both_styles_of_address_reach_the_same_bucket() {
 }
 
 #[tokio::test]
+async fn a_body_is_the_one_whose_hash_was_signed() {
+    let local = bucket().await;
+    // Of "abc", from FIPS 180.
+    let of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let put = |body: &'static str| {
+        local.call("s3", "PUT", "/bucket/k").header("x-amz-content-sha256", of_abc).body(body).send()
+    };
+    assert_eq!(put("abd").await.error(), (400, "XAmzContentSHA256Mismatch".to_owned()));
+    assert_eq!(local.s3("GET", "/bucket/k", "").await.error().1, "NoSuchKey");
+    put("abc").await.ok();
+    assert_eq!(local.s3("GET", "/bucket/k", "").await.ok().text(), "abc");
+}
+
+#[tokio::test]
 async fn buckets_are_made_listed_and_deleted() {
     let local = bucket().await;
     assert_eq!(local.s3("PUT", "/bucket", "").await.error(), (409, "BucketAlreadyOwnedByYou".to_owned()));

@@ -50,6 +50,36 @@ async fn a_version_with_snap_start_is_pending_until_its_snapshot_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_s_management_is_kept_with_the_version() {
+    let local = snapping(Local::quick()).await;
+    let arn = "arn:aws:lambda:us-east-1::runtime:0b1c";
+    let get = |qualifier: &'static str| {
+        local.ok("GetRuntimeManagementConfig", json!({"FunctionName": "f", "Qualifier": qualifier}))
+    };
+    let input = |mode: &str, arn: Option<&str>| json!({"FunctionName": "f", "UpdateRuntimeOn": mode, "RuntimeVersionArn": arn});
+    assert_eq!(get("$LATEST").await["UpdateRuntimeOn"], "Auto");
+    for (mode, arn) in [("Manual", None), ("Auto", Some(arn)), ("Sometimes", None)] {
+        let refused = local.refused("PutRuntimeManagementConfig", input(mode, arn)).await;
+        assert_eq!(refused.status, 400, "{refused}");
+    }
+    let set = local.ok("PutRuntimeManagementConfig", input("Manual", Some(arn))).await;
+    assert_eq!((&set["UpdateRuntimeOn"], &set["RuntimeVersionArn"]), (&json!("Manual"), &json!(arn)));
+    local.configure("f", json!({"MemorySize": 512})).await;
+    local.ok("PublishVersion", json!({"FunctionName": "f"})).await;
+    local.ok("PutRuntimeManagementConfig", input("FunctionUpdate", None)).await;
+    assert_eq!(
+        get("1").await["RuntimeVersionArn"],
+        arn,
+        "the version has what was set when it was published"
+    );
+    let latest = get("$LATEST").await;
+    assert_eq!(
+        (&latest["UpdateRuntimeOn"], latest.get("RuntimeVersionArn")),
+        (&json!("FunctionUpdate"), None)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_size_too_small_for_the_snapshot_ends_failed() {
     let behaviour =
         Behaviour { snapshot: Duration::from_millis(20), snapshot_least_mb: 256, ..Local::quick() };

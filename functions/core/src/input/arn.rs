@@ -25,6 +25,11 @@ impl Qualifier {
         &self.0
     }
 
+    /// Whether it is `$LATEST`.
+    pub fn is_latest(&self) -> bool {
+        self.0 == "$LATEST"
+    }
+
     /// `version` or `alias`, for messages.
     pub fn kind(&self) -> &'static str {
         if self.0.starts_with('$') || self.0.chars().all(|c| c.is_ascii_digit()) {
@@ -42,8 +47,9 @@ impl LambdaArn {
     /// Why it is none, to be read after the text itself; a version or alias is refused, since tuning changes `$LATEST`.
     pub fn parse(text: &str) -> Result<Self, String> {
         match Self::split(text)? {
-            (arn, Some(qualifier)) if qualifier.as_str() != "$LATEST" => Err(format!(
-                "names the {} '{}': tuning changes the memory size of $LATEST, so give the function without it, {arn}",
+            (arn, Some(qualifier)) if !qualifier.is_latest() => Err(format!(
+                "names the {} '{}': tuning changes the memory size of $LATEST, so give the function without it, {arn}, or measure \
+                 copies of it with tune: \"copy\"",
                 qualifier.kind(),
                 qualifier.as_str(),
             )),

@@ -17,7 +17,7 @@ pub struct Field {
 /// The values a field takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Form {
-    /// The ARN of the function to tune.
+    /// The ARN of the function to tune; with copies, also of one of its versions or aliases.
     Function,
     /// The ARN of a function to invoke, with or without version or alias.
     Processor,
@@ -110,8 +110,11 @@ pub const CONFIDENCE: Field = field("confidence", Form::Share(0.999), "0.95");
 pub const MAX_INVOCATIONS: Field =
     field("maxInvocations", Form::Whole(LEAST_INVOCATIONS as u64, MOST_INVOCATIONS as u64), "120");
 
+/// What is measured: the function itself, or copies of it.
+pub const TUNE: Field = field("tune", Form::Word(&["in-place", "copy"]), "in-place");
+
 /// Every field, as documented.
-pub const FIELDS: [Field; 28] = [
+pub const FIELDS: [Field; 29] = [
     LAMBDA_ARN,
     POWER_VALUES,
     NUM,
@@ -140,4 +143,5 @@ pub const FIELDS: [Field; 28] = [
     TOLERANCE,
     CONFIDENCE,
     MAX_INVOCATIONS,
+    TUNE,
 ];

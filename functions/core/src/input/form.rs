@@ -37,10 +37,8 @@ impl Form {
         };
         let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
         match self {
-            Self::Function => {
-                text(r"^arn:aws[^:]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:\$LATEST)?$")
-            }
-            Self::Processor => text(
+            // A version or alias is for copies only, which is a question of two fields.
+            Self::Function | Self::Processor => text(
                 r"^arn:aws[^:]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:\$LATEST|:[A-Za-z0-9_-]{1,128})?$",
             ),
             Self::PowerValues => {

@@ -12,7 +12,12 @@ impl Input {
         let mut set = |name: &str, value: Value| {
             fields.insert(name.to_owned(), value);
         };
-        set("lambdaARN", json!(self.lambda_arn.to_string()));
+        let arn = match &self.qualifier {
+            Some(qualifier) => self.lambda_arn.qualified(qualifier.as_str()),
+            None => self.lambda_arn.to_string(),
+        };
+        set("lambdaARN", json!(arn));
+        set("tune", json!(self.tune.name()));
         set("powerValues", json!(self.power_values));
         set("num", json!(self.num));
         if let Some(payload) = &self.payload {

@@ -2,7 +2,7 @@
 
 use super::fields::{Field, Form};
 use super::problem::shown;
-use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, S3Object};
+use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, Qualifier, S3Object};
 use crate::gate::Gate;
 use serde_json::{Map, Value};
 
@@ -140,9 +140,15 @@ pub(super) fn integer(value: &Value, least: u64, most: u64) -> Read<u64> {
     }
 }
 
-/// The tuned function.
-pub(super) fn function_arn(value: &Value) -> Read<LambdaArn> {
-    arn(value, LambdaArn::parse)
+/// The tuned function, where nothing but its `$LATEST` can be tuned.
+pub(super) fn latest_arn(value: &Value) -> Read<(LambdaArn, Option<Qualifier>)> {
+    arn(value, LambdaArn::parse).map(|arn| (arn, None))
+}
+
+/// The tuned function, or one of its versions or aliases.
+pub(super) fn function_arn(value: &Value) -> Read<(LambdaArn, Option<Qualifier>)> {
+    let (arn, qualifier) = arn(value, LambdaArn::split)?;
+    Ok((arn, qualifier.filter(|qualifier| !qualifier.is_latest())))
 }
 
 /// A function that is invoked, with or without version or alias.

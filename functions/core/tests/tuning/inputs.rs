@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tuning::input::{
-    Defaults, Input, LambdaArn, MAX_POWER_VALUES, Problems, fields, power_value, unknown_fields,
+    Defaults, Input, LambdaArn, MAX_POWER_VALUES, Problems, Tune, fields, power_value, unknown_fields,
 };
 use tuning::strategy::Strategy as Strategies;
 
@@ -153,6 +153,43 @@ fn a_version_or_alias_is_refused_with_the_reason() {
     assert!(alias.contains("names the alias 'prod': tuning changes the memory size of $LATEST"), "{alias}");
     let version = problem("lambdaARN", json!(format!("{ARN}:7")));
     assert!(version.contains("names the version '7'"), "{version}");
+    assert!(version.ends_with("or measure copies of it with tune: \"copy\""), "{version}");
+}
+
+#[test]
+fn a_version_or_alias_can_be_copied() {
+    let of =
+        |qualifier: &str| parse(json!({"lambdaARN": format!("{ARN}{qualifier}"), "tune": "copy"})).unwrap();
+    let shown = |qualifier: &str| {
+        let input = of(qualifier);
+        (input.lambda_arn.to_string(), input.qualifier.map(|qualifier| qualifier.as_str().to_owned()))
+    };
+    assert_eq!(shown(""), (ARN.to_owned(), None));
+    assert_eq!(shown(":$LATEST"), (ARN.to_owned(), None));
+    for qualifier in ["prod", "7"] {
+        let qualified = format!(":{qualifier}");
+        assert_eq!(shown(&qualified), (ARN.to_owned(), Some(qualifier.to_owned())));
+        assert_eq!(of(&qualified).to_json()["lambdaARN"], format!("{ARN}:{qualifier}"));
+    }
+    assert_eq!(parse(json!({})).unwrap().tune, Tune::InPlace);
+    assert_eq!(parse(json!({"tune": "in-place"})).unwrap().tune, Tune::InPlace);
+    let message = problem("tune", json!("both"));
+    assert_eq!(message, "is \"both\": use \"in-place\", \"copy\"");
+}
+
+#[test]
+fn what_copies_cannot_apply_is_refused() {
+    let refused = |more: Value| {
+        let mut input = json!({"tune": "copy", "autoOptimize": true});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parse(input).unwrap_err().to_string()
+    };
+    let alias = refused(json!({"autoOptimizeAlias": "prod"}));
+    assert!(alias.contains("autoOptimizeAlias") && alias.contains("use tune: \"in-place\""), "{alias}");
+    let version = refused(json!({"lambdaARN": format!("{ARN}:7")}));
+    assert!(version.contains("what is measured is the version '7'"), "{version}");
+    parse(json!({"tune": "copy", "autoOptimize": true})).unwrap();
+    parse(json!({"tune": "copy", "autoOptimizeAlias": "prod"})).unwrap();
 }
 
 #[test]

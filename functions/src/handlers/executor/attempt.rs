@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tuning::failure::{self, Outcome};
 use tuning::input::Input;
-use tuning::payload::{self, Plan};
+use tuning::payload::{self, Plan as Payloads};
 use tuning::pricing::Architecture;
 use tuning::report::{Disturbance, Report, ReportError};
 use tuning::stats::Measurement;
@@ -15,11 +15,12 @@ use super::disturbed::{self, Repeats};
 use super::progress::Progress;
 use super::{Facts, payload as payloads};
 use crate::clients::Clients;
+use crate::copies;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::function_api::invoke::{self, Answer, Reply, Retries, Target};
 use crate::mark;
-use crate::run::Work;
+use crate::run::{Plan, Run, Work};
 
 /// A payload in an error text is cut after this many characters, the whole text after [`LONGEST_TEXT`]: Step
 /// Functions cuts causes at 32 KiB.
@@ -51,16 +52,56 @@ pub struct Bench {
     emulator: Option<String>,
     /// Starts that were tried again.
     pub retries: Retries,
-    function: String,
+    target: Measured,
     power: u32,
     cold: bool,
     timeout: Duration,
     architecture: Architecture,
-    plan: Plan,
+    payloads: Payloads,
     pre: Option<Processor>,
     post: Option<Processor>,
     allowed: Vec<String>,
     hide_payload: bool,
+}
+
+/// What is invoked.
+#[derive(Debug)]
+enum Measured {
+    /// Aliases of the function.
+    Aliases(String),
+    /// Copies of it.
+    Copies {
+        /// The ARN of the execution that they are named after.
+        execution: String,
+        plan: Plan,
+        qualifier: Option<&'static str>,
+    },
+}
+
+impl Measured {
+    fn new(input: &Input, run: Option<&Run>) -> Self {
+        match run.and_then(|run| Some((run, run.copies.as_ref()?))) {
+            Some((run, of)) => Self::Copies {
+                execution: run.execution.clone(),
+                plan: Plan::of(input, run),
+                qualifier: copies::qualifier(of),
+            },
+            None => Self::Aliases(input.lambda_arn.to_string()),
+        }
+    }
+
+    /// The function and its version or alias for a power value, or for one of its cold starts.
+    fn at(&self, power: u32, cold: Option<u32>) -> Result<(String, Option<String>), Error> {
+        match self {
+            Self::Aliases(function) => Ok((function.clone(), Some(mark::alias_name(power, cold)))),
+            Self::Copies { execution, plan, qualifier } => {
+                let number = plan.index(power, cold).ok_or_else(|| {
+                    Error::event("executor", format!("there is no copy with {power} MB in this run"))
+                })?;
+                Ok((copies::arn(execution, number)?, qualifier.map(str::to_owned)))
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -134,6 +175,7 @@ impl Bench {
     /// Payloads that are not usable, an environment without credentials.
     pub(super) async fn set_up(
         input: &Input,
+        run: Option<&Run>,
         work: &Work,
         facts: &Facts,
         deadline: Deadline,
@@ -157,12 +199,12 @@ impl Bench {
             client: clients.lambda(&input.lambda_arn.region)?,
             emulator: clients.emulator(),
             retries: Retries::default(),
-            function: input.lambda_arn.to_string(),
+            target: Measured::new(input, run),
             power: work.value,
             cold: input.only_cold_starts,
             timeout: facts.timeout,
             architecture: facts.architecture,
-            plan: payloads::plan(input, deadline, clients).await?,
+            payloads: payloads::plan(input, deadline, clients).await?,
             pre: processor("preProcessor", &input.pre_processor_arn)?,
             post: processor("postProcessor", &input.post_processor_arn)?,
             allowed: input.allowed_exceptions.clone(),
@@ -200,7 +242,7 @@ impl Bench {
     /// # Errors
     /// A handler that raised, a processor that failed, an answer without a report, what AWS refuses.
     pub async fn attempt(&self, index: u32, start_by: impl Fn() -> Instant) -> Result<Made, Error> {
-        let mut payload = self.plan.payload(index).to_owned();
+        let mut payload = self.payloads.payload(index).to_owned();
         let mut took = Duration::ZERO;
         if let Some(pre) = &self.pre {
             match self.process(pre, payload.as_bytes(), &start_by).await? {
@@ -211,10 +253,10 @@ impl Bench {
                 Processed::NotStarted(refusal) => return Ok(Attempt::NotStarted { refusal }.into()),
             }
         }
-        let alias = mark::alias_name(self.power, self.cold.then_some(index));
+        let (function, qualifier) = self.target.at(self.power, self.cold.then_some(index))?;
         let (client, timeout) = (&self.client, Some(self.timeout));
-        let retries = &self.retries;
-        let target = Target { client, function: &self.function, qualifier: Some(&alias), retries, timeout };
+        let (retries, qualifier) = (&self.retries, qualifier.as_deref());
+        let target = Target { client, function: &function, qualifier, retries, timeout };
         let reply = invoke::invoke(&target, Some(payload.as_bytes()), self.deadline, &start_by)
             .await
             .map_err(|error| self.explain(error))?;

@@ -9,7 +9,7 @@
 //!
 //! | permission | on | when |
 //! |---|---|---|
-//! | `lambda:InvokeFunction` | the function's aliases; pre- and post-processors | every run |
+//! | `lambda:InvokeFunction` | the function's aliases, or copies; pre- and post-processors | every run |
 //! | `s3:GetObject` | the object | `payloadS3` |
 //! | `lambda:GetFunction` | the alias | only without `$.run`, which no execution of the stack is |
 
@@ -93,7 +93,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
     let region = &input.lambda_arn.region;
     let price = pricing::lambda(region, facts.architecture).with(facts.extras, region);
-    let mut bench = Bench::set_up(&input, &work, &facts, deadline, clients).await?;
+    let mut bench = Bench::set_up(&input, run.as_ref(), &work, &facts, deadline, clients).await?;
     bench.report_by = report_by(&input, sizes, &progress);
     bench.allowance = match work.round {
         Some(_) => work.budget.map(|amount| Allowance::of(amount, power, &price, facts.timeout)),

@@ -1,0 +1,201 @@
+//! Copies: temporary functions with code, configuration and role of the tuned one, measured instead of it.
+//!
+//! ```text
+//! Initializer          Publisher                              Executor   Cleaner
+//! [`source`]: can it → code into the stack's bucket, then   → invokes  → [`sweep`]: deletes
+//! be copied?           [`make`]: a function per size          them       0…n−1 by name
+//! ```
+//!
+//! A copy is called after the execution and numbered, so every step can be repeated and nothing has to be listed. Nothing of
+//! the user's is ever written: there is no lock, no undo record, and several runs may measure one function at a time.
+
+pub mod make;
+pub mod source;
+pub mod sweep;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tuning::copies::hash;
+pub use tuning::copies::name;
+use tuning::input::LambdaArn;
+use wildmatch::WildMatch;
+
+use crate::clients::Clients;
+use crate::error::{Error, Kind};
+
+/// Most copies of a run. Each counts with its package against the account's code storage, and is deleted with one of its 15 calls
+/// a second.
+pub const MOST: u32 = 1000;
+
+/// What is asked of Lambda at a time, and how long that has to last: a share of the 15 calls a second that an account has.
+const AT_ONCE: usize = 10;
+const PACE: Duration = Duration::from_secs(1);
+
+/// What a run has to know of its copies. No setting of the function is in it: whoever makes copies reads them again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copies {
+    /// What is copied: `$LATEST`, or the number of a version.
+    pub of: String,
+    /// The role that they run under.
+    pub role: String,
+    /// Whether a version of each is published and invoked, as functions with SnapStart need it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshots: bool,
+    /// Whether the code is in the stack's bucket, or need not be there.
+    pub stored: bool,
+}
+
+/// What the stack allows of copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// None.
+    No,
+    /// Copies, and measuring the function itself.
+    Also,
+    /// Nothing but copies.
+    Only,
+}
+
+impl Allowed {
+    /// What this stack allows.
+    pub fn here(clients: &Clients) -> Self {
+        match clients.variable("copies").as_deref() {
+            Some("also") => Self::Also,
+            Some("only") => Self::Only,
+            _ => Self::No,
+        }
+    }
+}
+
+/// The ARN of a run's copy of this number. They are where the execution is.
+///
+/// # Errors
+/// [`Kind::InvalidInput`] for what is no execution's ARN.
+pub fn arn(execution: &str, number: u32) -> Result<String, Error> {
+    let mut parts = execution.split(':').skip(1);
+    let (Some(partition), Some(_), Some(region), Some(account)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        let message = format!("{execution:?} is not the ARN of an execution");
+        return Err(Error::new(Kind::InvalidInput, message));
+    };
+    Ok(format!("arn:{partition}:lambda:{region}:{account}:function:{}", name(execution, number)))
+}
+
+/// The key of a run's code in the stack's bucket.
+pub fn key(execution: &str) -> String {
+    format!("{}.zip", hash(execution))
+}
+
+/// The region of an execution, where its copies are.
+pub fn region(execution: &str) -> &str {
+    execution.split(':').nth(3).unwrap_or_default()
+}
+
+/// The version that a copy is invoked at.
+pub fn qualifier(copies: &Copies) -> Option<&'static str> {
+    // The first one that is published of a new function.
+    copies.snapshots.then_some("1")
+}
+
+/// The role that copies of a function with this role run under.
+///
+/// # Errors
+/// [`Kind::AccessDenied`] with the parameter that is missing.
+pub fn role(own: &str, clients: &Clients) -> Result<String, Error> {
+    let copyable = clients.variable("copyableRoles").unwrap_or_default();
+    let named = copyable.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
+    if named.into_iter().any(|pattern| WildMatch::new(pattern).matches(own)) {
+        return Ok(own.to_owned());
+    }
+    clients.variable("copyRole").ok_or_else(|| {
+        let message = format!(
+            "copies may not run under the function's role: deploy with copyableRoles that has {own} \
+             (`deployer up --copyable-roles`), or with a copyRole; {WAY_OUT}"
+        );
+        Error::new(Kind::AccessDenied, message)
+    })
+}
+
+/// What can be done where no copies can be made.
+pub const WAY_OUT: &str = "or measure the function itself with tune: \"in-place\"";
+
+/// Refuses a function that is not where the stack is: the bucket of the code has to be in its region, and the roles in its account.
+///
+/// # Errors
+/// [`Kind::InvalidInput`].
+pub fn same_place(function: &LambdaArn, execution: &str) -> Result<(), Error> {
+    let account = execution.split(':').nth(4).unwrap_or_default();
+    let here = region(execution);
+    let elsewhere = match (function.region == here, function.account == account) {
+        (true, true) => return Ok(()),
+        (false, _) => format!("in the region {}, and the stack is in {here}", function.region),
+        (true, false) => format!("in the account {}, and the stack is in {account}", function.account),
+    };
+    let message = format!(
+        "lambdaARN: the function is {elsewhere}: copies are made where the stack is, so deploy it there, {WAY_OUT}"
+    );
+    Err(Error::new(Kind::InvalidInput, message))
+}
+
+/// So many calls at a time, and no more of them a second than an account can spare.
+#[derive(Debug, Default)]
+struct Pace {
+    next: Option<Instant>,
+}
+
+impl Pace {
+    /// Waits until another batch may begin.
+    async fn take(&mut self) {
+        if let Some(next) = self.next {
+            tokio::time::sleep_until(next).await;
+        }
+        self.next = Some(Instant::now() + PACE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:machine:run";
+
+    #[test]
+    fn a_copy_is_called_after_its_execution() {
+        let name = name(EXECUTION, 12);
+        let expected = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
+        assert_eq!(arn(EXECUTION, 12).unwrap(), expected);
+        assert_eq!(arn("run", 0).unwrap_err().kind, Kind::InvalidInput);
+    }
+
+    #[test]
+    fn a_copy_runs_under_the_functions_role_where_that_is_named_and_else_under_the_stacks() {
+        let role = |copyable: &str, copy_role: &str| {
+            let given = [("copyableRoles", copyable), ("copyRole", copy_role)];
+            let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            super::role("arn:aws:iam::123456789012:role/own", &Clients::with(given.into()))
+        };
+        let own = "arn:aws:iam::123456789012:role/own";
+        assert_eq!(role(own, "").as_deref(), Ok(own));
+        assert_eq!(role("arn:aws:iam::123456789012:role/o*,x", "other").as_deref(), Ok(own));
+        assert_eq!(role("arn:aws:iam::123456789012:role/another", "other").as_deref(), Ok("other"));
+        let refused = role("", "").unwrap_err();
+        assert!(
+            refused.message.contains("--copyable-roles") && refused.message.contains("in-place"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_function_elsewhere_is_refused() {
+        let at = |arn: &str| same_place(&LambdaArn::parse(arn).unwrap(), EXECUTION);
+        at("arn:aws:lambda:eu-west-1:123456789012:function:f").unwrap();
+        let region = at("arn:aws:lambda:us-east-1:123456789012:function:f").unwrap_err();
+        assert!(region.message.contains("region us-east-1, and the stack is in eu-west-1"), "{region}");
+        let account = at("arn:aws:lambda:eu-west-1:210987654321:function:f").unwrap_err();
+        assert!(account.message.contains("account 210987654321"), "{account}");
+    }
+}
