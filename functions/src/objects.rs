@@ -360,7 +360,8 @@ mod tests {
         let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "test");
         let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_369_353_600);
         let url = "https://examplebucket.s3.amazonaws.com/?lifecycle";
-        let request = signed(url, "us-east-1", &credentials, then).unwrap();
+        let nothing = SignableBody::Bytes(&[]);
+        let request = signed("GET", url, nothing, "us-east-1", &credentials, then).unwrap();
         let authorization = request.headers().get("authorization").unwrap();
         let signature = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543";
         assert!(authorization.ends_with(&format!("Signature={signature}")), "{authorization}");

@@ -83,6 +83,11 @@ impl Stage {
         self.settings.lock().unwrap().waits = Waits::AWS.shortened(SHORTER);
     }
 
+    /// The same with waits of the test's own.
+    pub fn wait(&self, waits: Waits) {
+        self.settings.lock().unwrap().waits = waits;
+    }
+
     /// Forgets what was scripted and seen, and scripts these answers.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         *self.script.lock().unwrap() = Script { answers: answers.into_iter().collect(), seen: Vec::new() };

@@ -13,6 +13,7 @@ mod clients;
 mod compare;
 mod confirmation;
 mod connections;
+mod copies;
 mod crashes;
 mod denied;
 mod deploy;

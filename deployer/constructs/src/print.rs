@@ -49,6 +49,13 @@ impl Printer {
             },
         };
         let mut pieces = vec![Node::text(open)];
+        if let [(name, member)] = members.as_slice() {
+            // What holds one thing only, as every function does, needs no lines of its own.
+            pieces.push(Node::Text(name.clone()));
+            pieces.extend(self.block(member, depth, before + 1 + name.len()));
+            pieces.push(Node::text(close));
+            return pieces;
+        }
         for (index, (name, member)) in members.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
             pieces.push(Node::Text(format!("{comma}\n{}{name}", " ".repeat(depth + 1))));

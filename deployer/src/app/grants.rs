@@ -12,22 +12,32 @@ use super::parameters::Choices;
 
 /// The functions that `lambdaResource` names; `*` is those of this account.
 struct Tuned {
-    plain: Val<Arn>,
+    with_qualifiers: Val<Vec<String>>,
     qualified: Val<Arn>,
 }
 
 impl Tuned {
     fn new(choices: &Choices) -> Self {
-        let all: Val<Arn> =
-            text!["arn:", pseudo::partition(), ":lambda:*:", pseudo::account_id(), ":function:*"];
-        let given: Val<Arn> = text![&choices.lambda_resource];
-        let or = |all: &Val<Arn>, given: &Val<Arn>| Val::if_else(&choices.any_function, all, given);
-        Tuned { plain: or(&all, &given), qualified: or(&text![&all, ":*"], &text![&given, ":*"]) }
+        let all = || -> Val<String> {
+            text!["arn:", pseudo::partition(), ":lambda:*:", pseudo::account_id(), ":function:*"]
+        };
+        let (all, all_qualified): (Val<String>, Val<Arn>) = (all(), text![all(), ":*"]);
+        let given = &choices.lambda_resource;
+        let given_qualified: Val<String> = text![given, ":*"];
+        // A `*` at the end reaches over the colon before a qualifier.
+        let with_qualifiers = Val::if_else(
+            &choices.any_function,
+            Val::from(vec![all]),
+            Val::from(vec![given.clone(), given_qualified.clone()]),
+        );
+        let given_qualified: Val<Arn> = text![given_qualified];
+        let qualified = Val::if_else(&choices.any_function, all_qualified, given_qualified);
+        Tuned { with_qualifiers, qualified }
     }
 
     fn allow<const N: usize>(&self, actions: [&str; N]) -> Grant {
         let actions = actions.map(|action| format!("lambda:{action}"));
-        Grant::new(actions, [self.plain.clone(), self.qualified.clone()])
+        Grant::on_list(actions, &self.with_qualifiers)
     }
 
     fn allow_deleting_versions(&self) -> Grant {

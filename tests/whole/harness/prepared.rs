@@ -52,7 +52,9 @@ pub fn release() -> PathBuf {
 
 /// A state folder with the stack deployed with these flags of `up`.
 pub fn deployed(flags: &[&str]) -> PathBuf {
-    let folder = prepared(&format!("stack{}", flags.join("-")), |folder| {
+    // An ARN may hold what a file's name cannot.
+    let name = format!("stack{}", flags.join("-").replace('/', "+"));
+    let folder = prepared(&name, |folder| {
         up_local(folder, flags).success();
     });
     folder.join("state")

@@ -88,7 +88,7 @@ fn both_forms_of_the_json_say_the_same() {
 }
 
 #[test]
-fn what_fits_on_a_line_stays_on_one() {
+fn what_fits_on_a_line_stays_on_one_and_what_stands_alone_has_no_line_of_its_own() {
     let mut stack = Stack::new("short");
     let role = Role {
         permissions_boundary: Some(text!["arn:", pseudo::partition(), ":iam::aws:policy/x"]),
@@ -100,21 +100,21 @@ fn what_fits_on_a_line_stays_on_one() {
         r#"{"#,
         r#" "AWSTemplateFormatVersion": "2010-09-09","#,
         r#" "Description": "short","#,
-        r#" "Resources": {"#,
-        r#"  "role": {"#,
-        r#"   "Type": "AWS::IAM::Role","#,
-        r#"   "Properties": {"#,
-        r#"    "Description": "for a test","#,
-        r#"    "AssumeRolePolicyDocument": {"#,
-        r#"     "Version": "2012-10-17","#,
-        r#"     "Statement": ["#,
-        r#"      {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}"#,
-        r#"     ]"#,
-        r#"    },"#,
-        r#"    "PermissionsBoundary": {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/x"}"#,
-        r#"   }"#,
+        r#" "Resources": {"role": {"#,
+        r#"  "Type": "AWS::IAM::Role","#,
+        r#"  "Properties": {"#,
+        r#"   "Description": "for a test","#,
+        r#"   "AssumeRolePolicyDocument": {"#,
+        r#"    "Version": "2012-10-17","#,
+        r#"    "Statement": [{"#,
+        r#"     "Effect": "Allow","#,
+        r#"     "Principal": {"Service": "lambda.amazonaws.com"},"#,
+        r#"     "Action": "sts:AssumeRole""#,
+        r#"    }]"#,
+        r#"   },"#,
+        r#"   "PermissionsBoundary": {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/x"}"#,
         r#"  }"#,
-        r#" },"#,
+        r#" }},"#,
         r#" "Outputs": {"Role": {"Description": "an ARN", "Value": {"Fn::GetAtt": ["role", "Arn"]}}}"#,
         r#"}"#,
         r#""#,
@@ -310,7 +310,7 @@ fn hosting() -> (Stack, Condition, Handle<Bucket>, Handle<Distribution>) {
     let mut stack = Stack::new("");
     let host = stack.parameter("host", &Parameter::<String>::new("").default("no"));
     let hosted = stack.condition("Hosted", Predicate::equals(&host, "yes"));
-    let bucket = stack.add_if(&hosted, "bucket", Bucket);
+    let bucket = stack.add_if(&hosted, "bucket", Bucket::default());
     let control = OriginAccessControl { name: "c".into(), description: "reads".to_owned() };
     let access_control = stack.add_if(&hosted, "control", control);
     let distribution = Distribution {
@@ -422,7 +422,7 @@ fn what_may_be_missing_is_only_for_what_is_missing_with_it() {
 fn a_condition_of_another_stack_is_no_condition_here() {
     let (_, hosted, ..) = hosting();
     let mut stack = Stack::new("");
-    stack.add_if(&hosted, "bucket", Bucket);
+    stack.add_if(&hosted, "bucket", Bucket::default());
     assert_eq!(problems(&stack), ["resource 'bucket': it refers to 'Hosted', which is no condition"]);
 }
 

@@ -86,7 +86,13 @@ impl Kind {
             Self::EventLost | Self::NameHeld => false,
             Self::UpdateFails => operation == "UpdateFunctionConfiguration",
             Self::Pending => {
-                matches!(operation, "UpdateFunctionConfiguration" | "UpdateFunctionCode" | "PublishVersion")
+                matches!(
+                    operation,
+                    "CreateFunction"
+                        | "UpdateFunctionConfiguration"
+                        | "UpdateFunctionCode"
+                        | "PublishVersion"
+                )
             }
             Self::InvokeError(_) => operation == "Invoke",
             _ => true,

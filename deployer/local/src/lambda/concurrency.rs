@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Aws, Caller, Result};
+use crate::{ApiError, Aws, Caller, Result};
 
 use super::Lambda;
 use super::errors::{invalid, no_function};
@@ -22,7 +22,25 @@ struct Reserve {
     reserved_concurrent_executions: Option<i64>,
 }
 
+/// Bytes of all packages, those of versions included: each counts, also where several are the same.
+fn stored(aws: &Aws, functions: &[(String, Function)]) -> u64 {
+    let versions: Vec<(String, Configuration)> = aws.store.list(VERSION);
+    let latest = functions.iter().map(|(_, f)| f.latest.content.code_size);
+    latest.chain(versions.iter().map(|(_, v)| v.content.code_size)).sum()
+}
+
 impl Lambda {
+    /// Whether the account may store another package of so many bytes.
+    ///
+    /// # Errors
+    /// `CodeStorageExceededException`.
+    pub(super) fn check_code_storage(&self, aws: &Aws, bytes: u64) -> Result<()> {
+        if stored(aws, &aws.store.list(FUNCTION)).saturating_add(bytes) > self.behaviour().code_storage {
+            return Err(ApiError::new(400, "CodeStorageExceededException", "Code storage limit exceeded."));
+        }
+        Ok(())
+    }
+
     pub(super) fn put_concurrency(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let input: Reserve = read(input)?;
         let mut constraints = Constraints::default();
@@ -72,12 +90,10 @@ impl Lambda {
         aws.iam.authorize(aws, caller, "lambda:GetAccountSettings", "*")?;
         let account = self.behaviour().account_concurrency;
         let functions: Vec<(String, Function)> = aws.store.list(FUNCTION);
-        let versions: Vec<(String, Configuration)> = aws.store.list(VERSION);
-        let latest = functions.iter().map(|(_, f)| f.latest.content.code_size);
-        let code: u64 = latest.chain(versions.iter().map(|(_, v)| v.content.code_size)).sum();
+        let code = stored(aws, &functions);
         Ok(json!({
             "AccountLimit": {
-                "TotalCodeSize": 80_530_636_800_u64,
+                "TotalCodeSize": self.behaviour().code_storage,
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
                 "ConcurrentExecutions": account,

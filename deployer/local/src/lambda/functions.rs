@@ -104,6 +104,7 @@ impl Lambda {
         };
         let layers = self.layers(aws, caller, input.configured.layers.as_deref().unwrap_or_default())?;
         let package = self.fetch(aws, caller, code).await?;
+        self.check_code_storage(aws, package.size)?;
         let mut content = input.configured.create(&target.name, package, architecture)?;
         content.layers = layers;
         self.fits(&content.code_sha256, &content.layers).await?;

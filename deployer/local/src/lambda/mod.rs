@@ -68,6 +68,8 @@ pub struct Behaviour {
     pub snapshot_least_mb: u32,
     /// The largest size, in MB, that the account may have; AWS gives new accounts 3,008.
     pub memory_quota: u32,
+    /// How many bytes of packages the account may store, those of versions included; AWS gives 75 GB.
+    pub code_storage: u64,
     /// How many invocations may run at once in the account.
     pub account_concurrency: u32,
     /// How many control-plane calls in roles' sessions are taken in a second, all together; AWS takes 15. As many as come
@@ -96,6 +98,7 @@ impl Default for Behaviour {
             snapshot: Duration::from_millis(100),
             snapshot_least_mb: 0,
             memory_quota: 10_240,
+            code_storage: 80_530_636_800,
             account_concurrency: 1000,
             control_plane_rate: None,
             control_plane_latency: Duration::ZERO,

@@ -7,7 +7,7 @@ use local_aws::lambda::Behaviour;
 use local_aws::lambda::in_process::Handler;
 use serde_json::{Value, json};
 
-use crate::support::{Local, ROLE, variables};
+use crate::support::{Local, ROLE, package, variables};
 
 /// A Python function that needs no Python.
 async fn snapping(behaviour: Behaviour) -> Local {
@@ -77,6 +77,22 @@ async fn a_runtime_s_management_is_kept_with_the_version() {
         (&latest["UpdateRuntimeOn"], latest.get("RuntimeVersionArn")),
         (&json!("FunctionUpdate"), None)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_code_storage_takes_no_function() {
+    let local = snapping(Local::quick()).await;
+    let usage =
+        local.ok("GetAccountSettings", json!({})).await["AccountUsage"]["TotalCodeSize"].as_u64().unwrap();
+    let room = |code_storage: u64| local.aws.lambda.behave(Behaviour { code_storage, ..Local::quick() });
+    let create = json!({
+        "FunctionName": "g", "Runtime": "python3.13", "Handler": "a.b", "Role": ROLE, "Code": {"ZipFile": package()},
+    });
+    room(2 * usage - 1);
+    let refused = local.refused("CreateFunction", create.clone()).await;
+    assert_eq!((refused.status, refused.code.as_str()), (400, "CodeStorageExceededException"));
+    room(2 * usage);
+    local.ok("CreateFunction", create).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

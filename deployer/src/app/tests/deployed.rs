@@ -144,6 +144,7 @@ impl Deployed {
         match name.as_str() {
             "Fn::Equals" => self.evaluate(&arguments[0]) == self.evaluate(&arguments[1]),
             "Fn::Not" => !self.holds(&arguments[0]),
+            "Fn::And" => arguments.iter().all(|argument| self.holds(argument)),
             "Fn::Or" => arguments.iter().any(|argument| self.holds(argument)),
             other => panic!("unexpected {other}"),
         }

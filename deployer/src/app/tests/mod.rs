@@ -41,6 +41,9 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
             ("securityGroupIds", "CommaDelimitedList", ""),
             ("subnetIds", "CommaDelimitedList", ""),
             ("stateMachineNamePrefix", "String", "powerTuningStateMachine"),
+            ("copies", "String", "no"),
+            ("copyRole", "String", ""),
+            ("copyableRoles", "CommaDelimitedList", ""),
         ]
     );
     let declared = serde_json::from_str::<Value>(&template.to_json()).unwrap();
@@ -146,9 +149,35 @@ fn functions_are_told_what_they_cannot_know() {
         environment("analyzer"),
         Some(json!({"Variables": {"visualizationURL": "https://charts.example/"}}))
     );
-    for handler in ["publisher", "executor", "cleaner"] {
-        assert_eq!(environment(handler), None, "{handler}");
+    assert_eq!(environment("executor"), None);
+    for handler in ["publisher", "cleaner"] {
+        assert_eq!(environment(handler), Some(json!({"Variables": {}})), "{handler}");
     }
+}
+
+#[test]
+fn a_stack_that_makes_copies_has_a_place_for_code_and_logs() {
+    let without = Deployed::with(&[("copyRole", "arn:aws:iam::123456789012:role/copies")]);
+    assert!(without.of_type("AWS::S3::Bucket").is_empty());
+    let with = Deployed::with(&[
+        ("copies", "also"),
+        ("copyableRoles", "arn:aws:iam::123456789012:role/a,arn:aws:iam::123456789012:role/b"),
+        ("PowerValues", "128,256"),
+    ]);
+    assert_eq!(with.of_type("AWS::S3::Bucket"), [super::COPIES_BUCKET]);
+    let rules = &with.properties(super::COPIES_BUCKET)["LifecycleConfiguration"]["Rules"];
+    assert_eq!((rules[0]["ExpirationInDays"].clone(), &rules[0]["Status"]), (json!(1), &json!("Enabled")));
+    assert_eq!(with.properties("copiesLogGroup")["LogGroupName"], "/aws/lambda/tuning-copies");
+    let environment = |handler: &str| with.properties(handler)["Environment"]["Variables"].clone();
+    let bucket = "tuning-copiesBucket-0";
+    assert_eq!(
+        environment("publisher"),
+        json!({"copyBucket": bucket, "copyLogGroup": "/aws/lambda/tuning-copies", "copyStack": "tuning"})
+    );
+    assert_eq!(environment("cleaner"), json!({"copyBucket": bucket, "defaultPowerValues": "128,256"}));
+    let rules = environment("initializer");
+    assert_eq!((&rules["copies"], &rules["copyRole"]), (&json!("also"), &json!("")));
+    assert_eq!(rules["copyableRoles"], "arn:aws:iam::123456789012:role/a,arn:aws:iam::123456789012:role/b");
 }
 
 #[test]

@@ -338,6 +338,142 @@ fn no_resource_is_everything_but_that_of_a_vpc() {
     }
 }
 
+const COPY: &str = "arn:aws:lambda:eu-west-1:123456789012:function:deployer-tuning-0123456789abcdef-0";
+const ROLE: &str = "arn:aws:iam::123456789012:role/own";
+
+/// Everything that a role may do, with what to.
+fn granted(deployed: &Deployed, role: &str) -> Vec<(String, Vec<String>)> {
+    let statements = deployed.statements(role);
+    let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    statements
+        .iter()
+        .flat_map(|statement| {
+            let resources = owned(texts(&statement["Resource"]));
+            owned(texts(&statement["Action"])).into_iter().map(move |action| (action, resources.clone()))
+        })
+        .collect()
+}
+
+/// What reads or invokes, and so changes no function.
+const HARMLESS: [&str; 6] = [
+    "lambda:GetFunction",
+    "lambda:GetRuntimeManagementConfig",
+    "lambda:GetLayerVersion",
+    "lambda:InvokeFunction",
+    "states:DescribeExecution",
+    "kms:Decrypt",
+];
+
+#[test]
+fn with_copies_only_nothing_can_change_a_function_of_the_users() {
+    for given in WAYS_TO_NAME_SHOP {
+        let parameters = [
+            ("copies", "only"),
+            ("lambdaResource", given),
+            ("copyableRoles", ROLE),
+            ("copyRole", "arn:aws:iam::123456789012:role/copies"),
+            ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/0b1c"),
+            ("payloadS3Bucket", "payloads"),
+            ("processorResource", BANK),
+        ];
+        let deployed = Deployed::with(&parameters);
+        for handler in HANDLERS {
+            for (action, resources) in granted(&deployed, &format!("{handler}Role")) {
+                if !action.starts_with("lambda:") || HARMLESS.contains(&action.as_str()) {
+                    continue;
+                }
+                for resource in resources {
+                    // Whatever else may be done to functions is for names that no user's function has.
+                    let name = resource.rsplit(":function:").next().unwrap();
+                    assert!(
+                        name.starts_with("deployer-tuning-"),
+                        "{handler}: {action} on {resource} with {given}"
+                    );
+                }
+            }
+        }
+        // The policy that says so is read as IAM reads it, too.
+        for role in deployed.of_type("AWS::IAM::Role") {
+            for action in [
+                "lambda:UpdateFunctionConfiguration",
+                "lambda:UpdateFunctionCode",
+                "lambda:PublishVersion",
+                "lambda:CreateAlias",
+                "lambda:UpdateAlias",
+                "lambda:DeleteAlias",
+                "lambda:DeleteFunction",
+                "lambda:PutRuntimeManagementConfig",
+                "lambda:TagResource",
+            ] {
+                for function in [SHOP, SHOP_ONE, BANK] {
+                    assert!(
+                        !allowed(&deployed, role, action, function),
+                        "{role} {action} {function} with {given}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn copies_are_made_invoked_and_deleted_where_the_stack_makes_any() {
+    for how in ["no", "also", "only"] {
+        let parameters = [("copies", how), ("copyableRoles", ROLE), ("lambdaResource", SHOP)];
+        let deployed = Deployed::with(&parameters);
+        for (role, action) in [
+            ("publisherRole", "lambda:CreateFunction"),
+            ("publisherRole", "lambda:TagResource"),
+            ("publisherRole", "lambda:PutRuntimeManagementConfig"),
+            ("executorRole", "lambda:InvokeFunction"),
+            ("cleanerRole", "lambda:DeleteFunction"),
+        ] {
+            assert_eq!(allowed(&deployed, role, action, COPY), how != "no", "{role} {action} {how}");
+            let version = format!("{COPY}:1");
+            assert_eq!(allowed(&deployed, role, action, &version), how != "no", "{role} {action} {how}");
+        }
+        // Nobody else has to do with them.
+        for role in deployed.of_type("AWS::IAM::Role") {
+            let creates = allowed(&deployed, role, "lambda:CreateFunction", COPY);
+            assert_eq!(creates, how != "no" && role == "publisherRole", "{role} {how}");
+            assert!(!allowed(&deployed, role, "lambda:CreateFunction", SHOP), "{role} {how}");
+        }
+        let tunes_itself = allowed(&deployed, "publisherRole", "lambda:UpdateFunctionConfiguration", SHOP);
+        assert_eq!(tunes_itself, how != "only");
+    }
+}
+
+#[test]
+fn roles_are_passed_to_lambda_alone_and_only_those_named() {
+    let passes = |parameters: &[(&str, &str)]| -> Vec<Value> {
+        let deployed = Deployed::with(parameters);
+        let roles = deployed.of_type("AWS::IAM::Role");
+        let statements = roles
+            .into_iter()
+            .flat_map(|role| deployed.statements(role).into_iter().map(move |statement| (role, statement)));
+        let passing =
+            statements.filter(|(_, statement)| texts(&statement["Action"]).contains(&"iam:PassRole"));
+        passing
+            .map(|(role, statement)| {
+                assert_eq!(role, "publisherRole");
+                assert_eq!(
+                    statement["Condition"],
+                    json!({"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}})
+                );
+                statement["Resource"].clone()
+            })
+            .collect()
+    };
+    let copies = "arn:aws:iam::123456789012:role/copies";
+    assert_eq!(passes(&[("copyRole", copies), ("copyableRoles", ROLE)]), Vec::<Value>::new());
+    assert_eq!(passes(&[("copies", "also"), ("copyRole", copies)]), [json!([copies])]);
+    assert_eq!(passes(&[("copies", "also"), ("copyableRoles", ROLE)]), [json!([ROLE])]);
+    assert_eq!(
+        passes(&[("copies", "only"), ("copyRole", copies), ("copyableRoles", ROLE)]),
+        [json!([copies]), json!([ROLE])]
+    );
+}
+
 #[test]
 fn policies_stay_below_iam_s_limit() {
     // A role's inline policies may have 10,240 characters, white space not counted.
@@ -348,6 +484,9 @@ fn policies_stay_below_iam_s_limit() {
         ("payloadS3Key", &"k".repeat(1024)),
         ("subnetIds", "subnet-1"),
         ("stateMachineNamePrefix", &"p".repeat(43)),
+        ("copies", "also"),
+        ("copyRole", ROLE),
+        ("copyableRoles", &[ROLE; 10].join(",")),
     ]);
     for role in deployed.of_type("AWS::IAM::Role") {
         let size = Value::from(deployed.statements(role)).to_string().len();

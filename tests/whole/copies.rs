@@ -1,0 +1,507 @@
+//! Runs that measure temporary copies: the function itself is not touched, and no copy outlives its run.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use functions::waits::Waits;
+use local_aws::Service;
+use local_aws::faults::{Fault, Kind};
+use local_aws::lambda::Behaviour;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, FUNCTION, Over, ROLE, function_arn};
+use crate::harness::World;
+use crate::in_process::Answer;
+
+/// A stack that may make copies, which have the samples' own role.
+pub const COPIES: [&str; 6] = ["--power-values", "128,512", "--copies", "also", "--copyable-roles", ROLE];
+const ONLY: [&str; 6] = ["--power-values", "128,512", "--copies", "only", "--copyable-roles", ROLE];
+
+/// The names of all copies there are.
+async fn copies(bench: &Bench) -> BTreeSet<String> {
+    let listed = bench.ok(Service::Lambda, "ListFunctions", json!({})).await;
+    let names = listed["Functions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["FunctionName"].as_str().unwrap().to_owned());
+    names.filter(|name| name.starts_with("deployer-tuning-")).collect()
+}
+
+/// The keys in the bucket that the code of copies goes through.
+async fn code(bench: &Bench) -> Vec<String> {
+    let buckets = bench.ok(Service::S3, "ListBuckets", json!({})).await;
+    let names = buckets["Buckets"].as_array().unwrap().iter().map(|b| b["Name"].as_str().unwrap().to_owned());
+    let bucket = names.into_iter().find(|name| name.contains("copiesbucket")).expect("the stack's bucket");
+    let listed = bench.ok(Service::S3, "ListObjectsV2", json!({ "Bucket": bucket })).await;
+    let objects = listed["Contents"].as_array().cloned().unwrap_or_default();
+    objects.iter().map(|object| object["Key"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn nothing_is_left(bench: &Bench) {
+    bench.quiet().await;
+    assert_eq!(copies(bench).await, BTreeSet::new());
+    assert_eq!(code(bench).await, Vec::<String>::new());
+}
+
+/// Everything there is to see of the function, its revision included: nobody has written to it.
+async fn untouched(bench: &Bench) -> Value {
+    let mut seen = bench.snapshot().await;
+    let shown = bench.lambda("GetFunctionConfiguration", json!({})).await;
+    seen["revision"] = shown["RevisionId"].clone();
+    seen["modified"] = shown["LastModified"].clone();
+    seen
+}
+
+fn input(more: Value) -> Value {
+    let mut input =
+        json!({"num": 5, "powerValues": [128, 512], "tune": "copy", "includeOutputResults": true});
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    input
+}
+
+fn succeeded(over: &Over) -> &Value {
+    assert_eq!(over.status, "SUCCEEDED", "{}", over.cause);
+    &over.output
+}
+
+/// Waits until there are so many copies.
+async fn made(bench: &Bench, count: usize) -> BTreeSet<String> {
+    for _ in 0..6000 {
+        let there = copies(bench).await;
+        if there.len() == count {
+            return there;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("there are never {count} copies");
+}
+
+/// By the program, from the front door to the last copy.
+#[tokio::test]
+async fn the_program_measures_copies_where_the_stack_makes_them_and_says_so() {
+    let world = World::with(&COPIES).await;
+    let function = world.sample("copied", "echo").await;
+    let before = function.snapshot().await;
+    let run = |flags: &'static [&'static str]| function.tune(&[&["--num", "5"], flags].concat());
+    let said =
+        run(&[]).success().complains(&["measuring temporary copies of copied, which itself is left alone"]);
+    assert!([128, 512].contains(&said.json()["power"].as_u64().unwrap()), "{}", said.stdout);
+    run(&["--tune", "in-place"]).success().complains(&["measuring copied itself"]);
+    assert_eq!(function.snapshot().await, before);
+    // An alias can only be moved where the function itself is measured.
+    run(&["--auto-optimize", "--auto-optimize-alias", "live"])
+        .success()
+        .complains(&["measuring copied itself"]);
+    let shown = world.lambda.get_alias().function_name("copied").name("live").send().await.unwrap();
+    let version = shown.function_version().unwrap().to_owned();
+    // What it points at can be copied, by its name alone.
+    world
+        .deployer(&["tune", "copied:live", "--num", "5", "--json"])
+        .success()
+        .complains(&["measuring temporary copies of copied:live"]);
+    let left = world.lambda.list_functions().send().await.unwrap();
+    assert!(left.functions().iter().all(|f| !f.function_name().unwrap().starts_with("deployer-tuning-")));
+    let shown = world.lambda.get_alias().function_name("copied").name("live").send().await.unwrap();
+    assert_eq!(shown.function_version(), Some(version.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_is_not_touched_in_the_middle_of_a_run_either() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    let before = untouched(&bench).await;
+    bench.stage().script((0..10).map(|_| Answer::good().after(300)));
+    let execution = bench.start(input(json!({}))).await;
+    let names = made(&bench, 2).await;
+    assert_eq!(untouched(&bench).await, before, "while copies are made and measured");
+    for name in names {
+        let shown = bench.ok(Service::Lambda, "GetFunction", json!({ "FunctionName": name })).await;
+        let (configuration, tags) = (&shown["Configuration"], &shown["Tags"]);
+        assert_eq!(tags["deployer:execution"], execution.as_str());
+        assert_eq!(tags["deployer:size"], configuration["MemorySize"].to_string());
+        assert_eq!(tags["deployer:stack"], "deployer-power-tuning");
+        assert_eq!(configuration["Environment"]["Variables"]["STAGE"], "production");
+        assert_eq!(configuration["LoggingConfig"]["LogGroup"], "/aws/lambda/deployer-power-tuning-copies");
+        assert_eq!((&configuration["Timeout"], &configuration["Role"]), (&json!(20), &json!(ROLE)));
+    }
+    succeeded(&bench.ended(&execution).await);
+    assert_eq!(untouched(&bench).await, before, "afterwards");
+    let seen: BTreeSet<u32> = bench.stage().seen().iter().map(|seen| seen.memory_mb).collect();
+    assert_eq!(seen, [128, 512].into());
+    assert!(bench.stage().seen().iter().all(|seen| seen.function.starts_with("deployer-tuning-")));
+    nothing_is_left(&bench).await;
+}
+
+/// Production is behind an alias, and `$LATEST` is what somebody is working on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_alias_points_at_is_copied_and_not_latest() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "fail" })).await;
+    let before = untouched(&bench).await;
+    // The version behind `live` has 300 MB and works.
+    for qualifier in ["live", "2"] {
+        let execution =
+            bench.start_on(&format!("{FUNCTION}:{qualifier}"), input(json!({})), None).await.unwrap();
+        let over = bench.ended(&execution).await;
+        let output = succeeded(&over);
+        assert_eq!(output["baseline"]["power"], 300, "{output}");
+    }
+    let latest = bench.run(input(json!({}))).await;
+    assert!(latest.cause.contains("this sample always fails"), "{}", latest.cause);
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_measure_one_function_at_a_time() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    bench.stage().script((0..20).map(|_| Answer::good().after(200)));
+    let before = untouched(&bench).await;
+    let [one, two] = [bench.start(input(json!({}))).await, bench.start(input(json!({}))).await];
+    made(&bench, 4).await;
+    succeeded(&bench.ended(&one).await);
+    succeeded(&bench.ended(&two).await);
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cold_start_has_a_copy_of_its_own() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let before = untouched(&bench).await;
+    let over = bench.run(input(json!({ "onlyColdStarts": true, "powerValues": [128, 300] }))).await;
+    for stat in succeeded(&over)["stats"].as_array().unwrap() {
+        assert_eq!((&stat["invocations"], &stat["coldStarts"]), (&json!(5), &json!(5)), "{stat}");
+    }
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+    let many = bench.run(input(json!({ "onlyColdStarts": true, "num": 501 }))).await;
+    assert!(
+        many.cause.contains("num: onlyColdStarts makes a copy for each of 1002 invocations"),
+        "{}",
+        many.cause
+    );
+    assert!(many.cause.contains("in-place"), "{}", many.cause);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_copies_what_is_new_in_each_round() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let before = untouched(&bench).await;
+    let sizes = json!({ "auto": { "from": 128, "to": 3008 } });
+    let over = bench.run(input(json!({ "powerValues": sizes, "maxInvocations": 100 }))).await;
+    let output = succeeded(&over);
+    assert!(output["rounds"].as_u64().unwrap() > 1, "{output}");
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_choice_is_applied_in_one_step_and_somebody_elses_change_is_kept() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let before = bench.snapshot().await;
+    let over = bench.run(input(json!({ "autoOptimize": true }))).await;
+    let output = succeeded(&over);
+    let mut after = bench.snapshot().await;
+    assert_eq!(after["configuration"]["MemorySize"], output["power"]);
+    assert_eq!(output["applied"]["was"], 256, "{output}");
+    after["configuration"]["MemorySize"] = json!(256);
+    assert_eq!(after, before, "nothing else was changed: no alias, no version");
+    nothing_is_left(&bench).await;
+
+    bench.renew().await;
+    bench.aws().faults.plan(vec![Fault::at("optimizer", "UpdateFunctionConfiguration", 1, Kind::EditMemory)]);
+    let over = bench.run(input(json!({ "autoOptimize": true }))).await;
+    bench.aws().faults.end();
+    assert!(over.cause.contains("somebody set the function's memory size to 333 MB"), "{}", over.cause);
+    assert_eq!(bench.snapshot().await["configuration"]["MemorySize"], 333);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_changed_while_it_is_copied_ends_the_run() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.aws().faults.plan(vec![Fault::at("publisher", "GetFunction", 1, Kind::EditSettings)]);
+    let over = bench.run(input(json!({}))).await;
+    bench.aws().faults.end();
+    assert!(over.cause.contains("was changed while copies of it were being made"), "{}", over.cause);
+    nothing_is_left(&bench).await;
+}
+
+fn short() -> Waits {
+    Waits {
+        pass: Duration::from_millis(300),
+        patience: Duration::from_millis(900),
+        last_copy: Duration::from_millis(200),
+        ..Waits::AWS.shortened(4)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_never_becomes_active_is_given_up_and_deleted() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.stage().wait(short());
+    bench.behave(|behaviour| Behaviour { settle: Duration::from_secs(3600), ..behaviour });
+    let over = bench.run(input(json!({}))).await;
+    assert!(over.cause.contains("did not become ready (its state is Pending)"), "{}", over.cause);
+    assert!(over.cause.contains("power value"), "{}", over.cause);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_reached_half_way_leaves_nothing() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let before = untouched(&bench).await;
+    let usage = bench.ok(Service::Lambda, "GetAccountSettings", json!({})).await;
+    let used = usage["AccountUsage"]["TotalCodeSize"].as_u64().unwrap();
+    let package = bench.lambda("GetFunctionConfiguration", json!({})).await["CodeSize"].as_u64().unwrap();
+    bench.behave(|behaviour| Behaviour { code_storage: used + 3 * package, ..behaviour });
+    let over = bench.run(input(json!({ "powerValues": [128, 256, 512, 1024, 2048] }))).await;
+    assert!(over.cause.contains("CodeStorageExceededException"), "{}", over.cause);
+    assert!(over.cause.contains("tune: \\\"in-place\\\""), "{}", over.cause);
+    nothing_is_left(&bench).await;
+    assert_eq!(untouched(&bench).await, before);
+    // Throttling is waited out.
+    bench.behave(|behaviour| Behaviour {
+        code_storage: used + 100 * package,
+        control_plane_rate: Some(8),
+        ..behaviour
+    });
+    succeeded(&bench.run(input(json!({ "powerValues": { "from": 128, "to": 1408, "step": 64 } }))).await);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_while_copies_are_made_leaves_none() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.stage().wait(short());
+    let before = untouched(&bench).await;
+    for (operation, nth) in
+        [("CreateFunction", 1), ("CreateFunction", 12), ("DescribeExecution", 2), ("GetFunction", 2)]
+    {
+        bench.aws().faults.plan(vec![Fault::at("publisher", operation, nth, Kind::ExecutionStopped)]);
+        let over = bench.run(input(json!({ "powerValues": { "from": 128, "to": 2048, "step": 128 } }))).await;
+        assert_eq!(over.status, "ABORTED", "{operation} {nth}");
+        nothing_is_left(&bench).await;
+        bench.aws().faults.end();
+    }
+    assert_eq!(untouched(&bench).await, before);
+}
+
+/// What Lambda carries out after clean-up has been there is found by the second look.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_appear_after_the_first_deletion_are_deleted_as_well() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.stage().wait(Waits { last_copy: Duration::from_millis(1500), ..short() });
+    bench.behave(|behaviour| Behaviour { settle: Duration::from_secs(3600), ..behaviour });
+    let execution = bench.start(input(json!({}))).await;
+    let names = made(&bench, 2).await;
+    bench.abort(&execution).await;
+    made(&bench, 0).await;
+    let late = names.first().unwrap();
+    let create = json!({
+        "FunctionName": late, "Runtime": "provided.al2023", "Handler": "echo", "Role": ROLE, "Code": {"ZipFile": bench.code},
+    });
+    bench.ok(Service::Lambda, "CreateFunction", create).await;
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_the_environment_are_in_no_history_and_no_log() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let secret = "correct-horse-battery-staple";
+    let variables = json!({ "Variables": { "PASSWORD": secret } });
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Environment": variables })).await;
+    let execution = bench.start(input(json!({}))).await;
+    let names = {
+        let names = made(&bench, 2).await;
+        let name = names.first().unwrap();
+        let shown = bench.call(Service::Lambda, "GetFunction", json!({ "FunctionName": name })).await;
+        // It may be over already.
+        if let Ok(shown) = shown {
+            assert_eq!(shown["Configuration"]["Environment"], variables);
+        }
+        names
+    };
+    assert_eq!(names.len(), 2);
+    let over = bench.ended(&execution).await;
+    succeeded(&over);
+    bench.aws().faults.plan(vec![Fault::at("publisher", "CreateFunction", 1, Kind::Denied)]);
+    let failed = bench.run(input(json!({}))).await;
+    bench.aws().faults.end();
+    assert_eq!(failed.status, "FAILED");
+    bench.quiet().await;
+    for execution in [&execution, &failed.arn] {
+        let history = Value::from(bench.history(execution).await).to_string();
+        assert!(history.contains("CreateFunction") || history.contains("Publisher"), "{history}");
+        assert!(!history.contains(secret), "{history}");
+    }
+    let groups = bench.ok(Service::Logs, "DescribeLogGroups", json!({})).await;
+    let groups = groups["logGroups"].as_array().unwrap();
+    assert!(groups.iter().any(|group| group["logGroupName"].as_str().unwrap().ends_with("-copies")));
+    for group in groups {
+        let filter = json!({ "logGroupName": group["logGroupName"] });
+        let events = bench.ok(Service::Logs, "FilterLogEvents", filter).await.to_string();
+        assert!(!events.contains(secret), "{events}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_refuses_what_it_does_not_allow_and_says_what_to_do() {
+    let bench = Bench::in_process().await;
+    let over = bench.run(input(json!({}))).await;
+    assert!(over.cause.contains("--copies also"), "{}", over.cause);
+    bench.stop().await;
+
+    let bench = Bench::in_process_with(&ONLY).await;
+    let before = untouched(&bench).await;
+    let over = bench.run(json!({ "num": 5 })).await;
+    assert!(over.cause.contains("this stack measures copies only"), "{}", over.cause);
+    let over = bench.run(input(json!({ "autoOptimize": true }))).await;
+    assert!(over.cause.contains("autoOptimize: this stack may not change functions"), "{}", over.cause);
+    succeeded(&bench.run(input(json!({}))).await);
+    let other = bench.lambda("GetFunctionConfiguration", json!({})).await["Role"].clone();
+    assert_eq!(other, ROLE);
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+    let role = json!({"RoleName": "unnamed", "AssumeRolePolicyDocument": trust.to_string()});
+    bench.ok(Service::Iam, "CreateRole", role).await;
+    let unnamed = "arn:aws:iam::000000000000:role/unnamed";
+    assert_eq!(untouched(&bench).await, before);
+    bench.make_with("elsewhere", json!({ "Role": unnamed })).await;
+    let execution = bench.start_on("elsewhere", input(json!({})), None).await.unwrap();
+    let over = bench.ended(&execution).await;
+    assert!(over.cause.contains(&format!("copyableRoles that has {unnamed}")), "{}", over.cause);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_copied_is_refused_before_anything_is_made() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let key = "arn:aws:kms:us-east-1:000000000000:key/0b1c";
+    bench.lambda("UpdateFunctionConfiguration", json!({ "KMSKeyArn": key })).await;
+    let over = bench.run(input(json!({}))).await;
+    assert!(
+        over.cause.contains("cannot be copied: Environment: its variables cannot be read"),
+        "{}",
+        over.cause
+    );
+    assert!(over.cause.contains("in-place"), "{}", over.cause);
+    nothing_is_left(&bench).await;
+    // A quiet log is no obstacle for a copy, which has another.
+    bench.renew().await;
+    let quiet = json!({ "LogFormat": "JSON", "SystemLogLevel": "WARN" });
+    bench.lambda("UpdateFunctionConfiguration", json!({ "LoggingConfig": quiet })).await;
+    succeeded(&bench.run(input(json!({}))).await);
+    let missing = bench.start_on(&format!("{FUNCTION}:nobody"), input(json!({})), None).await.unwrap();
+    let missing = bench.ended(&missing).await;
+    assert!(
+        missing.cause.contains(&format!("there is no function {}:nobody", function_arn(FUNCTION))),
+        "{}",
+        missing.cause
+    );
+    nothing_is_left(&bench).await;
+}
+
+/// Functions with SnapStart are copied with a version each, on the runtime's version that their owner has pinned.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_has_its_snapshot_and_its_pinned_runtime() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let snap_start = json!({ "ApplyOn": "PublishedVersions" });
+    let settings = json!({ "Runtime": "python3.13", "Handler": "scripted", "SnapStart": snap_start });
+    bench.lambda("UpdateFunctionConfiguration", settings).await;
+    let runtime = "arn:aws:lambda:us-east-1::runtime:0b1c";
+    bench
+        .lambda(
+            "PutRuntimeManagementConfig",
+            json!({ "UpdateRuntimeOn": "Manual", "RuntimeVersionArn": runtime }),
+        )
+        .await;
+    let before = untouched(&bench).await;
+    bench.stage().script((0..10).map(|_| Answer::good().after(200)));
+    let execution = bench.start(input(json!({}))).await;
+    let names = made(&bench, 2).await;
+    for name in names {
+        let mut seen = Value::Null;
+        for _ in 0..1000 {
+            let version = json!({ "FunctionName": name, "Qualifier": "1" });
+            if let Ok(found) = bench.call(Service::Lambda, "GetRuntimeManagementConfig", version).await {
+                seen = found;
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(seen["RuntimeVersionArn"], runtime, "{seen}");
+    }
+    succeeded(&bench.ended(&execution).await);
+    assert!(
+        bench.stage().seen().iter().all(|seen| seen.function.ends_with(":1")),
+        "{:?}",
+        bench.stage().seen()
+    );
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+}
+
+/// The rule that cleans up may not be delivered.
+#[tokio::test]
+async fn copies_that_a_run_has_left_are_found_and_deleted() {
+    let world = World::with(&COPIES).await;
+    world.sample("copied", "io").await;
+    let nothing = world.deployer(&["cleanup"]).success().stdout;
+    assert_eq!(nothing.trim(), "No run that is over has left copies.");
+    let execution = format!(
+        "{}:left",
+        world.states.list_state_machines().send().await.unwrap().state_machines()[0]
+            .state_machine_arn()
+            .replace(":stateMachine:", ":execution:")
+    );
+    for (number, execution) in [
+        (0, execution.as_str()),
+        (3, execution.as_str()),
+        (0, "arn:aws:states:us-east-1:000000000000:execution:another:run"),
+    ] {
+        let name = tuning::copies::name(execution, number);
+        let copy = world.sample(&name, "io").await;
+        let tag =
+            world.lambda.tag_resource().resource(copy.arn()).tags(tuning::copies::EXECUTION_TAG, execution);
+        tag.send().await.unwrap();
+    }
+    // A function of somebody's with such a name and without our tag is theirs.
+    world.sample("deployer-tuning-0123456789abcdef-0", "io").await;
+    let said = world.deployer(&["cleanup", "--json"]).success().json();
+    assert_eq!(said, json!({ "copiesDeleted": 2, "executions": [execution], "running": [], "others": 1 }));
+    let left = world.lambda.list_functions().send().await.unwrap();
+    let left = left.functions().iter().filter(|f| f.function_name().unwrap().starts_with("deployer-tuning-"));
+    assert_eq!(left.count(), 2);
+}
+
+/// What the grants are is said before anybody agrees to them, and a stack with a used bucket can be deleted.
+#[tokio::test]
+async fn up_explains_copies_and_destroy_takes_their_bucket_along() {
+    let world = World::empty().await;
+    world
+        .up(&["--copies", "also"])
+        .status(2)
+        .complains(&["nothing says which role copies may run under", "--copyable-roles"]);
+    world.up(&["--copies", "also", "--copyable-roles", ROLE]).success().complains(&[
+        "begin with \"deployer-tuning-\"",
+        "these copies may run under arn:aws:iam::000000000000:role/sample",
+        "the function itself is changed only by runs with tune \"in-place\"",
+    ]);
+    let buckets = world.s3.list_buckets().send().await.unwrap();
+    let bucket = buckets.buckets().iter().filter_map(|b| b.name()).find(|name| name.contains("copiesbucket"));
+    let bucket = bucket.unwrap().to_owned();
+    let left = world.s3.put_object().bucket(&bucket).key("0123456789abcdef.zip").body(b"x".to_vec().into());
+    left.send().await.unwrap();
+    world.up(&["--copies", "no"]).success();
+    assert!(world.s3.head_bucket().bucket(&bucket).send().await.is_err());
+    world
+        .up(&["--copies", "only", "--copy-role", ROLE])
+        .success()
+        .complains(&["nothing in the stack may change a function of yours any more"]);
+    world.deployer(&["destroy", "--yes"]).success();
+    assert_eq!(world.status("deployer-power-tuning").await, "gone");
+}
