@@ -74,6 +74,11 @@ impl Bench {
         Self::open(&STACK, false).await
     }
 
+    /// The same, with the stack deployed with other flags of `up`.
+    pub async fn processes_with(flags: &[&str]) -> Self {
+        Self::open(flags, false).await
+    }
+
     /// The same, but the functions run in this process.
     pub async fn in_process() -> Self {
         Self::open(&STACK, true).await
@@ -194,13 +199,17 @@ impl Bench {
         self.folder.path().join("invocations")
     }
 
-    /// The invocations that the function noted since they were last forgotten, by the power value of the alias.
+    /// The invocations that the function noted since they were last forgotten, by the power value of the alias, or by the number of
+    /// the copy.
     pub fn invocations(&self) -> BTreeMap<u64, u64> {
         let text = std::fs::read_to_string(self.invocations_file()).unwrap_or_default();
         let mut counts = BTreeMap::new();
         for line in text.lines() {
             let arn = line.split(' ').nth(1).unwrap();
-            if let Some(alias) = arn.rsplit(':').next().unwrap().strip_prefix("deployer-tuning-") {
+            let name = arn.rsplit(':').next().unwrap();
+            if let Some((_, number)) = tuning::copies::parse(name) {
+                *counts.entry(number.into()).or_default() += 1;
+            } else if let Some(alias) = name.strip_prefix("deployer-tuning-") {
                 *counts.entry(alias.split('-').next().unwrap().parse().unwrap()).or_default() += 1;
             }
         }

@@ -9,7 +9,7 @@ use local_aws::faults::{Fault, Kind};
 use local_aws::lambda::Behaviour;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, FUNCTION, Over, ROLE, function_arn};
+use crate::bench::{Bench, FUNCTION, Handled, Over, ROLE, function_arn};
 use crate::harness::World;
 use crate::in_process::Answer;
 
@@ -18,7 +18,7 @@ pub const COPIES: [&str; 6] = ["--power-values", "128,512", "--copies", "also", 
 const ONLY: [&str; 6] = ["--power-values", "128,512", "--copies", "only", "--copyable-roles", ROLE];
 
 /// The names of all copies there are.
-async fn copies(bench: &Bench) -> BTreeSet<String> {
+pub async fn copies(bench: &Bench) -> BTreeSet<String> {
     let listed = bench.ok(Service::Lambda, "ListFunctions", json!({})).await;
     let names = listed["Functions"]
         .as_array()
@@ -29,13 +29,25 @@ async fn copies(bench: &Bench) -> BTreeSet<String> {
 }
 
 /// The keys in the bucket that the code of copies goes through.
-async fn code(bench: &Bench) -> Vec<String> {
+pub async fn code(bench: &Bench) -> Vec<String> {
     let buckets = bench.ok(Service::S3, "ListBuckets", json!({})).await;
     let names = buckets["Buckets"].as_array().unwrap().iter().map(|b| b["Name"].as_str().unwrap().to_owned());
     let bucket = names.into_iter().find(|name| name.contains("copiesbucket")).expect("the stack's bucket");
     let listed = bench.ok(Service::S3, "ListObjectsV2", json!({ "Bucket": bucket })).await;
     let objects = listed["Contents"].as_array().cloned().unwrap_or_default();
     objects.iter().map(|object| object["Key"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What `deployer cleanup` asks for of an execution's copies.
+pub async fn cleanup(bench: &Bench, execution: &str) -> Handled {
+    bench.handle("cleaner", json!({ "cleanup": { "execution": execution, "copies": 2 } })).await
+}
+
+/// Deletes functions.
+pub async fn delete(bench: &Bench, names: BTreeSet<String>) {
+    for name in names {
+        bench.ok(Service::Lambda, "DeleteFunction", json!({ "FunctionName": name })).await;
+    }
 }
 
 async fn nothing_is_left(bench: &Bench) {
@@ -190,10 +202,13 @@ async fn every_cold_start_has_a_copy_of_its_own() {
 async fn a_search_copies_what_is_new_in_each_round() {
     let bench = Bench::in_process_with(&COPIES).await;
     let before = untouched(&bench).await;
-    let sizes = json!({ "auto": { "from": 128, "to": 3008 } });
-    let over = bench.run(input(json!({ "powerValues": sizes, "maxInvocations": 100 }))).await;
-    let output = succeeded(&over);
-    assert!(output["rounds"].as_u64().unwrap() > 1, "{output}");
+    let sizes = json!({ "auto": { "from": 128, "to": 512 } });
+    let over = bench.run(input(json!({ "powerValues": sizes, "maxInvocations": 30 }))).await;
+    succeeded(&over);
+    let history = bench.history(&over.arn).await;
+    let planned =
+        history.iter().filter(|event| event["stateEnteredEventDetails"]["name"] == "Planner").count();
+    assert!(planned > 1, "{planned} rounds");
     assert_eq!(untouched(&bench).await, before);
     nothing_is_left(&bench).await;
 }
@@ -234,7 +249,8 @@ fn short() -> Waits {
     Waits {
         pass: Duration::from_millis(300),
         patience: Duration::from_millis(900),
-        last_copy: Duration::from_millis(200),
+        batch: Duration::from_secs(1),
+        last_copy: Duration::from_secs(3),
         ..Waits::AWS.shortened(4)
     }
 }
@@ -278,9 +294,7 @@ async fn a_run_that_is_stopped_while_copies_are_made_leaves_none() {
     let bench = Bench::in_process_with(&COPIES).await;
     bench.stage().wait(short());
     let before = untouched(&bench).await;
-    for (operation, nth) in
-        [("CreateFunction", 1), ("CreateFunction", 12), ("DescribeExecution", 2), ("GetFunction", 2)]
-    {
+    for (operation, nth) in [("CreateFunction", 1), ("CreateFunction", 12), ("GetFunction", 2)] {
         bench.aws().faults.plan(vec![Fault::at("publisher", operation, nth, Kind::ExecutionStopped)]);
         let over = bench.run(input(json!({ "powerValues": { "from": 128, "to": 2048, "step": 128 } }))).await;
         assert_eq!(over.status, "ABORTED", "{operation} {nth}");
@@ -294,7 +308,7 @@ async fn a_run_that_is_stopped_while_copies_are_made_leaves_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_that_appear_after_the_first_deletion_are_deleted_as_well() {
     let bench = Bench::in_process_with(&COPIES).await;
-    bench.stage().wait(Waits { last_copy: Duration::from_millis(1500), ..short() });
+    bench.stage().wait(short());
     bench.behave(|behaviour| Behaviour { settle: Duration::from_secs(3600), ..behaviour });
     let execution = bench.start(input(json!({}))).await;
     let names = made(&bench, 2).await;
@@ -402,6 +416,43 @@ async fn what_cannot_be_copied_is_refused_before_anything_is_made() {
         "{}",
         missing.cause
     );
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_has_the_layers_and_the_network_of_its_source() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let layer = json!({ "LayerName": "extra", "Content": { "ZipFile": bench.code } });
+    let layer = bench.ok(Service::Lambda, "PublishLayerVersion", layer).await["LayerVersionArn"].clone();
+    let attach = json!({ "Statement": [{ "Effect": "Allow", "Action": "ec2:*", "Resource": "*" }] });
+    let attach =
+        json!({ "RoleName": "sample", "PolicyName": "network", "PolicyDocument": attach.to_string() });
+    bench.ok(Service::Iam, "PutRolePolicy", attach).await;
+    let network = json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] });
+    let settings = json!({
+        "Handler": "scripted", "Layers": [layer], "VpcConfig": network, "TracingConfig": { "Mode": "Active" },
+        "EphemeralStorage": { "Size": 1024 },
+    });
+    bench.lambda("UpdateFunctionConfiguration", settings).await;
+    bench.stage().script((0..10).map(|_| Answer::good().after(200)));
+    let execution = bench.start(input(json!({}))).await;
+    let source = bench.lambda("GetFunctionConfiguration", json!({})).await;
+    for name in made(&bench, 2).await {
+        let named = json!({ "FunctionName": name });
+        let copy = bench.ok(Service::Lambda, "GetFunctionConfiguration", named).await;
+        for member in [
+            "Layers",
+            "VpcConfig",
+            "TracingConfig",
+            "EphemeralStorage",
+            "Architectures",
+            "Runtime",
+            "CodeSha256",
+        ] {
+            assert_eq!(copy[member], source[member], "{member}");
+        }
+    }
+    succeeded(&bench.ended(&execution).await);
     nothing_is_left(&bench).await;
 }
 

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use functions::waits::Waits;
 use local_aws::Service;
 use local_aws::faults::{Fault, Kind, Made};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, FUNCTION, Over, amount, differences};
+use crate::copies::{self, COPIES};
 use crate::harness::{Said, deployer};
 
 /// How many machines work side by side: most of them wait for something. In full, the waiting is what takes long.
@@ -35,10 +37,11 @@ enum Shape {
     Repointing,
     Failing,
     Searching,
+    Copying,
 }
 
 impl Shape {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Normal,
         Self::ColdStarts,
         Self::OneSizeCold,
@@ -47,7 +50,15 @@ impl Shape {
         Self::Repointing,
         Self::Failing,
         Self::Searching,
+        Self::Copying,
     ];
+
+    /// Whether something is made to happen in it. Edits are made to the function that was named last, which may be a copy; that the source
+    /// is edited has tests of its own.
+    fn meets(self, kind: Kind) -> bool {
+        let edits = matches!(kind, Kind::EditMemory | Kind::EditSettings | Kind::EditVersions);
+        self != Self::Copying || !edits
+    }
 
     fn input(self) -> Value {
         let mut input = json!({"num": NUM, "powerValues": [128, 512], "includeOutputResults": true});
@@ -60,6 +71,7 @@ impl Shape {
             Self::Parallel => json!({"parallelInvocation": true, "powerValues": [128, 256]}),
             Self::Optimising => json!({"autoOptimize": true}),
             Self::Repointing => json!({"autoOptimize": true, "autoOptimizeAlias": "chosen"}),
+            Self::Copying => json!({"tune": "copy"}),
             // Two rounds, the second with what is left.
             Self::Searching => {
                 json!({"powerValues": {"auto": {"from": 128, "to": 512}}, "maxInvocations": 30})
@@ -106,8 +118,8 @@ enum Hosting {
 impl Hosting {
     async fn open(self) -> Bench {
         match self {
-            Self::InProcess => Bench::in_process().await,
-            Self::Processes => Bench::new().await,
+            Self::InProcess => Bench::in_process_with(&COPIES).await,
+            Self::Processes => Bench::processes_with(&COPIES).await,
         }
     }
 }
@@ -148,8 +160,12 @@ async fn positions(bench: &Bench, shape: Shape) -> Vec<(&'static str, String, u3
 fn jobs(shape: Shape, positions: &[(&'static str, String, u32)]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (handler, operation, nth) in positions {
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.fits(operation)) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.fits(operation) && shape.meets(*kind)) {
             let recoveries = match kind {
+                Kind::ExecutionStopped | Kind::ExecutionTimedOut if shape == Shape::Copying => {
+                    // No other run looks for what this one has left.
+                    &[Recovery::Rule, Recovery::Cleanup][..]
+                }
                 Kind::ExecutionStopped | Kind::ExecutionTimedOut => {
                     &[Recovery::Rule, Recovery::Cleanup, Recovery::NextRun][..]
                 }
@@ -200,6 +216,13 @@ async fn attempt(bench: &Bench, job: &Job) -> (Done, Vec<Made>) {
     if job.recovery != Recovery::Rule {
         bench.rule(false).await;
     }
+    // Who cleans up waits until the last batch of copies must be over, which in this process is sooner.
+    bench.stage().wait(match job.shape {
+        Shape::Copying => {
+            Waits { batch: Duration::from_secs(3), last_copy: Duration::from_secs(6), ..Waits::AWS }
+        }
+        _ => Waits::AWS,
+    });
     faults.plan(job.faults.clone());
     let over = bench.run(job.shape.input()).await;
     bench.quiet().await;
@@ -213,6 +236,15 @@ async fn attempt(bench: &Bench, job: &Job) -> (Done, Vec<Made>) {
     let after = bench.snapshot().await;
     let left = differences(&before, &after);
     check_left(job, &over, &reached, &left, &after, &mut problems);
+    let copies = copies::copies(bench).await;
+    if !copies.is_empty() {
+        problems.push(format!("left behind: {copies:?}"));
+        copies::delete(bench, copies).await;
+    }
+    // What an upload that was cut off has left, the bucket deletes by itself.
+    if over.status == "SUCCEEDED" && !copies::code(bench).await.is_empty() {
+        problems.push(format!("left behind: code {:?}", copies::code(bench).await));
+    }
     if job.shape == Shape::Failing {
         handle_by(bench, "echo").await;
     }
@@ -231,7 +263,12 @@ async fn handle_by(bench: &Bench, handler: &str) {
 async fn recover(bench: &Bench, job: &Job, over: &Over, problems: &mut Vec<String>) {
     // Whoever may not clean up leaves it to somebody who may.
     let by_hand = job.recovery == Recovery::Cleanup || job.has(Kind::DeniedFromNowOn);
-    if by_hand && let Err(error) = bench.cleanup().await {
+    let cleaned = match job.shape {
+        _ if !by_hand => Ok(Value::Null),
+        Shape::Copying => copies::cleanup(bench, &over.arn).await,
+        _ => bench.cleanup().await,
+    };
+    if let Err(error) = cleaned {
         problems.push(format!("deployer cleanup: {error:?}"));
     }
     if job.recovery == Recovery::NextRun {
@@ -308,7 +345,9 @@ fn check_numbers(
     for stat in stats {
         let number = |name: &str| stat[name].as_u64().unwrap_or_default();
         let (power, measured, lost) = (number("value"), number("invocations"), number("lost"));
-        let ran = noted.get(&power).copied().unwrap_or_default();
+        // The largest size has the first copy.
+        let of = if job.shape == Shape::Copying { u64::from(power == 128) } else { power };
+        let ran = noted.get(&of).copied().unwrap_or_default();
         if job.shape != Shape::Searching && measured + lost != NUM {
             problems.push(format!("{power} MB: {measured} measured and {lost} lost of {NUM}"));
         }
@@ -487,7 +526,7 @@ fn conclude(what: &str, figure: &Figure, started: Instant) {
 
 /// Every call of every kind of run, with how many calls there are.
 async fn everything() -> (Vec<Vec<Job>>, usize) {
-    let bench = Bench::in_process().await;
+    let bench = Hosting::InProcess.open().await;
     let (mut all, mut calls) = (Vec::new(), 0);
     for shape in Shape::ALL {
         let positions = positions(&bench, shape).await;

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
 use serde_json::Value;
+use tuning::input::Tune;
 
 use super::reason;
 use crate::events::{Event, Events};
@@ -34,6 +35,8 @@ pub(super) struct Progress {
     passes: BTreeMap<u32, u32>,
     /// The Initializer has let the run through, so that there is something to put back.
     changed: bool,
+    /// What is measured.
+    tune: Tune,
     total: usize,
     done: usize,
 }
@@ -48,6 +51,7 @@ impl Progress {
             news: false,
             passes: BTreeMap::new(),
             changed: false,
+            tune: Tune::default(),
             total: 0,
             done: 0,
         }
@@ -69,7 +73,14 @@ impl Progress {
         match event.r#type() {
             HistoryEventType::ExecutionStarted => {
                 let input = event.execution_started_event_details().and_then(|details| details.input());
-                self.counts.asked(&read(input));
+                let input = read(input);
+                self.tune = Tune::of_input(&input);
+                self.counts.asked(&input);
+            }
+            HistoryEventType::TaskStateEntered if self.tune == Tune::Copy => {
+                if let Some(said) = entered.and_then(|details| self.copying(details.name())) {
+                    events.started(said);
+                }
             }
             HistoryEventType::TaskStateEntered => match entered.map(|details| details.name()) {
                 Some("Initializer") => events.started("checking the function and taking its lock"),
@@ -133,6 +144,22 @@ impl Progress {
             }
             _ => {}
         }
+    }
+
+    /// What a state does in a run that measures copies.
+    fn copying(&mut self, state: &str) -> Option<&'static str> {
+        Some(match state {
+            "Initializer" => "checking whether the function can be copied",
+            "Publisher" => {
+                self.changed = true;
+                "making a copy per memory size"
+            }
+            "Cleaner" => "deleting the copies",
+            "CleanUpOnError" if self.changed => "the run failed; deleting the copies",
+            "CleanUpOnError" => "the run failed before it made any copies",
+            "Optimizer" => "finishing",
+            _ => return None,
+        })
     }
 
     /// What one pass of an Executor has come to, for `--verbose`.

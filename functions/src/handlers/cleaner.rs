@@ -214,11 +214,13 @@ async fn after_copies(
     clients: &Clients,
 ) -> Result<Cleaned, Error> {
     let count = match run {
-        Some(run) => run.published.total,
-        None => match most_copies(document, clients) {
-            Some(count) => count,
-            None => return Ok(Cleaned::nothing("nothing to do: the input was refused")),
-        },
+        Some(run) => Some(run.published.total),
+        // Without a run in the state nothing was created; who is told of an execution by EventBridge does not see the state.
+        None if document.get("error").is_some() => None,
+        None => most_copies(document, clients),
+    };
+    let Some(count) = count else {
+        return Ok(Cleaned::nothing("nothing to do: no copies were made for this execution"));
     };
     delete_copies(clients, execution, count, ended, deadline).await
 }
@@ -260,19 +262,22 @@ fn settled(document: &Value, run: Option<&Run>) -> bool {
 
 /// How many copies a run with this input can have at most; none for an input that is refused.
 fn most_copies(document: &Value, clients: &Clients) -> Option<u32> {
+    // A stack without the bucket makes no copies.
+    clients.variable("copyBucket")?;
     let mut document = document.clone();
     let sizes = clients.variable("defaultPowerValues").unwrap_or_default();
     super::initializer::apply_default(&mut document, &sizes);
     let input = event::input(&document, &[]).ok()?;
-    Some(match input.search {
+    let most = match input.search {
         // A size that is measured has three invocations at least.
         Some(search) => search.max_invocations / 3,
-        // And the one that the function has.
         None => {
-            Plan::new(&input, &input.power_values).total()
-                + if input.only_cold_starts { input.invocations() } else { 1 }
+            // And those of the size that the function has.
+            let present = if input.only_cold_starts { input.invocations() } else { 1 };
+            Plan::new(&input, &input.power_values).total() + present
         }
-    })
+    };
+    Some(most.min(copies::MOST))
 }
 
 /// For whatever execution holds the lock, provided it is over.
