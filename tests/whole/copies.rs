@@ -201,9 +201,12 @@ async fn every_cold_start_has_a_copy_of_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_copies_what_is_new_in_each_round() {
     let bench = Bench::in_process_with(&COPIES).await;
+    // Uneven enough that one round does not settle it.
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    bench.stage().script((0..200).map(|index| Answer::good().after(5 + index * 7 % 40)));
     let before = untouched(&bench).await;
     let sizes = json!({ "auto": { "from": 128, "to": 512 } });
-    let over = bench.run(input(json!({ "powerValues": sizes, "maxInvocations": 30 }))).await;
+    let over = bench.run(input(json!({ "powerValues": sizes, "maxInvocations": 80 }))).await;
     succeeded(&over);
     let history = bench.history(&over.arn).await;
     let planned =

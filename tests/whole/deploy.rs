@@ -112,7 +112,7 @@ fn outputs_are_the_stack_s() {
 }
 
 /// What makes each of the template's conditions hold; the defaults make none hold but the first.
-const CHOICES: [(&str, &str); 7] = [
+const CHOICES: [(&str, &str); 10] = [
     ("lambdaResource", "arn:aws:lambda:*:*:function:shop-*"),
     ("processorResource", "arn:aws:lambda:*:*:function:processor-*"),
     ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"),
@@ -120,6 +120,9 @@ const CHOICES: [(&str, &str); 7] = [
     ("payloadS3Bucket", "payloads"),
     ("securityGroupIds", "sg-0123456789abcdef0"),
     ("hostVisualization", "true"),
+    ("copies", "also"),
+    ("copyRole", "arn:aws:iam::123456789012:role/copies"),
+    ("copyableRoles", "arn:aws:iam::123456789012:role/shop"),
 ];
 
 #[test]
@@ -129,7 +132,8 @@ fn cfn_lint_has_nothing_to_say_about_the_template_whatever_is_chosen() {
     let again = Said::by(deployer(&["synth", "--local"]).current_dir(folder.path())).success();
     assert_eq!(template.stdout, again.stdout, "deterministic to the byte");
     let conditions = template.json()["Conditions"].as_object().unwrap().len();
-    assert_eq!(conditions, CHOICES.len(), "every condition is chosen by one of these");
+    // Two more are about functions that are measured themselves: whether they are, and whether they have keys.
+    assert_eq!(conditions, CHOICES.len() + 2, "every condition is chosen by one of these");
     let mut linter = crate::harness::isolated(tool("cfn-lint"));
     // None, each, each two of them, and all: what conditions do together shows in pairs.
     let some = |chosen: &u32| [0, 1, 2, CHOICES.len() as u32].contains(&chosen.count_ones());

@@ -108,6 +108,12 @@ async fn a_linter_of_policies_finds_nothing_but_what_is_meant() {
         "sg-12345678",
         "--subnet-ids",
         "subnet-12345678",
+        "--copies",
+        "also",
+        "--copy-role",
+        "arn:aws:iam::000000000000:role/copies",
+        "--copyable-roles",
+        "arn:aws:iam::000000000000:role/shop",
     ];
     let of_the_stack = documents(&Bench::in_process_with(&everything).await).await;
     assert_eq!(of_the_stack.len(), 7);

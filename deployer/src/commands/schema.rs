@@ -6,7 +6,7 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tuning::input::FIELDS;
-use tuning::input::fields::{GATE, LAMBDA_ARN, NUM};
+use tuning::input::fields::{GATE, LAMBDA_ARN, NUM, TUNE};
 
 use super::tune::Detached;
 use crate::events::Event;
@@ -84,6 +84,9 @@ fn input() -> Value {
         "type": "object",
         "properties": fields.collect::<Map<_, _>>(),
         "required": [LAMBDA_ARN.name, NUM.name],
+        // A version or alias can be copied, not changed.
+        "if": { "properties": { TUNE.name: { "const": "copy" } }, "required": [TUNE.name] },
+        "else": { "properties": { LAMBDA_ARN.name: { "pattern": r"^[^:]+(:[^:]+){6}(:\$LATEST)?$" } } },
     })
 }
 
@@ -93,6 +96,6 @@ fn about(field: &str) -> &'static str {
     match options::ALL.iter().find(named) {
         Some(spec) => spec.help.trim(),
         None if field == GATE.name => "Limits for the result; a choice that exceeds one is not applied",
-        None => "The ARN of the function to tune, without version or alias",
+        None => "The ARN of the function to tune; with tune: \"copy\" it may be that of a version or alias",
     }
 }

@@ -232,7 +232,7 @@ table! {
         .parameter("subnetIds", "", "Subnets of the stack's functions in a VPC, with a way to AWS's APIs, together with securityGroupIds (optional)");
     /// Whether functions may be measured by copies: no, also, or only (then nothing can change a function)
     COPIES: String = opt("copies", "HOW", Rule::Word(&["no", "also", "only"]))
-        .parameter("copies", "no", "Whether functions may be measured by temporary copies of them: no, also (beside measuring the function itself), or only (then this stack has no permission that could change a function)");
+        .rare().parameter("copies", "no", "Whether functions may be measured by temporary copies of them: no, also (beside measuring the function itself), or only (then this stack has no permission that could change a function)");
     /// Role that copies run under
     COPY_ROLE: String = opt("copy-role", "ARN", Rule::Optional(ROLE, "a role's ARN, arn:aws:iam::ACCOUNT:role/NAME"))
         .rare().parameter("copyRole", "", "ARN of the role that copies run under whose function's own role is not in copyableRoles (optional)");

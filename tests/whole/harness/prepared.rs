@@ -52,8 +52,8 @@ pub fn release() -> PathBuf {
 
 /// A state folder with the stack deployed with these flags of `up`.
 pub fn deployed(flags: &[&str]) -> PathBuf {
-    // An ARN may hold what a file's name cannot.
-    let name = format!("stack{}", flags.join("-").replace('/', "+"));
+    // ARNs hold what a file's name cannot, and are long.
+    let name = format!("stack-{}", tuning::copies::hash(&flags.join(" ")));
     let folder = prepared(&name, |folder| {
         up_local(folder, flags).success();
     });
