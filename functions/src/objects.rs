@@ -353,6 +353,23 @@ mod tests {
         assert!(authorization.contains(signed), "{authorization}");
     }
 
+    #[test]
+    fn what_is_put_is_signed_by_the_hash_that_its_content_must_have() {
+        let credentials = Credentials::new("AKID", "secret", None, None, "test");
+        let url = "https://b.s3.us-east-1.amazonaws.com/k.zip";
+        let put = |hash: &str| {
+            let hash = SignableBody::Precomputed(hash.to_owned());
+            let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_369_353_600);
+            signed("PUT", url, hash, "us-east-1", &credentials, then).unwrap()
+        };
+        let (one, other) = (put(&"0a".repeat(32)), put(&"0b".repeat(32)));
+        assert_eq!(one.method(), "PUT");
+        assert_eq!(one.headers().get("x-amz-content-sha256"), Some("0a".repeat(32).as_str()));
+        assert_ne!(one.headers().get("authorization"), other.headers().get("authorization"));
+        assert_eq!(origin(url), "https://b.s3.us-east-1.amazonaws.com");
+        assert_eq!(origin("http://127.0.0.1:1/a/b?c=/d"), "http://127.0.0.1:1");
+    }
+
     /// The one without further headers of "Examples: Signature Calculations" in the Amazon S3 API Reference.
     #[test]
     fn a_signature_is_the_one_in_the_documentation() {

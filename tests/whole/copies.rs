@@ -10,7 +10,7 @@ use local_aws::lambda::Behaviour;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, FUNCTION, Handled, Over, ROLE, function_arn};
-use crate::harness::World;
+use crate::harness::{Running, World};
 use crate::in_process::Answer;
 
 /// A stack that may make copies, which have the samples' own role.
@@ -497,6 +497,29 @@ async fn a_copy_has_its_snapshot_and_its_pinned_runtime() {
     );
     assert_eq!(untouched(&bench).await, before);
     nothing_is_left(&bench).await;
+}
+
+#[tokio::test]
+async fn an_interrupted_run_deletes_its_copies_before_the_program_ends() {
+    let world = World::with(&COPIES).await;
+    let function = world.sample("copied", "io").await;
+    let before = function.snapshot().await;
+    let slow = r#"{"milliseconds":2000}"#;
+    let mut run = Running::start(&mut world.command(&["tune", "copied", "--num", "50", "--payload", slow]));
+    run.hear("measuring 3 memory sizes");
+    run.signal("INT");
+    run.end()
+        .status(130)
+        .complains(&["Ctrl-C stops it and deletes the copies", "stopped; the function was not touched"]);
+    let left = world.lambda.list_functions().send().await.unwrap();
+    assert_eq!(
+        left.functions()
+            .iter()
+            .filter(|f| f.function_name().unwrap().starts_with("deployer-tuning-"))
+            .count(),
+        0
+    );
+    assert_eq!(function.snapshot().await, before);
 }
 
 /// The rule that cleans up may not be delivered.

@@ -96,20 +96,19 @@ fn pass_roles(choices: &Choices) -> [Grant; 2] {
     ]
 }
 
-/// What Lambda asks of whoever creates a function with layers, in a VPC or with a file system. EC2 and EFS know no narrower resources
-/// for these calls; a layer may be anybody's.
-fn attach(choices: &Choices) -> [Grant; 2] {
+/// What Lambda asks of whoever creates a function with layers, in a VPC or with a file system. EC2 knows no narrower resources for
+/// these calls; a layer may be anybody's.
+fn attach(choices: &Choices) -> [Grant; 3] {
     let layers: Val<Arn> = text!["arn:", pseudo::partition(), ":lambda:*:*:layer:*:*"];
-    let looks = [
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-        "elasticfilesystem:DescribeMountTargets",
-    ];
+    let files: Val<Arn> =
+        text!["arn:", pseudo::partition(), ":elasticfilesystem:*:", pseudo::account_id(), ":file-system/*"];
+    let looks = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
     [
-        Grant::new(["lambda:GetLayerVersion"], [layers]).only_if(&choices.makes_copies),
-        Grant::on_everything(looks).only_if(&choices.makes_copies),
+        Grant::new(["lambda:GetLayerVersion"], [layers]),
+        Grant::new(["elasticfilesystem:DescribeMountTargets"], [files]),
+        Grant::on_everything(looks),
     ]
+    .map(|grant| grant.only_if(&choices.makes_copies))
 }
 
 /// Leave to ask what became of an execution of the machine of this name. The ARN is put together by hand: the machine

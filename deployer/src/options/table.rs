@@ -75,7 +75,7 @@ table! {
     /// Every invocation a cold start
     ONLY_COLD_STARTS: Value = field("only-cold-starts", "", fields::ONLY_COLD_STARTS).rare().under(MEASURING);
     /// copy: measure temporary copies of the function; in-place: the function itself
-    TUNE: Value = field("tune", "HOW", fields::TUNE).default("copy where the stack makes copies").under(MEASURING);
+    TUNE: Value = field("tune", "HOW", fields::TUNE).default("copy where the stack makes copies").rare().under(MEASURING);
     /// One invocation per memory size and no analysis
     DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).rare().under(MEASURING);
     /// Execution environments of a memory size that are invoked side by side, 1 to 100
