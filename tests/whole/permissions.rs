@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use functions::waits::Waits;
 use local_aws::Service;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
+use crate::copies;
 
 /// What a user relies on; each is an error when it does not work.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,8 @@ enum Story {
     OptimizeAlias,
     /// A payload from S3.
     PayloadFromS3,
+    /// A run that measures copies of a function with everything that they need a permission for.
+    Copies,
 }
 
 /// The stories in which a role has work to do, those first that have more of it.
@@ -58,6 +62,17 @@ async fn tell(bench: &Bench, story: Story, role: &str) -> Result<(), String> {
             let input = json!({ "autoOptimize": true, "autoOptimizeAlias": "best" });
             run(bench, input.clone()).await?;
             run(bench, input).await
+        }
+        Story::Copies => {
+            copyable(bench).await;
+            run_with_log(bench, json!({ "tune": "copy" }), role).await?;
+            let left = copies::copies(bench).await;
+            if left.is_empty() && copies::code(bench).await.is_empty() {
+                Ok(())
+            } else {
+                copies::delete(bench, left.clone()).await;
+                Err(format!("left: {left:?}"))
+            }
         }
         Story::PayloadFromS3 => run(bench, json!({ "payloadS3": "s3://payloads/one" })).await,
     }
@@ -107,6 +122,56 @@ async fn leave_behind(bench: &Bench) {
     let size = bench.lambda("PublishVersion", json!({ "Description": ours })).await["Version"].clone();
     let alias = json!({ "Name": "deployer-tuning-128", "FunctionVersion": size, "Description": ours });
     bench.lambda("CreateAlias", alias).await;
+}
+
+/// The function with layers, a network, snapshots and a pinned runtime.
+async fn copyable(bench: &Bench) {
+    let attach = json!({ "Statement": [{ "Effect": "Allow", "Action": "ec2:*", "Resource": "*" }] });
+    let attach =
+        json!({ "RoleName": "sample", "PolicyName": "network", "PolicyDocument": attach.to_string() });
+    bench.ok(Service::Iam, "PutRolePolicy", attach).await;
+    let layer = json!({ "LayerName": "extra", "Content": { "ZipFile": bench.code } });
+    let layer = bench.ok(Service::Lambda, "PublishLayerVersion", layer).await["LayerVersionArn"].clone();
+    let settings = json!({
+        "Runtime": "python3.13", "Layers": [layer], "SnapStart": { "ApplyOn": "PublishedVersions" },
+        "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] },
+    });
+    bench.lambda("UpdateFunctionConfiguration", settings).await;
+    let pinned =
+        json!({ "UpdateRuntimeOn": "Manual", "RuntimeVersionArn": "arn:aws:lambda:us-east-1::runtime:0b1c" });
+    bench.lambda("PutRuntimeManagementConfig", pinned).await;
+}
+
+/// Without any action that a stack grants which measures copies only, a run fails or leaves something. The endpoint has no file systems.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_that_measures_copies_needs_every_action_it_has() {
+    let own = "arn:aws:iam::000000000000:role/sample";
+    let flags = ["--power-values", "128", "--copies", "only", "--copyable-roles", own];
+    let bench = Bench::in_process_with(&flags).await;
+    bench.stage().wait(Waits { last_copy: Duration::from_millis(100), ..Waits::AWS.shortened(4) });
+    let roles = roles(&bench).await;
+    for name in ["initializer", "publisher", "executor", "cleaner"] {
+        let role = roles.iter().find(|role| role.of == name).expect("a role of the stack");
+        let told = tell(&bench, Story::Copies, name).await;
+        told.unwrap_or_else(|error| panic!("{name}, all granted: {error}"));
+        reset(&bench).await;
+        for (action, document) in role.without_each() {
+            // For who cleans up by hand or after a stopped execution, which the tests of copies do.
+            if action.starts_with("elasticfilesystem:")
+                || (name == "cleaner" && action.starts_with("states:"))
+            {
+                continue;
+            }
+            role.put(&bench, &document).await;
+            start_anew(&bench, name, &action).await;
+            let failed = tell(&bench, Story::Copies, name).await.is_err();
+            assert!(failed, "{name} does not need {action}");
+            role.put(&bench, &role.document).await;
+            reset(&bench).await;
+            let left = copies::copies(&bench).await;
+            copies::delete(&bench, left).await;
+        }
+    }
 }
 
 async fn is_restored(bench: &Bench) -> Result<(), String> {

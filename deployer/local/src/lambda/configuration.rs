@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Aws, Caller, Result};
+use crate::{ApiError, Aws, Caller, Result};
 
 use super::engine::language::RUNTIMES;
 use super::errors::invalid;
@@ -301,6 +301,31 @@ impl Configured {
             return Err(invalid(format!(
                 "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {quota_mb}"
             )));
+        }
+        Ok(())
+    }
+
+    /// Whether the caller may look at the network that a new function is attached to.
+    ///
+    /// # Errors
+    /// `AccessDeniedException`, naming the first call that is missing.
+    pub fn check_network_of_caller(aws: &Aws, caller: &Caller, content: &Content) -> Result<()> {
+        let Some(vpc) = content.vpc.as_ref().filter(|vpc| !vpc.subnets.is_empty()) else { return Ok(()) };
+        let first = |ids: &[String]| ids.first().cloned().unwrap_or_default();
+        let looks = [
+            ("DescribeSecurityGroups", first(&vpc.security_groups)),
+            ("DescribeSubnets", first(&vpc.subnets)),
+            ("DescribeVpcs", "the subnets' VPC".to_owned()),
+        ];
+        for (call, of) in looks {
+            if aws.iam.authorize(aws, caller, &format!("ec2:{call}"), "*").is_err() {
+                let message = format!(
+                    "Your access has been denied by EC2, please make sure your request credentials have permission to {call} for \
+                     {of}. EC2 Error Code: UnauthorizedOperation. EC2 Error Message: You are not authorized to perform this \
+                     operation."
+                );
+                return Err(ApiError::new(403, "AccessDeniedException", message));
+            }
         }
         Ok(())
     }

@@ -108,6 +108,7 @@ impl Lambda {
         let mut content = input.configured.create(&target.name, package, architecture)?;
         content.layers = layers;
         self.fits(&content.code_sha256, &content.layers).await?;
+        Configured::check_network_of_caller(aws, caller, &content)?;
         Configured::check_network(aws, &content)?;
         keys::check_grant(aws, caller, &content)?;
         let delay = self.settle_ms();

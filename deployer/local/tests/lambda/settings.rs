@@ -80,6 +80,35 @@ async fn a_runtime_s_management_is_kept_with_the_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_creates_a_function_in_a_vpc_may_look_at_it() {
+    let local = snapping(Local::quick()).await;
+    let network = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ];
+    let mut granted = vec!["lambda:CreateFunction", "iam:PassRole"];
+    granted.extend(network);
+    let caller = Caller::Role { arn: ROLE.to_owned(), session: "test".to_owned() };
+    let create = json!({
+        "FunctionName": "g", "Runtime": "python3.13", "Handler": "a.b", "Role": ROLE, "Code": {"ZipFile": package()},
+        "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+    });
+    for missing in ["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"] {
+        local.grant(&granted, "*").await;
+        let refused = local.as_caller(&caller, "CreateFunction", create.clone()).await.unwrap_err();
+        assert_eq!((refused.status, refused.code.as_str()), (403, "AccessDeniedException"));
+        assert!(refused.message.contains(missing.strip_prefix("ec2:").unwrap()), "{refused}");
+        granted.push(missing);
+    }
+    local.grant(&granted, "*").await;
+    local.as_caller(&caller, "CreateFunction", create).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_code_storage_takes_no_function() {
     let local = snapping(Local::quick()).await;
     let usage =
