@@ -16,10 +16,10 @@ use instructions::instructions;
 use platform::{Platform, Work};
 
 /// Counted on x86-64 with glibc, whose loader is part of it, in millions.
-const INSTRUCTIONS: [(Work, f64); 2] = [(Work::Executor, 1.89), (Work::Analyzer, 0.86)];
+const INSTRUCTIONS: [(Work, f64); 2] = [(Work::Executor, 2.09), (Work::Analyzer, 0.86)];
 
-/// Of the zip: a tenth more than when this was written.
-const MOST_BYTES: u64 = 2_600_000;
+/// Of the zip: the design's budget is 3 MB, and this a tenth more than when it was last set.
+const MOST_BYTES: u64 = 2_950_000;
 
 /// Other compilers and processors come to other figures; what somebody adds by mistake is more than this.
 const MARGIN: f64 = if cfg!(target_arch = "x86_64") { 1.1 } else { 2.0 };

@@ -82,6 +82,7 @@ fn answer(question: Question) -> Result<Value, String> {
         confidence: wanted.confidence,
         max_rounds: wanted.max_rounds,
         max_invocations: wanted.max_invocations,
+        besides_mb: 0.0,
     };
     let calls: Vec<Call> = question
         .history

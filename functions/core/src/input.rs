@@ -258,6 +258,7 @@ impl Input {
             confidence: 0.95,
             max_rounds: MAX_ROUNDS,
             max_invocations: u32::MAX,
+            besides_mb: 0.0,
         }
     }
 

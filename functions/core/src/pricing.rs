@@ -94,6 +94,11 @@ impl LambdaPrice {
         f64::from(memory_mb) / 1024.0 * seconds * self.per_gb_second + seconds * self.storage_per_second
     }
 
+    /// What a second costs beside memory, as so much more memory, in MB.
+    pub fn besides_mb(&self) -> f64 {
+        self.storage_per_second / self.per_gb_second * 1024.0
+    }
+
     /// What restoring an environment of `memory_mb` MB costs, as each cold start with SnapStart does.
     pub fn restore(&self, memory_mb: u32) -> f64 {
         f64::from(memory_mb) / 1024.0 * self.per_restored_gb

@@ -25,6 +25,7 @@ pub fn handle(document: &Value) -> Result<Value, Error> {
         event::run(document)?.ok_or_else(|| wrong("`run`, the Initializer's result, is missing"))?;
     let input = event::input(document, &run.power_values)?;
     let task = input.task().ok_or_else(|| wrong("there is nothing to plan without powerValues: \"AUTO\""))?;
+    let task = Task { besides_mb: price(&input, &run).besides_mb(), ..task };
     let mut search = run.search.take().ok_or_else(|| wrong("`run.search` is missing"))?;
     search.history.extend(measured(document)?);
     search.round += 1;

@@ -8,7 +8,7 @@ use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, St
 use crate::gate::Verdict;
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
-use crate::search::{self, Batch, Judgement};
+use crate::search::{self, Batch, Judgement, Task};
 use crate::stats::ColdStarts;
 use crate::strategy::{self, Candidate};
 use crate::url::{self, Link, UrlError};
@@ -176,7 +176,10 @@ fn judge(input: &Input, measured: &[&Measured], winner: &Measured, run: &Run<'_>
     if run.search.is_some() || input.only_cold_starts || run.invocations.is_empty() {
         return None;
     }
-    search::judge(&input.task_over(range), &search::calls(run.invocations), winner.value)
+    let region = input.lambda_arn.region.as_str();
+    let price = pricing::lambda(region, run.architecture).with(run.extras, region);
+    let task = Task { besides_mb: price.besides_mb(), ..input.task_over(range) };
+    search::judge(&task, &search::calls(run.invocations), winner.value)
 }
 
 fn skipped(stat: &Stat) -> Option<SkippedSize> {

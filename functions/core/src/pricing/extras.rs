@@ -143,6 +143,9 @@ mod tests {
         assert_eq!(price("us-east-2", 512, false).cost(1024, 1000.0), plain.cost(1024, 1000.0));
         let more = price("us-east-2", 10_240, false);
         assert!((more.cost(1024, 1000.0) - (1.66667e-5 + 9.5 * 3.09e-8)).abs() < 1e-18);
+        // 9.5 GB of storage cost as much as 18 MB of memory.
+        assert!((more.besides_mb() - 18.035).abs() < 0.01, "{}", more.besides_mb());
+        assert_eq!(plain.besides_mb(), 0.0);
         assert_eq!(price("eu-west-1", 1536, false).storage_per_second, 3.09e-8);
         assert_eq!(price("cn-north-1", 1536, false).storage_per_second, 0.0);
     }

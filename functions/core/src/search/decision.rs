@@ -34,6 +34,8 @@ pub struct Outlook {
     pub price: Vec<f64>,
     /// Which sizes were measured.
     pub measured: Vec<bool>,
+    /// [`Task::besides_mb`].
+    besides_mb: f64,
 }
 
 impl Outlook {
@@ -43,9 +45,12 @@ impl Outlook {
         floor.power = floor.power.min(cells.sizes.last().map_or(u32::MAX, |size| *size as u32));
         let grid = grid(task, &cells, f64::from(floor.power));
         let draws = draws(&cells, &grid);
-        let price = (0..grid.len()).map(|k| mean(draws.iter().map(|draw| draw[k].exp())) * grid[k]).collect();
+        let besides_mb = task.besides_mb;
+        let price = (0..grid.len())
+            .map(|k| mean(draws.iter().map(|draw| draw[k].exp())) * (grid[k] + besides_mb))
+            .collect();
         let measured = grid.iter().map(|size| cells.sizes.contains(size)).collect();
-        Self { cells, floor, grid, draws, price, measured }
+        Self { cells, floor, grid, draws, price, measured, besides_mb }
     }
 
     /// What the aim goes by, for each draw and size: the lower, the better.
@@ -59,7 +64,7 @@ impl Outlook {
         };
         let of = |draw: &Vec<f64>| -> Vec<f64> {
             let times: Vec<f64> = draw.iter().map(|t| t.exp()).collect();
-            let costs = || (0..times.len()).map(|k| billed(k, times[k]) * self.grid[k]);
+            let costs = || (0..times.len()).map(|k| billed(k, times[k]) * (self.grid[k] + self.besides_mb));
             match aim {
                 Aim::Speed => times,
                 Aim::Cost | Aim::Limit { .. } => costs().collect(),

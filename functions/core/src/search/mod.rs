@@ -55,6 +55,8 @@ pub struct Task {
     pub max_rounds: u32,
     /// After how many invocations it stops at the latest, cold ones included.
     pub max_invocations: u32,
+    /// What a billed millisecond costs beside memory, as so much more memory, in MB: ephemeral storage.
+    pub besides_mb: f64,
 }
 
 /// What the best size is.
@@ -374,6 +376,7 @@ impl Task {
             aim,
             tolerance: share(self.tolerance, 0.01),
             confidence: share(self.confidence, 0.95),
+            besides_mb: if self.besides_mb.is_finite() { self.besides_mb.max(0.0) } else { 0.0 },
             ..*self
         }
     }

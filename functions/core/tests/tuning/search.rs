@@ -11,6 +11,7 @@ const TASK: Task = Task {
     confidence: 0.95,
     max_rounds: 6,
     max_invocations: 120,
+    besides_mb: 0.0,
 };
 
 /// A number between −1 and 1 for each invocation.
@@ -94,6 +95,15 @@ fn a_limit_is_kept_by_the_size_that_is_chosen() {
     assert!(decision.kept.unwrap() >= 0.9 && !decision.unmet, "{decision:?}");
     let (_, impossible) = search(&limited(50.0), one_thread, |_| true);
     assert!(impossible.unmet && impossible.kept.unwrap() < 0.5, "{impossible:?}");
+}
+
+#[test]
+fn what_a_millisecond_costs_beside_memory_speaks_for_larger_sizes() {
+    let half_waiting = |size: u32| 250.0 + 250.0 * (256.0 / f64::from(size));
+    let (_, plain) = search(&TASK, half_waiting, |_| true);
+    assert_eq!(plain.power, Some(128), "{plain:?}");
+    let (_, with_storage) = search(&Task { besides_mb: 1024.0, ..TASK }, half_waiting, |_| true);
+    assert!(with_storage.power.unwrap() > 256, "{with_storage:?}");
 }
 
 #[test]
