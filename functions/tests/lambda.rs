@@ -16,7 +16,7 @@ use instructions::instructions;
 use platform::{Platform, Work};
 
 /// Counted on x86-64 with glibc, whose loader is part of it, in millions.
-const INSTRUCTIONS: [(Work, f64); 2] = [(Work::Executor, 2.09), (Work::Analyzer, 0.86)];
+const INSTRUCTIONS: [(Work, f64); 2] = [(Work::Executor, 2.09), (Work::Analyzer, 0.97)];
 
 /// Of the zip: the design's budget is 3 MB, and this a tenth more than when it was last set.
 const MOST_BYTES: u64 = 2_950_000;

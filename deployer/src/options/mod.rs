@@ -75,7 +75,7 @@ impl Verb {
         (
             Self::Cleanup,
             "cleanup",
-            "Put a function back that an interrupted run has left changed, or delete the copies it has left",
+            "Put a function back that an interrupted run has left changed, or delete its copies",
         ),
         (
             Self::Demo,

@@ -137,9 +137,9 @@ fn aims() -> impl Strategy<Value = Aim> {
 prop_compose! {
     fn tasks()(
         lowest in any::<u32>(), highest in any::<u32>(), aim in aims(), tolerance in any::<f64>(),
-        confidence in any::<f64>(), max_rounds in 0u32..8, max_invocations in 0u32..400,
+        confidence in any::<f64>(), max_rounds in 0u32..8, max_invocations in 0u32..400, besides_mb in any::<f64>(),
     ) -> Task {
-        Task { lowest, highest, aim, tolerance, confidence, max_rounds, max_invocations }
+        Task { lowest, highest, aim, tolerance, confidence, max_rounds, max_invocations, besides_mb }
     }
 }
 
