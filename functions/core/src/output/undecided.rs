@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 
 /// Two sizes are told apart when their difference exceeds this many standard errors: 95 % of a normal distribution.
 const STANDARD_ERRORS: f64 = 1.96;
-/// Two sizes are told apart when the probability that the other one is better is no more than this.
-const OPEN: f64 = 0.025;
 /// More invocations than anyone makes for it: so close, two sizes are as good as each other.
 const MOST_NUM: f64 = 10_000.0;
 
@@ -60,8 +58,7 @@ pub fn undecided(
         };
         let known = rivals.iter().find(|rival| rival.power == averages.power);
         let Rival { behind, error, better, .. } = *known.unwrap_or(&averages);
-        let open = better.map_or(error > 0.0 && behind <= STANDARD_ERRORS * error, |better| better > OPEN);
-        if !open {
+        if error == 0.0 || behind > STANDARD_ERRORS * error {
             return None;
         }
         let made = f64::from(measured[index].invocations?.max(measured[winner].invocations?));

@@ -22,6 +22,10 @@ const WORTH: f64 = 0.04;
 /// With [`Aim::Speed`]: sizes whose probability of being within the tolerance is this much below the highest are out.
 const AS_SURE: f64 = 0.3;
 
+/// A normal distribution has this share below so many of its standard deviations.
+const OUTSIDE: f64 = 0.025;
+const STANDARD_ERRORS: f64 = 1.96;
+
 /// What the plausible curves say of every size that is considered.
 pub struct Outlook {
     pub cells: Cells,
@@ -176,11 +180,15 @@ pub fn judge(task: &Task, calls: &[Call], power: u32) -> Option<Judgement> {
     let against = |k: usize| {
         let off: Vec<f64> = objective.iter().map(|values| values[k] / values[chosen]).collect();
         let middle = mean(off.iter().copied());
+        let deviation = mean(off.iter().map(|ratio| (ratio - middle).powi(2))).sqrt();
+        let better = mean(off.iter().map(|ratio| f64::from(u8::from(*ratio < 1.0))));
+        // Where few curves lie far below the others, a normal distribution with this deviation would leave them out.
+        let below = (middle - quantile(&sorted(off.into_iter()), OUTSIDE)) / STANDARD_ERRORS;
         Rival {
             power: outlook.grid[k] as u32,
             behind: middle - 1.0,
-            better: Some(mean(off.iter().map(|ratio| f64::from(u8::from(*ratio < 1.0))))),
-            error: mean(off.iter().map(|ratio| (ratio - middle).powi(2))).sqrt(),
+            error: deviation.max(below),
+            better: Some(better),
         }
     };
     let others = (0..outlook.grid.len()).filter(measured).filter(|k| *k != chosen).map(against).collect();

@@ -184,7 +184,7 @@ pub struct Rival {
     pub power: u32,
     /// By how much it is worse than the judged size, as a share of that; negative where it is better.
     pub behind: f64,
-    /// Standard deviation of that.
+    /// Standard deviation of that; larger where 2.5 % of the plausible curves are further below than 1.96 of it.
     pub error: f64,
     /// The probability that it is better, 0 to 1; none where only averages are known.
     pub better: Option<f64>,
