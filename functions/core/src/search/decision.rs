@@ -183,7 +183,7 @@ pub fn judge(task: &Task, calls: &[Call], power: u32) -> Option<Judgement> {
         let deviation = mean(off.iter().map(|ratio| (ratio - middle).powi(2))).sqrt();
         let better = mean(off.iter().map(|ratio| f64::from(u8::from(*ratio < 1.0))));
         // Where few curves lie far below the others, a normal distribution with this deviation would leave them out.
-        let below = (middle - quantile(&sorted(off.into_iter()), OUTSIDE)) / STANDARD_ERRORS;
+        let below = (middle - quantile(&sorted(off), OUTSIDE)) / STANDARD_ERRORS;
         Rival {
             power: outlook.grid[k] as u32,
             behind: middle - 1.0,

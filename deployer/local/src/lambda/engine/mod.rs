@@ -70,6 +70,12 @@ fn room(share: f64) -> f64 {
     if share >= 1.0 { share + 1.0 } else { share }
 }
 
+/// For this long one that is measured with much of a core waits once it has it: what the invocation before it leaves to do, its answer's way
+/// to who measures and the next call, would run on that core.
+const SETTLING: Duration = Duration::from_millis(10);
+/// How much of a core that is.
+const MUCH: f64 = 0.5;
+
 /// Which environments are alike: of one function and version, in one state of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -224,6 +230,9 @@ impl Engine {
                 Some(self.seat(&job, room(share).max(least)).await)
             }
         };
+        if seat.is_some() && job.measured && share >= MUCH {
+            tokio::time::sleep(SETTLING).await;
+        }
         if warm.is_none() {
             warm = self.take(&key);
         }
