@@ -59,24 +59,7 @@ impl Objects {
         bucket: &str,
         key: &str,
     ) -> Result<Vec<u8>, SdkError<ErrorMetadata, HttpResponse>> {
-        let (origin, path) = self.place(bucket, key);
-        let url = format!("{origin}{path}");
-        let (region, credentials) = (self.region.clone(), self.credentials.clone());
-        Operation::builder()
-            .service_name("S3")
-            .operation_name("GetObject")
-            .http_client(self.http.clone())
-            .endpoint_url(&origin)
-            .timeout_config(TimeoutConfig::disabled())
-            .no_retry()
-            .no_auth()
-            .serializer(move |()| {
-                signed("GET", &url, SignableBody::Bytes(&[]), &region, &credentials, SystemTime::now())
-            })
-            .deserializer(read)
-            .build()
-            .invoke(())
-            .await
+        self.call("GetObject", "GET", bucket, key).await
     }
 
     /// Deletes an object; one that does not exist is deleted already.
@@ -84,21 +67,32 @@ impl Objects {
     /// # Errors
     /// As for [`Objects::get`].
     pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), SdkError<ErrorMetadata, HttpResponse>> {
+        self.call("DeleteObject", "DELETE", bucket, key).await.map(drop)
+    }
+
+    /// A call without a content of its own.
+    async fn call(
+        &self,
+        operation: &'static str,
+        method: &'static str,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Vec<u8>, SdkError<ErrorMetadata, HttpResponse>> {
         let (origin, path) = self.place(bucket, key);
         let url = format!("{origin}{path}");
         let (region, credentials) = (self.region.clone(), self.credentials.clone());
         Operation::builder()
             .service_name("S3")
-            .operation_name("DeleteObject")
+            .operation_name(operation)
             .http_client(self.http.clone())
             .endpoint_url(&origin)
             .timeout_config(TimeoutConfig::disabled())
             .no_retry()
             .no_auth()
             .serializer(move |()| {
-                signed("DELETE", &url, SignableBody::Bytes(&[]), &region, &credentials, SystemTime::now())
+                signed(method, &url, SignableBody::Bytes(&[]), &region, &credentials, SystemTime::now())
             })
-            .deserializer(|response| read(response).map(drop))
+            .deserializer(read)
             .build()
             .invoke(())
             .await

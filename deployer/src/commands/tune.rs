@@ -247,9 +247,7 @@ fn way(
         (Some(tune), _) => (None, tune),
         (None, None | Some("no")) => return Ok(None),
         (None, Some("only")) => (Some(Tune::Copy), Tune::Copy),
-        (None, Some(_)) if needs_itself || context.settings.is_local() => {
-            (Some(Tune::InPlace), Tune::InPlace)
-        }
+        (None, Some(_)) if needs_itself => (Some(Tune::InPlace), Tune::InPlace),
         (None, Some(_)) => (Some(Tune::Copy), Tune::Copy),
     };
     context.events.note(match said {
