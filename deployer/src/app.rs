@@ -2,11 +2,12 @@
 //!
 //! [`Stack::synth`] puts the rooms together: [`parameters`] (what may be chosen at deployment), [`functions`] (the six
 //! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things),
-//! [`aborts`] (cleaning up after executions that were stopped), [`copies`] (what copies of functions need) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
+//! [`aborts`] (cleaning up after executions that were stopped), [`copies`] (what copies of functions need), [`elsewhere`] (a role in another account) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
 //! no file, no clock.
 
 mod aborts;
 mod copies;
+pub mod elsewhere;
 mod functions;
 mod grants;
 mod machine;

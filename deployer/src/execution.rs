@@ -12,7 +12,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde_json::Value;
-use tuning::input::{LambdaArn, Tune, fields};
+use tuning::input::{Input, LambdaArn, Tune, fields};
 
 use crate::app;
 use crate::aws::{Aws, Patience};
@@ -167,10 +167,10 @@ pub async fn follow_or_stop(
     aws: &Aws,
     arn: String,
     function_arn: &str,
-    tune: Tune,
+    asked: &Input,
     events: &Events,
 ) -> anyhow::Result<Ended> {
-    let then = match tune {
+    let then = match asked.tune {
         Tune::InPlace => "puts the function back",
         Tune::Copy => "deletes the copies",
     };
@@ -182,9 +182,10 @@ pub async fn follow_or_stop(
             Ok(Ended { arn, ending, took })
         }
         () = crate::interrupt::interrupted() => {
-            let ending = match tune {
-                Tune::InPlace => stop(aws, &arn, function_arn, events).await?,
-                Tune::Copy => stop_copies(aws, &arn, events).await?,
+            let ending = match (asked.tune, &asked.role_arn) {
+                (Tune::InPlace, None) => stop(aws, &arn, function_arn, events).await?,
+                (Tune::InPlace, Some(role)) => stop_elsewhere(aws, &arn, function_arn, role, events).await?,
+                (Tune::Copy, _) => stop_copies(aws, &arn, events).await?,
             };
             Ok(Ended { arn, ending, took: None })
         }
@@ -397,6 +398,21 @@ async fn order_stop(aws: &Aws, arn: &str) -> anyhow::Result<()> {
         .context("stopping the execution")
         .hint(format!("it goes on by itself; {}", again(aws, arn)))
         .map(drop)
+}
+
+/// Stops the execution of a run in another account, into which nobody can look from here.
+async fn stop_elsewhere(
+    aws: &Aws,
+    arn: &str,
+    function_arn: &str,
+    role: &str,
+    events: &Events,
+) -> anyhow::Result<Ending> {
+    order_stop(aws, arn).await?;
+    events.finished("stopped; the stack puts the function back");
+    let cleanup = aws.command(&format!("cleanup {function_arn} --assume-role {role}"));
+    events.note(format!("whether it has, and if not again: {cleanup}"));
+    Ok(Ending::Interrupted)
 }
 
 /// Stops the execution and waits until the run's lock on the function is gone, which the stack's abort rule sees to.

@@ -12,7 +12,7 @@ use aws_sdk_lambda::types::{
     Runtime, SnapStartApplyOn, State,
 };
 use serde_json::{Map, Value};
-use tuning::input::{Input, SMALLEST};
+use tuning::input::{Input, SMALLEST, fields};
 use tuning::pricing::{self, Architecture, Extras};
 
 use crate::aws::Aws;
@@ -34,6 +34,9 @@ const TIMEOUT: u32 = 60;
 /// [`Usage`] with every problem.
 pub fn check(input: &Map<String, Value>, named: &str, context: &Context) -> Result<Input, Usage> {
     let mut whole = input.clone();
+    if input.contains_key(fields::ROLE_ARN.name) {
+        named_by_arn(named)?;
+    }
     let arn = if named.starts_with("arn:") {
         named.to_owned()
     } else {
@@ -113,6 +116,24 @@ impl TryFrom<&FunctionConfiguration> for Found {
                 && Extras::bills_snap_start(runtime),
         })
     }
+}
+
+/// Names do not lead into other accounts.
+fn named_by_arn(named: &str) -> Result<(), Usage> {
+    if named.starts_with("arn:") {
+        return Ok(());
+    }
+    Err(Usage(format!("with --assume-role the function is named by its ARN, and {named} is none")))
+}
+
+/// The ARN of a function in another account, into which only the stack's Lambdas can look.
+///
+/// # Errors
+/// A name that is no ARN; another region.
+pub fn elsewhere(aws: &Aws, named: &str) -> anyhow::Result<String> {
+    named_by_arn(named)?;
+    crate::execution::same_region(named, aws)?;
+    Ok(named.to_owned())
 }
 
 /// Looks up a function by name or ARN.

@@ -13,8 +13,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 
+use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::objects::Objects;
+use crate::roles::{Sessions, Sts};
+use crate::signing::Signer;
 use crate::transport;
 use crate::waits::Waits;
 
@@ -26,6 +29,7 @@ pub struct Clients {
     lambda: PerRegion<aws_sdk_lambda::Client>,
     s3: PerRegion<Objects>,
     states: PerRegion<aws_sdk_sfn::Client>,
+    sessions: Sessions,
     waits: Waits,
 }
 
@@ -65,7 +69,33 @@ impl Clients {
     /// # Errors
     /// When the environment lacks credentials or names an unreadable CA bundle.
     pub fn lambda(&self, region: &str) -> Result<aws_sdk_lambda::Client, Error> {
-        self.lambda.get(region, || Ok(aws_sdk_lambda::Client::new(&self.config(region, "LAMBDA")?)))
+        self.lambda.get(region, || {
+            let config = self.config(region, "LAMBDA", self.credentials()?)?;
+            Ok(aws_sdk_lambda::Client::new(&config))
+        })
+    }
+
+    /// The Lambda client of a region for a role of another account, if there is one; good for a pass.
+    ///
+    /// # Errors
+    /// As for [`Clients::lambda`]; when the role may not be assumed.
+    pub async fn lambda_as(
+        &self,
+        role: Option<&str>,
+        region: &str,
+        deadline: Deadline,
+    ) -> Result<aws_sdk_lambda::Client, Error> {
+        let Some(role) = role else { return self.lambda(region) };
+        let here = self.variable("AWS_REGION").unwrap_or_else(|| region.to_owned());
+        let endpoint = self.endpoint("STS");
+        let sts = Sts {
+            http: self.http_client(endpoint.as_deref())?,
+            endpoint,
+            signer: Signer { service: "sts", region: here, credentials: self.credentials()? },
+            session: self.variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "deployer".to_owned()),
+        };
+        let credentials = self.sessions.of(role, &sts, deadline).await?;
+        Ok(aws_sdk_lambda::Client::new(&self.config(region, "LAMBDA", credentials)?))
     }
 
     /// The objects in S3 of a region.
@@ -85,7 +115,8 @@ impl Clients {
     /// # Errors
     /// As for [`Clients::lambda`].
     pub fn states(&self, region: &str) -> Result<aws_sdk_sfn::Client, Error> {
-        self.states.get(region, || Ok(aws_sdk_sfn::Client::new(&self.config(region, "SFN")?)))
+        self.states
+            .get(region, || Ok(aws_sdk_sfn::Client::new(&self.config(region, "SFN", self.credentials()?)?)))
     }
 
     /// Where functions are invoked instead of on AWS: the address of an emulator. An interface endpoint of a VPC is AWS's own.
@@ -116,8 +147,8 @@ impl Clients {
         ))
     }
 
-    fn config(&self, region: &str, service: &str) -> Result<SdkConfig, Error> {
-        let (endpoint, credentials) = (self.endpoint(service), self.credentials()?);
+    fn config(&self, region: &str, service: &str, credentials: Credentials) -> Result<SdkConfig, Error> {
+        let endpoint = self.endpoint(service);
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))

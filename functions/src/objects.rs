@@ -1,8 +1,8 @@
 //! Objects in S3: read whole, deleted, or filled from elsewhere without being held in memory.
 //!
 //! These few signed requests are all that is wanted of S3, and the SDK's client for it would be a quarter of what is uploaded to
-//! Lambda, most of it tables for checksums of uploads. So the requests are made here, on the SDK's own signature and
-//! the transport of all other calls.
+//! Lambda, most of it tables for checksums of uploads. So the requests are made here, on [`crate::signing`] and the transport of
+//! all other calls.
 
 use std::time::SystemTime;
 
@@ -11,11 +11,7 @@ use aws_sdk_lambda::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_lambda::config::{Credentials, SharedHttpClient};
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::primitives::SdkBody;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
+use aws_sigv4::http_request::SignableBody;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::interceptors::context::{Error as AnyError, Output};
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
@@ -24,20 +20,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::signing::{Signer, domain, error, read};
+
 /// What stays as it is in a path that S3 signs: unreserved characters, and the slash of keys.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-/// The domains of AWS's partitions, by how their regions begin (botocore's `partitions.json`).
-const DOMAINS: [(&str, &str); 6] = [
-    ("cn-", "amazonaws.com.cn"),
-    ("eusc-", "amazonaws.eu"),
-    ("us-iso-", "c2s.ic.gov"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("us-isof-", "csp.hci.ic.gov"),
-    ("eu-isoe-", "cloud.adc-e.uk"),
-];
-
-type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 /// S3 in one region.
 #[derive(Debug, Clone)]
@@ -80,7 +66,7 @@ impl Objects {
     ) -> Result<Vec<u8>, SdkError<ErrorMetadata, HttpResponse>> {
         let (origin, path) = self.place(bucket, key);
         let url = format!("{origin}{path}");
-        let (region, credentials) = (self.region.clone(), self.credentials.clone());
+        let signer = self.signer();
         Operation::builder()
             .service_name("S3")
             .operation_name(operation)
@@ -89,9 +75,7 @@ impl Objects {
             .timeout_config(TimeoutConfig::disabled())
             .no_retry()
             .no_auth()
-            .serializer(move |()| {
-                signed(method, &url, SignableBody::Bytes(&[]), &region, &credentials, SystemTime::now())
-            })
+            .serializer(move |()| signer.sign(method, &url, SignableBody::Bytes(&[]), SystemTime::now()))
             .deserializer(read)
             .build()
             .invoke(())
@@ -133,8 +117,7 @@ impl Objects {
     ) -> Result<(), SdkError<ErrorMetadata, HttpResponse>> {
         let (origin, path) = self.place(bucket, key);
         let url = format!("{origin}{path}");
-        let (region, credentials, sha256) =
-            (self.region.clone(), self.credentials.clone(), sha256.to_owned());
+        let (signer, sha256) = (self.signer(), sha256.to_owned());
         Operation::builder()
             .service_name("S3")
             .operation_name("PutObject")
@@ -145,7 +128,7 @@ impl Objects {
             .no_auth()
             .serializer(move |Content { bytes, body }: Content| {
                 let hash = SignableBody::Precomputed(sha256.clone());
-                let mut request = signed("PUT", &url, hash, &region, &credentials, SystemTime::now())?;
+                let mut request = signer.sign("PUT", &url, hash, SystemTime::now())?;
                 request.headers_mut().try_insert("content-length", bytes.to_string())?;
                 *request.body_mut() = body;
                 Ok(request)
@@ -154,6 +137,10 @@ impl Objects {
             .build()
             .invoke(content)
             .await
+    }
+
+    fn signer(&self) -> Signer {
+        Signer { service: "s3", region: self.region.clone(), credentials: self.credentials.clone() }
     }
 
     /// Scheme and host, and the path, of an object.
@@ -166,9 +153,7 @@ impl Objects {
             let (origin, base) = endpoint.split_at(split);
             return (origin.to_owned(), format!("{base}/{bucket}/{key}"));
         }
-        let region = &self.region;
-        let domain = DOMAINS.iter().find(|(start, _)| region.starts_with(start));
-        let domain = domain.map_or("amazonaws.com", |(_, domain)| domain);
+        let (region, domain) = (&self.region, domain(&self.region));
         // A certificate for `*.s3…` covers no second dot, and `_` is none of a host's characters.
         if bucket.contains(['.', '_']) {
             (format!("https://s3.{region}.{domain}"), format!("/{bucket}/{key}"))
@@ -233,66 +218,14 @@ fn origin(url: &str) -> &str {
     &url[..end]
 }
 
-fn signed(
-    method: &str,
-    url: &str,
-    body: SignableBody<'_>,
-    region: &str,
-    credentials: &Credentials,
-    now: SystemTime,
-) -> Result<HttpRequest, Problem> {
-    let identity = credentials.clone().into();
-    let mut settings = SigningSettings::default();
-    // S3 signs the path as it is sent.
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("s3")
-        .time(now)
-        .settings(settings)
-        .build()?
-        .into();
-    let signable = SignableRequest::new(method, url, std::iter::empty(), body)?;
-    let (headers, _) = sign(signable, &parameters)?.into_parts().0.into_parts();
-    let mut request = HttpRequest::get(url)?;
-    request.set_method(method)?;
-    for header in headers {
-        request.headers_mut().try_insert(header.name().to_owned(), header.value().to_owned())?;
-    }
-    Ok(request)
-}
-
-fn read(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<ErrorMetadata>> {
-    let body = response.body().bytes().unwrap_or_default();
-    if response.status().is_success() {
-        return Ok(body.to_vec());
-    }
-    Err(OrchestratorError::operation(error(&String::from_utf8_lossy(body))))
-}
-
-/// S3's error document. One that is something else has neither code nor message.
-fn error(text: &str) -> ErrorMetadata {
-    let mut error = ErrorMetadata::builder();
-    let mut document = aws_smithy_xml::decode::Document::new(text);
-    let Ok(mut root) = document.root_element() else { return error.build() };
-    while let Some(mut tag) = root.next_tag() {
-        let name = tag.start_el().local().to_owned();
-        let Ok(text) = aws_smithy_xml::decode::try_data(&mut tag) else { continue };
-        match name.as_str() {
-            "Code" => error = error.code(text),
-            "Message" => error = error.message(text),
-            _ => {}
-        }
-    }
-    error.build()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn signer(region: &str, token: Option<&str>) -> Signer {
+        let credentials = Credentials::new("AKID", "secret", token.map(str::to_owned), None, "test");
+        Signer { service: "s3", region: region.to_owned(), credentials }
+    }
 
     fn place(region: &str, endpoint: Option<&str>, bucket: &str, key: &str) -> String {
         let objects = Objects {
@@ -319,23 +252,15 @@ mod tests {
     fn a_key_may_hold_any_text() {
         let path = place("x", Some("http://h"), "b", "a//../ü +%?#&=.json");
         assert_eq!(path, "http://h /b/a//../%C3%BC%20%2B%25%3F%23%26%3D.json");
-        signed(
-            "GET",
-            &path.replace(' ', ""),
-            SignableBody::Bytes(&[]),
-            "x",
-            &Credentials::new("a", "b", None, None, "test"),
-            SystemTime::now(),
-        )
-        .unwrap();
+        let url = path.replace(' ', "");
+        signer("x", None).sign("GET", &url, SignableBody::Bytes(&[]), SystemTime::now()).unwrap();
     }
 
     #[test]
     fn a_request_is_signed_with_everything_s3_asks_for() {
-        let credentials = Credentials::new("AKID", "secret", Some("token".to_owned()), None, "test");
+        let signer = signer("us-east-1", Some("token"));
         let url = "https://b.s3.us-east-1.amazonaws.com/k";
-        let nothing = SignableBody::Bytes(&[]);
-        let request = signed("GET", url, nothing, "us-east-1", &credentials, SystemTime::now()).unwrap();
+        let request = signer.sign("GET", url, SignableBody::Bytes(&[]), SystemTime::now()).unwrap();
         let header = |name: &str| request.headers().get(name).unwrap_or_default();
         // Of nothing.
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -349,12 +274,12 @@ mod tests {
 
     #[test]
     fn what_is_put_is_signed_by_the_hash_that_its_content_must_have() {
-        let credentials = Credentials::new("AKID", "secret", None, None, "test");
+        let signer = signer("us-east-1", None);
         let url = "https://b.s3.us-east-1.amazonaws.com/k.zip";
         let put = |hash: &str| {
             let hash = SignableBody::Precomputed(hash.to_owned());
             let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_369_353_600);
-            signed("PUT", url, hash, "us-east-1", &credentials, then).unwrap()
+            signer.sign("PUT", url, hash, then).unwrap()
         };
         let (one, other) = (put(&"0a".repeat(32)), put(&"0b".repeat(32)));
         assert_eq!(one.method(), "PUT");
@@ -362,29 +287,5 @@ mod tests {
         assert_ne!(one.headers().get("authorization"), other.headers().get("authorization"));
         assert_eq!(origin(url), "https://b.s3.us-east-1.amazonaws.com");
         assert_eq!(origin("http://127.0.0.1:1/a/b?c=/d"), "http://127.0.0.1:1");
-    }
-
-    /// The one without further headers of "Examples: Signature Calculations" in the Amazon S3 API Reference.
-    #[test]
-    fn a_signature_is_the_one_in_the_documentation() {
-        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-        let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "test");
-        let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_369_353_600);
-        let url = "https://examplebucket.s3.amazonaws.com/?lifecycle";
-        let nothing = SignableBody::Bytes(&[]);
-        let request = signed("GET", url, nothing, "us-east-1", &credentials, then).unwrap();
-        let authorization = request.headers().get("authorization").unwrap();
-        let signature = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543";
-        assert!(authorization.ends_with(&format!("Signature={signature}")), "{authorization}");
-    }
-
-    #[test]
-    fn an_error_has_its_code_and_message() {
-        let text = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>not &lt;there&gt;</Message><Key>k</Key></Error>";
-        let found = error(text);
-        assert_eq!((found.code(), found.message()), (Some("NoSuchKey"), Some("not <there>")));
-        for text in ["", "<html", "bad gateway", "<a/>"] {
-            assert_eq!(error(text).code(), None, "{text}");
-        }
     }
 }

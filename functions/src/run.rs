@@ -22,6 +22,9 @@ pub struct Run {
     pub function_arn: String,
     /// Its region.
     pub region: String,
+    /// The role of its account that speaks to it, where that is another account.
+    #[serde(rename = "roleARN", default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
     /// `x86_64` or `arm64`.
     pub architecture: String,
     /// Its time-out in seconds.

@@ -19,8 +19,8 @@ from report import Report
 
 # At the prices of us-east-1 in November 2026, rounded up; the free tier is not counted.
 COSTS = """\
-  0.3 cents   Step Functions: fewer than 100 state transitions at 0.0025 cents
-  0.2 cents   Lambda: fewer than 100 short invocations of 128 to 512 MB, a minute of one that waits for its time-out
+  0.3 cents   Step Functions: fewer than 120 state transitions at 0.0025 cents
+  0.2 cents   Lambda: fewer than 120 short invocations of 128 to 512 MB, a minute of one that waits for its time-out
   0.3 cents   SnapStart: one version of 128 MB is cached, which AWS bills for at least 3 hours
   0.2 cents   S3 and CloudWatch Logs: a few dozen requests, 15 MB for some minutes
   ---------

@@ -166,6 +166,8 @@ class Check:
         return gone(self.states.delete_state_machine, [{"stateMachineArn": machine} for machine in machines])
 
     def stacks_gone(self):
+        # Copies are not of this name; the stack knows which are its own.
+        self.deployer("cleanup")
         status, _, said = self.deployer("destroy", "--yes")
         stacks = [stack["StackName"] for stack in self.ours(self.cloudformation, "describe_stacks", "Stacks", "StackName")]
         left = gone(self.cloudformation.delete_stack, [{"StackName": stack} for stack in stacks if stack != self.name])

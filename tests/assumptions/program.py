@@ -3,6 +3,8 @@
 import json
 import time
 
+from botocore.exceptions import ClientError
+
 from report import Group, Otherwise, expect, until
 
 GROUP = Group("The program on this account")
@@ -117,6 +119,43 @@ def denied(it):
     finally:
         it.check.iam.delete_role_policy(**where)
     it.as_before(60)
+
+
+@claim("CloudFormation holds the template's rule: copies without a role are refused")
+def ruled(it):
+    client = it.check.cloudformation
+    stack = client.describe_stacks(StackName=it.check.name)["Stacks"][0]
+    kept = [{"ParameterKey": p["ParameterKey"], "UsePreviousValue": True} for p in stack["Parameters"] if p["ParameterKey"] != "copies"]
+    parameters = [*kept, {"ParameterKey": "copies", "ParameterValue": "also"}]
+    asked = {"StackName": it.check.name, "UsePreviousTemplate": True, "Capabilities": ["CAPABILITY_IAM"], "Parameters": parameters}
+    try:
+        client.update_stack(**asked)
+    except ClientError as error:
+        expect("copies need a role" in str(error), error)
+    else:
+        raise Otherwise("the update was taken")
+
+
+@claim("With copies the function is measured without being touched: its RevisionId stays the same")
+def copied(it):
+    architecture = ["--architecture", it.check.architecture] if it.check.architecture else []
+    it.run("up", "--yes", "--copies", "also", "--copyable-roles", it.check.role_arn("function"), *architecture)
+    revision = it.check.settled("tuned")["RevisionId"]
+    _, said = it.run("tune", it.name, "--num", "5", "--json")
+    expect("measuring temporary copies" in said, said)
+    expect(it.check.settled("tuned")["RevisionId"] == revision, it.check.settled("tuned"))
+    it.as_before(5)
+
+
+@claim("No copy is left after that")
+def copies_gone(it):
+    client = it.check.lambda_
+    pages = client.get_paginator("list_functions").paginate()
+    names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+    copies = [name for name in names if name.startswith("deployer-tuning-")]
+    tags = {name: client.get_function(FunctionName=name).get("Tags", {}) for name in copies}
+    ours = [name for name in copies if tags[name].get("deployer:stack") == it.check.name]
+    expect(not ours, ours)
 
 
 @claim("`deployer destroy` takes the stack away, and nothing of the function")

@@ -563,6 +563,15 @@ async fn up_explains_copies_and_destroy_takes_their_bucket_along() {
         .up(&["--copies", "also"])
         .status(2)
         .complains(&["nothing says which role copies may run under", "--copyable-roles"]);
+    // Whoever deploys the template by other means is told by CloudFormation.
+    let template = world.as_released(&["synth", "--architecture", std::env::consts::ARCH]).success().json();
+    let copies =
+        aws_sdk_cloudformation::types::Parameter::builder().parameter_key("copies").parameter_value("also");
+    let create = world.cloudformation.create_stack().stack_name("bare").template_body(template.to_string());
+    let create = create.parameters(copies.build());
+    let refused = create.capabilities(aws_sdk_cloudformation::types::Capability::CapabilityIam).send().await;
+    let refused = refused.unwrap_err().into_service_error();
+    assert!(format!("{refused:?}").contains("copies need a role"), "{refused:?}");
     world.up(&["--copies", "also", "--copyable-roles", ROLE]).success().complains(&[
         "begin with \"deployer-tuning-\"",
         "these copies may run under arn:aws:iam::000000000000:role/sample",

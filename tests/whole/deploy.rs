@@ -112,10 +112,11 @@ fn outputs_are_the_stack_s() {
 }
 
 /// What makes each of the template's conditions hold; the defaults make none hold but the first.
-const CHOICES: [(&str, &str); 10] = [
+const CHOICES: [(&str, &str); 11] = [
     ("lambdaResource", "arn:aws:lambda:*:*:function:shop-*"),
     ("processorResource", "arn:aws:lambda:*:*:function:processor-*"),
     ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"),
+    ("assumableRoles", "arn:aws:iam::210987654321:role/tuned"),
     ("permissionsBoundary", "arn:aws:iam::123456789012:policy/boundary"),
     ("payloadS3Bucket", "payloads"),
     ("securityGroupIds", "sg-0123456789abcdef0"),

@@ -179,7 +179,7 @@ def handler(event, context):
     let (of_python, of_node) = ([("app.py", python)], [("index.js", node), ("wrapper", wrapper)]);
     for (files, flags, word) in [
         (&of_python[..], ["--handler", "app.handler"], "MemoryError"),
-        (&of_node, ["--env", "AWS_LAMBDA_EXEC_WRAPPER=/var/task/wrapper"], "signal: aborted"),
+        (&of_node, ["--variable", "AWS_LAMBDA_EXEC_WRAPPER=/var/task/wrapper"], "signal: aborted"),
     ] {
         let (code, file) = (code(files), files[0].0);
         for (name, _) in files {

@@ -17,6 +17,7 @@ mod copies;
 mod crashes;
 mod denied;
 mod deploy;
+mod elsewhere;
 mod emulator;
 mod emulators;
 mod faults;

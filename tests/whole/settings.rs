@@ -176,7 +176,7 @@ async fn neither_secrets_nor_payloads_are_told_at_any_verbosity() {
         "tune",
         "--code",
         "mine.zip",
-        "--env",
+        "--variable",
         "TOKEN=ENV-SECRET",
         "--num",
         "5",

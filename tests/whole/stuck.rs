@@ -112,11 +112,24 @@ async fn what_failed_first_and_is_protected_is_not_deleted() {
     let protect = world.cloudformation.update_termination_protection().stack_name(STACK);
     protect.enable_termination_protection(true).send().await.unwrap();
     let protected = "error: the stack deployer-power-tuning is protected against deletion\n\
-         hint: if it is to go: aws cloudformation update-termination-protection --no-enable-termination-protection \
-         --stack-name deployer-power-tuning";
+         hint: if it is to go: `deployer up --termination-protection=false`";
     assert_eq!(failure(&world.up(&[]).status(1).stderr).trim_end(), protected);
     assert_eq!(failure(&world.deployer(&["destroy", "--yes"]).status(1).stderr).trim_end(), protected);
     assert_eq!(world.status(STACK).await, "ROLLBACK_COMPLETE");
+    world.up(&["--termination-protection=false"]).success().complains(&["can be deleted now"]);
+    assert_eq!(world.status(STACK).await, "CREATE_COMPLETE");
+}
+
+#[tokio::test]
+async fn a_stack_is_protected_against_deletion_until_that_is_ended() {
+    let world = World::empty().await;
+    world.up(&["--termination-protection"]).success().complains(&["is protected against deletion now"]);
+    world.deployer(&["destroy", "--yes"]).status(1).complains(&["--termination-protection=false"]);
+    let said = world.up(&[]).success();
+    assert!(!said.stderr.contains("delet"), "it stays as it is: {}", said.stderr);
+    world.up(&["--termination-protection=false"]).success().complains(&["can be deleted now"]);
+    world.deployer(&["destroy", "--yes"]).success();
+    assert_eq!(world.at_rest(STACK).await, "gone");
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::condition::Condition;
 use crate::node::Node;
+use crate::pseudo;
+use crate::text;
 use crate::value::{Arn, Val};
 
 /// Leave to perform some actions on some resources: one `Allow` statement of a policy.
@@ -160,17 +162,24 @@ pub(crate) fn policy_of(grants: &[Grant]) -> Node {
     policy_document(grants.iter().map(Grant::statement).collect())
 }
 
-/// The AWS service that may take on a role, and on whose behalf.
+/// Who may take on a role: an AWS service, and on whose behalf, or another account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Principal {
-    service: String,
+    who: Node,
     conditions: Vec<(&'static str, &'static str, Node)>,
 }
 
 impl Principal {
     /// A service, such as `lambda.amazonaws.com`.
     pub fn service(service: impl Into<String>) -> Self {
-        Principal { service: service.into(), conditions: Vec::new() }
+        let service: String = service.into();
+        Principal { who: Node::map([("Service", Node::text(service))]), conditions: Vec::new() }
+    }
+
+    /// Whoever in an account (twelve digits) that account allows `sts:AssumeRole` on the role.
+    pub fn account(account: &str) -> Self {
+        let root: Val<String> = text!["arn:", pseudo::partition(), ":iam::", account, ":root"];
+        Principal { who: Node::map([("AWS", root.node)]), conditions: Vec::new() }
     }
 
     /// Only on behalf of this account, so that the service cannot be talked into it from another one.
@@ -183,7 +192,7 @@ impl Principal {
     pub(crate) fn trust_policy(&self) -> Node {
         let mut statement = IndexMap::from([
             ("Effect".to_owned(), Node::text("Allow")),
-            ("Principal".to_owned(), Node::map([("Service", Node::text(self.service.as_str()))])),
+            ("Principal".to_owned(), self.who.clone()),
             ("Action".to_owned(), Node::text("sts:AssumeRole")),
         ]);
         if !self.conditions.is_empty() {

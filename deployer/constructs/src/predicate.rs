@@ -28,6 +28,13 @@ impl Predicate {
         Predicate::is_given(&list.join(""))
     }
 
+    /// Holds where each text of the list is one of these.
+    #[must_use]
+    pub fn each_in<const N: usize>(list: &Val<Vec<String>>, texts: [&str; N]) -> Self {
+        let texts = Node::List(texts.map(Node::text).into());
+        Predicate(Node::map([("Fn::EachMemberIn", Node::List(vec![list.node.clone(), texts]))]))
+    }
+
     /// Holds where this one does not.
     #[must_use]
     pub fn negated(self) -> Self {

@@ -19,6 +19,7 @@ use crate::value::Val;
 pub struct Stack {
     description: String,
     parameters: IndexMap<String, Declaration>,
+    rules: IndexMap<String, Node>,
     conditions: IndexMap<String, Node>,
     resources: IndexMap<String, Node>,
     outputs: IndexMap<String, Node>,
@@ -36,6 +37,7 @@ impl Stack {
         Stack {
             description: description.into(),
             parameters: IndexMap::new(),
+            rules: IndexMap::new(),
             conditions: IndexMap::new(),
             resources: IndexMap::new(),
             outputs: IndexMap::new(),
@@ -52,6 +54,17 @@ impl Stack {
         self.problems.extend(parameter.problems(id));
         self.parameters.insert(id.to_owned(), parameter.declaration());
         Val::of(Node::Ref(id.to_owned()))
+    }
+
+    /// Adds a rule: where the first predicate holds, CloudFormation refuses parameters for which the second does not, and says
+    /// this sentence. Rules know fewer functions than conditions: no `Fn::Join`, and so none of [`Predicate::any_given`].
+    pub fn rule(&mut self, id: &str, holds: Predicate, assertion: Predicate, says: &str) {
+        self.check_id(id, "rule");
+        let assertion = Node::map([("Assert", assertion.0), ("AssertDescription", Node::text(says))]);
+        let rule = Node::map([("RuleCondition", holds.0), ("Assertions", Node::List(vec![assertion]))]);
+        if self.rules.insert(id.to_owned(), rule).is_some() {
+            self.problems.push(Problem::new(format!("rule '{id}'"), "the id is used twice"));
+        }
     }
 
     /// Adds a condition.
@@ -180,12 +193,13 @@ impl Stack {
         }
     }
 
-    /// Everything with its place in words: conditions, resources, outputs.
+    /// Everything with its place in words: rules, conditions, resources, outputs.
     fn parts(&self) -> impl Iterator<Item = (String, &Node)> {
+        let rules = self.rules.iter().map(|(id, node)| (format!("rule '{id}'"), node));
         let conditions = self.conditions.iter().map(|(id, node)| (format!("condition '{id}'"), node));
         let resources = self.resources.iter().map(|(id, node)| (format!("resource '{id}'"), node));
         let outputs = self.outputs.iter().map(|(id, node)| (format!("output '{id}'"), node));
-        conditions.chain(resources).chain(outputs)
+        rules.chain(conditions).chain(resources).chain(outputs)
     }
 
     fn check_references(&self, problems: &mut Vec<Problem>) -> Used {
@@ -231,10 +245,13 @@ impl Stack {
                 Problem::new(format!("resource '{id}'"), message)
             }));
         }
-        for (id, predicate) in &self.conditions {
+        let conditions =
+            self.conditions.iter().map(|(id, predicate)| (format!("condition '{id}'"), predicate));
+        let rules = self.rules.iter().map(|(id, rule)| (format!("rule '{id}'"), rule));
+        for (at, predicate) in conditions.chain(rules) {
             for resource in needed_by(predicate).iter().filter(|id| self.resources.contains_key(*id)) {
                 let message = format!("it depends on the resource '{resource}'; only parameters can decide");
-                problems.push(Problem::new(format!("condition '{id}'"), message));
+                problems.push(Problem::new(&at, message));
             }
         }
         used
@@ -320,6 +337,7 @@ impl Stack {
         let parameters = self.parameters.iter().map(|(id, declared)| (id.clone(), declared.node.clone()));
         let all = [
             ("Parameters", parameters.collect()),
+            ("Rules", self.rules.clone()),
             ("Conditions", self.conditions.clone()),
             (
                 "Resources",

@@ -188,6 +188,7 @@ const EVENT: &str = r#"{"n":1}"#;
 /// A state folder with the functions' role, the function `f`, and more if wanted.
 async fn furnish(state: &Path, large: bool) {
     let settings = Settings {
+        account: local_aws::ACCOUNT.to_owned(),
         state: state.to_owned(),
         region: "us-east-1".to_owned(),
         url: "http://127.0.0.1:9".to_owned(),

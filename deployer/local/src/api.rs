@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::{ACCOUNT, Aws, SERVICES};
+use crate::accounts::account_of;
+use crate::{Aws, SERVICES};
 
 /// A service of the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -162,15 +163,16 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The caller's ARN as `GetCallerIdentity` and access denials give it, or the principal of a service.
+    /// The caller's ARN as `GetCallerIdentity` and access denials give it, or the principal of a service. `account` is the one whose
+    /// owner calls.
     #[must_use]
-    pub fn arn(&self) -> String {
+    pub fn arn(&self, account: &str) -> String {
         match self {
-            Self::Owner => format!("arn:aws:iam::{ACCOUNT}:user/owner"),
+            Self::Owner => format!("arn:aws:iam::{account}:user/owner"),
             Self::Anonymous => "anonymous".to_owned(),
             Self::Role { arn, session } => {
                 let name = arn.rsplit('/').next().unwrap_or(arn);
-                format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}")
+                format!("arn:aws:sts::{}:assumed-role/{name}/{session}", account_of(arn))
             }
             Self::Service { principal, .. } => principal.clone(),
         }

@@ -89,7 +89,13 @@ impl Endpoint {
         // Absolute, since sandboxes run in other folders.
         let state = std::path::absolute(&options.state).unwrap_or(options.state);
         let (region, cpu_share) = (options.region, options.cpu_share);
-        let aws = Aws::open(Settings { state, region, url: format!("http://{address}"), cpu_share })?;
+        let aws = Aws::open(Settings {
+            state,
+            account: crate::ACCOUNT.to_owned(),
+            region,
+            url: format!("http://{address}"),
+            cpu_share,
+        })?;
         if let Some(wanted) = cpu_share.filter(|wanted| *wanted != aws.lambda.mechanism()) {
             let why = aws.lambda.cpu_share().unavailable.join("; ");
             return Err(StartError::CpuShare { wanted, why });

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 pub mod api;
 pub mod cloudformation;
 pub mod cloudfront;
@@ -31,7 +32,7 @@ pub use api::{ApiError, Caller, Result, Service};
 pub use endpoint::{Endpoint, Options, StartError};
 pub use running::{Running, running};
 
-/// The account every local resource belongs to.
+/// The main account, to which everything belongs that no other account's key made.
 pub const ACCOUNT: &str = "000000000000";
 
 /// The services there are. They start in this order and stop in the opposite one: first those that keep others at work.
@@ -70,6 +71,8 @@ pub struct Aws {
     pub states: states::States,
     /// Stacks and change sets.
     pub cloudformation: cloudformation::CloudFormation,
+    /// The other accounts.
+    accounts: accounts::Accounts,
 }
 
 /// What is fixed for the life of an endpoint.
@@ -77,6 +80,8 @@ pub struct Aws {
 pub struct Settings {
     /// The folder that holds the database, S3 objects and unpacked code.
     pub state: PathBuf,
+    /// The account that ARNs name.
+    pub account: String,
     /// The region that ARNs name.
     pub region: String,
     /// The endpoint's own address, `http://127.0.0.1:PORT`; functions get it as `AWS_ENDPOINT_URL`.
@@ -91,16 +96,26 @@ impl Aws {
     /// # Errors
     /// When the state folder is in use or not readable.
     pub fn open(settings: Settings) -> Result<Arc<Self>, store::StoreError> {
+        Self::opened(settings, None)
+    }
+
+    /// The same for another account on the same machine.
+    fn open_beside(settings: Settings, main: &Arc<Self>) -> Result<Arc<Self>, store::StoreError> {
+        Self::opened(settings, Some(main))
+    }
+
+    fn opened(settings: Settings, main: Option<&Arc<Self>>) -> Result<Arc<Self>, store::StoreError> {
         let store = store::Store::open(&settings.state)?;
         Ok(Arc::new(Self {
             faults: faults::Faults::default(),
-            iam: iam::Iam::default(),
+            iam: main.map_or_else(iam::Iam::default, |main| main.iam.beside()),
             s3: s3::S3::open(&settings, &store),
             logs: logs::Logs::open(),
             events: events::Events::default(),
-            lambda: lambda::Lambda::open(&settings, &store),
+            lambda: lambda::Lambda::open(&settings, &store, main.map(|main| &main.lambda)),
             states: states::States::default(),
             cloudformation: cloudformation::CloudFormation::open(),
+            accounts: main.map_or_else(Default::default, accounts::Accounts::of),
             settings,
             store,
         }))
@@ -108,6 +123,11 @@ impl Aws {
 
     /// Takes up what an earlier process left unfinished. Called once, when the endpoint already listens.
     pub async fn start(self: &Arc<Self>) {
+        self.start_services().await;
+        self.start_accounts().await;
+    }
+
+    async fn start_services(self: &Arc<Self>) {
         for service in SERVICES {
             (service.start)(self).await;
         }
@@ -115,6 +135,12 @@ impl Aws {
 
     /// Lets asynchronous work end: stack operations, executions, the events they emitted, then the functions.
     pub async fn stop(self: &Arc<Self>) {
+        // First the others, since the machine is the main account's.
+        self.stop_accounts().await;
+        self.stop_services().await;
+    }
+
+    async fn stop_services(self: &Arc<Self>) {
         for service in SERVICES.iter().rev() {
             (service.stop)(self).await;
         }
@@ -134,9 +160,9 @@ impl Aws {
         (service.entry().call)(self, caller, operation, input).await
     }
 
-    /// The ARN of a regional resource of the local account, `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
+    /// The ARN of a regional resource of the account, `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
     #[must_use]
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{ACCOUNT}:{resource}", self.settings.region)
+        format!("arn:aws:{service}:{}:{}:{resource}", self.settings.region, self.settings.account)
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::accounts::account_of;
 use crate::api::{Entry, Protocol};
 use crate::params::Params;
-use crate::{ACCOUNT, Aws, Caller, Result, Service};
+use crate::{Aws, Caller, Result, Service};
 
 pub(crate) static ENTRY: Entry = Entry::new(
     Service::Sts,
@@ -20,9 +21,10 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
     match operation {
         // Needs no permission, and cannot be denied.
         "GetCallerIdentity" => {
-            Ok(json!({"Arn": caller.arn(), "UserId": user_id(aws, caller), "Account": ACCOUNT}))
+            let account = aws.settings.account.as_str();
+            Ok(json!({"Arn": caller.arn(account), "UserId": user_id(aws, caller), "Account": account}))
         }
-        "AssumeRole" => assume_role(aws, caller, params),
+        "AssumeRole" => assume_role(aws, caller, params).await,
         _ => Err(Service::Sts.unknown(operation)),
     }
 }
@@ -40,7 +42,7 @@ const REFUSED: [&str; 8] = [
     "TransitiveTagKeys",
 ];
 
-fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
+async fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let arn = params.text("RoleArn")?;
     if !is_arn(arn) {
         return Err(params.invalid(format!("{arn} is invalid")));
@@ -48,7 +50,11 @@ fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Va
     let session = session_name(params)?;
     let seconds = params.number("DurationSeconds", 900..=43_200)?.unwrap_or(3600);
     params.refuse(&REFUSED, "leave it out, or put what it restricts into the role's policies")?;
-    aws.iam.may_assume(aws, caller, arn, params.optional_text("ExternalId")?)?;
+    let external_id = params.optional_text("ExternalId")?;
+    // One that does not exist and one that trusts nobody are the same to whoever asks.
+    let theirs = aws.account(account_of(arn), false).await.ok();
+    aws.iam.may_assume(aws, theirs.as_deref(), caller, arn, external_id)?;
+    let aws = theirs.as_ref().unwrap_or(aws);
     if aws.iam.longest_session(aws, arn).is_some_and(|longest| seconds > longest) {
         let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
         return Err(params.invalid(message));
@@ -57,7 +63,7 @@ fn assume_role(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Va
     let caller = Caller::Role { arn: arn.to_owned(), session: session.to_owned() };
     let expiration = jiff::Timestamp::from_second(credentials.expiration).unwrap_or(jiff::Timestamp::MAX);
     Ok(json!({
-        "AssumedRoleUser": {"AssumedRoleId": user_id(aws, &caller), "Arn": caller.arn()},
+        "AssumedRoleUser": {"AssumedRoleId": user_id(aws, &caller), "Arn": caller.arn(&aws.settings.account)},
         "Credentials": {
             "AccessKeyId": credentials.access_key_id,
             "SecretAccessKey": credentials.secret_access_key,

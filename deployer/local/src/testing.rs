@@ -17,6 +17,7 @@ impl Local {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
+            account: crate::ACCOUNT.to_owned(),
             state: folder.path().to_owned(),
             region: "us-east-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),

@@ -4,7 +4,7 @@
 //! both. `lambda:DeleteFunction` is different: on the plain ARN it deletes the function, hence only ever on
 //! qualified ones, and on the names of copies. With `copies` `only` nothing is left that could change a function of the user's.
 
-use constructs::{Arn, Grant, Val, pseudo, text};
+use constructs::{Arn, Condition, Grant, Val, pseudo, text};
 use tuning::copies::PREFIX;
 
 use super::copies::Copies;
@@ -18,20 +18,23 @@ struct Tuned {
 
 impl Tuned {
     fn new(choices: &Choices) -> Self {
+        Self::named(&choices.lambda_resource, &choices.any_function)
+    }
+
+    fn named(given: &Val<String>, any_function: &Condition) -> Self {
         let all = || -> Val<String> {
             text!["arn:", pseudo::partition(), ":lambda:*:", pseudo::account_id(), ":function:*"]
         };
         let (all, all_qualified): (Val<String>, Val<Arn>) = (all(), text![all(), ":*"]);
-        let given = &choices.lambda_resource;
         let given_qualified: Val<String> = text![given, ":*"];
         // A `*` at the end reaches over the colon before a qualifier.
         let with_qualifiers = Val::if_else(
-            &choices.any_function,
+            any_function,
             Val::from(vec![all]),
             Val::from(vec![given.clone(), given_qualified.clone()]),
         );
         let given_qualified: Val<Arn> = text![given_qualified];
-        let qualified = Val::if_else(&choices.any_function, all_qualified, given_qualified);
+        let qualified = Val::if_else(any_function, all_qualified, given_qualified);
         Tuned { with_qualifiers, qualified }
     }
 
@@ -57,7 +60,11 @@ fn keys_in_place(choices: &Choices) -> Grant {
 }
 
 fn all_keys(choices: &Choices) -> Grant {
-    Grant::on_list(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], &choices.kms_key_arns).requires(
+    keys_named(&choices.kms_key_arns)
+}
+
+fn keys_named(kms_key_arns: &Val<Vec<String>>) -> Grant {
+    Grant::on_list(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], kms_key_arns).requires(
         "StringLike",
         "kms:ViaService",
         "lambda.*",
@@ -96,19 +103,20 @@ fn pass_roles(choices: &Choices) -> [Grant; 2] {
     ]
 }
 
-/// What Lambda asks of whoever creates a function with layers, in a VPC or with a file system. EC2 knows no narrower resources for
-/// these calls; a layer may be anybody's.
-fn attach(choices: &Choices) -> [Grant; 3] {
+/// Leave to read layers, which may be anybody's.
+fn layers() -> Grant {
     let layers: Val<Arn> = text!["arn:", pseudo::partition(), ":lambda:*:*:layer:*:*"];
+    Grant::new(["lambda:GetLayerVersion"], [layers])
+}
+
+/// What Lambda asks of whoever creates a function with layers, in a VPC or with a file system. EC2 knows no narrower resources for
+/// these calls.
+fn attach(choices: &Choices) -> [Grant; 3] {
     let files: Val<Arn> =
         text!["arn:", pseudo::partition(), ":elasticfilesystem:*:", pseudo::account_id(), ":file-system/*"];
     let looks = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
-    [
-        Grant::new(["lambda:GetLayerVersion"], [layers]),
-        Grant::new(["elasticfilesystem:DescribeMountTargets"], [files]),
-        Grant::on_everything(looks),
-    ]
-    .map(|grant| grant.only_if(&choices.makes_copies))
+    [layers(), Grant::new(["elasticfilesystem:DescribeMountTargets"], [files]), Grant::on_everything(looks)]
+        .map(|grant| grant.only_if(&choices.makes_copies))
 }
 
 /// Leave to ask what became of an execution of the machine of this name. The ARN is put together by hand: the machine
@@ -128,6 +136,35 @@ fn describe_executions(machine_name: &Val<String>) -> Grant {
     Grant::new(["states:DescribeExecution"], [executions])
 }
 
+/// Leave to take on roles of other accounts, in which what is tuned is then done.
+fn assume(choices: &Choices) -> Grant {
+    Grant::on_list(["sts:AssumeRole"], &choices.assumable_roles).only_if(&choices.has_assumable_roles)
+}
+
+/// What all handlers together do to a function that they measure itself: for a role in that function's account.
+pub(super) fn elsewhere(
+    lambda_resource: &Val<String>,
+    any_function: &Condition,
+    kms_key_arns: &Val<Vec<String>>,
+    has_keys: &Condition,
+) -> Vec<Grant> {
+    let tuned = Tuned::named(lambda_resource, any_function);
+    let actions = [
+        "CreateAlias",
+        "DeleteAlias",
+        "GetAlias",
+        "GetFunction",
+        "GetRuntimeManagementConfig",
+        "InvokeFunction",
+        "ListAliases",
+        "ListVersionsByFunction",
+        "PublishVersion",
+        "UpdateAlias",
+        "UpdateFunctionConfiguration",
+    ];
+    vec![tuned.allow(actions), tuned.allow_deleting_versions(), keys_named(kms_key_arns).only_if(has_keys)]
+}
+
 pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<Grant> {
     let tuned = Tuned::new(choices);
     vec![
@@ -145,6 +182,8 @@ pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<
             .only_if(&choices.in_place),
         tuned.allow_deleting_versions().only_if(&choices.in_place),
         keys(choices),
+        assume(choices),
+        layers().only_if(&choices.makes_copies),
         describe_executions(machine_name).only_if(&choices.in_place),
     ]
 }
@@ -156,6 +195,7 @@ pub(super) fn publisher(choices: &Choices, stack: &Copies, machine_name: &Val<St
         tuned.allow(["GetFunction"]),
         tuned.allow(actions).only_if(&choices.in_place),
         keys(choices),
+        assume(choices),
         tuned.allow(["GetRuntimeManagementConfig"]).only_if(&choices.makes_copies),
         on_copies(
             choices,
@@ -187,6 +227,7 @@ pub(super) fn executor(choices: &Choices) -> Vec<Grant> {
     let of_processors = text![&choices.processor_resource, ":*"];
     vec![
         Tuned::new(choices).allow(["InvokeFunction"]),
+        assume(choices),
         on_copies(choices, ["InvokeFunction"]),
         Grant::new(["lambda:InvokeFunction"], [processors, of_processors]).only_if(&choices.has_processors),
         decrypt,
@@ -209,6 +250,7 @@ pub(super) fn cleaner(choices: &Choices, stack: &Copies, machine_name: &Val<Stri
             .only_if(&choices.in_place),
         tuned.allow_deleting_versions().only_if(&choices.in_place),
         keys_in_place(choices),
+        assume(choices),
         describe_executions(machine_name),
         on_copies(choices, ["DeleteFunction"]),
         stack.objects(choices, ["s3:DeleteObject"]),
@@ -226,7 +268,7 @@ pub(super) fn optimizer(choices: &Choices) -> Vec<Grant> {
         "UpdateAlias",
         "UpdateFunctionConfiguration",
     ];
-    vec![tuned.allow(actions).only_if(&choices.in_place), keys_in_place(choices)]
+    vec![tuned.allow(actions).only_if(&choices.in_place), keys_in_place(choices), assume(choices)]
 }
 
 /// What Lambda itself needs, with a function's role, to attach the function to a VPC. Not limited to this account's network

@@ -13,6 +13,7 @@ pub(super) struct Choices {
     pub(super) processor_resource: Val<String>,
     pub(super) optimizable_aliases: Val<Vec<String>>,
     pub(super) kms_key_arns: Val<Vec<String>>,
+    pub(super) assumable_roles: Val<Vec<String>>,
     pub(super) total_execution_timeout: Val<u32>,
     pub(super) permissions_boundary: Val<String>,
     pub(super) payload_s3_bucket: Val<String>,
@@ -34,6 +35,8 @@ pub(super) struct Choices {
     pub(super) has_keys: Condition,
     /// The same, and functions themselves may be measured.
     pub(super) has_keys_in_place: Condition,
+    /// Roles of other accounts are given.
+    pub(super) has_assumable_roles: Condition,
     /// Copies of functions are made.
     pub(super) makes_copies: Condition,
     /// Functions themselves may be measured.
@@ -63,6 +66,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
     let processor_resource = text(stack, &options::PROCESSOR_RESOURCE);
     let optimizable_aliases = declared(stack, &options::OPTIMIZABLE_ALIASES.spec, texts);
     let kms_key_arns = declared(stack, &options::KMS_KEY_ARNS.spec, texts);
+    let assumable_roles = declared(stack, &options::ASSUMABLE_ROLES.spec, texts);
     let total_execution_timeout = number(stack, &options::TOTAL_EXECUTION_TIMEOUT);
     let permissions_boundary = declared(stack, &options::PERMISSIONS_BOUNDARY.spec, str::to_owned);
     let payload_s3_bucket = declared(stack, &options::PAYLOAD_S3_BUCKET.spec, str::to_owned);
@@ -91,11 +95,18 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
     let itself = || Predicate::equals(&copies, "only").negated();
     let has_keys_in_place =
         stack.condition("UseKmsKeysInPlace", Predicate::any_given(&kms_key_arns).and(itself()));
+    let has_assumable_roles = stack.condition("UseAssumableRoles", Predicate::any_given(&assumable_roles));
     let makes_copies = stack.condition("MakeCopies", makes());
     let in_place = stack.condition("TuneInPlace", itself());
     let has_copy_role = stack.condition("UseCopyRole", makes().and(Predicate::is_given(&copy_role)));
     let has_copyable_roles =
         stack.condition("UseCopyableRoles", makes().and(Predicate::any_given(&copyable_roles)));
+    stack.rule(
+        "CopiesHaveARole",
+        makes(),
+        Predicate::is_given(&copy_role).or(Predicate::each_in(&copyable_roles, [""]).negated()),
+        "copies need a role that they run under: give copyableRoles (functions' own roles) or copyRole",
+    );
     let has_boundary = stack.condition("UsePermissionsBoundary", Predicate::is_given(&permissions_boundary));
     let has_payload_bucket = stack.condition("S3BucketProvided", Predicate::is_given(&payload_s3_bucket));
     let vpc = Predicate::any_given(&security_group_ids).or(Predicate::any_given(&subnet_ids));
@@ -108,6 +119,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         processor_resource,
         optimizable_aliases,
         kms_key_arns,
+        assumable_roles,
         total_execution_timeout,
         permissions_boundary,
         payload_s3_bucket,
@@ -124,6 +136,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         has_processors,
         has_keys,
         has_keys_in_place,
+        has_assumable_roles,
         makes_copies,
         in_place,
         has_copy_role,
@@ -145,12 +158,12 @@ fn described<T: ParameterType>(spec: &Spec, default: fn(&str) -> T) -> Parameter
     Parameter::new(parameter.about).default(default(parameter.default))
 }
 
-fn declared<T: ParameterType>(stack: &mut Stack, spec: &Spec, default: fn(&str) -> T) -> Val<T> {
+pub(super) fn declared<T: ParameterType>(stack: &mut Stack, spec: &Spec, default: fn(&str) -> T) -> Val<T> {
     stack.parameter(parameter(spec).name, &described(spec, default))
 }
 
 /// A text with its pattern, which CloudFormation enforces as this program does.
-fn text(stack: &mut Stack, option: &Opt<String>) -> Val<String> {
+pub(super) fn text(stack: &mut Stack, option: &Opt<String>) -> Val<String> {
     let described = described(&option.spec, str::to_owned);
     let described = match option.spec.rule {
         Rule::Pattern(pattern, says) => {
@@ -173,6 +186,6 @@ fn number(stack: &mut Stack, option: &Opt<u32>) -> Val<u32> {
     stack.parameter(parameter(&option.spec).name, &described)
 }
 
-fn texts(text: &str) -> Vec<String> {
+pub(super) fn texts(text: &str) -> Vec<String> {
     text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }

@@ -72,18 +72,30 @@ impl fmt::Display for Cleaned {
     }
 }
 
+/// The resolved options of `cleanup`.
+#[derive(Debug)]
+pub struct Options {
+    /// The function's name or ARN; without it, it is about copies.
+    pub function: Option<String>,
+    /// The role of its account, where that is another one.
+    pub role: Option<String>,
+}
+
 /// Puts the function back.
 ///
 /// # Errors
 /// A stack or function that is not there; a run that is still going on.
-pub async fn run(named: Option<String>, context: &Context) -> anyhow::Result<Outcome> {
+pub async fn run(Options { function, role }: Options, context: &Context) -> anyhow::Result<Outcome> {
     let aws = context.aws().await?;
     let stack = execution::deployed(aws, &context.settings).await?;
-    let Some(named) = named else { return copies::run(&stack, aws, context).await };
-    let lambda_arn = function::find(aws, &named, context.settings.is_local()).await?.arn;
+    let Some(named) = function else { return copies::run(&stack, aws, context).await };
+    let lambda_arn = match &role {
+        Some(_) => function::elsewhere(aws, &named)?,
+        None => function::find(aws, &named, context.settings.is_local()).await?.arn,
+    };
     let cleaner = cleaner(aws, &stack).await?;
     context.events.started(format!("putting {named} back"));
-    let event = json!({ "cleanup": { "lambdaARN": lambda_arn } });
+    let event = json!({ "cleanup": { "lambdaARN": lambda_arn, "roleARN": role } });
     let answer = match invoke(aws, &cleaner, &event).await? {
         Ok(answer) => answer,
         Err(refused) => {

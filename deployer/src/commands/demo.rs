@@ -63,6 +63,7 @@ pub async fn run(seed: Option<u64>, context: &Context) -> anyhow::Result<Outcome
             tags: None,
             role_arn: None,
             assets_bucket: None,
+            protection: None,
             parameters: Parameters::default().with_default(&options::VISUALIZATION_URL, site::local_url()),
         },
         context,

@@ -47,7 +47,7 @@ pub enum Command {
     /// Measure a function.
     Tune(Box<tune::Options>),
     /// Put a function back that was left changed.
-    Cleanup(Option<String>),
+    Cleanup(cleanup::Options),
     /// Put results side by side.
     Compare(compare::Options),
     /// Serve the chart page.
@@ -56,6 +56,8 @@ pub enum Command {
     Demo(Option<u64>),
     /// Write the template.
     Synth(synth::Options),
+    /// Write the template of a role for another account, which trusts this one.
+    SynthRole(String),
     /// Build the functions' zips.
     BuildFunctions(build::Options),
     /// Build the chart page.
@@ -84,11 +86,12 @@ impl Command {
             Self::Outputs => outputs::run(context).await,
             Self::Destroy => destroy::run(context).await,
             Self::Tune(options) => tune::run(*options, context).await,
-            Self::Cleanup(function) => cleanup::run(function, context).await,
+            Self::Cleanup(options) => cleanup::run(options, context).await,
             Self::Compare(options) => compare::run(options),
             Self::Serve(options) => serve::run(options, context).await,
             Self::Demo(faults) => demo::run(faults, context).await,
             Self::Synth(options) => synth::run(options, context).await,
+            Self::SynthRole(trusts) => synth::role(&trusts),
             Self::BuildFunctions(options) => build::run(options, context).await,
             Self::BuildWeb(out) => build::web(&out, context).await,
             Self::BuildRelease(out) => release::run(out, context).await,

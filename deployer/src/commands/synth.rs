@@ -50,6 +50,16 @@ impl fmt::Display for Written {
     }
 }
 
+/// Writes the template of the role by which an account's stacks tune another account's functions.
+///
+/// # Errors
+/// None but mistakes in the template.
+pub fn role(trusts: &str) -> anyhow::Result<Outcome> {
+    let text = app::elsewhere::synth(trusts)?.to_json();
+    let template = serde_json::from_str(&text)?;
+    Outcome::new(&Synthesized { template, text })
+}
+
 /// Writes the template. In a folder it names its assets as files beside it, so that `aws cloudformation package` and
 /// `deploy` take the folder as it is; alone it names them as they lie in our bucket.
 ///

@@ -150,6 +150,12 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     };
     let arn = match &package {
         Some(package) => function::put(aws, &named, package, &context.events).await?,
+        None if asked.role_arn.is_some() => {
+            context.events.note(
+                "the function is in another account, so what the run will cost is not known before it starts",
+            );
+            function::elsewhere(aws, &named)?
+        }
         None => {
             let found = function::find(aws, &named, context.settings.is_local()).await?;
             let sizes = input.contains_key(fields::POWER_VALUES.name);
@@ -184,7 +190,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             lambda_arn: arn,
         });
     }
-    let ended = execution::follow_or_stop(aws, execution, &arn, asked.tune, &context.events).await?;
+    let ended = execution::follow_or_stop(aws, execution, &arn, &asked, &context.events).await?;
     let reading = Reading { input: Some(asked), keep_stats: wanted, calibration };
     result(ended, &arn, reading, &options, aws, context).await
 }

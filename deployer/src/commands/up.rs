@@ -37,6 +37,8 @@ pub struct Options {
     pub assets_bucket: Option<String>,
     /// The parameters that were given.
     pub parameters: Parameters,
+    /// Whether the stack is to be protected against deletion; none leaves that as it is.
+    pub protection: Option<bool>,
 }
 
 /// Deploys the stack, or brings it up to date.
@@ -50,12 +52,14 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let stack = ready(&deployment, deployment.at_rest().await?, context).await?;
     let page = page::wanted(&options.parameters, stack.as_ref(), aws, &context.events).await?;
     copies::check(&options.parameters, stack.as_ref())?;
+    let protection = options.protection;
     let plan = Plan::make(options, stack.as_ref(), context, &deployment, aws).await?;
 
     if let Some(stack) = &stack
         && deployment.is_up_to_date(stack, &plan.wanted).await?
     {
         deployment.check_health(stack).await?;
+        deployment.protect(stack, protection).await?;
         publish(page.as_ref(), stack, aws, context).await?;
         return Outcome::new(&Deployed::new("unchanged", stack, aws.place()));
     }
@@ -63,7 +67,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let mut stack = stack;
     let mut confirmed = false;
     if let Some(failed) = stack.take_if(|stack| stack.condition() == Condition::NeverCreated) {
-        if failed.protected {
+        if failed.protected && protection != Some(false) {
             return Err(protected(&failed));
         }
         context.events.emit(Event::Changes(deployment.anew(&plan.wanted)?));
@@ -71,6 +75,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             return declined();
         }
         confirmed = true;
+        deployment.protect(&failed, protection.filter(|protect| !protect)).await?;
         deployment.delete(&failed, plan.wanted.role_arn.as_deref()).await?;
     }
     context.events.started("asking CloudFormation what would change");
@@ -78,6 +83,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         Proposal::Changes(change_set) => change_set,
         Proposal::Unchanged => {
             let stack = stack.context("the change set of a new stack is empty")?;
+            deployment.protect(&stack, protection).await?;
             publish(page.as_ref(), &stack, aws, context).await?;
             return Outcome::new(&Deployed::new("unchanged", &stack, aws.place()));
         }
@@ -112,6 +118,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         }
         executed => executed,
     }?;
+    deployment.protect(&stack, protection).await?;
     publish(page.as_ref(), &stack, aws, context).await?;
     let change = if change_set.difference.operation == Operation::Update { "updated" } else { "created" };
     Outcome::new(&Deployed::new(change, &stack, aws.place()))
@@ -196,7 +203,7 @@ impl Plan {
         deployment: &Deployment<'_>,
         aws: &Aws,
     ) -> anyhow::Result<Self> {
-        let Options { flavour, tags, role_arn, assets_bucket, parameters } = options;
+        let Options { flavour, tags, role_arn, assets_bucket, parameters, protection: _ } = options;
         let flavour = match flavour {
             Some(flavour) => flavour,
             None => deployed_flavour(stack, deployment).await?.unwrap_or(NEW_STACK),

@@ -106,6 +106,21 @@ impl<'a> Deployment<'a> {
         Err(hinted(failed, hint)).context("continuing the rollback")
     }
 
+    /// Protects the stack against deletion, or ends that; `None` leaves it as it is.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub async fn protect(&self, stack: &Stack, wanted: Option<bool>) -> anyhow::Result<()> {
+        let Some(wanted) = wanted.filter(|wanted| *wanted != stack.protected) else { return Ok(()) };
+        let request = self.client.update_termination_protection().stack_name(&stack.id);
+        let doing = if wanted { "protecting the stack" } else { "ending the stack's protection" };
+        let done = request.enable_termination_protection(wanted).send().await;
+        done.called("cloudformation:UpdateTerminationProtection").context(doing)?;
+        let now = if wanted { "is protected against deletion now" } else { "can be deleted now" };
+        self.events.finished(format!("the stack {} {now}", self.name));
+        Ok(())
+    }
+
     /// Deletes the stack and follows that to its end.
     ///
     /// # Errors
@@ -180,9 +195,6 @@ pub fn protected(stack: &Stack) -> anyhow::Error {
     let name = &stack.name;
     hinted(
         anyhow::anyhow!("the stack {name} is protected against deletion"),
-        format!(
-            "if it is to go: aws cloudformation update-termination-protection --no-enable-termination-protection \
-             --stack-name {name}"
-        ),
+        "if it is to go: `deployer up --termination-protection=false`",
     )
 }

@@ -44,6 +44,8 @@ pub enum Verb {
     Destroy,
     /// `synth`
     Synth,
+    /// `synth role`
+    SynthRole,
     /// `build functions`
     BuildFunctions,
     /// `build web`
@@ -62,7 +64,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 17] = [
+    pub const ALL: [(Self, &str, &str); 18] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
@@ -85,6 +87,11 @@ impl Verb {
         (Self::Outputs, "outputs", "Show the deployed stack's outputs"),
         (Self::Destroy, "destroy", "Delete the stack and the assets uploaded for it"),
         (Self::Synth, "synth", "Write the CloudFormation template"),
+        (
+            Self::SynthRole,
+            "synth role",
+            "Write the template of a role for another account, whose functions are then tuned from here",
+        ),
         (Self::BuildFunctions, "build functions", "The zip that holds the six Lambda functions"),
         (Self::BuildWeb, "build web", "The chart page, ready for any static host"),
         (

@@ -212,7 +212,8 @@ mod tests {
         all(&options::TAGS.spec, &["a=1,b=x=y", ""], &["a", "=1", "aws:x=1"]);
         all(&options::ARCHITECTURE.spec, &["arm64", "x86_64", "aarch64"], &["both", "mips"]);
         all(&options::BUILD_ARCHITECTURE.spec, &["both", "arm64,x86_64"], &["", "mips"]);
-        all(&options::ENV.spec, &["A=", "A=b=c"], &["A", "=b"]);
+        all(&options::VARIABLE.spec, &["A=", "A=b=c"], &["A", "=b"]);
+        all(&options::ENV.spec, &["prod", "eu-1"], &["", "A=b"]);
         all(&options::HOST.spec, &["0.0.0.0", "::1", "localhost"], &["example.com", "256.0.0.1", ""]);
         all(&options::RUNTIME.spec, &["python3.13", "provided.al2023"], &["ruby3.3", ""]);
     }

@@ -76,6 +76,8 @@ table! {
     ONLY_COLD_STARTS: Value = field("only-cold-starts", "", fields::ONLY_COLD_STARTS).rare().under(MEASURING);
     /// copy: measure temporary copies of the function; in-place: the function itself
     TUNE: Value = field("tune", "HOW", fields::TUNE).default("copy where the stack makes copies").rare().under(MEASURING);
+    /// Role of the function's account, if that is another one, for every call about the function
+    ASSUME_ROLE: Value = field("assume-role", "ROLE_ARN", fields::ROLE_ARN).on(&[Verb::Tune, Verb::Cleanup]).rare().under(MEASURING);
     /// One invocation per memory size and no analysis
     DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).rare().under(MEASURING);
     /// Execution environments of a memory size that are invoked side by side, 1 to 100
@@ -144,7 +146,7 @@ table! {
     /// Tune again whenever the code changes, and show the difference; Ctrl-C ends it
     WATCH: bool = opt("watch", "", Rule::Switch).only_flag().with("code").without(&["detach", "open"]).rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// A variable of its environment; may be repeated
-    ENV: Vec<String> = opt("env", "K=V", Rule::Pattern("^[^=]+=", "NAME=VALUE")).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
+    VARIABLE: Vec<String> = opt("variable", "NAME=VALUE", Rule::Pattern("^[^=]+=", "NAME=VALUE")).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// Folder or zip of a layer, found in /opt as on AWS; may be repeated, later ones over earlier ones
     LAYER: Vec<PathBuf> = opt("layer", "DIR|ZIP", Rule::Any).only_flag().repeated().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
     /// Actions that its role may perform besides writing logs: s3:GetObject,s3:PutObject
@@ -188,6 +190,8 @@ table! {
     VISUALIZATION_URL: String = opt("visualization-url", "URL", Rule::Optional(URL, "an http:// or https:// address without `#`, after which the results stand"))
         .on(&[Verb::Up, Verb::Preview, Verb::Compare])
         .parameter("visualizationURL", "https://lambda-power-tuning.show/", "The page that chart links lead to; the data is in the link's hash, which browsers never send");
+    /// Protect the stack against deletion; =false ends that
+    TERMINATION_PROTECTION: bool = opt("termination-protection", "BOOL", Rule::Switch).default("as it is").rare().on(&[Verb::Up]);
     /// Host the chart page in the stack; =false ends that
     HOST_VISUALIZATION: bool = opt("host-visualization", "BOOL", Rule::Switch)
         .parameter("hostVisualization", "false", "Whether the stack hosts that page itself, in a private bucket behind CloudFront: links lead there then, whatever visualizationURL says. The bucket is filled by `deployer up`, or by hand");
@@ -207,6 +211,11 @@ table! {
     /// Customer managed KMS keys of the functions to tune
     KMS_KEY_ARNS: Vec<String> = opt("kms-key-arns", "LIST", Rule::List(r"^arn:[^:\s]+:kms:[^:\s]+:[^:\s]+:key/\S+$", "arn:aws:kms:REGION:ACCOUNT:key/ID"))
         .rare().parameter("kmsKeyArns", "", "Customer managed KMS keys of the functions to tune (comma-separated ARNs); used through Lambda only (optional)");
+    /// Roles of other accounts that --assume-role may name, so that their functions can be tuned; may have wildcards
+    ASSUMABLE_ROLES: Vec<String> = opt("assumable-roles", "LIST", Rule::List(ROLE, "arn:aws:iam::210987654321:role/deployer-tuning"))
+        .rare().parameter("assumableRoles", "", "Roles of other accounts that inputs may name in roleARN, so that those accounts' functions can be tuned (comma-separated ARNs, optional); `deployer synth role` writes the stack that makes one");
+    /// Account, twelve digits, whose stacks may assume the role
+    TRUSTS: String = opt("trusts", "ACCOUNT", Rule::Pattern("^[0-9]{12}$", "an account's number, 12 digits")).on(&[Verb::SynthRole]).required();
     /// Time for one pass of measuring, 10 to 900
     TOTAL_EXECUTION_TIMEOUT: u32 = opt("total-execution-timeout", "SECONDS", Rule::Whole(10, 900))
         .parameter("totalExecutionTimeout", "300", "Seconds that one pass of Publisher and Executor may take, longer than the tuned function's time-out; whatever is left is done in another pass");
@@ -278,6 +287,8 @@ table! {
     STACK_NAME: String = opt("stack-name", "NAME", Rule::Pattern(STACK_NAME_PATTERN, "a letter followed by letters, digits and hyphens, at most 128")).default(DEFAULT_STACK_NAME);
     /// Settings file
     CONFIG: PathBuf = opt("config", "FILE", Rule::Any).only_flag().default("deployer.toml, if there is one here");
+    /// Environment of the settings file: what [env.NAME] says there wins over the rest of it
+    ENV: String = opt("env", "NAME", Rule::Pattern("^[A-Za-z0-9_-]+$", "the name of an environment, letters, digits, - and _; a variable of the function is --variable NAME=VALUE")).only_flag().rare();
     /// Result as one JSON document on stdout, events as JSON lines on stderr
     JSON: bool = opt("json", "", Rule::Switch);
     /// Ask nothing

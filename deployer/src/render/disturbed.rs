@@ -14,6 +14,24 @@ pub fn headline(analysis: &Analysis) -> Option<String> {
     ))
 }
 
+/// At which sizes durations may be too long without the choice depending on it.
+#[must_use]
+pub fn bearable(analysis: &Analysis) -> Option<String> {
+    let measured = analysis.stats.iter().flatten().filter_map(Stat::as_measured);
+    let delayed = measured.filter_map(|measured: &Measured| {
+        let disturbed = measured.disturbed.as_ref().filter(|disturbed| !disturbed.usable)?;
+        Some(format!("{:.0} % too long at {} MB", disturbed.delay_percent, measured.value))
+    });
+    let delayed: Vec<String> = delayed.collect();
+    let said = analysis.unusable.is_empty() && !delayed.is_empty();
+    said.then(|| {
+        format!(
+            "Other work on this machine may have made durations up to {}; without that the choice would be the same.",
+            delayed.join(", ")
+        )
+    })
+}
+
 /// How many invocations were made again.
 #[must_use]
 pub fn repeated(analysis: &Analysis) -> Option<String> {
@@ -45,9 +63,13 @@ mod tests {
         let analysis = serde_json::from_value::<Analysis>(output.clone()).unwrap();
         assert_eq!(headline(&analysis), None);
         assert!(repeated(&analysis).unwrap().starts_with("3 invocations were made again"));
+        let bearable = bearable(&analysis).unwrap();
+        assert!(bearable.contains("up to 50 % too long at 1769 MB"), "{bearable}");
         output["unusable"] =
             json!([{ "value": 1024, "delayPercent": 13.0 }, { "value": 1769, "delayPercent": 49.6 }]);
-        let headline = headline(&serde_json::from_value(output).unwrap()).unwrap();
+        let analysis = serde_json::from_value(output).unwrap();
+        assert_eq!(super::bearable(&analysis), None);
+        let headline = headline(&analysis).unwrap();
         assert!(headline.contains("for up to 50 % of the time at 1024, 1769 MB"), "{headline}");
     }
 }

@@ -276,6 +276,7 @@ impl Tuned {
         let sentences = [
             Self::effort(analysis),
             self.averages(analysis),
+            disturbed::bearable(analysis),
             disturbed::repeated(analysis),
             month,
             Self::no_comparison(analysis),

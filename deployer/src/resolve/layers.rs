@@ -10,11 +10,25 @@ use tuning::nearest::nearest;
 use crate::failure::Usage;
 use crate::options::{self, Opt, Spec, Verb};
 
+/// The table of a settings file that holds its environments.
+const ENVIRONMENTS: &str = "env";
+
 /// A settings file that was read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct File {
     path: PathBuf,
-    texts: BTreeMap<String, String>,
+    texts: BTreeMap<String, Text>,
+    environments: BTreeMap<String, toml::Table>,
+    /// The environment that was chosen.
+    environment: Option<String>,
+}
+
+/// What a file says of a setting.
+#[derive(Debug)]
+struct Text {
+    text: String,
+    /// Where it stands, to be read after "in".
+    place: String,
 }
 
 impl File {
@@ -28,21 +42,71 @@ impl File {
         Self::parse(path, &text)
     }
 
+    /// Where there is no settings file.
+    pub fn none(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            texts: BTreeMap::new(),
+            environments: BTreeMap::new(),
+            environment: None,
+        }
+    }
+
     /// Reads a settings file's text. Lists become comma-separated texts, tables `key=value` lists.
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, Usage> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             Usage(format!("{} is not valid TOML: {}", path.display(), error.to_string().trim_end()))
         })?;
+        let mut file = Self::none(path);
+        if let Some(toml::Value::Table(environments)) = table.get(ENVIRONMENTS) {
+            for (name, settings) in environments {
+                let toml::Value::Table(settings) = settings else {
+                    let says = "is no table: an environment is [env.NAME], with settings below it";
+                    return Err(Usage(format!("`{ENVIRONMENTS}.{name}` in {} {says}", path.display())));
+                };
+                file.environments.insert(name.clone(), settings.clone());
+            }
+            table.remove(ENVIRONMENTS);
+        }
+        file.lay(table, path.display().to_string())?;
+        Ok(file)
+    }
+
+    /// The same with what one of its environments says laid over the rest.
+    ///
+    /// # Errors
+    /// [`Usage`] when it has no such environment, or that has names that are no settings.
+    pub fn of(mut self, name: &str) -> Result<Self, Usage> {
+        let Some(settings) = self.environments.remove(name) else {
+            let suggestion = match nearest(name, self.environments.keys().map(String::as_str)) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => format!(": write what differs there below [{ENVIRONMENTS}.{name}]"),
+            };
+            let path = self.path.display();
+            return Err(Usage(format!("{path} has no [{ENVIRONMENTS}.{name}]{suggestion}")));
+        };
+        let place = format!("[{ENVIRONMENTS}.{name}] of {}", self.path.display());
+        self.lay(settings, place)?;
+        self.environment = Some(name.to_owned());
+        Ok(self)
+    }
+
+    /// Lays settings over those there are.
+    fn lay(&mut self, table: toml::Table, place: String) -> Result<(), Usage> {
         let unknown: Vec<String> = table
             .keys()
             .filter(|key| !settable().any(|spec| spec.name == key.as_str()))
-            .map(|key| unknown(key, path))
+            .map(|key| unknown(key, &place))
             .collect();
         if !unknown.is_empty() {
             return Err(Usage(unknown.join("\n")));
         }
-        let texts = table.into_iter().map(|(name, value)| (name, as_text(&value))).collect();
-        Ok(Self { path: path.to_owned(), texts })
+        let texts = table.into_iter().map(|(name, value)| {
+            let text = Text { text: as_text(&value), place: place.clone() };
+            (name, text)
+        });
+        self.texts.extend(texts);
+        Ok(())
     }
 }
 
@@ -65,15 +129,15 @@ fn settable() -> impl Iterator<Item = &'static &'static Spec> {
     options::ALL.iter().filter(|spec| !spec.only_flag)
 }
 
-fn unknown(key: &str, path: &Path) -> String {
+fn unknown(key: &str, place: &str) -> String {
     if options::ALL.iter().any(|spec| spec.name == key && !spec.operand) {
-        return format!("`{key}` in {} has no effect: it can only be given as --{key}", path.display());
+        return format!("`{key}` in {place} has no effect: it can only be given as --{key}");
     }
     let suggestion = match nearest(key, settable().map(|spec| spec.name)) {
         Some(name) => format!("; did you mean `{name}`?"),
         None => "; the names are those of the command-line options".to_owned(),
     };
-    format!("`{key}` in {} is no setting{suggestion}", path.display())
+    format!("`{key}` in {place} is no setting{suggestion}")
 }
 
 /// The environment's variables.
@@ -115,8 +179,13 @@ impl<'a> Reader<'a> {
         if let Some(text) = lookup(self.environment, &variable) {
             return Some((text.to_owned(), variable));
         }
-        let text = self.file.texts.get(spec.name)?.clone();
-        Some((text, format!("`{}` in {}", spec.name, self.file.path.display())))
+        let Text { text, place } = self.file.texts.get(spec.name)?;
+        Some((text.clone(), format!("`{}` in {place}", spec.name)))
+    }
+
+    /// The environment of the file that was chosen.
+    pub(super) fn environment(&self) -> Option<&str> {
+        self.file.environment.as_deref()
     }
 
     fn read(&mut self, spec: &Spec, text: &str, origin: &str) -> Option<Value> {

@@ -36,19 +36,24 @@ pub fn resolve(arguments: &Arguments) -> anyhow::Result<(Settings, Command)> {
     let file = match flag.map(String::as_str).or_else(|| lookup(&environment, "DEPLOYER_CONFIG")) {
         Some(path) => File::read(Path::new(path))?,
         None if Path::new(FILE).exists() => File::read(Path::new(FILE))?,
-        None => File::default(),
+        None => File::none(Path::new(FILE)),
     };
-    Ok(resolve_from(arguments, &environment, &file)?)
+    Ok(resolve_from(arguments, &environment, file)?)
 }
 
 /// [`resolve`] with everything it depends on handed in.
 fn resolve_from(
     arguments: &Arguments,
     environment: &Environment,
-    file: &File,
+    file: File,
 ) -> Result<(Settings, Command), Usage> {
     let verb = arguments.verb;
-    let mut reader = Reader::new(verb, &arguments.given, environment, file);
+    let flag = arguments.given.get(options::ENV.spec.name).and_then(|names| names.first());
+    let file = match flag.map(String::as_str).or_else(|| lookup(environment, "DEPLOYER_ENV")) {
+        Some(name) => file.of(name)?,
+        None => file,
+    };
+    let mut reader = Reader::new(verb, &arguments.given, environment, &file);
     let settings = settings(&mut reader, verb, environment);
     let command = verbs::command(verb, &mut reader, &settings);
     reader.finish()?;
@@ -117,6 +122,9 @@ fn same_place(reader: &mut Reader<'_>, local: bool) -> String {
         ]
     };
     let mut flags = if local { " --local".to_owned() } else { String::new() };
+    if let Some(name) = reader.environment() {
+        flags += &format!(" --{} {name}", options::ENV.spec.name);
+    }
     for spec in place {
         if let Some((text, _)) = reader.text(spec) {
             flags += &format!(" --{} {}", spec.name, quoted(&text));
@@ -146,7 +154,7 @@ mod tests {
         let environment: Environment =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let file = File::parse(Path::new("deployer.toml"), file).map_err(|error| error.to_string())?;
-        resolve_from(&arguments, &environment, &file).map_err(|error| error.to_string())
+        resolve_from(&arguments, &environment, file).map_err(|error| error.to_string())
     }
 
     fn stack_name(line: &str, environment: &[(&str, &str)], file: &str) -> String {
@@ -193,6 +201,29 @@ mod tests {
     fn an_unknown_name_in_the_file_is_refused_with_a_suggestion() {
         let problem = resolved("deployer outputs", &[], "stak-name = 'x'").unwrap_err();
         assert!(problem.contains("`stak-name`") && problem.contains("`stack-name`"), "{problem}");
+    }
+
+    #[test]
+    fn an_environment_of_the_file_wins_over_the_rest_of_it() {
+        let file = "stack-name = 'all'\nregion = 'eu-west-1'\n[env.prod]\nstack-name = 'prod'\npower-values = [128]\n[env.test]\nregion = 'eu-north-1'";
+        assert_eq!(stack_name("deployer outputs", &[], file), "all");
+        assert_eq!(stack_name("deployer outputs --env prod", &[], file), "prod");
+        assert_eq!(stack_name("deployer outputs", &[("DEPLOYER_ENV", "prod")], file), "prod");
+        assert_eq!(stack_name("deployer outputs --env test", &[("DEPLOYER_ENV", "prod")], file), "all");
+        assert_eq!(stack_name("deployer outputs --env prod --stack-name flag", &[], file), "flag");
+        let (settings, _) = resolved("deployer outputs --env prod", &[], file).unwrap();
+        let command = settings.command("up");
+        assert_eq!(command, "deployer up --env prod --region eu-west-1 --stack-name prod");
+        let unknown = resolved("deployer outputs --env prd", &[], file).unwrap_err();
+        assert!(unknown.contains("no [env.prd]") && unknown.contains("did you mean `prod`"), "{unknown}");
+        let none = resolved("deployer outputs --env prod", &[], "stack-name = 'x'").unwrap_err();
+        assert!(none.contains("no [env.prod]"), "{none}");
+        let wrong = resolved("deployer outputs --env prod", &[], "[env.prod]\nstak-name = 'x'").unwrap_err();
+        assert!(wrong.contains("`stak-name`") && wrong.contains("[env.prod]"), "{wrong}");
+        let value =
+            resolved("deployer up --env prod", &[], "[env.prod]\nlog-retention-days = 8").unwrap_err();
+        assert!(value.contains("`log-retention-days` in [env.prod] of deployer.toml `8`"), "{value}");
+        assert!(resolved("deployer outputs", &[], "env = 'prod'").unwrap_err().contains("--env"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::layers::Reader;
 use crate::build::Flavour;
-use crate::commands::{Command, build, calibrate, compare, local, preview, serve, synth, tune, up};
+use crate::commands::{Command, build, calibrate, cleanup, compare, local, preview, serve, synth, tune, up};
 use crate::deployment::parameters::Parameters;
 use crate::function::Code;
 use crate::options::{self, Spec, Verb};
@@ -27,7 +27,10 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             deploy: deploy(reader, settings),
         }),
         Verb::Tune => Command::Tune(Box::new(tune(reader))),
-        Verb::Cleanup => Command::Cleanup(reader.get(&options::CLEANUP_FUNCTION)),
+        Verb::Cleanup => Command::Cleanup(cleanup::Options {
+            function: reader.get(&options::CLEANUP_FUNCTION),
+            role: reader.get(&options::ASSUME_ROLE).and_then(|role| role.as_str().map(str::to_owned)),
+        }),
         Verb::Compare => Command::Compare(compare::Options {
             links: reader.get(&options::LINKS)?,
             names: reader.get(&options::NAME).unwrap_or_default(),
@@ -53,6 +56,7 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
                 flavour: flavour(reader, settings).unwrap_or(up::NEW_STACK),
             })
         }
+        Verb::SynthRole => Command::SynthRole(reader.get(&options::TRUSTS)?),
         Verb::BuildFunctions => {
             let flavours = match reader.get(&options::BUILD_ARCHITECTURE) {
                 Some(architectures) => architectures.into_iter().map(Flavour::Lambda).collect(),
@@ -121,7 +125,7 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
 }
 
 fn code(reader: &mut Reader<'_>) -> Option<Code> {
-    let environment = reader.get(&options::ENV).unwrap_or_default();
+    let environment = reader.get(&options::VARIABLE).unwrap_or_default();
     let environment = environment.iter().filter_map(|variable| variable.split_once('='));
     Some(Code {
         path: reader.get(&options::CODE)?,
@@ -156,6 +160,7 @@ fn deploy(reader: &mut Reader<'_>, settings: &Settings) -> up::Options {
         role_arn: reader.get(&options::ROLE_ARN),
         assets_bucket: reader.get(&options::ASSETS_BUCKET),
         parameters,
+        protection: reader.get(&options::TERMINATION_PROTECTION),
     }
 }
 

@@ -120,6 +120,8 @@ pub struct Input {
     pub limit: Option<Limit>,
     /// `lanes`: execution environments of a size that are invoked side by side.
     pub lanes: u32,
+    /// `roleARN`: the role of the function's account that is assumed for every call about it.
+    pub role_arn: Option<String>,
     /// What was read but has no effect, or not the one that was written: clamped values, fields without the field they belong to.
     pub warnings: Vec<Problem>,
 }
@@ -210,6 +212,7 @@ impl Input {
             limit: read.optional(fields::LIMIT, Limit::read),
             lanes: read.whole(fields::LANES).map_or(1, |lanes| lanes as u32),
             tune: read.word(fields::TUNE).unwrap_or_default(),
+            role_arn: read.optional(fields::ROLE_ARN, read::role),
             warnings: Vec::new(),
         };
         input.combined(read)
@@ -330,6 +333,15 @@ impl Input {
         }
         if self.tune == Tune::Copy {
             self.copying(&mut read);
+        }
+        if let Some(role) = self.role_arn.as_deref().filter(|_| read.is_fine(fields::LAMBDA_ARN)) {
+            let (theirs, account) = (role.split(':').nth(4).unwrap_or_default(), &self.lambda_arn.account);
+            if theirs != account {
+                read.problem(
+                    fields::ROLE_ARN,
+                    format!("is a role of the account {theirs}, and the function is in {account}: name a role of that account"),
+                );
+            }
         }
         if self.lanes > 1 && self.parallel_invocation {
             read.warn(fields::LANES, "has no effect with parallelInvocation: true");

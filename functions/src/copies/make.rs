@@ -40,7 +40,7 @@ pub async fn make(clients: &Clients, run: &mut Run, plan: &Plan, deadline: Deadl
     };
     let waits = clients.waits();
     let pass = deadline.or(Instant::now() + waits.pass);
-    let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?;
+    let api = FunctionApi::of_run(clients, run, deadline).await?;
     let source = Source::again(&api, run, &copies).await?;
     if !copies.stored {
         go_on(clients, &run.execution, deadline).await?;

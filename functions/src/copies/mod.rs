@@ -90,6 +90,11 @@ pub fn key(execution: &str) -> String {
     format!("{}.zip", hash(execution))
 }
 
+/// The account of an execution, in which its copies are.
+pub fn account(execution: &str) -> &str {
+    execution.split(':').nth(4).unwrap_or_default()
+}
+
 /// The region of an execution, where its copies are.
 pub fn region(execution: &str) -> &str {
     execution.split(':').nth(3).unwrap_or_default()
@@ -101,11 +106,19 @@ pub fn qualifier(copies: &Copies) -> Option<&'static str> {
     copies.snapshots.then_some("1")
 }
 
-/// The role that copies of a function with this role run under.
+/// The role that copies of a function with this role run under, in the account of the execution.
 ///
 /// # Errors
 /// [`Kind::AccessDenied`] with the parameter that is missing.
-pub fn role(own: &str, clients: &Clients) -> Result<String, Error> {
+pub fn role(own: &str, execution: &str, clients: &Clients) -> Result<String, Error> {
+    if own.split(':').nth(4) != Some(account(execution)) {
+        return clients.variable("copyRole").ok_or_else(|| {
+            let message = format!(
+                "copies of another account's function cannot have its role {own}: deploy with a copyRole (`deployer up --copy-role`), {WAY_OUT}"
+            );
+            Error::new(Kind::AccessDenied, message)
+        });
+    }
     let copyable = clients.variable("copyableRoles").unwrap_or_default();
     let named = copyable.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
     if named.into_iter().any(|pattern| WildMatch::new(pattern).matches(own)) {
@@ -123,21 +136,28 @@ pub fn role(own: &str, clients: &Clients) -> Result<String, Error> {
 /// What can be done where no copies can be made.
 pub const WAY_OUT: &str = "or measure the function itself with tune: \"in-place\"";
 
-/// Refuses a function that is not where the stack is: the bucket of the code has to be in its region, and the roles in its account.
+/// Refuses a function that is in another region than the stack, where the bucket of the code has to be, or in another account without
+/// a role that may read it there.
 ///
 /// # Errors
 /// [`Kind::InvalidInput`].
-pub fn same_place(function: &LambdaArn, execution: &str) -> Result<(), Error> {
-    let account = execution.split(':').nth(4).unwrap_or_default();
-    let here = region(execution);
-    let elsewhere = match (function.region == here, function.account == account) {
-        (true, true) => return Ok(()),
-        (false, _) => format!("in the region {}, and the stack is in {here}", function.region),
-        (true, false) => format!("in the account {}, and the stack is in {account}", function.account),
+pub fn same_place(function: &LambdaArn, has_role: bool, execution: &str) -> Result<(), Error> {
+    let (here, ours) = (region(execution), account(execution));
+    let message = if function.region != here {
+        format!(
+            "lambdaARN: the function is in the region {}, and the stack is in {here}: copies are made where the stack is, so deploy it \
+             there, {WAY_OUT}",
+            function.region
+        )
+    } else if function.account != ours && !has_role {
+        format!(
+            "lambdaARN: the function is in the account {}, and the stack is in {ours}: name a role of that account in roleARN, by which \
+             it can be read (`deployer synth role` writes its stack)",
+            function.account
+        )
+    } else {
+        return Ok(());
     };
-    let message = format!(
-        "lambdaARN: the function is {elsewhere}: copies are made where the stack is, so deploy it there, {WAY_OUT}"
-    );
     Err(Error::new(Kind::InvalidInput, message))
 }
 
@@ -176,7 +196,7 @@ mod tests {
         let role = |copyable: &str, copy_role: &str| {
             let given = [("copyableRoles", copyable), ("copyRole", copy_role)];
             let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            super::role("arn:aws:iam::123456789012:role/own", &Clients::with(given.into()))
+            super::role("arn:aws:iam::123456789012:role/own", EXECUTION, &Clients::with(given.into()))
         };
         let own = "arn:aws:iam::123456789012:role/own";
         assert_eq!(role(own, "").as_deref(), Ok(own));
@@ -191,11 +211,27 @@ mod tests {
 
     #[test]
     fn a_function_elsewhere_is_refused() {
-        let at = |arn: &str| same_place(&LambdaArn::parse(arn).unwrap(), EXECUTION);
+        let at = |arn: &str| same_place(&LambdaArn::parse(arn).unwrap(), false, EXECUTION);
         at("arn:aws:lambda:eu-west-1:123456789012:function:f").unwrap();
         let region = at("arn:aws:lambda:us-east-1:123456789012:function:f").unwrap_err();
         assert!(region.message.contains("region us-east-1, and the stack is in eu-west-1"), "{region}");
         let account = at("arn:aws:lambda:eu-west-1:210987654321:function:f").unwrap_err();
-        assert!(account.message.contains("account 210987654321"), "{account}");
+        assert!(
+            account.message.contains("account 210987654321") && account.message.contains("roleARN"),
+            "{account}"
+        );
+        let theirs = LambdaArn::parse("arn:aws:lambda:eu-west-1:210987654321:function:f").unwrap();
+        same_place(&theirs, true, EXECUTION).unwrap();
+    }
+
+    #[test]
+    fn copies_of_another_accounts_function_have_the_stacks_role() {
+        let role = |name: &str, value: &str| {
+            let clients = Clients::with([(name.to_owned(), value.to_owned())].into());
+            super::role("arn:aws:iam::210987654321:role/own", EXECUTION, &clients)
+        };
+        assert_eq!(role("copyRole", "arn:ours").as_deref(), Ok("arn:ours"));
+        let refused = role("copyableRoles", "arn:aws:iam::210987654321:role/own").unwrap_err();
+        assert!(refused.message.contains("--copy-role"), "{refused}");
     }
 }

@@ -4,8 +4,10 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{FunctionConfiguration, PackageType, Runtime, SnapStartApplyOn};
 
 use super::Copies;
+use crate::clients::Clients;
+use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
-use crate::function_api::{Configuration, FunctionApi};
+use crate::function_api::{Configuration, FunctionApi, transient};
 use crate::run::Run;
 
 /// Runtimes of which Lambda creates no functions any more, though those that there are still run and can be updated for some time
@@ -113,6 +115,55 @@ impl Source {
         self.shown.role().unwrap_or_default()
     }
 
+    /// What a copy in another account could not have.
+    pub fn bound_to_its_account(&self) -> Vec<String> {
+        let shown = &self.shown;
+        let mut bound = Vec::new();
+        if shown.vpc_config().is_some_and(|vpc| !vpc.subnet_ids().is_empty()) {
+            bound.push("VpcConfig: a function of another account cannot be in its network".to_owned());
+        }
+        if !shown.file_system_configs().is_empty() {
+            bound.push(
+                "FileSystemConfigs: a function of another account cannot mount its file systems".to_owned(),
+            );
+        }
+        if let Some(key) = shown.kms_key_arn().filter(|key| !key.is_empty()) {
+            bound.push(format!("KMSKeyArn: the key {key} is its account's"));
+        }
+        bound
+    }
+
+    /// Its layers of which there is no version any more, which only functions that there are already keep.
+    ///
+    /// # Errors
+    /// What AWS refuses otherwise.
+    pub async fn missing_layers(
+        &self,
+        clients: &Clients,
+        region: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Error> {
+        let mut missing = Vec::new();
+        for arn in self.shown.layers().iter().filter_map(|layer| layer.arn()) {
+            let client = clients.lambda(region)?;
+            let found = transient::call("GetLayerVersionByArn", deadline, false, || {
+                client.get_layer_version_by_arn().arn(arn).send()
+            });
+            match found.await {
+                Ok(_) => {}
+                Err(refusal) if refusal.is_not_found() => {
+                    missing
+                        .push(format!("Layers: {arn} was deleted, and Lambda creates no functions with it"));
+                }
+                Err(refusal) if refusal.is_denied() => {
+                    missing.push(format!("Layers: {arn} may not be used here ({})", refusal.message));
+                }
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        Ok(missing)
+    }
+
     /// Why it cannot be copied, each with what is in the way.
     pub fn obstacles(&self) -> &[String] {
         &self.obstacles
@@ -160,7 +211,9 @@ impl From<GetFunctionOutput> for Source {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_lambda::types::{FunctionCodeLocation, FunctionCodeLocationError};
+    use aws_sdk_lambda::types::{
+        FileSystemConfig, FunctionCodeLocation, FunctionCodeLocationError, VpcConfigResponse,
+    };
 
     use super::*;
 
@@ -188,6 +241,17 @@ mod tests {
         assert_eq!(hidden.obstacles(), ["Code: Lambda does not hand it out (AccessDenied: no)"]);
         let encrypted = FunctionCodeLocation::builder().location("x").source_kms_key_arn("arn:key").build();
         assert!(of(shown().build(), encrypted).obstacles()[0].contains("arn:key"));
+    }
+
+    #[test]
+    fn what_belongs_to_an_account_cannot_leave_it() {
+        assert_eq!(of(shown().build(), located()).bound_to_its_account(), Vec::<String>::new());
+        let vpc = VpcConfigResponse::builder().subnet_ids("subnet-1").build();
+        let file = FileSystemConfig::builder().arn("arn:efs").local_mount_path("/mnt/a").build().unwrap();
+        let bound = shown().vpc_config(vpc).file_system_configs(file).kms_key_arn("arn:key").build();
+        let bound = of(bound, located()).bound_to_its_account();
+        let names: Vec<_> = bound.iter().filter_map(|text| text.split(':').next()).collect();
+        assert_eq!(names, ["VpcConfig", "FileSystemConfigs", "KMSKeyArn"]);
     }
 
     #[test]

@@ -12,12 +12,14 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::get_runtime_management_config::GetRuntimeManagementConfigOutput;
 use tokio::time::Instant;
+use tuning::input::LambdaArn;
 
 pub use self::configuration::{Configuration, Readiness, Version};
 pub use self::transient::{Backoff, Refusal};
 use crate::clients::Clients;
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
+use crate::run::Run;
 use crate::waits::Waits;
 
 /// The unpublished version, which is what tuning changes and restores.
@@ -82,17 +84,27 @@ macro_rules! alias {
 }
 
 impl FunctionApi {
-    /// The function of a region with this ARN (unqualified), to be talked to until the deadline.
+    /// A function, as a role of its account sees it if one is given, to be talked to until the deadline.
     ///
     /// # Errors
-    /// When there can be no client, as [`Clients::lambda`] says.
-    pub fn new(
+    /// When there can be no client, as [`Clients::lambda_as`] says.
+    pub async fn new(
         clients: &Clients,
-        region: &str,
-        function: impl Into<String>,
+        function: &LambdaArn,
+        role: Option<&str>,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        Ok(Self::of(clients.lambda(region)?, clients.waits(), function.into(), deadline))
+        let client = clients.lambda_as(role, &function.region, deadline).await?;
+        Ok(Self::of(client, clients.waits(), function.to_string(), deadline))
+    }
+
+    /// The function that a run tunes.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn of_run(clients: &Clients, run: &Run, deadline: Deadline) -> Result<Self, Error> {
+        let client = clients.lambda_as(run.role_arn.as_deref(), &run.region, deadline).await?;
+        Ok(Self::of(client, clients.waits(), run.function_arn.clone(), deadline))
     }
 
     /// The same by a client that there is already.

@@ -103,7 +103,9 @@ impl From<Refusal> for Error {
         // that is wrong. The message names KMS's action.
         let of_key = code.starts_with("KMSAccessDenied") || message.contains("perform: kms:");
         if refusal.is_denied() || of_key {
-            let remedy = if of_key {
+            let remedy = if *operation == "AssumeRole" {
+                "deploy with assumableRoles that has roleARN (`deployer up --assumable-roles`), and see that the role trusts this account"
+            } else if of_key {
                 "deploy with kmsKeyArns that has the function's key (`deployer up --kms-key-arns`), and see that the key's policy leaves access to IAM"
             } else {
                 "does the stack's lambdaResource cover the function?"

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `{"input", "execution"}` | the state machine | that execution owns the lock |
 //! | `{"detail": {"executionArn"}}` | EventBridge, for a stopped or timed-out execution | it owns the lock and is not running |
-//! | `{"cleanup": {"lambdaARN", "stopped"?}}` | `deployer cleanup` | the owner, whoever it is, is not running; `stopped` names an owner of which the caller knows that |
+//! | `{"cleanup": {"lambdaARN", "roleARN"?, "stopped"?}}` | `deployer cleanup` | the owner, whoever it is, is not running; `stopped` names an owner of which the caller knows that |
 //! | `{"cleanup": {"execution", "copies"}}` | the same, for the copies 0 to `copies` - 1 of an execution | it is not running |
 //!
 //! Result [`Cleaned`] (`$.cleaned`). Every step can be repeated; what is missing is done.
@@ -26,7 +26,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tuning::input::{LambdaArn, Tune};
+use tuning::input::{LambdaArn, Tune, fields};
 
 use super::json;
 use crate::clients::Clients;
@@ -99,6 +99,8 @@ enum ByHandDetail {
     Function {
         #[serde(rename = "lambdaARN")]
         lambda_arn: String,
+        #[serde(rename = "roleARN")]
+        role_arn: Option<String>,
         stopped: Option<String>,
     },
 }
@@ -141,7 +143,11 @@ async fn after_run(
         Ok(function) => function,
         Err(problem) => return Ok(Cleaned::nothing(format!("nothing was changed: lambdaARN {problem}"))),
     };
-    let api = FunctionApi::new(clients, &function.region, function.to_string(), deadline)?.listing();
+    if never_assumed(document) {
+        return Ok(Cleaned::nothing("nothing was changed: the role in roleARN could not be assumed"));
+    }
+    let role = document[fields::ROLE_ARN.name].as_str();
+    let api = FunctionApi::new(clients, &function, role, deadline).await?.listing();
     let started = tokio::time::Instant::now();
     let mut backoff = Backoff::polling();
     let lock = loop {
@@ -283,15 +289,15 @@ fn most_copies(document: &Value, clients: &Clients) -> Option<u32> {
 /// For whatever execution holds the lock, provided it is over.
 async fn by_hand(event: Value, deadline: Deadline, clients: &Clients) -> Result<Cleaned, Error> {
     let ByHand { cleanup } = serde_json::from_value(event).map_err(|e| Error::event("cleaner", e))?;
-    let (lambda_arn, stopped) = match cleanup {
+    let (lambda_arn, role, stopped) = match cleanup {
         ByHandDetail::Copies { execution, copies } => {
             return copies_by_hand(&execution, copies, deadline, clients).await;
         }
-        ByHandDetail::Function { lambda_arn, stopped } => (lambda_arn, stopped),
+        ByHandDetail::Function { lambda_arn, role_arn, stopped } => (lambda_arn, role_arn, stopped),
     };
     let function = LambdaArn::parse(&lambda_arn)
         .map_err(|problem| Error::new(Kind::InvalidInput, format!("lambdaARN {lambda_arn:?} {problem}")))?;
-    let api = FunctionApi::new(clients, &function.region, function.to_string(), deadline)?.listing();
+    let api = FunctionApi::new(clients, &function, role.as_deref(), deadline).await?.listing();
     let lock = match held(&api).await? {
         None => {
             return Err(Error::new(Kind::FunctionNotFound, format!("there is no function {function}")));
@@ -387,6 +393,12 @@ fn refused(document: &Value) -> bool {
     ];
     let error = document["error"]["Error"].as_str().unwrap_or_default();
     document["run"].is_null() && before.iter().any(|kind| kind.name() == error)
+}
+
+/// Whether the Initializer could not even take on the role by which it would have spoken to the function.
+fn never_assumed(document: &Value) -> bool {
+    let cause = document["error"]["Cause"].as_str().unwrap_or_default();
+    document["run"].is_null() && cause.contains("not allowed to call AssumeRole")
 }
 
 fn denied(message: &str) -> Error {

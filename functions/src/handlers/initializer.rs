@@ -11,6 +11,8 @@
 //! | `lambda:ListVersionsByFunction`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | recovering what a dead execution left |
 //! | `lambda:DeleteFunction` | its versions only | recovering |
 //! | `states:DescribeExecution` | the machine's executions | every run |
+//! | `lambda:GetLayerVersion` | layers | copies |
+//! | `sts:AssumeRole` | roles of `assumableRoles` | functions of another account |
 
 use serde_json::Value;
 use tuning::input::{Input, Qualifier, Tune, fields};
@@ -67,8 +69,8 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     super::optimizer::refuse_alias(&input, clients)?;
     refuse_way(&input, Allowed::here(clients))?;
 
-    let api = FunctionApi::new(clients, &input.lambda_arn.region, input.lambda_arn.to_string(), deadline)?
-        .listing();
+    let role = input.role_arn.as_deref();
+    let api = FunctionApi::new(clients, &input.lambda_arn, role, deadline).await?.listing();
     let run = match input.tune {
         Tune::InPlace => begin(&api, clients, &input, wanted, &event.execution).await?,
         Tune::Copy => begin_copies(&api, clients, &input, wanted, &event.execution).await?,
@@ -104,18 +106,23 @@ async fn begin_copies(
     wanted: Wanted,
     execution: &str,
 ) -> Result<Run, Error> {
-    copies::same_place(&input.lambda_arn, execution)?;
+    copies::same_place(&input.lambda_arn, input.role_arn.is_some(), execution)?;
     let source = Source::read(api, input.qualifier.as_ref().map(Qualifier::as_str)).await?;
-    if !source.obstacles().is_empty() {
+    let mut obstacles = source.obstacles().to_vec();
+    if input.lambda_arn.account != copies::account(execution) {
+        obstacles.extend(source.bound_to_its_account());
+    }
+    obstacles.extend(source.missing_layers(clients, copies::region(execution), api.deadline()).await?);
+    if !obstacles.is_empty() {
         let message = format!(
             "{} cannot be copied: {}; see to that, {}",
             api.function(),
-            source.obstacles().join("; "),
+            obstacles.join("; "),
             copies::WAY_OUT
         );
         return Err(Error::new(Kind::FunctionNotTunable, message));
     }
-    let copies = source.copies(copies::role(source.role(), clients)?);
+    let copies = source.copies(copies::role(source.role(), execution, clients)?);
     let present = source.configuration.memory;
     let Wanted { sizes, with_present, search, asked } = wanted;
     // No alias can be in its way.
@@ -141,6 +148,7 @@ async fn begin_copies(
         execution: execution.to_owned(),
         function_arn: input.lambda_arn.to_string(),
         region: input.lambda_arn.region.clone(),
+        role_arn: input.role_arn.clone(),
         architecture: configuration.architecture,
         timeout: configuration.timeout_s,
         storage: configuration.storage,
@@ -223,6 +231,7 @@ async fn begin(
         execution: execution.to_owned(),
         function_arn: input.lambda_arn.to_string(),
         region: input.lambda_arn.region.clone(),
+        role_arn: input.role_arn.clone(),
         architecture: configuration.architecture,
         timeout: configuration.timeout_s,
         storage: configuration.storage,

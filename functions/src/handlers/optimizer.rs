@@ -53,7 +53,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         .as_u64()
         .and_then(|power| u32::try_from(power).ok())
         .ok_or_else(|| Error::event("optimizer", "`analysis.power`, the Analyzer's choice, is missing"))?;
-    let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?.listing();
+    let api = FunctionApi::of_run(clients, &run, deadline).await?.listing();
     let change = match &input.auto_optimize_alias {
         _ if run.copies.is_some() => apply_at_once(&api, &run, power).await?,
         None => apply_to_latest(&api, &run, power).await?,

@@ -54,7 +54,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let outcome = if run.copies.is_some() {
         make::make(clients, &mut run, &plan, deadline).await
     } else {
-        let api = FunctionApi::new(clients, &run.region, run.function_arn.clone(), deadline)?;
+        let api = FunctionApi::of_run(clients, &run, deadline).await?;
         advance(&api, &mut run, &plan).await
     };
     if before == progress(&run) {

@@ -15,6 +15,7 @@ use super::program::{REGION, Said, UP, deployer, isolated, send, serve_with, too
 pub struct World {
     folder: tempfile::TempDir,
     endpoint: Option<Child>,
+    account: String,
     /// The endpoint's address.
     pub url: String,
     /// Lambda, as the owner.
@@ -70,16 +71,27 @@ impl World {
 
     async fn at(folder: tempfile::TempDir, flags: &[&str]) -> Self {
         let (endpoint, url) = serve_with(&folder.path().join("state"), flags);
+        Self::of(folder, Some(endpoint), url, "000000000000").await
+    }
+
+    /// Another account on the same endpoint, with no stack of ours.
+    pub async fn account(&self, account: &str) -> Self {
+        Self::of(tempfile::tempdir().expect("a temporary folder"), None, self.url.clone(), account).await
+    }
+
+    async fn of(folder: tempfile::TempDir, endpoint: Option<Child>, url: String, account: &str) -> Self {
+        let credentials = aws_credential_types::Credentials::new(account, "test", None, None, "tests");
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .region(REGION)
             .endpoint_url(&url)
-            .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "tests"))
+            .credentials_provider(credentials)
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
         let world = Self {
             folder,
-            endpoint: Some(endpoint),
+            endpoint,
+            account: account.to_owned(),
             url,
             lambda: aws_sdk_lambda::Client::new(&config),
             states: aws_sdk_sfn::Client::new(&config),
@@ -260,7 +272,7 @@ impl World {
 
     /// The same with environment variables.
     pub async fn sample_with(&self, name: &str, handler: &str, variables: &[(&str, &str)]) -> Function<'_> {
-        let role = "arn:aws:iam::000000000000:role/sample";
+        let role = self.sample_role();
         let environment = aws_sdk_lambda::types::Environment::builder()
             .set_variables(Some(variables.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()))
             .build();
@@ -289,7 +301,7 @@ impl World {
         let code = FunctionCode::builder().zip_file(Blob::new(zip_of("app.py", source.as_bytes()))).build();
         let create = self.lambda.create_function().function_name(name).code(code).handler("app.handler");
         let create = create.runtime(Runtime::Python313).memory_size(256).timeout(30);
-        let created = create.role("arn:aws:iam::000000000000:role/sample").send().await;
+        let created = create.role(self.sample_role()).send().await;
         created.unwrap_or_else(|e| panic!("cannot create {name}: {e:?}"));
         let function = Function { world: self, name: name.to_owned() };
         function.settled().await;
@@ -298,7 +310,12 @@ impl World {
 
     /// The ARN of a function by name.
     pub fn arn(&self, name: &str) -> String {
-        format!("arn:aws:lambda:{REGION}:000000000000:function:{name}")
+        format!("arn:aws:lambda:{REGION}:{}:function:{name}", self.account)
+    }
+
+    /// The role that the samples have.
+    pub fn sample_role(&self) -> String {
+        format!("arn:aws:iam::{}:role/sample", self.account)
     }
 }
 

@@ -419,6 +419,25 @@ fn what_may_be_missing_is_only_for_what_is_missing_with_it() {
 }
 
 #[test]
+fn a_rule_holds_parameters_against_each_other() {
+    let (mut stack, _) = with_function("work");
+    let how = stack.parameter("how", &Parameter::<String>::new("How").default("no"));
+    let roles = stack.parameter("roles", &Parameter::<Vec<String>>::new("Roles").default(Vec::new()));
+    let given = Predicate::each_in(&roles, [""]).negated();
+    stack.rule("Roles", Predicate::equals(&how, "no").negated(), given, "name roles");
+    assert_eq!(
+        synth(&stack)["Rules"],
+        json!({"Roles": {
+            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": "how"}, "no"]}]},
+            "Assertions": [{
+                "Assert": {"Fn::Not": [{"Fn::EachMemberIn": [{"Ref": "roles"}, [""]]}]},
+                "AssertDescription": "name roles",
+            }],
+        }})
+    );
+}
+
+#[test]
 fn a_condition_of_another_stack_is_no_condition_here() {
     let (_, hosted, ..) = hosting();
     let mut stack = Stack::new("");

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(crate) use self::serve::{distribution_of, serve};
 use crate::api::{Entry, Protocol};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Result, Service};
+use crate::{ApiError, Aws, Caller, Result, Service};
 
 const DISTRIBUTIONS: &str = "cloudfront-distribution";
 const CONTROLS: &str = "cloudfront-origin-access-control";
@@ -41,13 +41,9 @@ struct Distribution {
 }
 
 impl Distribution {
-    fn arn(&self) -> String {
-        arn(&self.id)
-    }
-
-    fn describe(&self) -> Value {
+    fn describe(&self, aws: &Aws) -> Value {
         json!({
-            "Id": self.id, "ARN": self.arn(), "DomainName": domain_name(&self.id), "DistributionConfig": self.config,
+            "Id": self.id, "ARN": arn(aws, &self.id), "DomainName": domain_name(&self.id), "DistributionConfig": self.config,
             "Tags": self.tags,
         })
     }
@@ -66,8 +62,8 @@ impl Control {
     }
 }
 
-fn arn(id: &str) -> String {
-    format!("arn:aws:cloudfront::{ACCOUNT}:distribution/{id}")
+fn arn(aws: &Aws, id: &str) -> String {
+    format!("arn:aws:cloudfront::{}:distribution/{id}", aws.settings.account)
 }
 
 /// A host name that leads to this machine and nowhere else; AWS's would be somebody else's.
@@ -88,7 +84,10 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
         "CreateDistribution" => create_distribution(aws, caller, params),
         "GetDistribution" => {
             let id = allowed(aws, caller, operation, params)?;
-            aws.store.get(DISTRIBUTIONS, id).map(|d: Distribution| d.describe()).ok_or_else(no_distribution)
+            aws.store
+                .get(DISTRIBUTIONS, id)
+                .map(|d: Distribution| d.describe(aws))
+                .ok_or_else(no_distribution)
         }
         "UpdateDistribution" => update_distribution(aws, caller, params),
         "DeleteDistribution" => delete_distribution(aws, caller, params),
@@ -107,8 +106,8 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
 fn allowed<'a>(aws: &Aws, caller: &Caller, operation: &str, params: Params<'a>) -> Result<&'a str> {
     let id = params.text("Id")?;
     let resource = match operation.ends_with("Distribution") {
-        true => arn(id),
-        false => format!("arn:aws:cloudfront::{ACCOUNT}:origin-access-control/{id}"),
+        true => arn(aws, id),
+        false => format!("arn:aws:cloudfront::{}:origin-access-control/{id}", aws.settings.account),
     };
     aws.iam.authorize(aws, caller, &format!("cloudfront:{operation}"), &resource)?;
     Ok(id)
@@ -121,7 +120,7 @@ fn create_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result
     check_distribution(aws, &config)?;
     let distribution = Distribution { id: id.to_owned(), config, tags: params.list("Tags")?.to_vec() };
     aws.store.put(DISTRIBUTIONS, id, &distribution);
-    Ok(distribution.describe())
+    Ok(distribution.describe(aws))
 }
 
 fn update_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
@@ -133,7 +132,7 @@ fn update_distribution(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result
         let mut distribution: Distribution = records.get(DISTRIBUTIONS, id).ok_or_else(no_distribution)?;
         (distribution.config, distribution.tags) = (config, tags);
         records.put(DISTRIBUTIONS, id, &distribution);
-        Ok(distribution.describe())
+        Ok(distribution.describe(aws))
     })
 }
 

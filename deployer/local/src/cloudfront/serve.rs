@@ -57,7 +57,7 @@ async fn answer(aws: &Arc<Aws>, id: &str, request: &Request) -> Result<Response>
         "" => Caller::Anonymous,
         _ => Caller::Service {
             principal: "cloudfront.amazonaws.com".to_owned(),
-            source_arn: distribution.arn(),
+            source_arn: super::arn(aws, &distribution.id),
         },
     };
     let mut object = aws.s3.get_object(aws, &caller, bucket, &key).await?;

@@ -24,7 +24,7 @@ use crate::api::{Entry, JSON_1_1, Protocol};
 use crate::faults::Kind;
 use crate::lambda::{Invocation, InvocationType};
 use crate::params::Params;
-use crate::{ACCOUNT, Aws, Caller, Result, Service, ids};
+use crate::{Aws, Caller, Result, Service, ids};
 
 const RULES: &str = "events-rule";
 const PENDING: &str = "events-pending";
@@ -169,7 +169,7 @@ fn completed(aws: &Aws, event: &Value) -> Value {
         "id": ids::uuid(),
         "detail-type": event["detail-type"],
         "source": event["source"],
-        "account": ACCOUNT,
+        "account": aws.settings.account,
         "time": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "region": aws.settings.region,
         "resources": event["resources"],

@@ -44,7 +44,7 @@ pub(crate) async fn answer(
             Some(view) => seeing(view, serving).await,
             None => serving.await,
         }),
-        Some(kind) => match refusal(kind, call, caller) {
+        Some(kind) => match refusal(aws, kind, call, caller) {
             Some(error) => Ok(refuse(&error)),
             None => injected(kind, aws, call, serving).await,
         },
@@ -56,13 +56,13 @@ pub(crate) async fn answer(
 }
 
 /// The error of a kind that refuses the call.
-fn refusal(kind: Kind, call: &Call, caller: &Caller) -> Option<ApiError> {
+fn refusal(aws: &Aws, kind: Kind, call: &Call, caller: &Caller) -> Option<ApiError> {
     Some(match kind {
         Kind::Throttle => throttled(call.service),
         Kind::ServerError => server_error(call.service),
         Kind::Conflict => conflict(call),
         Kind::InvokeError(error) => error.answer(),
-        Kind::Denied | Kind::DeniedFromNowOn => denied(call, caller),
+        Kind::Denied | Kind::DeniedFromNowOn => denied(aws, call, caller),
         Kind::NotYetKnown => ApiError::new(400, "ExecutionDoesNotExist", "Execution Does Not Exist"),
         _ => return None,
     })
@@ -149,12 +149,12 @@ fn conflict(call: &Call) -> ApiError {
     ApiError::new(409, "ResourceConflictException", message).with("Type", "User")
 }
 
-fn denied(call: &Call, caller: &Caller) -> ApiError {
+fn denied(aws: &Aws, call: &Call, caller: &Caller) -> ApiError {
     let operation = match call.operation.as_str() {
         "Invoke" => "InvokeFunction",
         operation => operation,
     };
-    let (who, service) = (caller.arn(), call.service.entry().name);
+    let (who, service) = (caller.arn(&aws.settings.account), call.service.entry().name);
     let message = format!(
         "User: {who} is not authorized to perform: {service}:{operation} because no identity-based policy allows the \
          {service}:{operation} action"

@@ -42,6 +42,14 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
         }
     };
     let service = signer.service;
+    let aws = match &signer.access_key_id {
+        Some(key) => aws.account_of_key(key).await,
+        None => Ok(aws),
+    };
+    let aws = match aws {
+        Ok(aws) => aws,
+        Err(e) => return Ok(error(service, &e, &id, &parts.method)),
+    };
     let read = async {
         let caller = caller(&aws, &signer, &parts.headers)?;
         Ok((caller, body::read(&parts.headers, body, service.entry()).await?))

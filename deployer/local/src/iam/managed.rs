@@ -9,15 +9,16 @@ use super::records::{self, Managed, POLICY, ROLE, Role, Version, no_policy, now}
 use super::{aws_managed, given};
 use crate::params::Params;
 use crate::store::Store;
-use crate::{ACCOUNT, ApiError, Result, ids};
+use crate::{ApiError, Aws, Result, ids};
 
 const MOST_VERSIONS: usize = 5;
 
 /// Performs an operation, when it is one on managed policies.
-pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value>> {
+pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> {
+    let store = &aws.store;
     let params = Params::new(input, "ValidationError");
     Some(match operation {
-        "CreatePolicy" => create(store, params),
+        "CreatePolicy" => create(aws, params),
         "GetPolicy" => read(store, params, |policy| {
             Ok(json!({"Policy": policy.describe(attached(&store.list(ROLE), &policy.arn))}))
         }),
@@ -45,8 +46,8 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
 }
 
 /// The ARN of a managed policy of the account.
-pub fn arn(path: &str, name: &str) -> String {
-    format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}")
+pub fn arn(aws: &Aws, path: &str, name: &str) -> String {
+    format!("arn:aws:iam::{}:policy{path}{name}", aws.settings.account)
 }
 
 /// How many of the roles have the policy attached.
@@ -54,10 +55,10 @@ fn attached(roles: &[(String, Role)], arn: &str) -> usize {
     roles.iter().filter(|(_, role)| role.attached.iter().any(|one| one == arn)).count()
 }
 
-fn create(store: &Store, params: Params<'_>) -> Result<Value> {
+fn create(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let name = params.name("PolicyName", 128, given::NAME)?;
     let path = given::path(params)?;
-    let arn = arn(&path, name);
+    let arn = arn(aws, &path, name);
     let version =
         Version { document: given::document(params, "PolicyDocument", Kind::Identity)?, created: now() };
     let policy = Managed {
@@ -72,7 +73,7 @@ fn create(store: &Store, params: Params<'_>) -> Result<Value> {
         versions: BTreeMap::from([(1, version)]),
         tags: params.tags("Tags")?.into_iter().collect(),
     };
-    store.transaction(|records| {
+    aws.store.transaction(|records| {
         if records.get::<Value>(POLICY, &arn).is_some() {
             let message = format!("A policy called {name} already exists. Duplicate names are not allowed.");
             return Err(ApiError::new(409, "EntityAlreadyExists", message));

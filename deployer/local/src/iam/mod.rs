@@ -18,7 +18,7 @@ use serde_json::Value;
 pub(crate) use self::managed::arn as policy_arn;
 use self::records::Role;
 use crate::api::{Entry, Protocol};
-use crate::{ACCOUNT, ApiError, Aws, Caller, Result, Service, ids};
+use crate::{ApiError, Aws, Caller, Result, Service, ids};
 
 /// How the access key ids of this endpoint's sessions begin; no AWS key holds a `0`, so none of the owner's does.
 const SESSION_KEY: &str = "ASIA0LOCAL0";
@@ -26,7 +26,7 @@ const SESSION_KEY: &str = "ASIA0LOCAL0";
 /// Roles, sessions and decisions.
 #[derive(Default)]
 pub struct Iam {
-    sessions: Mutex<HashMap<String, Session>>,
+    sessions: Arc<Mutex<HashMap<String, Session>>>,
 }
 
 struct Session {
@@ -57,18 +57,23 @@ pub(crate) static ENTRY: Entry = Entry::new(
 
 async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     let resource = match (input.get("RoleName"), input.get("PolicyArn")) {
-        (Some(Value::String(role)), _) => format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
+        (Some(Value::String(role)), _) => format!("arn:aws:iam::{}:role/{role}", aws.settings.account),
         (None, Some(Value::String(policy))) => policy.clone(),
         _ => "*".to_owned(),
     };
     aws.iam.authorize(aws, caller, &format!("iam:{operation}"), &resource)?;
-    if let Some(answer) = roles::call(&aws.store, operation, &input) {
+    if let Some(answer) = roles::call(aws, operation, &input) {
         return answer;
     }
-    managed::call(&aws.store, operation, &input).unwrap_or_else(|| Err(Service::Iam.unknown(operation)))
+    managed::call(aws, operation, &input).unwrap_or_else(|| Err(Service::Iam.unknown(operation)))
 }
 
 impl Iam {
+    /// That of another account: sessions are known everywhere, roles are not.
+    pub(crate) fn beside(&self) -> Self {
+        Self { sessions: Arc::clone(&self.sessions) }
+    }
+
     /// Opens a session of a role for a service to act in, until [`Iam::end_session`]. Whether the service may is asked
     /// before, with [`Iam::assumable`].
     ///
@@ -143,7 +148,7 @@ impl Iam {
     #[must_use]
     pub fn assumable(&self, aws: &Aws, role_arn: &str, principal: &str) -> bool {
         Role::by_arn(&aws.store, role_arn).is_some_and(|role| {
-            trusts(&role, Principal::Service(principal), &[("aws:SourceAccount", ACCOUNT)])
+            trusts(aws, &role, Principal::Service(principal), &[("aws:SourceAccount", &aws.settings.account)])
                 == Verdict::Allowed
         })
     }
@@ -151,9 +156,10 @@ impl Iam {
     /// [`Iam::assumable`] for a service that acts for a resource and may be trusted under any of its names.
     #[must_use]
     pub fn assumable_for(&self, aws: &Aws, role_arn: &str, principals: &[&str], source_arn: &str) -> bool {
-        let context = [("aws:SourceAccount", ACCOUNT), ("aws:SourceArn", source_arn)];
+        let context = [("aws:SourceAccount", aws.settings.account.as_str()), ("aws:SourceArn", source_arn)];
         Role::by_arn(&aws.store, role_arn).is_some_and(|role| {
-            let verdicts = principals.iter().map(|name| trusts(&role, Principal::Service(name), &context));
+            let verdicts =
+                principals.iter().map(|name| trusts(aws, &role, Principal::Service(name), &context));
             let verdicts: Vec<_> = verdicts.collect();
             verdicts.contains(&Verdict::Allowed) && !verdicts.contains(&Verdict::Denied)
         })
@@ -181,15 +187,16 @@ impl Iam {
         context: &[(&str, &str)],
         resource_policy: Option<&Value>,
     ) -> Result<()> {
+        let account = aws.settings.account.as_str();
         let role = match caller {
             Caller::Owner => return Ok(()),
             Caller::Role { arn, .. } => {
-                let missing = || denied(caller, action, resource, "because the role does not exist");
+                let missing = || denied(account, caller, action, resource, "because the role does not exist");
                 Some(Role::by_arn(&aws.store, arn).ok_or_else(missing)?)
             }
             Caller::Service { .. } | Caller::Anonymous => None,
         };
-        let (session_arn, now) = (caller.arn(), jiff::Timestamp::now());
+        let (session_arn, now) = (caller.arn(account), jiff::Timestamp::now());
         let (time, epoch) = (now.to_string(), now.as_second().to_string());
         let tags = role.iter().flat_map(|role| &role.tags);
         let tags: Vec<_> = tags.map(|(k, v)| (format!("aws:PrincipalTag/{k}"), v.as_str())).collect();
@@ -207,7 +214,7 @@ impl Iam {
             Caller::Role { arn, .. } => {
                 pairs.extend([
                     ("aws:PrincipalArn", arn.as_str()),
-                    ("aws:PrincipalAccount", ACCOUNT),
+                    ("aws:PrincipalAccount", account),
                     ("aws:PrincipalType", "AssumedRole"),
                 ]);
                 Principal::Iam(&arns)
@@ -215,7 +222,7 @@ impl Iam {
             Caller::Service { principal, source_arn } => {
                 pairs.extend([
                     ("aws:SourceArn", source_arn.as_str()),
-                    ("aws:SourceAccount", ACCOUNT),
+                    ("aws:SourceAccount", account),
                     ("aws:PrincipalIsAWSService", "true"),
                     ("aws:PrincipalServiceName", principal),
                 ]);
@@ -242,14 +249,17 @@ impl Iam {
             boundary: boundary.as_deref(),
             resource: resource_policy.as_ref(),
         };
-        decide(&request, &documents).map_err(|refusal| denied(caller, action, resource, &refusal.to_string()))
+        decide(&request, &documents)
+            .map_err(|refusal| denied(account, caller, action, resource, &refusal.to_string()))
     }
 
-    /// Whether the caller may assume the role: the role's trust policy names them, or trusts the account and their own
-    /// policies allow it. Both see the external id that the caller gives.
+    /// Whether the caller may assume the role of an account: the role's trust policy names them, or trusts their account and their own
+    /// policies allow it. From another account both have to allow it, however the role trusts. Both see the external id that the caller
+    /// gives. `theirs` has the role's account, if there is one.
     pub(crate) fn may_assume(
         &self,
         aws: &Aws,
+        theirs: Option<&Aws>,
         caller: &Caller,
         role_arn: &str,
         external_id: Option<&str>,
@@ -257,10 +267,11 @@ impl Iam {
         let action = "sts:AssumeRole";
         let refused = || {
             let because = "because no resource-based policy allows the sts:AssumeRole action";
-            denied(caller, action, role_arn, because)
+            denied(&aws.settings.account, caller, action, role_arn, because)
         };
-        let role = Role::by_arn(&aws.store, role_arn).ok_or_else(refused)?;
-        let session = caller.arn();
+        let theirs = theirs.ok_or_else(refused)?;
+        let role = Role::by_arn(&theirs.store, role_arn).ok_or_else(refused)?;
+        let session = caller.arn(&aws.settings.account);
         let (arns, principal_arn) = match caller {
             Caller::Owner => ([session.as_str(); 2], session.as_str()),
             Caller::Role { arn, .. } => ([arn.as_str(), &session], arn.as_str()),
@@ -268,9 +279,12 @@ impl Iam {
         };
         let given: Vec<_> = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
         let pairs = [&[("aws:PrincipalArn", principal_arn)], given.as_slice()].concat();
-        match trusts(&role, Principal::Iam(&arns), &pairs) {
-            Verdict::Allowed => Ok(()),
-            Verdict::Delegated => self.authorize_with(aws, caller, action, role_arn, &given, None),
+        let same = aws.settings.account == theirs.settings.account;
+        match trusts(aws, &role, Principal::Iam(&arns), &pairs) {
+            Verdict::Allowed if same => Ok(()),
+            Verdict::Allowed | Verdict::Delegated => {
+                self.authorize_with(aws, caller, action, role_arn, &given, None)
+            }
             Verdict::Denied | Verdict::Silent => Err(refused()),
         }
     }
@@ -292,20 +306,22 @@ pub(crate) fn check_resource_policy(document: &Value) -> Result<(), String> {
     Policy::parse(document, Kind::Resource).map(|_| ())
 }
 
-fn trusts(role: &Role, principal: Principal<'_>, pairs: &[(&str, &str)]) -> Verdict {
-    let pairs: Vec<_> = pairs.iter().copied().chain([("aws:PrincipalAccount", ACCOUNT)]).collect();
+/// What a role's trust policy says of a principal of this account.
+fn trusts(aws: &Aws, role: &Role, principal: Principal<'_>, pairs: &[(&str, &str)]) -> Verdict {
+    let account = ("aws:PrincipalAccount", aws.settings.account.as_str());
+    let pairs: Vec<_> = pairs.iter().copied().chain([account]).collect();
     let context = Context::new(&pairs);
     let request = Request { action: "sts:AssumeRole", resource: &role.arn, principal, context: &context };
     Policy::parse(&role.trust, Kind::Trust).map_or(Verdict::Silent, |policy| policy.verdict(&request))
 }
 
 /// The denial as the action's service answers it.
-fn denied(caller: &Caller, action: &str, resource: &str, because: &str) -> ApiError {
+fn denied(account: &str, caller: &Caller, action: &str, resource: &str, because: &str) -> ApiError {
     let service = action.split(':').next().unwrap_or_default();
     // What is not a service here, such as `kms`, speaks JSON.
     let protocol = Service::signed_for(service).map_or(Protocol::Json("", ""), |s| s.entry().protocol);
     let ((status, code), quote) = (protocol.denial(), if protocol == Protocol::RestXml { "\"" } else { "" });
-    let user = caller.arn();
+    let user = caller.arn(account);
     let message = format!(
         "User: {user} is not authorized to perform: {action} on resource: {quote}{resource}{quote} {because}"
     );

@@ -9,16 +9,17 @@ use super::given;
 use super::records::{ROLE, Role, described, document_in, encoded, no_policy, no_role, now};
 use crate::params::Params;
 use crate::store::{Records, Store};
-use crate::{ACCOUNT, ApiError, Result, ids};
+use crate::{ApiError, Aws, Result, ids};
 
 /// AWS's quota for all inline policies of a role together, in characters that are not white space.
 const INLINE_QUOTA: usize = 10_240;
 
 /// Performs an operation, when it is one on roles.
-pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Value>> {
+pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> {
+    let store = &aws.store;
     let params = Params::new(input, "ValidationError");
     Some(match operation {
-        "CreateRole" => create(store, params),
+        "CreateRole" => create(aws, params),
         "GetRole" => read(store, params, |role| Ok(json!({"Role": role.describe()}))),
         "ListRoles" => list(store, params),
         "UpdateRole" => change(store, params, |role, _| {
@@ -96,13 +97,13 @@ pub fn call(store: &Store, operation: &str, input: &Value) -> Option<Result<Valu
     })
 }
 
-fn create(store: &Store, params: Params<'_>) -> Result<Value> {
+fn create(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let name = params.name("RoleName", 64, given::NAME)?;
     let path = given::path(params)?;
     let role = Role {
         name: name.to_owned(),
         id: format!("AROA{}", ids::upper(17)),
-        arn: format!("arn:aws:iam::{ACCOUNT}:role{path}{name}"),
+        arn: format!("arn:aws:iam::{}:role{path}{name}", aws.settings.account),
         path,
         created: now(),
         description: params.optional_text("Description")?.map(str::to_owned),
@@ -113,7 +114,7 @@ fn create(store: &Store, params: Params<'_>) -> Result<Value> {
         attached: Vec::new(),
         boundary: params.optional_text("PermissionsBoundary")?.map(str::to_owned),
     };
-    store.transaction(|records| {
+    aws.store.transaction(|records| {
         if records.get::<Value>(ROLE, name).is_some() {
             return Err(ApiError::new(
                 409,

@@ -166,10 +166,11 @@ fn exempt(function: &Function) -> bool {
     function.tags.get(APPARATUS).is_some_and(|v| v == "true")
 }
 
-/// Whether it is a function of the measuring apparatus that calls: a function's session has its name.
+/// Whether it is a function of the measuring apparatus that calls: a function's session has its name, also in another account.
 fn is_apparatus(aws: &Aws, caller: &Caller) -> bool {
     let Caller::Role { session, .. } = caller else { return false };
-    aws.store.get(FUNCTION, session).is_some_and(|function| exempt(&function))
+    let main = aws.main();
+    main.as_deref().unwrap_or(aws).store.get(FUNCTION, session).is_some_and(|function| exempt(&function))
 }
 
 fn client_context(given: Option<&str>) -> Result<Option<String>> {

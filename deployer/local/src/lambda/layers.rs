@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::store::Store;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Result};
+use crate::{ApiError, Aws, Caller, Result};
 
 use super::Lambda;
 use super::code::Code;
@@ -330,7 +330,7 @@ fn version_arn(aws: &Aws, name: &str, number: u64) -> String {
 fn own_version(aws: &Aws, arn: &str) -> Result<Option<(String, u64)>> {
     let fields: Vec<&str> = arn.split(':').collect();
     let &[_, _, _, region, account, "layer", name, number] = fields.as_slice() else { return Ok(None) };
-    if account != ACCOUNT {
+    if account != aws.settings.account {
         return Err(foreign("GetLayerVersion", arn));
     }
     if region != aws.settings.region {
@@ -368,7 +368,7 @@ fn named(aws: &Aws, action: &str, layer: Option<&str>, mut constraints: Constrai
     constraints.pattern("layerName", layer, is_word(name), NAME_PATTERN);
     constraints.check()?;
     match place {
-        Some((_, account)) if account != ACCOUNT => Err(foreign(action, layer)),
+        Some((_, account)) if account != aws.settings.account => Err(foreign(action, layer)),
         Some((region, _)) if region != aws.settings.region => {
             Err(not_found("The resource you requested does not exist."))
         }

@@ -54,10 +54,13 @@ impl Presigner {
 
     /// The URL of a package, by the SHA-256 of its zip; `folder` is `snapshots` or `layers`, `name` the function's or layer's.
     pub fn url(&self, aws: &Aws, folder: &str, name: &str, sha256: &str) -> String {
-        let key = format!("{folder}/{ACCOUNT}/{name}-{sha256}");
+        let key = format!("{folder}/{}/{name}-{sha256}", aws.settings.account);
         let now = Timestamp::now();
         let date = now.strftime("%Y%m%d").to_string();
-        let credential = format!("AKIALAMBDAPACKAGES/{date}/{}/s3/aws4_request", aws.settings.region);
+        // The front finds another account by its key.
+        let access_key_id = Some(aws.settings.account.as_str()).filter(|account| *account != ACCOUNT);
+        let access_key_id = access_key_id.unwrap_or("AKIALAMBDAPACKAGES");
+        let credential = format!("{access_key_id}/{date}/{}/s3/aws4_request", aws.settings.region);
         let values = [
             "AWS4-HMAC-SHA256",
             &now.strftime("%Y%m%dT%H%M%SZ").to_string(),

@@ -49,7 +49,7 @@ pub use engine::{Description as CpuShare, Mechanism, built_for, processor};
 pub use invoke_error::InvokeError;
 pub use tags::APPARATUS;
 
-use engine::Engine;
+use engine::{Engine, Machine};
 use location::Presigner;
 use pace::Pace;
 use package::Packages;
@@ -193,13 +193,18 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
 }
 
 impl Lambda {
-    /// The service over its records.
+    /// The service over its records, on a machine of its own or on the one of another account.
     #[must_use]
-    pub fn open(settings: &Settings, store: &Store) -> Self {
+    pub fn open(settings: &Settings, store: &Store, beside: Option<&Self>) -> Self {
         let packages = Packages::new(&settings.state);
-        let cores = std::thread::available_parallelism()
-            .map_or(1.0, |n| f64::from(u16::try_from(n.get()).unwrap_or(1)));
-        let engine = Arc::new(Engine::new(packages.clone(), cores, settings.cpu_share));
+        let engine = Arc::new(match beside {
+            Some(other) => other.engine.beside(packages.clone()),
+            None => {
+                let cores = std::thread::available_parallelism()
+                    .map_or(1.0, |n| f64::from(u16::try_from(n.get()).unwrap_or(1)));
+                Engine::new(packages.clone(), Machine::new(cores, settings.cpu_share))
+            }
+        });
         for (name, function) in store.list::<Function>(FUNCTION) {
             engine.concurrency.reserve(&name, function.reserved_concurrency);
         }

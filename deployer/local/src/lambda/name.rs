@@ -1,6 +1,6 @@
 //! Which function, version or alias a request means: a name, a partial ARN or an ARN, with the qualifier in it or apart.
 
-use crate::{ACCOUNT, ApiError, Aws, Caller, Result};
+use crate::{ApiError, Aws, Caller, Result};
 
 use super::errors::{invalid, not_found};
 use super::input::{Constraints, is_word, is_word_byte};
@@ -91,13 +91,13 @@ impl Target {
                 aws.settings.region
             )));
         }
-        if let Some(account) = parts.account.filter(|a| *a != ACCOUNT) {
+        if let Some(account) = parts.account.filter(|a| *a != aws.settings.account) {
             return Err(ApiError::new(
                 403,
                 "AccessDeniedException",
                 format!(
-                    "the function {} belongs to account {account}, this is account {ACCOUNT}",
-                    parts.name
+                    "the function {} belongs to account {account}, this is account {}",
+                    parts.name, aws.settings.account
                 ),
             ));
         }

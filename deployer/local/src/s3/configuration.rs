@@ -108,7 +108,7 @@ fn change(
             let message = format!(
                 "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::{name}\" because \
                  public policies are blocked by the BlockPublicPolicy block public access setting.",
-                caller.arn()
+                caller.arn(&aws.settings.account)
             );
             return Err(ApiError::new(403, "AccessDenied", message));
         }

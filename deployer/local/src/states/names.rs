@@ -35,7 +35,7 @@ fn resource<'a>(aws: &Aws, arn: &'a str, kind: &str) -> Result<Option<&'a str>> 
             format!("Invalid Arn: 'Resource type not valid in this context: {found}'"),
         ));
     }
-    Ok((*region == aws.settings.region && *account == crate::ACCOUNT).then_some(*rest))
+    Ok((*region == aws.settings.region && *account == aws.settings.account).then_some(*rest))
 }
 
 /// The machine's name in its ARN.

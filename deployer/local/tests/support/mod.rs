@@ -86,6 +86,7 @@ impl Local {
 
     async fn open(folder: tempfile::TempDir, behaviour: Behaviour, mechanism: Option<Mechanism>) -> Self {
         let settings = Settings {
+            account: local_aws::ACCOUNT.to_owned(),
             state: folder.path().to_owned(),
             region: "us-east-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),

@@ -39,6 +39,8 @@ pub enum Form {
     Object,
     /// An alias of the function.
     Alias,
+    /// The ARN of a role.
+    Role,
     /// A list of texts.
     Texts,
     /// Limits for the result.
@@ -113,8 +115,11 @@ pub const MAX_INVOCATIONS: Field =
 /// What is measured: the function itself, or copies of it.
 pub const TUNE: Field = field("tune", Form::Word(&["in-place", "copy"]), "in-place");
 
+/// The role of the function's account that is assumed for every call about it.
+pub const ROLE_ARN: Field = field("roleARN", Form::Role, "");
+
 /// Every field, as documented.
-pub const FIELDS: [Field; 29] = [
+pub const FIELDS: [Field; 30] = [
     LAMBDA_ARN,
     POWER_VALUES,
     NUM,
@@ -144,4 +149,5 @@ pub const FIELDS: [Field; 29] = [
     CONFIDENCE,
     MAX_INVOCATIONS,
     TUNE,
+    ROLE_ARN,
 ];

@@ -6,6 +6,9 @@ use super::read::{self, number};
 use super::{LARGEST, Limit, SMALLEST, power_values};
 use serde_json::{Value, json};
 
+/// A role's ARN in another partition, account or path.
+const ROLE: &str = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,576}$";
+
 impl Form {
     /// The values in words, to be read after "use".
     pub fn says(self) -> String {
@@ -22,6 +25,7 @@ impl Form {
             Self::Json => "JSON; a text is quoted: '\"hello\"'".to_owned(),
             Self::Object => "s3://bucket/key".to_owned(),
             Self::Alias => "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned(),
+            Self::Role => "a role's ARN, such as arn:aws:iam::123456789012:role/my-role".to_owned(),
             Self::Texts => "error types separated by commas".to_owned(),
             Self::Gate => r#"{"maxDurationMs": 500, "maxCost": 0.000004}, or one of the two"#.to_owned(),
             Self::Limit => "a percentile from 50 to 99.9 and its milliseconds, such as p95=300ms".to_owned(),
@@ -71,6 +75,7 @@ impl Form {
             Self::Json => json!(true),
             Self::Object => text(r"^s3://[a-z0-9._-]{3,63}/.+$"),
             Self::Alias => text("^[A-Za-z0-9_-]{1,128}$"),
+            Self::Role => text(ROLE),
             Self::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
             Self::Gate => {
                 let limit = json!({ "type": ["number", "string", "null"] });
@@ -115,7 +120,9 @@ impl Form {
             Self::Texts => {
                 text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
             }
-            Self::Function | Self::Processor | Self::Word(_) | Self::Object | Self::Alias => text.into(),
+            Self::Function | Self::Processor | Self::Word(_) | Self::Object | Self::Alias | Self::Role => {
+                text.into()
+            }
         };
         self.check(&value).map(|()| value)
     }
@@ -143,6 +150,7 @@ impl Form {
             Self::Json => Ok(()),
             Self::Object => read::s3_object(value).map(drop),
             Self::Alias => read::alias(value).map(drop),
+            Self::Role => read::role(value).map(drop),
             Self::Texts => read::texts(value).map(drop),
             Self::Gate => read::gate(value).map(drop),
             Self::Limit => Limit::read(value).map(drop),

@@ -34,6 +34,7 @@ impl Input {
             ("autoOptimizeAlias", &self.auto_optimize_alias),
             ("preProcessorARN", &self.pre_processor_arn),
             ("postProcessorARN", &self.post_processor_arn),
+            ("roleARN", &self.role_arn),
         ] {
             if let Some(text) = text {
                 set(name, json!(text));

@@ -200,6 +200,24 @@ fn is_alias(name: &str) -> bool {
         && !name.chars().all(|c| c.is_ascii_digit())
 }
 
+/// The ARN of a role.
+pub(super) fn role(value: &Value) -> Read<String> {
+    let is_role = |text: &&str| {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let ["arn", partition, "iam", "", account, role] = parts.as_slice() else { return false };
+        let word = |c: char| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c);
+        let name = role.strip_prefix("role/").unwrap_or_default();
+        partition.starts_with("aws")
+            && account.len() == 12
+            && account.bytes().all(|b| b.is_ascii_digit())
+            && !name.is_empty()
+            && !name.ends_with('/')
+            && name.chars().all(word)
+    };
+    let text = value.as_str().filter(is_role).map(str::to_owned);
+    text.ok_or_else(|| format!("is {}: use {}", shown(value), Form::Role.says()))
+}
+
 pub(super) fn texts(value: &Value) -> Read<Vec<String>> {
     let read = || -> Option<Vec<String>> {
         let list = value.as_array()?.iter();

@@ -1,10 +1,11 @@
 //! From the power values' figures to the output of the execution: the whole of what the Analyzer does.
 
 use super::alternative::alternative;
+use super::disturbed;
 use super::limited::{self, Limited};
 use super::searched::{Found, Searched, told};
 use super::undecided::undecided;
-use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine, UnusableSize};
+use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, StateMachine};
 use crate::gate::Verdict;
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
@@ -116,8 +117,10 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     });
     // A search that ran out of money has decided all the same; a list of sizes was not measured as it was to be.
     let cut_short = measured.iter().find_map(|measured| measured.stopped_by).filter(|_| run.search.is_none());
-    let unusable: Vec<UnusableSize> =
-        measured.iter().filter_map(|measured| unusable_size(measured)).collect();
+    // What a search or a limit chooses by is more than averages.
+    let by_averages = decision.is_none() && input.limit.is_none();
+    let choose = |of: &[Candidate]| strategy::choose(input.strategy, input.balanced_weight, of);
+    let unusable = disturbed::unusable(&measured, chosen, by_averages.then_some(choose));
     let gate_is_met = gate.as_ref().is_none_or(|verdict| verdict.met);
     let fit_to_apply = gate_is_met && cut_short.is_none() && unusable.is_empty();
     let stopped_by = run.search.map_or(cut_short, |search| search.stopped_by());
@@ -187,11 +190,6 @@ fn skipped(stat: &Stat) -> Option<SkippedSize> {
         Stat::Skipped(skipped) => Some(SkippedSize { value: skipped.value, reason: skipped.reason.clone() }),
         Stat::Measured(_) => None,
     }
-}
-
-fn unusable_size(measured: &Measured) -> Option<UnusableSize> {
-    let disturbed = measured.disturbed.as_ref().filter(|disturbed| !disturbed.usable)?;
-    Some(UnusableSize { value: measured.value, delay_percent: disturbed.delay_percent })
 }
 
 fn nothing(skipped: &[SkippedSize]) -> AnalyzeError {

@@ -1,10 +1,14 @@
 //! Figures that other work on the machine made too high. Only a local endpoint can tell, so results from AWS have none of this.
 
+use super::Measured;
 use crate::stats::Measurements;
+use crate::strategy::Candidate;
 use serde::{Deserialize, Serialize};
 
 /// By how many per cent an average may be too high and still be called one.
 const TOLERABLE: f64 = 5.0;
+/// The same for one that the choice does not depend on.
+const BEARABLE: f64 = 10.0;
 
 /// What other work on the machine did to the measuring of one size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,39 @@ impl Disturbed {
         let trimmed = f64::from(counted) <= measurements.len() as f64 * discard;
         Some(Self { repeated, counted, delay_percent: percent, usable: trimmed || percent <= TOLERABLE })
     }
+}
+
+/// The sizes whose figures cannot be used: whose averages are far too high, or so much so that the choice may depend on it.
+pub(super) fn unusable(
+    measured: &[&Measured],
+    chosen: usize,
+    choose: Option<impl Fn(&[Candidate]) -> Option<usize>>,
+) -> Vec<UnusableSize> {
+    let delay = |measured: &Measured| {
+        let disturbed = measured.disturbed.as_ref().filter(|disturbed| !disturbed.usable)?;
+        Some(disturbed.delay_percent)
+    };
+    // As they would be without the delay, which is known at most: at one of the sizes, or at all.
+    let undelayed = |at: Option<usize>| -> Vec<Candidate> {
+        let part = |index: usize, measured: &Measured| match at {
+            Some(at) if at != index => 1.0,
+            _ => 1.0 - delay(measured).unwrap_or_default() / 100.0,
+        };
+        let figures = measured
+            .iter()
+            .enumerate()
+            .map(|(index, measured)| (part(index, measured), measured.candidate()));
+        figures.map(|(part, of)| Candidate { cost: of.cost * part, duration: of.duration * part }).collect()
+    };
+    let stands = choose.is_some_and(|choose| {
+        let cases = std::iter::once(None).chain((0..measured.len()).map(Some));
+        cases.map(undelayed).all(|figures| choose(&figures) == Some(chosen))
+    });
+    let sizes = measured.iter().filter_map(|measured| Some((measured.value, delay(measured)?)));
+    sizes
+        .filter(|(_, percent)| !stands || *percent > BEARABLE)
+        .map(|(value, delay_percent)| UnusableSize { value, delay_percent })
+        .collect()
 }
 
 /// A size whose figures cannot be used.

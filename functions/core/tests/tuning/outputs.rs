@@ -240,6 +240,25 @@ fn figures_that_other_work_made_too_high_are_named() {
 }
 
 #[test]
+fn figures_somewhat_too_high_can_be_used_where_the_choice_is_the_same_without_that() {
+    let mut measurements = Measurements::new();
+    for _ in 0..10 {
+        measurements.push(Measurement { duration_ms: 100.0, billed_ms: 100, cold_start_ms: None });
+    }
+    // By cost: 12,800, then this one at twice the size.
+    let unusable = |busy_ms: f64, percent: f64| {
+        let Stat::Measured(mut busy) = stat(256, &[busy_ms; 5]) else { panic!("measured") };
+        busy.disturbed = Disturbed::new(0, 6, percent * 10.0, &measurements, 0.2);
+        let stats = [stat(128, &[100.0; 5]), Stat::Measured(busy)];
+        analyze(&input(json!({})), &stats, &run(None)).unwrap().unwrap().unusable.len()
+    };
+    assert_eq!(unusable(60.0, 8.0), 0, "60 ms at 256 MB are dearer, and would be without 8 % as well");
+    assert_eq!(unusable(53.0, 8.0), 1, "53 ms are dearer, 49 ms would be cheaper");
+    assert_eq!(unusable(60.0, 11.0), 1, "that much is too much in any case");
+    assert_eq!(unusable(45.0, 8.0), 0, "it is the cheapest, all the more so without that");
+}
+
+#[test]
 fn what_a_budget_stopped_is_not_applied() {
     let mut stopped = stat(256, &[100.0; 5]);
     let Stat::Measured(measured) = &mut stopped else { panic!() };

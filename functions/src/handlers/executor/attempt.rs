@@ -196,7 +196,11 @@ impl Bench {
             report_by: None,
             allowance: None,
             repeats: Repeats::default(),
-            client: clients.lambda(&input.lambda_arn.region)?,
+            client: {
+                // Copies are the stack's own.
+                let role = input.role_arn.as_deref().filter(|_| run.is_none_or(|run| run.copies.is_none()));
+                clients.lambda_as(role, &input.lambda_arn.region, deadline).await?
+            },
             emulator: clients.emulator(),
             retries: Retries::default(),
             target: Measured::new(input, run),

@@ -235,7 +235,7 @@ impl Facts {
             Some(run) => (run.architecture.clone(), run.timeout, run.extras()),
             None => {
                 let arn = &input.lambda_arn;
-                let api = FunctionApi::new(clients, &arn.region, arn.to_string(), deadline)?;
+                let api = FunctionApi::new(clients, arn, input.role_arn.as_deref(), deadline).await?;
                 let alias = mark::alias_name(power, input.only_cold_starts.then_some(0));
                 let configuration = api.configuration(Some(&alias)).await?;
                 let extras =

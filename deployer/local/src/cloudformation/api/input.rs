@@ -10,7 +10,7 @@ use crate::cloudformation::error::{invalid, no_stack};
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{Stack, Wanted};
 use crate::params::Params;
-use crate::{ACCOUNT, ApiError, Aws, Caller, Result, ssm};
+use crate::{ApiError, Aws, Caller, Result, ssm};
 use template::eval::Pseudo;
 use template::parameters::{Declaration, Given, resolve};
 use template::{Template, parse, rules};
@@ -190,8 +190,11 @@ pub async fn wanted(
     }
     let role_arn = role_arn.or_else(|| former.and_then(|f| f.role_arn.clone()));
     let wanted = Wanted { template: body, parameters, stored, tags, capabilities, role_arn };
-    let pseudo =
-        Pseudo { account: ACCOUNT.to_owned(), region: aws.settings.region.clone(), ..Pseudo::default() };
+    let pseudo = Pseudo {
+        account: aws.settings.account.clone(),
+        region: aws.settings.region.clone(),
+        ..Pseudo::default()
+    };
     rules::check(&template, &wanted.values(), &pseudo).map_err(invalid)?;
     Ok((wanted, template))
 }

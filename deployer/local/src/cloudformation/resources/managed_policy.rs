@@ -64,7 +64,7 @@ impl Handler for ManagedPolicy {
     }
 
     fn candidate(&self, site: &Site, properties: &Value) -> String {
-        policy_arn(properties["Path"].as_str().unwrap_or("/"), &SCHEMA.name(site, properties))
+        policy_arn(&site.aws, properties["Path"].as_str().unwrap_or("/"), &SCHEMA.name(site, properties))
     }
 
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {

@@ -34,6 +34,7 @@ impl Cfn {
 
     fn over(folder: Arc<TempDir>, world: Arc<World>) -> Self {
         let settings = Settings {
+            account: crate::ACCOUNT.to_owned(),
             state: folder.path().to_owned(),
             region: "eu-west-1".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),

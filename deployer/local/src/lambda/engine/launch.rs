@@ -121,7 +121,7 @@ impl Engine {
             expires: Instant::now()
                 + Duration::from_secs(lasts.saturating_sub(u64::from(content.timeout) + 60)),
         };
-        Ok(Environment::start(start, &self.machinery).await)
+        Ok(Environment::start(start, &self.machine.machinery).await)
     }
 
     /// The handler in this process that runs a function, when there is one.

@@ -42,27 +42,19 @@ use super::name::LATEST;
 use super::package::Packages;
 use super::record::{Configuration, FUNCTION, Function, version};
 use super::{Behaviour, Invoked};
-use admission::{Admission, Seat};
-use api_thread::ApiThread;
+use admission::Seat;
 pub use bootstrap::built_for;
 use concurrency::{Concurrency, Running};
-use cpu_share::{CpuShares, share_of};
+use cpu_share::share_of;
 pub use cpu_share::{Description, Mechanism, processor};
-use doom::{Doom, Dooms};
+use doom::Doom;
 use environment::Environment;
 use in_process::Handlers;
 use journal::Delivery;
 use language::{Ready, Runtimes};
-use machinery::Machinery;
+pub use machinery::Machine;
 use opt::Opt;
-use process::Groups;
-use rounds::Rounds;
 use run::Run;
-use spawner::Spawner;
-
-/// The part of the machine's cores that functions may have at once. The rest is for what they need beside themselves, the
-/// endpoint's answers and this machine's other work, which would otherwise be taken from those that want a whole core.
-const ADMITTED: f64 = 0.9;
 
 /// What an invocation takes of the cores, to its end. One that has a right to whole cores has another one beside them: what wakes up on its
 /// core stays there until the kernel has moved it, which takes milliseconds.
@@ -120,9 +112,9 @@ pub struct Engine {
     pub concurrency: Concurrency,
     /// Which functions run in this process.
     pub(super) handlers: Handlers,
-    machinery: Machinery,
-    admission: Admission,
-    rounds: Rounds,
+    machine: Arc<Machine>,
+    /// Whether the machine is another engine's, which will close it.
+    lent: bool,
     packages: Packages,
     runtimes: Runtimes,
     state: Mutex<State>,
@@ -158,21 +150,22 @@ impl Drop for Seated {
 }
 
 impl Engine {
-    /// An engine on a machine of so many cores that gives shares by this mechanism, or else the best there is.
-    pub fn new(packages: Packages, cores: f64, mechanism: Option<Mechanism>) -> Self {
-        let machinery = Machinery {
-            spawner: Arc::new(Spawner::start()),
-            api_thread: Arc::new(ApiThread::new()),
-            shares: Arc::new(CpuShares::new(cores, mechanism)),
-            groups: Arc::new(Groups::default()),
-            dooms: Dooms::default(),
-        };
+    /// An engine on a machine of its own.
+    pub fn new(packages: Packages, machine: Machine) -> Self {
+        Self::on(packages, Arc::new(machine), false)
+    }
+
+    /// Another one on the same machine.
+    pub fn beside(&self, packages: Packages) -> Self {
+        Self::on(packages, Arc::clone(&self.machine), true)
+    }
+
+    fn on(packages: Packages, machine: Arc<Machine>, lent: bool) -> Self {
         Self {
             concurrency: Concurrency::default(),
             handlers: Handlers::default(),
-            machinery,
-            admission: Admission::new(cores * ADMITTED),
-            rounds: Rounds::default(),
+            machine,
+            lent,
             runtimes: Runtimes::new(packages.runtimes()),
             packages,
             state: Mutex::default(),
@@ -183,17 +176,17 @@ impl Engine {
 
     /// Ends what the environment of a session runs.
     pub async fn doom(&self, access_key_id: &str, doom: Doom) {
-        self.machinery.dooms.send(access_key_id, doom).await;
+        self.machine.machinery.dooms.send(access_key_id, doom).await;
     }
 
     /// How functions get their CPU share.
     pub fn describe(&self) -> Description {
-        self.machinery.shares.describe()
+        self.machine.machinery.shares.describe()
     }
 
     /// What enforces CPU shares.
     pub fn mechanism(&self) -> Mechanism {
-        self.machinery.shares.mechanism()
+        self.machine.machinery.shares.mechanism()
     }
 
     /// Runs an invocation to its end.
@@ -218,7 +211,7 @@ impl Engine {
         job.exempt |= self.handler(&job.function, &job.configuration.content).is_some();
         let share = share_of(job.configuration.content.memory_size);
         let _turn = match job.measured {
-            true => Some(self.rounds.turn(&job.function, &job.configuration.version).await),
+            true => Some(self.machine.rounds.turn(&job.function, &job.configuration.version).await),
             false => None,
         };
         let mut warm = self.take(&key);
@@ -256,7 +249,10 @@ impl Engine {
         // neither would ever go on.
         let nested =
             matches!(&job.caller, Caller::Role { session, .. } if self.lock().seated.contains_key(session));
-        let seat = if nested { self.admission.enter_now(cores) } else { self.admission.enter(cores).await };
+        let seat = match nested {
+            true => self.machine.admission.enter_now(cores),
+            false => self.machine.admission.enter(cores).await,
+        };
         *self.lock().seated.entry(job.function.clone()).or_default() += 1;
         Seated { engine: Arc::clone(self), function: job.function.clone(), seat }
     }
@@ -350,7 +346,9 @@ impl Engine {
             environment.end().await;
         }
         self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.machinery.shares.close().await;
+        if !self.lent {
+            self.machine.machinery.shares.close().await;
+        }
     }
 
     /// The way to the log groups; the first use starts it.
