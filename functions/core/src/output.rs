@@ -298,6 +298,9 @@ pub struct Analysis {
     /// What the winner changes; absent when the size before the run is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// The hash of the code that was measured, as Lambda's `CodeSha256`; absent when not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_sha256: Option<String>,
     /// What the costs were computed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<Prices>,
@@ -307,6 +310,20 @@ pub struct Analysis {
     /// What the winner was applied to; only with `autoOptimize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
+}
+
+impl Analysis {
+    /// Why the choice is not to be applied, each to be read after "because"; nothing speaks against most choices.
+    #[must_use]
+    pub fn objections(&self) -> Vec<String> {
+        let limits =
+            self.gate.iter().flat_map(|verdict| &verdict.exceeded).map(|limit| format!("it {limit}"));
+        // A search that ran out of money has decided all the same.
+        let cut_short = self.stopped_by.filter(|_| self.search.is_none());
+        let budget = cut_short.map(|_| "the budget ended the run".to_owned());
+        let unusable = (!self.unusable.is_empty()).then(|| "the figures cannot be used".to_owned());
+        limits.chain(budget).chain(unusable).collect()
+    }
 }
 
 /// What the run itself cost.

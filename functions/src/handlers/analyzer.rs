@@ -59,6 +59,7 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
         visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
         link: LinkDetail::Full,
         invocations: &invocations,
+        code_sha256: run.as_ref().map(|run| run.code_sha256.as_str()).filter(|code| !code.is_empty()),
         search: searched.and_then(|(_, search)| {
             Some(Found {
                 decision: search.decision.as_deref()?,

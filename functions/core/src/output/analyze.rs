@@ -33,6 +33,8 @@ pub struct Run<'a> {
     pub search: Option<Found<'a>>,
     /// The invocations of a list of sizes one by one, as far as they are known.
     pub invocations: &'a [Batch],
+    /// The hash of the function's code, if known.
+    pub code_sha256: Option<&'a str>,
 }
 
 /// How much goes into the link to the chart.
@@ -162,6 +164,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         },
         limit,
         baseline: before,
+        code_sha256: run.code_sha256.map(str::to_owned),
         prices: Some(Prices {
             incomplete: run.extras.notes(region),
             ..prices(region, run.architecture, &price)

@@ -28,6 +28,7 @@ mod rounds;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+pub use cells::ENVIRONMENTS;
 pub use history::{Batch, Sample, calls};
 pub use limit::{Measured, kept};
 

@@ -44,6 +44,7 @@ fn the_analyzer_answers_as_recorded() {
             link: LinkDetail::Full,
             search: None,
             invocations: &[],
+            code_sha256: None,
         };
         let ours = serde_json::to_value(analyze(&input, &stats, &run).unwrap()).unwrap();
         let theirs = &case["expect"]["ok"];

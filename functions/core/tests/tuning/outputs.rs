@@ -39,6 +39,7 @@ fn run(baseline: Option<u32>) -> Run<'static> {
         link: LinkDetail::Full,
         search: None,
         invocations: &[],
+        code_sha256: None,
     }
 }
 
