@@ -21,6 +21,7 @@ fn main() {
             break;
         }
     }
+    println!("cargo::rustc-env=DEPLOYER_TARGET={}", std::env::var("TARGET").unwrap_or_default());
     match commit {
         Some(commit) => println!("cargo::rustc-env=DEPLOYER_VERSION={version} ({commit})"),
         None => println!("cargo::rustc-env=DEPLOYER_VERSION={version}"),

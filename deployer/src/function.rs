@@ -18,6 +18,7 @@ use tuning::pricing::{self, Architecture, Extras};
 use crate::aws::Aws;
 use crate::call::Call;
 use crate::context::Context;
+use crate::definitions::Deployed;
 use crate::events::Events;
 use crate::failure::{Usage, hinted};
 
@@ -158,7 +159,24 @@ pub async fn find(aws: &Aws, named: &str, local: bool) -> anyhow::Result<Found> 
     }
 }
 
-async fn configuration(aws: &Aws, named: &str) -> anyhow::Result<Option<FunctionConfiguration>> {
+/// What a function is called where it is defined, as far as its tags tell: those who may not read them get its name alone.
+///
+/// # Errors
+/// A call that failed for good.
+pub async fn deployed(aws: &Aws, named: &str) -> anyhow::Result<Deployed> {
+    let found = aws.lambda().get_function().function_name(named).send().await;
+    let found =
+        found.called("lambda:GetFunction").with_context(|| format!("looking up the function {named}"))?;
+    let named =
+        Deployed::named(found.configuration().and_then(|found| found.function_name()).unwrap_or(named));
+    Ok(named.tagged(|tag| found.tags()?.get(tag)))
+}
+
+/// A function as Lambda has it.
+///
+/// # Errors
+/// A call that failed for good; a function that is not there is none.
+pub async fn configuration(aws: &Aws, named: &str) -> anyhow::Result<Option<FunctionConfiguration>> {
     let found = aws.lambda().get_function().function_name(named).send().await;
     match found.called("lambda:GetFunction") {
         Ok(found) => Ok(found.configuration().cloned()),
@@ -245,7 +263,11 @@ pub async fn put(aws: &Aws, name: &str, package: &Package, events: &Events) -> a
     arn(&ready)
 }
 
-async fn ready(aws: &Aws, name: &str) -> anyhow::Result<FunctionConfiguration> {
+/// Waits until a function's last change has come into effect.
+///
+/// # Errors
+/// A change that failed, a function that was deleted.
+pub async fn ready(aws: &Aws, name: &str) -> anyhow::Result<FunctionConfiguration> {
     loop {
         let found = configuration(aws, name)
             .await?

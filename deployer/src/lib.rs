@@ -1,8 +1,8 @@
 //! Everything the `deployer` program is made of, in the order data flows through it.
 //!
 //! [`cli`] (what was typed) → [`resolve`] (what is meant, by the table of [`options`]) → [`commands`] (what is done), which use [`app`] (the stack),
-//! [`build`] (its assets), [`deployment`] (CloudFormation; what changes there is a [`difference`]), [`function`] (what is tuned), [`execution`] (a run) and
-//! [`render`] (its result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
+//! [`build`] (its assets), [`deployment`] (CloudFormation; what changes there is a [`difference`]), [`function`] (what is tuned), [`execution`] (a run) [`kept`] (results of former runs),
+//! [`definitions`] (the files that functions are defined in) and [`render`] (a result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
 //! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
 //! [`context`] is what every command gets: the settings, the events and a connection ([`aws`]) made when first asked for.
 //!
@@ -17,6 +17,7 @@ pub mod call;
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod definitions;
 pub mod deployment;
 pub mod difference;
 pub mod events;
@@ -25,6 +26,7 @@ pub mod failure;
 pub mod fold;
 pub mod function;
 pub mod interrupt;
+pub mod kept;
 pub mod options;
 pub mod outcome;
 pub mod progress;

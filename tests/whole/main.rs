@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod account;
+mod action;
 mod applied;
+mod apply;
 mod auto;
 mod bad_input;
 mod bench;

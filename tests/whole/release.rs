@@ -215,12 +215,19 @@ fn a_release_works_where_there_is_no_rust() {
     let files: Vec<&str> =
         built["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
     let samples = format!("samples-{}.zip", host());
+    let processor = std::env::consts::ARCH;
+    let wheel = format!("deployer-0.1.0-py3-none-linux_{processor}.whl");
+    let name = format!("deployer-0.1.0-{processor}-unknown-linux-gnu");
+    let tarball = format!("{name}.tar.gz");
     assert_eq!(
         files,
         [
             "LICENSE",
             "README.md",
             "deployer",
+            &wheel,
+            &tarball,
+            "deployer.cdx.json",
             "functions-arm64.zip",
             "functions-x86_64.zip",
             "page/index.html",
@@ -247,6 +254,40 @@ fn a_release_works_where_there_is_no_rust() {
     assert!(up.stdout.contains("was created"), "{}", up.stdout);
     let synth = alone(&["synth", "--out", "synth", "--architecture", "x86_64"]).success();
     assert_eq!(synth.stdout.lines().count(), 2, "{}", synth.stdout);
+    Said::by(&mut folder.command(&["build", "release", "--out", out, "--architecture", "both"]))
+        .status(2)
+        .complains(&["a release has the program for", "leave --architecture out"]);
+
+    // One file is enough: the assets are inside of it.
+    let (bin, home) = (elsewhere.path().join("bin"), elsewhere.path().join("another home"));
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::create_dir_all(&bin).unwrap();
+    Said::by(isolated("tar").arg("-xzf").arg(release.join(&tarball)).arg("-C").arg(&bin)).success();
+    let mut unpacked: Vec<_> =
+        std::fs::read_dir(bin.join(&name)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    unpacked.sort();
+    assert_eq!(unpacked, ["LICENSE", "README.md", "deployer"]);
+    let one = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("HOME", &home)
+            .env("PATH", "")
+            .env("DEPLOYER_DISTURBED", "ignore")
+            .args(arguments);
+        Said::by(command.current_dir(elsewhere.path()))
+    };
+    let template = one(&bin.join(&name).join("deployer"), &["synth"]).success();
+    assert_eq!(template.json()["Resources"]["executor"]["Properties"]["Architectures"][0], "arm64");
+
+    // Python's installer takes the wheel, and what it installs measures a function.
+    let python = elsewhere.path().join("python");
+    Said::by(isolated("python3").args(["-m", "venv"]).arg(&python)).success();
+    let mut pip = isolated(python.join("bin/pip"));
+    Said::by(pip.args(["install", "--quiet", "--no-index"]).arg(release.join(&wheel))).success();
+    let said = one(&python.join("bin/deployer"), &["demo", "--json"]).success();
+    assert!(said.json()["tuned"]["power"].is_number(), "{}", said.stdout);
+    assert_eq!(std::fs::read_dir(home.join(".cache/deployer")).unwrap().count(), 1);
 }
 
 #[test]

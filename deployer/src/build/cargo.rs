@@ -44,7 +44,9 @@ pub(super) async fn build(
         Flavour::Host => {
             cargo.args(["--release", "-p", "deployer"]);
         }
-        Flavour::Lambda(architecture) => for_lambda(&mut cargo, workspace, architecture, events).await?,
+        Flavour::Lambda(architecture) => {
+            anywhere(&mut cargo, workspace, "lambda", architecture, events).await?;
+        }
     }
     events.started(format!("building the functions for {flavour}"));
     let mut built = executables(cargo, events).await?;
@@ -52,16 +54,33 @@ pub(super) async fn build(
     Ok(Executables { functions: take(Program::Functions)?, samples: take(Program::Samples)? })
 }
 
-/// Compiles this program as a release has it: optimised, which nobody waits for otherwise.
+/// Compiles this program as a release has it: static and small, which nobody waits for otherwise.
 ///
 /// # Errors
 /// When cargo fails.
-pub(super) async fn program(workspace: &Workspace, events: &Events) -> Result<PathBuf, BuildError> {
+pub(super) async fn program(
+    workspace: &Workspace,
+    architecture: Architecture,
+    events: &Events,
+) -> Result<(PathBuf, &'static str), BuildError> {
     let mut cargo = command(workspace);
-    cargo.args(["build", "--message-format=json-render-diagnostics", "--profile", "dist"]);
-    cargo.args(["-p", "deployer", "--bin", "deployer"]);
-    events.started("building the program; the first time takes minutes");
-    named(executables(cargo, events).await?.remove("deployer"))
+    cargo.args(["build", "--message-format=json-render-diagnostics", "-p", "deployer", "--bin", "deployer"]);
+    anywhere(&mut cargo, workspace, "dist", architecture, events).await?;
+    events.started(format!("building the program for {architecture}; the first time takes many minutes"));
+    let program = named(executables(cargo, events).await?.remove("deployer"))?;
+    Ok((program, Toolchain::of(architecture).target))
+}
+
+/// The C compiler for a processor.
+///
+/// # Errors
+/// One that is not installed.
+pub(super) fn compiler(architecture: Architecture) -> Result<(), BuildError> {
+    let toolchain = Toolchain::of(architecture);
+    if std::env::var_os(toolchain.compiler_variable()).is_some() {
+        return Ok(());
+    }
+    toolchain.compiler().map(drop)
 }
 
 /// Runs cargo; the executables it built, by name.
@@ -109,19 +128,20 @@ pub(super) async fn run_cargo(command: Command, events: &Events) -> Result<(), B
 }
 
 /// Static, small, and the same wherever it is built.
-async fn for_lambda(
+async fn anywhere(
     cargo: &mut Command,
     workspace: &Workspace,
+    profile: &str,
     architecture: Architecture,
     events: &Events,
 ) -> Result<(), BuildError> {
     let toolchain = Toolchain::of(architecture);
     toolchain.install(events).await?;
-    cargo.args(["--profile", "lambda", "--target", toolchain.target]);
+    cargo.args(["--profile", profile, "--target", toolchain.target]);
     // What was compiled before must not show in the asset.
     cargo.env("CARGO_INCREMENTAL", "0");
     let upper = toolchain.target.to_uppercase().replace('-', "_");
-    let cc = format!("CC_{}", toolchain.target.replace('-', "_"));
+    let cc = toolchain.compiler_variable();
     if std::env::var_os(&cc).is_none() {
         let compiler = toolchain.compiler()?;
         cargo.env(&cc, compiler);
@@ -195,6 +215,11 @@ impl Toolchain {
         Ok(())
     }
 
+    /// The variable that names another C compiler.
+    fn compiler_variable(&self) -> String {
+        format!("CC_{}", self.target.replace('-', "_"))
+    }
+
     /// The C compiler for the one dependency that has C and assembly in it (ring). Any for the right processor
     /// does: it needs no C library.
     fn compiler(&self) -> Result<&'static str, BuildError> {
@@ -208,8 +233,8 @@ impl Toolchain {
             tool: compiler.to_owned(),
             what: format!("AWS Lambda on {}", self.architecture),
             install: format!(
-                "apt-get install {package} (Debian, Ubuntu), or set CC_{} to a C compiler for it",
-                self.target.replace('-', "_")
+                "apt-get install {package} (Debian, Ubuntu), or set {} to a C compiler for it",
+                self.compiler_variable()
             ),
         })
     }

@@ -1,14 +1,16 @@
 //! The assets of the stack: zips with one executable, `bootstrap`, each.
 //!
-//! They are found beside the program (a release is such a folder), else built by it from the workspace it came from:
+//! They are found beside the program (a release is such a folder) or [`inside`] of it, else built by it from the workspace it came from:
 //! [`workspace`] knows where that is and whether anything changed, [`cargo`] builds, [`package`] zips. Nothing is
 //! built again while its sources are the same. The chart's [`page()`] likewise.
 
 mod cargo;
+mod inside;
 mod package;
 mod page;
 mod workspace;
 
+pub use inside::append;
 pub use page::{PageFile, page, page_folder};
 
 use std::fmt;
@@ -177,7 +179,8 @@ pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyho
     if let Some(asset) = workspace.fresh(program, flavour, &sources) {
         return Ok(asset);
     }
-    let executables = install_hint(cargo::build(&workspace, flavour, events).await)?;
+    let executables =
+        install_hint(cargo::build(&workspace, flavour, events).await, Some(flavour.architecture()))?;
     // Both programs come out of one build; keeping both saves the other's turn.
     for other in [Program::Functions, Program::Samples] {
         let executable = executables.of(other).to_owned();
@@ -192,27 +195,52 @@ pub async fn asset(program: Program, flavour: Flavour, events: &Events) -> anyho
     }
 }
 
-/// This program as a release has it: itself when it runs in one, else compiled from the workspace it came from.
+/// Whether this program would have to compile what a release is made of.
+#[must_use]
+pub fn compiles() -> bool {
+    let assets = Asset::file_name(Program::Functions, Architecture::host());
+    workspace::Workspace::find().is_some() && workspace::beside_program(&assets).is_none()
+}
+
+/// Checks that there is a compiler for each of these processors, before anything is compiled for one of them.
+///
+/// # Errors
+/// A compiler that is missing, with the command that installs it.
+pub fn ready(architectures: &[Architecture]) -> anyhow::Result<()> {
+    architectures
+        .iter()
+        .try_for_each(|architecture| install_hint(cargo::compiler(*architecture), Some(*architecture)))
+}
+
+/// This program as a release has it, and the name of Rust's target that it is for: itself when it runs in one, else compiled for a
+/// processor from the workspace it came from.
 ///
 /// # Errors
 /// When it cannot be found or built.
-pub async fn program(events: &Events) -> anyhow::Result<PathBuf> {
-    let assets = Asset::file_name(Program::Functions, Architecture::host());
+pub async fn program(architecture: Architecture, events: &Events) -> anyhow::Result<(PathBuf, &'static str)> {
     match workspace::Workspace::find() {
-        Some(workspace) if workspace::beside_program(&assets).is_none() => {
+        Some(workspace) if compiles() => {
             let _turn = workspace.turn(events).await?;
-            install_hint(cargo::program(&workspace, events).await)
+            install_hint(cargo::program(&workspace, architecture, events).await, Some(architecture))
         }
-        _ => std::env::current_exe().context("finding this program's own file"),
+        _ => {
+            Ok((std::env::current_exe().context("finding this program's own file")?, env!("DEPLOYER_TARGET")))
+        }
     }
 }
 
-/// A missing tool comes with the command that installs it.
-fn install_hint<T>(built: Result<T, BuildError>) -> anyhow::Result<T> {
+/// A missing tool comes with the command that installs it, and, where it is needed for another processor than this machine's, with the
+/// way to do without that one.
+fn install_hint<T>(built: Result<T, BuildError>, architecture: Option<Architecture>) -> anyhow::Result<T> {
     match built {
         Err(BuildError::ToolMissing { tool, what, install }) => {
             let hint = format!("install it with: {install}");
-            Err(BuildError::ToolMissing { tool, what, install }).hint(hint)
+            let missing = Err(BuildError::ToolMissing { tool, what, install }).hint(hint);
+            let host = Architecture::host();
+            match architecture.filter(|architecture| *architecture != host) {
+                Some(_) => missing.hint(format!("or leave that processor out: --architecture {host}")),
+                None => missing,
+            }
         }
         other => Ok(other?),
     }

@@ -110,7 +110,7 @@ async fn build(workspace: &Workspace, events: &Events) -> anyhow::Result<tempfil
     events.started("building the chart page; the first time takes minutes");
     let mut command = cargo::command(workspace);
     command.args(["run", "--release", "-p", "bundle", "--", "--out"]).arg(built.path());
-    super::install_hint(cargo::run_cargo(command, events).await)?;
+    super::install_hint(cargo::run_cargo(command, events).await, None)?;
     Ok(built)
 }
 

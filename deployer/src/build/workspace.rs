@@ -7,13 +7,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Asset, BuildError, Flavour, Program, package};
+use super::{Asset, BuildError, Flavour, Program, inside, package};
 use crate::events::Events;
 
-/// A file beside the program, as in a release's folder.
+/// A file beside the program, as in a release's folder, or inside of it.
 pub(super) fn beside_program(file: &str) -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?.canonicalize().ok()?;
-    Some(program.parent()?.join(file)).filter(|path| path.is_file())
+    let beside = program.parent()?.join(file);
+    let inside = || inside::folder().map(|folder| folder.join(file));
+    Some(beside).filter(|path| path.is_file()).or_else(inside).filter(|path| path.is_file())
 }
 
 /// The folder this program was built from.

@@ -1,12 +1,14 @@
-//! `compare`: the runs of several chart links side by side, as text and as one link. Nothing is contacted: a link holds
-//! its whole run.
+//! `compare`: the runs of several chart links, or files with results, side by side, as text and as one link. Nothing is contacted: a
+//! link holds its whole run, and a result its link.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use tuning::Currency;
 use tuning::url::{self, Extras, Run};
 
 use crate::failure::Usage;
+use crate::kept;
 use crate::outcome::Outcome;
 use crate::render::Form;
 use crate::render::comparison::Comparison;
@@ -15,7 +17,7 @@ use crate::site;
 /// The resolved options of `compare`.
 #[derive(Debug)]
 pub struct Options {
-    /// Links, or their fragments.
+    /// Files with results, links, or links' fragments.
     pub links: Vec<String>,
     /// Names of the runs, in their order; runs beyond them keep their own.
     pub names: Vec<String>,
@@ -68,6 +70,11 @@ struct Link {
 
 impl Link {
     fn read(text: &str) -> Result<Self, String> {
+        let file = Path::new(text);
+        if file.is_file() { Self::of_file(file) } else { Self::of_link(text) }
+    }
+
+    fn of_link(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (page, hash) = match text.split_once('#') {
             Some((page, hash)) => (page, hash),
@@ -78,6 +85,24 @@ impl Link {
         };
         let runs = url::decode(hash).map_err(|error| error.to_string())?;
         Ok(Self { page: (!page.is_empty()).then(|| page.to_owned()), runs })
+    }
+
+    /// The runs of a file: those without a name get the file's, or their function's where it has several.
+    fn of_file(file: &Path) -> Result<Self, String> {
+        let mut whole = Self { page: None, runs: Vec::new() };
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let all = kept::read(file).map_err(|error| error.to_string())?;
+        let several = all.len() > 1;
+        for kept in all {
+            let mut link = Self::of_link(&kept.analysis.state_machine.visualization)?;
+            let name = kept.function.filter(|_| several).unwrap_or_else(|| stem.clone());
+            for run in link.runs.iter_mut().filter(|run| run.name.is_empty()) {
+                run.name.clone_from(&name);
+            }
+            whole.page = whole.page.or(link.page);
+            whole.runs.append(&mut link.runs);
+        }
+        Ok(whole)
     }
 
     fn currency(&self) -> Option<Currency> {

@@ -13,6 +13,7 @@
 //! Errors: context says what was being done ("creating the change set"), advice goes into
 //! [`hint`](crate::failure::Advice::hint), wrong usage is [`Usage`](crate::failure::Usage) before anything is touched.
 
+pub mod apply;
 pub mod build;
 pub mod calibrate;
 pub mod cleanup;
@@ -20,6 +21,7 @@ pub mod compare;
 pub mod completions;
 pub mod demo;
 pub mod destroy;
+pub mod history;
 pub mod local;
 pub mod outputs;
 pub mod preview;
@@ -46,6 +48,10 @@ pub enum Command {
     Destroy,
     /// Measure a function.
     Tune(Box<tune::Options>),
+    /// Put a result where the function is defined, or into the function.
+    Apply(apply::Options),
+    /// Show a function's runs.
+    History(history::Options),
     /// Put a function back that was left changed.
     Cleanup(cleanup::Options),
     /// Put results side by side.
@@ -63,7 +69,7 @@ pub enum Command {
     /// Build the chart page.
     BuildWeb(std::path::PathBuf),
     /// Put a release together in this folder.
-    BuildRelease(std::path::PathBuf),
+    BuildRelease(release::Options),
     /// Run the endpoint in the foreground.
     Local(local::Options),
     /// Measure how fast this machine is.
@@ -87,6 +93,8 @@ impl Command {
             Self::Destroy => destroy::run(context).await,
             Self::Tune(options) => tune::run(*options, context).await,
             Self::Cleanup(options) => cleanup::run(options, context).await,
+            Self::Apply(options) => apply::run(options, context).await,
+            Self::History(options) => history::run(options, context).await,
             Self::Compare(options) => compare::run(options),
             Self::Serve(options) => serve::run(options, context).await,
             Self::Demo(faults) => demo::run(faults, context).await,
@@ -94,7 +102,7 @@ impl Command {
             Self::SynthRole(trusts) => synth::role(&trusts),
             Self::BuildFunctions(options) => build::run(options, context).await,
             Self::BuildWeb(out) => build::web(&out, context).await,
-            Self::BuildRelease(out) => release::run(out, context).await,
+            Self::BuildRelease(options) => release::run(options, context).await,
             Self::Local(options) => local::run(options, context).await,
             Self::Calibrate(options) => calibrate::run(options, context).await,
             Self::Schema(document) => schema::run(&document),

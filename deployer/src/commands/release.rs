@@ -1,5 +1,7 @@
-//! `build release`: a folder with all that is needed to deploy, for machines without Rust. The program finds its assets there,
-//! beside itself.
+//! `build release`: a folder with all that is needed to deploy, for machines without Rust, and the same as one file to install.
+
+mod packed;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -11,12 +13,15 @@ use sha2::{Digest, Sha256};
 
 use crate::build::{self, Architecture, Asset, Flavour, Program, megabytes};
 use crate::context::Context;
+use crate::failure::Usage;
 use crate::outcome::Outcome;
 
 /// The folder for the chart page.
 const PAGE: &str = "page";
 /// What `sha256sum --check` reads.
 const SUMS: &str = "SHA256SUMS";
+/// What the program is made of.
+const BILL: &str = "deployer.cdx.json";
 /// Texts that go with the program.
 const TEXTS: [(&str, &str); 2] =
     [("LICENSE", include_str!("../../../LICENSE")), ("README.md", include_str!("../../../README.md"))];
@@ -46,36 +51,73 @@ impl fmt::Display for Release {
     }
 }
 
+/// The resolved options of `build release`.
+#[derive(Debug)]
+pub struct Options {
+    /// The folder.
+    pub out: PathBuf,
+    /// The processors that the program and the functions are built for; none for all that can be had.
+    pub architectures: Option<Vec<Architecture>>,
+}
+
 /// Builds what is not there yet, and puts it together: the program, the functions for both processors, the samples for this
-/// machine, the page, licence, README and checksums.
+/// machine, the page, licence, README and checksums; and for each processor the program with all of that inside, as a tarball and as a
+/// wheel. A release makes another one of itself only.
 ///
 /// # Errors
 /// A tool that is missing or fails; a folder that holds something else already, or cannot be written to.
-pub async fn run(out: PathBuf, context: &Context) -> anyhow::Result<Outcome> {
+pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    let Options { out, architectures } = options;
+    let host = Architecture::host();
     let program = std::env::current_exe().context("finding this program's own file")?;
     check(&out, &program)?;
-    let mut files = BTreeMap::from([("deployer".to_owned(), build::program(&context.events).await?)]);
-    let samples = [(Program::Samples, Architecture::host())];
-    let functions = Architecture::ALL.map(|architecture| (Program::Functions, architecture));
-    for (program, architecture) in functions.into_iter().chain(samples) {
-        let asset = build::asset(program, Flavour::Lambda(architecture), &context.events).await?;
-        files.insert(Asset::file_name(program, architecture), asset.path);
+    let functions = match &architectures {
+        Some(asked) if build::compiles() => asked.clone(),
+        _ => Architecture::ALL.to_vec(),
+    };
+    let architectures = match architectures {
+        Some(asked) if !build::compiles() && asked != [host] => {
+            return Err(Usage(format!("a release has the program for {host} only: leave --architecture out, or build from the sources")).into());
+        }
+        Some(asked) => asked,
+        None if build::compiles() => Architecture::ALL.to_vec(),
+        None => vec![host],
+    };
+    if build::compiles() {
+        build::ready(&functions)?;
+    }
+    let mut assets = BTreeMap::new();
+    for architecture in functions {
+        let asset = build::asset(Program::Functions, Flavour::Lambda(architecture), &context.events).await?;
+        assets.insert(Asset::file_name(Program::Functions, architecture), asset.path);
     }
     let page = build::page_folder(&context.events).await?;
-    gather(&page, PAGE, &mut files).with_context(|| format!("reading the page in {}", page.display()))?;
+    gather(&page, PAGE, &mut assets).with_context(|| format!("reading the page in {}", page.display()))?;
 
-    for (name, from) in &files {
+    let mut names = Vec::new();
+    let mut plain = assets.clone();
+    for architecture in architectures {
+        let (program, target) = build::program(architecture, &context.events).await?;
+        let samples = build::asset(Program::Samples, Flavour::Lambda(architecture), &context.events).await?;
+        let samples = (Asset::file_name(Program::Samples, architecture), samples.path);
+        let inside = assets.clone().into_iter().chain([samples.clone()]).collect();
+        names.extend(pack(&program, target, &inside, &out, context).await?);
+        if architecture == host {
+            plain.extend([samples, ("deployer".to_owned(), program)]);
+        }
+    }
+    for (name, from) in &plain {
         let to = out.join(name);
         std::fs::create_dir_all(to.parent().unwrap_or(&out))
             .and_then(|()| std::fs::copy(from, &to).map(|_| ()))
             .with_context(|| format!("writing {}", to.display()))?;
     }
-    for (name, text) in TEXTS {
+    let bill = format!("{:#}\n", parts::bill()?);
+    for (name, text) in TEXTS.into_iter().chain([(BILL, bill.as_str())]) {
         let to = out.join(name);
         std::fs::write(&to, text).with_context(|| format!("writing {}", to.display()))?;
     }
-    let names = files.into_keys().chain(TEXTS.map(|(name, _)| name.to_owned()));
-    let mut names: Vec<String> = names.collect();
+    names.extend(plain.into_keys().chain(TEXTS.map(|(name, _)| name.to_owned())).chain([BILL.to_owned()]));
     names.sort();
     let files = names.into_iter().map(|name| describe(&out, name)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut sums = String::new();
@@ -84,6 +126,36 @@ pub async fn run(out: PathBuf, context: &Context) -> anyhow::Result<Outcome> {
     }
     std::fs::write(out.join(SUMS), sums).with_context(|| format!("writing {SUMS}"))?;
     Outcome::new(&Release { release: out, files })
+}
+
+/// The program with all assets inside, as a tarball and a wheel; gives the files' names.
+async fn pack(
+    program: &Path,
+    target: &'static str,
+    assets: &BTreeMap<String, PathBuf>,
+    out: &Path,
+    context: &Context,
+) -> anyhow::Result<Vec<String>> {
+    std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    context.events.started(format!("packing the program for {target}"));
+    let name = format!("deployer-{}-{target}", packed::VERSION);
+    let (program, assets, out) = (program.to_owned(), assets.clone(), out.to_owned());
+    let packed = move || -> anyhow::Result<Vec<String>> {
+        let folder = tempfile::tempdir_in(&out).context("making a temporary folder")?;
+        let whole = folder.path().join("deployer");
+        build::append(&program, &assets, &whole)?;
+        let tarball = format!("{name}.tar.gz");
+        packed::tarball(&whole, &name, &out.join(&tarball))?;
+        let mut names = vec![tarball];
+        if let Some(wheel) = packed::wheel_name(target) {
+            packed::wheel(&whole, target, &out.join(&wheel))?;
+            names.push(wheel);
+        }
+        Ok(names)
+    };
+    let names = tokio::task::spawn_blocking(packed).await??;
+    context.events.finished(format!("packed {}", names.join(", ")));
+    Ok(names)
 }
 
 /// A release's folder holds nothing else, so that its checksums tell all of it. An older release is written over.

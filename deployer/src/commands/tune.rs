@@ -20,10 +20,12 @@ use tuning::input::{Input, LambdaArn, Tune};
 use crate::aws::{self, Aws};
 use crate::calibration::Calibration;
 use crate::context::Context;
+use crate::definitions::{Definitions, Deployed, Written};
 use crate::execution::{self, Ended, Ending, Machine};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function::{self, Found};
 use crate::interrupt::Interrupted;
+use crate::kept::Earlier;
 use crate::options;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
@@ -63,6 +65,12 @@ pub struct Options {
     pub markdown: bool,
     /// Files to write the result to as well.
     pub files: Files,
+    /// Files that define the function, to write the chosen size to.
+    pub definitions: Definitions,
+    /// A result's file or a chart link to compare with.
+    pub baseline: Option<String>,
+    /// By which share the function may be slower than there.
+    pub max_regression: f64,
     /// Whether to open the chart in a browser.
     pub open: bool,
     /// The state machine's ARN, unless the stack is to tell it.
@@ -96,6 +104,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         .into());
     }
     let calibration = calibration(&options, context)?;
+    let baseline = options.baseline()?;
     let mut input = base(&options)?;
     if let Some(code) = &options.code
         && !aws::leads_here(&context.settings.target).await?
@@ -177,6 +186,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             found.arn
         }
     };
+    let deployed = options.deployed(&arn, aws).await?;
     input.insert("lambdaARN".to_owned(), arn.clone().into());
     if !options.detach && context.settings.output.verbosity != Verbosity::Quiet {
         input.entry(PROGRESS_SECONDS.name).or_insert_with(|| FIRST_PROGRESS.into());
@@ -191,8 +201,27 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         });
     }
     let ended = execution::follow_or_stop(aws, execution, &arn, &asked, &context.events).await?;
-    let reading = Reading { input: Some(asked), keep_stats: wanted, calibration };
+    let reading = Reading { input: Some(asked), keep_stats: wanted, calibration, baseline, deployed };
     result(ended, &arn, reading, &options, aws, context).await
+}
+
+impl Options {
+    /// What the result is to be compared with, read before anything is started.
+    fn baseline(&self) -> Result<Option<Earlier>, Usage> {
+        self.baseline.as_deref().map(Earlier::read).transpose()
+    }
+
+    /// The function as its definition is looked for, which must be found, too.
+    async fn deployed(&self, function: &str, aws: &Aws) -> anyhow::Result<Deployed> {
+        if self.definitions.is_empty() {
+            return Ok(Deployed::named(function));
+        }
+        // Its tags are a help only, and a function of another account shows them to nobody here.
+        let deployed =
+            function::deployed(aws, function).await.unwrap_or_else(|_| Deployed::named(function));
+        self.definitions.check(&[(deployed.clone(), None)]).map_err(Usage::from)?;
+        Ok(deployed)
+    }
 }
 
 /// The input once more, now that it searches.
@@ -312,6 +341,7 @@ async fn announce(
 
 /// Follows an execution that somebody has started to its result.
 async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow::Result<Outcome> {
+    let baseline = options.baseline()?;
     let aws = context.aws().await?;
     let arn = if execution.starts_with("arn:") {
         execution.to_owned()
@@ -326,7 +356,8 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     let input = Input::parse(&input, &defaults).ok();
     let wanted = options.fields.get("includeOutputResults") == Some(&Value::Bool(true));
     let calibration = calibration(options, context)?;
-    let reading = Reading { input, keep_stats: wanted, calibration };
+    let deployed = options.deployed(&function, aws).await?;
+    let reading = Reading { input, keep_stats: wanted, calibration, baseline, deployed };
     result(ended, &function, reading, options, aws, context).await
 }
 
@@ -357,6 +388,10 @@ struct Reading {
     /// Whether the figures of every size were asked for.
     keep_stats: bool,
     calibration: Option<Calibration>,
+    /// What it is compared with.
+    baseline: Option<Earlier>,
+    /// The function as its definition is looked for.
+    deployed: Deployed,
 }
 
 /// What an execution that is over comes to.
@@ -374,23 +409,32 @@ async fn result(
         Ending::Succeeded(output) => {
             let form = if options.markdown { Form::Markdown } else { Form::Text };
             let measured = aws.cpu_share().await;
-            let Reading { input, keep_stats, calibration } = reading;
+            let Reading { input, keep_stats, calibration, baseline, deployed } = reading;
             let tuned = Tuned::new(function_arn, ended.arn, output, input, keep_stats, form, measured)
                 .context("reading the execution's output")?
                 .calibrated(calibration)
                 .monthly(options.invocations_per_month)
                 .took(ended.took)
                 .judged(&options.gate);
+            // The result is there, whatever else fails.
+            let (compared, incomparable) = match tuned.compare(baseline.as_ref(), options.max_regression) {
+                Ok(compared) => (compared, None),
+                Err(error) => (None, Some(error)),
+            };
+            let tuned = tuned.compared(compared);
+            let (tuned, unwritten) = write(tuned, &options.definitions, deployed, context);
             for warning in tuned.warnings() {
                 context.events.warning(warning);
             }
             let chart = tuned.chart(options.open);
             let outcome = Outcome::new(&tuned)?.folded(!options.markdown).with_chart(chart);
-            let met = tuned.exceeded().is_empty();
+            let met = tuned.exceeded().is_empty() && !tuned.is_slower();
+            tuned.doubtful().into_iter().for_each(|sentence| context.events.warning(sentence));
             for limit in tuned.exceeded() {
                 context.events.warning(format!("the chosen size {limit}"));
             }
-            let failures = options.files.write(tuned);
+            let failures: Vec<anyhow::Error> =
+                options.files.write(tuned).into_iter().chain(unwritten).chain(incomparable).collect();
             // The result is there, and is printed.
             failures.iter().for_each(|error| context.events.warning(format!("{error:#}")));
             if !failures.is_empty() {
@@ -415,6 +459,33 @@ async fn result(
         Ending::Stopped(stopped) => {
             Err(Stopped(stopped)).hint(format!("the execution was {}", ended.arn)).with_context(tuning)
         }
+    }
+}
+
+/// Writes the chosen size to the files that define the function, unless something speaks against it. A failure is no reason to
+/// keep the result back.
+fn write(
+    tuned: Tuned,
+    definitions: &Definitions,
+    deployed: Deployed,
+    context: &Context,
+) -> (Tuned, Option<anyhow::Error>) {
+    let Some(power) = tuned.power().filter(|_| !definitions.is_empty()) else { return (tuned, None) };
+    let objections = tuned.objections();
+    if !objections.is_empty() {
+        context.events.warning(format!("no file was changed, because {}", objections.join(" and ")));
+        return (tuned, None);
+    }
+    let written = match definitions.check(&[(deployed.clone(), Some(power))]) {
+        Ok(found) => {
+            found.iter().flat_map(Written::notes).for_each(|note| context.events.note(note));
+            definitions.write(&[(deployed, power)])
+        }
+        Err(wrong) => Err(Usage::from(wrong).into()),
+    };
+    match written {
+        Ok(written) => (tuned.written(written), None),
+        Err(error) => (tuned, Some(error)),
     }
 }
 

@@ -30,6 +30,10 @@ pub enum Verb {
     Preview,
     /// `tune`
     Tune,
+    /// `apply`
+    Apply,
+    /// `history`
+    History,
     /// `compare`
     Compare,
     /// `serve`
@@ -64,10 +68,16 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 18] = [
+    pub const ALL: [(Self, &str, &str); 20] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
+        (
+            Self::Apply,
+            "apply",
+            "Put a result's memory size where the function is defined, or into the function",
+        ),
+        (Self::History, "history", "Show the runs of a function that Step Functions still knows"),
         (
             Self::Compare,
             "compare",
@@ -184,7 +194,7 @@ impl Spec {
     pub fn section(&self, verb: Verb) -> &'static str {
         match verb {
             Verb::Up | Verb::Preview if self.parameter.is_some() => PARAMETERS,
-            Verb::Compare | Verb::Serve => "",
+            Verb::Compare | Verb::Serve | Verb::History => "",
             _ => self.section,
         }
     }

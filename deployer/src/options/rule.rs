@@ -20,6 +20,8 @@ pub enum Rule {
     OneOf(&'static [u32]),
     /// A number above zero.
     Above0,
+    /// A share above zero, in per cent or as a number.
+    Share,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A text that matches; what is right, to be read after "must be".
@@ -72,6 +74,10 @@ impl Rule {
             Self::Above0 => {
                 or(text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).map(Value::from))
             }
+            Self::Share => or(Form::Share(1.0)
+                .from_text(text)
+                .ok()
+                .filter(|share| share.as_f64().is_some_and(|share| share.is_finite() && share > 0.0))),
             Self::Word(words) => or(words.contains(&text).then(|| text.into())),
             Self::Optional(..) if text.is_empty() => Ok(text.into()),
             Self::Pattern(pattern, _) | Self::Optional(pattern, _) => {
@@ -115,6 +121,7 @@ impl Rule {
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::OneOf(all) => format!("one of {}", numbers(all)),
             Self::Above0 => "a number above 0".to_owned(),
+            Self::Share => "a share above 0, such as 10% or 0.1".to_owned(),
             Self::Word(words) => words.join(", "),
             Self::Pattern(_, says) => says.to_owned(),
             Self::Optional(_, says) => format!("{says}; empty for none"),
@@ -214,6 +221,7 @@ mod tests {
         all(&options::BUILD_ARCHITECTURE.spec, &["both", "arm64,x86_64"], &["", "mips"]);
         all(&options::VARIABLE.spec, &["A=", "A=b=c"], &["A", "=b"]);
         all(&options::ENV.spec, &["prod", "eu-1"], &["", "A=b"]);
+        all(&options::MAX_REGRESSION.spec, &["10%", "0.1", "2.5 %"], &["0", "-5%", "x", "10%%x"]);
         all(&options::HOST.spec, &["0.0.0.0", "::1", "localhost"], &["example.com", "256.0.0.1", ""]);
         all(&options::RUNTIME.spec, &["python3.13", "provided.al2023"], &["ruby3.3", ""]);
     }

@@ -47,7 +47,11 @@ table! {
     FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Tune]);
     /// The function's name or ARN; without it, copies are deleted whose run is over
     CLEANUP_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Cleanup]);
-    /// Chart links, or what stands after their `#`; the first run is what the others are compared with
+    /// What deployer tune --json has printed, an execution's output, or a fleet's results, as a file
+    KEPT: PathBuf = opt("result", "RESULT", Rule::Any).operand().required().on(&[Verb::Apply]);
+    /// The function's name or ARN
+    HISTORY_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().required().on(&[Verb::History]);
+    /// Files with results, chart links, or what stands after their `#`; the first run is what the others are compared with
     LINKS: Vec<String> = opt("links", "LINK", Rule::Any).operand().repeated().required().on(&[Verb::Compare]);
     /// input: what the state machine takes; result: what tune --json prints; event: a line on stderr with --json
     DOCUMENT: String = opt("document", "DOCUMENT", Rule::Word(&["input", "result", "event"])).operand().required().on(&[Verb::Schema]);
@@ -120,6 +124,11 @@ table! {
     /// The same when an invocation at the chosen size costs more, in USD
     MAX_COST: f64 = opt("max-cost", "USD", Rule::Above0).rare().on(&[Verb::Tune]).under(CHOOSING);
 
+    /// A former result, its file or chart link: end with status 3 when the function is slower now, beyond doubt
+    BASELINE: String = opt("baseline", "FILE|LINK", Rule::Any).rare().without(&["auto-optimize", "watch", "detach"]).on(&[Verb::Tune]).under(CHOOSING);
+    /// With --baseline: how much slower it may be
+    MAX_REGRESSION: f64 = opt("max-regression", "SHARE", Rule::Share).default("10%").rare().on(&[Verb::Tune]).under(CHOOSING);
+
     /// In a terminal, ask before a run on AWS that will cost more than this at a guess
     ASK_ABOVE: f64 = opt("ask-above", "USD", Rule::Above0).default("1").rare().on(&[Verb::Tune]).under(RUNNING);
     /// How soon progress is told for the first time; each time costs a pass of the state machine
@@ -157,15 +166,27 @@ table! {
     TIMEOUT: u32 = opt("timeout", "SECONDS", Rule::Whole(1, 900)).default("60").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
 
     /// As Markdown, for a pull request or a wiki
-    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare]).under(RESULT);
+    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare, Verb::History]).under(RESULT);
     /// Write the result as JSON to this file as well
     JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Write it as Markdown to this file as well
     MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
+    /// Write the chosen size to the FILE that defines the function (FILE#NAME)
+    WRITE: Vec<String> = opt("write", "FILE", Rule::Any).only_flag().repeated().without(&["detach", "watch"]).on(&[Verb::Tune]).under(RESULT);
+    /// The file that defines the function: a template, serverless.yml or .tf file; FILE#NAME says which one. May be repeated
+    APPLY_WRITE: Vec<String> = opt("write", "FILE", Rule::Any).only_flag().repeated().on(&[Verb::Apply]);
+    /// Change nothing; end with status 3 when there is something to change
+    CHECK: bool = opt("check", "", Rule::Switch).only_flag().on(&[Verb::Apply]);
+    /// Put back what was there before this result was applied
+    UNDO: bool = opt("undo", "", Rule::Switch).only_flag().without(&["write", "check"]).on(&[Verb::Apply]);
+    /// The function, where the result does not name it
+    APPLY_FUNCTION: String = opt("function", "NAME", Rule::Any).only_flag().on(&[Verb::Apply]);
+    /// At most so many runs, the newest first
+    LAST: usize = opt("last", "N", Rule::Whole(1, 1000)).default("20").on(&[Verb::History]);
     /// Open it in a browser
     OPEN: bool = opt("open", "", Rule::Switch).on(&[Verb::Tune, Verb::Serve]).under(RESULT);
     /// Also say what so many invocations a month cost, with the chosen size and with the present one
-    INVOCATIONS_PER_MONTH: u32 = opt("invocations-per-month", "N", Rule::Whole(1, u32::MAX)).on(&[Verb::Tune]).under(RESULT);
+    INVOCATIONS_PER_MONTH: u32 = opt("invocations-per-month", "N", Rule::Whole(1, u32::MAX)).rare().on(&[Verb::Tune]).under(RESULT);
     /// With --local: durations on a core of Lambda too, as `deployer local calibrate` tells its speed
     CALIBRATED: bool = opt("calibrated", "", Rule::Switch).rare().on(&[Verb::Tune]).under(RESULT);
     /// With --json: the figures of every memory size as well
@@ -178,6 +199,8 @@ table! {
     ARCHITECTURE: Architecture = opt("architecture", "NAME", Rule::Architecture).on(&[Verb::Up, Verb::Preview, Verb::Synth]);
     /// For AWS: arm64, x86_64 or both [default: quickly, for this machine]
     BUILD_ARCHITECTURE: Vec<Architecture> = opt("architecture", "NAME", Rule::Architectures).on(&[Verb::BuildFunctions]);
+    /// arm64, x86_64 or both: the processors of the program and of the functions [default: both]
+    RELEASE_ARCHITECTURE: Vec<Architecture> = opt("architecture", "NAME", Rule::Architectures).on(&[Verb::BuildRelease]);
     /// Tags of the stack and its resources: team=web,env=test
     TAGS: Vec<(String, String)> = opt("tags", "LIST", Rule::Tags).repeated().on(&[Verb::Up, Verb::Preview]);
     /// The role CloudFormation takes on

@@ -8,7 +8,9 @@ use tuning::pricing::Architecture;
 
 use super::Tuned;
 use super::monthly::Monthly;
+use super::regression::Compared;
 use crate::calibration::Calibration;
+use crate::definitions::Written;
 
 /// The version of the form. Fields may be added to one; it changes when one goes or means something else.
 const SCHEMA_VERSION: u32 = 1;
@@ -50,6 +52,12 @@ pub struct Document {
     /// How long the execution took, in seconds; absent when Step Functions did not say when it began or ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     took_seconds: Option<f64>,
+    /// How it stands to an earlier result (`--baseline`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regression: Option<Compared>,
+    /// The files that the chosen size was written to (`--write`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    written: Vec<Written>,
 }
 
 /// How functions got their CPU share and their memory on this machine.
@@ -118,6 +126,8 @@ impl Document {
             }),
             monthly: tuned.monthly.clone(),
             took_seconds: tuned.took.map(|took| (took.as_secs_f64() * 1e3).round() / 1e3),
+            regression: tuned.compared.clone(),
+            written: tuned.written.clone(),
             analysis,
         }
     }

@@ -7,6 +7,7 @@ pub mod document;
 pub mod doubts;
 pub mod monthly;
 pub mod processor;
+pub mod regression;
 pub mod row;
 pub mod table;
 
@@ -25,10 +26,13 @@ use tuning::strategy::Strategy;
 
 use document::Document;
 use monthly::Monthly;
+use regression::Compared;
 use row::Row;
 use table::{Marks, Place};
 
 use crate::calibration::Calibration;
+use crate::definitions::Written;
+use crate::kept::Earlier;
 use crate::outcome::Chart;
 
 /// How a result is written.
@@ -54,6 +58,8 @@ pub struct Tuned {
     exceeded: Vec<String>,
     monthly: Option<Monthly>,
     took: Option<Duration>,
+    compared: Option<Compared>,
+    written: Vec<Written>,
 }
 
 impl Tuned {
@@ -85,6 +91,8 @@ impl Tuned {
             exceeded: Vec::new(),
             monthly: None,
             took: None,
+            compared: None,
+            written: Vec::new(),
         })
     }
 
@@ -145,6 +153,58 @@ impl Tuned {
         self
     }
 
+    /// How it stands to an earlier result, if there is one to compare with.
+    ///
+    /// # Errors
+    /// An earlier result without the figures that it takes.
+    pub fn compare(&self, earlier: Option<&Earlier>, allowed: f64) -> anyhow::Result<Option<Compared>> {
+        let (Some(earlier), Some(analysis)) = (earlier, &self.analysis) else { return Ok(None) };
+        Compared::new(analysis, earlier, allowed).map(Some)
+    }
+
+    /// The same with such a comparison; in the JSON as `regression`.
+    #[must_use]
+    pub fn compared(self, compared: Option<Compared>) -> Self {
+        Self { compared, ..self }
+    }
+
+    /// Whether the function has become slower than allowed, beyond doubt.
+    #[must_use]
+    pub fn is_slower(&self) -> bool {
+        self.compared.as_ref().is_some_and(Compared::is_exceeded)
+    }
+
+    /// How it stands to an earlier result, where it is slower than allowed or may be.
+    #[must_use]
+    pub fn doubtful(&self) -> Option<String> {
+        self.compared.as_ref().filter(|compared| !compared.is_kept()).map(Compared::sentence)
+    }
+
+    /// The same with the files that the chosen size was written to; in the JSON as `written`.
+    #[must_use]
+    pub fn written(self, written: Vec<Written>) -> Self {
+        Self { written, ..self }
+    }
+
+    /// The chosen memory size in MB; a dry run has none.
+    #[must_use]
+    pub fn power(&self) -> Option<u32> {
+        self.analysis.as_ref().map(|analysis| analysis.power)
+    }
+
+    /// Why the choice is not to be applied, each to be read after "because".
+    #[must_use]
+    pub fn objections(&self) -> Vec<String> {
+        let mut all = self.analysis.as_ref().map(Analysis::objections).unwrap_or_default();
+        for limit in self.exceeded.iter().map(|limit| format!("it {limit}")) {
+            if !all.contains(&limit) {
+                all.push(limit);
+            }
+        }
+        all.extend(self.is_slower().then(|| "the function has become slower than allowed".to_owned()));
+        all
+    }
+
     /// The limits that the chosen size exceeds: the execution's own and those it was [judged](Self::judged) by.
     #[must_use]
     pub fn exceeded(&self) -> &[String] {
@@ -155,13 +215,7 @@ impl Tuned {
     #[must_use]
     pub fn applied(&self) -> Option<String> {
         let analysis = self.analysis.as_ref()?;
-        let limits = analysis.gate.as_ref().map_or(&[][..], |verdict| &verdict.exceeded);
-        let cut_short = analysis.stopped_by.filter(|_| analysis.search.is_none());
-        let budget = cut_short.map(|_| "the budget ended the run".to_owned());
-        let unusable = (!analysis.unusable.is_empty()).then(|| "the figures cannot be used".to_owned());
-        let limits: Vec<String> =
-            limits.iter().map(|limit| format!("it {limit}")).chain(budget).chain(unusable).collect();
-        Some(analysis.applied.as_ref()?.sentence(self.function(), &limits))
+        Some(analysis.applied.as_ref()?.sentence(self.function(), &analysis.objections()))
     }
 
     /// The chart, to be shown after the result.
@@ -280,10 +334,14 @@ impl Tuned {
             disturbed::repeated(analysis),
             month,
             Self::no_comparison(analysis),
+            self.compared.as_ref().map(Compared::sentence),
             self.applied(),
         ];
         for sentence in sentences.into_iter().flatten() {
             writeln!(f, "{sentence}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
+        }
+        for written in &self.written {
+            writeln!(f, "{written}{}", if self.form == Form::Markdown { "\n" } else { "" })?;
         }
         let skipped = analysis
             .skipped

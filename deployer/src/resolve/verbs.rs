@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use super::layers::Reader;
 use crate::build::Flavour;
-use crate::commands::{Command, build, calibrate, cleanup, compare, local, preview, serve, synth, tune, up};
+use crate::commands::{
+    Command, apply, build, calibrate, cleanup, compare, history, local, preview, release, serve, synth, tune, up,
+};
+use crate::definitions::Definitions;
 use crate::deployment::parameters::Parameters;
 use crate::function::Code;
 use crate::options::{self, Spec, Verb};
@@ -27,6 +30,18 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             deploy: deploy(reader, settings),
         }),
         Verb::Tune => Command::Tune(Box::new(tune(reader))),
+        Verb::Apply => Command::Apply(apply::Options {
+            result: reader.get(&options::KEPT)?,
+            function: reader.get(&options::APPLY_FUNCTION),
+            definitions: Definitions::new(&reader.get(&options::APPLY_WRITE).unwrap_or_default()),
+            check: reader.is_on(&options::CHECK),
+            undo: reader.is_on(&options::UNDO),
+        }),
+        Verb::History => Command::History(history::Options {
+            function: reader.get(&options::HISTORY_FUNCTION)?,
+            last: reader.get(&options::LAST).unwrap_or(20),
+            markdown: reader.is_on(&options::MARKDOWN),
+        }),
         Verb::Cleanup => Command::Cleanup(cleanup::Options {
             function: reader.get(&options::CLEANUP_FUNCTION),
             role: reader.get(&options::ASSUME_ROLE).and_then(|role| role.as_str().map(str::to_owned)),
@@ -65,7 +80,10 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             Command::BuildFunctions(build::Options { out: out(reader, "zips")?, flavours })
         }
         Verb::BuildWeb => Command::BuildWeb(out(reader, "page")?),
-        Verb::BuildRelease => Command::BuildRelease(out(reader, "release")?),
+        Verb::BuildRelease => Command::BuildRelease(release::Options {
+            out: out(reader, "release")?,
+            architectures: reader.get(&options::RELEASE_ARCHITECTURE),
+        }),
         Verb::Calibrate => {
             let Target::Local { state, .. } = settings.target.clone() else { return None };
             Command::Calibrate(calibrate::Options { state, lambda_ms: reader.get(&options::LAMBDA_MS) })
@@ -114,6 +132,9 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
             json: reader.get(&options::JSON_FILE),
             markdown: reader.get(&options::MARKDOWN_FILE),
         },
+        definitions: Definitions::new(&reader.get(&options::WRITE).unwrap_or_default()),
+        baseline: reader.get(&options::BASELINE),
+        max_regression: max_regression(reader),
         open: reader.is_on(&options::OPEN),
         state_machine: reader.get(&options::STATE_MACHINE_ARN),
         detach: reader.is_on(&options::DETACH),
@@ -122,6 +143,14 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
         calibrated: reader.is_on(&options::CALIBRATED),
         code: code(reader),
     }
+}
+
+fn max_regression(reader: &mut Reader<'_>) -> f64 {
+    let given = reader.get(&options::MAX_REGRESSION);
+    if given.is_some() && reader.get(&options::BASELINE).is_none() {
+        reader.problem("`max-regression` is against a former result: name it with --baseline");
+    }
+    given.unwrap_or(0.1)
 }
 
 fn code(reader: &mut Reader<'_>) -> Option<Code> {

@@ -1,0 +1,387 @@
+//! `apply RESULT`: puts the memory size that a result says where the function is defined (`--write`), or into the function itself, and
+//! takes that back (`--undo`).
+//!
+//! The function is changed only if it is still as the result saw it: by its memory size, its code, and the revision that was read with
+//! them. What was there before is in a file beside the result, written before anything is changed.
+
+mod undo;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use aws_sdk_lambda::types::FunctionConfiguration;
+use serde::Serialize;
+use tuning::input::{LOCK_ALIAS, LambdaArn, SMALLEST};
+use tuning::output::Analysis;
+
+use crate::aws::Aws;
+use crate::call::Call;
+use crate::context::Context;
+use crate::definitions::{Definitions, Deployed, Written, Wrong};
+use crate::failure::{Usage, hinted};
+use crate::function;
+use crate::kept::{self, Kept};
+use crate::outcome::{Outcome, Status};
+use crate::settings::quoted;
+
+use undo::Record;
+
+/// The resolved options of `apply`.
+#[derive(Debug)]
+pub struct Options {
+    /// The file with the result.
+    pub result: PathBuf,
+    /// The function, where the result does not name it.
+    pub function: Option<String>,
+    /// Files that define it.
+    pub definitions: Definitions,
+    /// Whether to change nothing and say what differs.
+    pub check: bool,
+    /// Whether to take back what was applied.
+    pub undo: bool,
+}
+
+/// What was applied, or would be. As JSON: `{"functions":[…],"written":[…],"undo"}`.
+#[derive(Debug, Serialize)]
+struct Applied {
+    /// The functions themselves.
+    functions: Vec<Change>,
+    /// The files that define them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    written: Vec<Written>,
+    /// The file from which it can be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<PathBuf>,
+    #[serde(skip)]
+    checked: bool,
+    /// The command that takes it back.
+    #[serde(skip)]
+    take_back: Option<String>,
+}
+
+/// One function.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    function: String,
+    /// The memory size that the result says, in MB.
+    power: u32,
+    /// The one that the function had, in MB; absent where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<u32>,
+    /// What the change brings, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+}
+
+impl Change {
+    fn differs(&self) -> bool {
+        self.was.is_some_and(|was| was != self.power)
+    }
+
+    fn sentence(&self) -> String {
+        let Self { function, power, was, summary } = self;
+        let brings = summary.as_ref().map(|summary| format!(": {summary}")).unwrap_or_default();
+        match was {
+            Some(was) if was != power => format!("{function}: {was} MB \u{2192} {power} MB{brings}"),
+            _ => format!("{function} has {power} MB"),
+        }
+    }
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<String> =
+            self.written.iter().map(|written| written.sentence(self.checked)).collect();
+        for change in self.functions.iter().filter(|change| change.was.is_some()) {
+            let done = match (change.differs(), self.checked) {
+                (true, true) => format!(
+                    "{} has {} MB, and the result says {} MB.",
+                    change.function,
+                    change.was.unwrap_or_default(),
+                    change.power
+                ),
+                (true, false) => format!(
+                    "{} now has {} MB (was {}).",
+                    change.function,
+                    change.power,
+                    change.was.unwrap_or_default()
+                ),
+                (false, _) => format!("{} has {} MB.", change.function, change.power),
+            };
+            lines.push(done);
+        }
+        lines.extend(self.take_back.as_ref().map(|command| format!("To take it back: {command}")));
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// A result that is to be applied.
+struct Wanted {
+    /// The function's name or ARN.
+    function: String,
+    kept: Kept,
+}
+
+impl Wanted {
+    fn analysis(&self) -> &Analysis {
+        &self.kept.analysis
+    }
+
+    fn name(&self) -> String {
+        Deployed::named(&self.function).name
+    }
+
+    fn change(&self, was: Option<u32>) -> Change {
+        let baseline = self.analysis().baseline.as_ref();
+        let summary =
+            baseline.filter(|baseline| baseline.cheaper_percent.is_some() && Some(baseline.power) == was);
+        Change {
+            function: self.name(),
+            power: self.analysis().power,
+            was,
+            summary: summary.map(|baseline| baseline.summary.clone()),
+        }
+    }
+}
+
+/// Applies a result.
+///
+/// # Errors
+/// [`Usage`]: a file without a result, a result that must not be applied, a function that none of the files defines, a size that is
+/// computed there. Otherwise a function that has changed since it was measured, or that is being measured; what AWS refuses.
+pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
+    if options.undo {
+        return undo::run(&options.result, context).await;
+    }
+    let wanted = wanted(&options)?;
+    if options.definitions.is_empty() {
+        return to_functions(&options, &wanted, context).await;
+    }
+    let sizes = |functions: Vec<Deployed>| -> Vec<(Deployed, u32)> {
+        functions.into_iter().zip(wanted.iter().map(|wanted| wanted.analysis().power)).collect()
+    };
+    let mut functions = sizes(wanted.iter().map(|wanted| Deployed::named(&wanted.function)).collect());
+    let mut found = check(&options.definitions, &functions);
+    // The tags that CloudFormation gives a function tell what its template calls it. Without access the files have to do.
+    if found.as_ref().is_err_and(|wrong| wrong.unnamed)
+        && let Ok(aws) = context.aws().await
+    {
+        let mut tagged = Vec::new();
+        for wanted in &wanted {
+            let known = function::deployed(aws, &wanted.function).await;
+            tagged.push(known.unwrap_or_else(|_| Deployed::named(&wanted.function)));
+        }
+        functions = sizes(tagged);
+        found = check(&options.definitions, &functions);
+    }
+    let found = found.map_err(Usage::from)?;
+    found.iter().flat_map(Written::notes).for_each(|note| context.events.note(note));
+    let written = if options.check { found } else { options.definitions.write(&functions)? };
+    let differs = written.iter().any(Written::differs);
+    let applied = Applied {
+        functions: wanted.iter().map(|wanted| wanted.change(None)).collect(),
+        written,
+        undo: None,
+        checked: options.check,
+        take_back: None,
+    };
+    finished(&applied, options.check && differs)
+}
+
+fn check(definitions: &Definitions, functions: &[(Deployed, u32)]) -> Result<Vec<Written>, Wrong> {
+    let asked: Vec<_> = functions.iter().map(|(function, size)| (function.clone(), Some(*size))).collect();
+    definitions.check(&asked)
+}
+
+fn finished(applied: &Applied, differs: bool) -> anyhow::Result<Outcome> {
+    let outcome = Outcome::new(applied)?.folded(true);
+    Ok(if differs { outcome.with_status(Status::GateNotMet) } else { outcome })
+}
+
+/// The results of the file, each with its function.
+fn wanted(options: &Options) -> Result<Vec<Wanted>, Usage> {
+    let kept = kept::read(&options.result)?;
+    let file = options.result.display();
+    if options.function.is_some() && kept.len() > 1 {
+        return Err(Usage(format!(
+            "--function names one function, and {file} has results of {}",
+            kept.len()
+        )));
+    }
+    let mut wanted = Vec::new();
+    for kept in kept {
+        let Some(function) = options.function.clone().or_else(|| kept.function.clone()) else {
+            return Err(Usage(format!("{file} does not say of which function it is: add --function NAME")));
+        };
+        let objections = kept.analysis.objections();
+        if !objections.is_empty() {
+            let size = kept.analysis.power;
+            return Err(Usage(format!(
+                "{size} MB is not to be applied to {}, because {}: tune it again",
+                Deployed::named(&function).name,
+                objections.join(" and ")
+            )));
+        }
+        wanted.push(Wanted { function, kept });
+    }
+    Ok(wanted)
+}
+
+/// A function, as it is now.
+struct Now {
+    arn: String,
+    memory: u32,
+    revision: String,
+}
+
+impl Now {
+    fn of(found: &FunctionConfiguration) -> anyhow::Result<Self> {
+        Ok(Self {
+            arn: found.function_arn().context("the function has no ARN")?.to_owned(),
+            memory: found.memory_size().and_then(|size| u32::try_from(size).ok()).unwrap_or(SMALLEST),
+            revision: found.revision_id().context("the function has no revision")?.to_owned(),
+        })
+    }
+}
+
+/// Gives the functions themselves the sizes of their results.
+async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -> anyhow::Result<Outcome> {
+    if !options.check {
+        context.can_confirm()?;
+    }
+    let aws = context.aws().await?;
+    let mut changes = Vec::new();
+    let mut planned = Vec::new();
+    for wanted in wanted {
+        let now = unchanged(aws, wanted, context).await?;
+        let change = wanted.change(Some(now.memory));
+        if change.differs() {
+            planned.push((wanted, now));
+        }
+        changes.push(change);
+    }
+    let differs = !planned.is_empty();
+    let mut applied = Applied {
+        functions: changes,
+        written: Vec::new(),
+        undo: None,
+        checked: options.check,
+        take_back: None,
+    };
+    if options.check || !differs {
+        return finished(&applied, options.check && differs);
+    }
+    applied.functions.iter().for_each(|change| context.events.note(change.sentence()));
+    anyhow::ensure!(context.confirm("Apply it?").await?, "declined; nothing was changed");
+    let record = Record::new(
+        planned.iter().map(|(wanted, now)| (now.arn.clone(), now.memory, wanted.analysis().power)),
+    );
+    let file = undo::file(&options.result);
+    record.write(&file)?;
+    for (wanted, now) in &planned {
+        set(aws, now, wanted.analysis().power, &context.events).await?;
+    }
+    applied.undo = Some(file);
+    let result = quoted(&options.result.to_string_lossy());
+    applied.take_back = Some(aws.command(&format!("apply {result} --undo")));
+    finished(&applied, false)
+}
+
+/// The function, which must be as the result saw it.
+async fn unchanged(aws: &Aws, wanted: &Wanted, context: &Context) -> anyhow::Result<Now> {
+    let name = wanted.name();
+    let place = aws.place();
+    let region = wanted
+        .kept
+        .region
+        .clone()
+        .or_else(|| LambdaArn::split(&wanted.function).ok().map(|(arn, _)| arn.region));
+    if let Some(region) = region.filter(|region| *region != place.region) {
+        let why = anyhow::anyhow!("the result is of {name} in {region}, and calls go to {}", place.region);
+        return Err(hinted(why, format!("say --region {region}")));
+    }
+    let account = wanted.kept.execution_arn.as_deref().and_then(|arn| arn.split(':').nth(4));
+    if let Some(account) = account.filter(|account| *account != place.account) {
+        let why = anyhow::anyhow!(
+            "the result is of {name} in the account {account}, and calls go to {}",
+            place.account
+        );
+        return Err(hinted(why, "choose its profile with --profile"));
+    }
+    let found = function::configuration(aws, &name).await?;
+    let found = found.with_context(|| format!("the function {name} does not exist in {}", place.region))?;
+    let now = Now::of(&found)?;
+    let power = wanted.analysis().power;
+    if now.memory == power {
+        return Ok(now);
+    }
+    let again = || format!("tune it again: `{}`", aws.command(&format!("tune {name}")));
+    let measured = wanted.analysis().baseline.as_ref().map(|baseline| baseline.power);
+    if let Some(measured) = measured.filter(|measured| *measured != now.memory) {
+        let why = anyhow::anyhow!(
+            "{name} had {measured} MB when it was measured and has {} MB now: somebody has changed it",
+            now.memory
+        );
+        return Err(hinted(why, again()));
+    }
+    let code = wanted.analysis().code_sha256.as_deref();
+    if code.zip(found.code_sha256()).is_some_and(|(measured, now)| measured != now) {
+        return Err(hinted(anyhow::anyhow!("the code of {name} is another one than was measured"), again()));
+    }
+    if let Some(owner) = measured_by(aws, &now.arn).await? {
+        let why = anyhow::anyhow!("{name} is being measured by {owner}");
+        return Err(hinted(
+            why,
+            format!("wait for its end; if there is none, `{}`", aws.command(&format!("cleanup {name}"))),
+        ));
+    }
+    // Whatever deployed the function will put its own size back.
+    if let Ok(Deployed { stack: Some(stack), .. }) = function::deployed(aws, &name).await {
+        context.events.warning(format!(
+            "{name} belongs to the stack {stack}: its next deployment puts the template's memory size back, unless that is changed too (--write)"
+        ));
+    }
+    Ok(now)
+}
+
+/// Who holds the lock on a function, by the description of the alias that is the lock.
+async fn measured_by(aws: &Aws, arn: &str) -> anyhow::Result<Option<String>> {
+    let lock = aws.lambda().get_alias().function_name(arn).name(LOCK_ALIAS).send().await;
+    match lock.called("lambda:GetAlias") {
+        Ok(lock) => {
+            let owner = lock.description().and_then(|text| text.split_whitespace().last()).unwrap_or("a run");
+            Ok(Some(owner.to_owned()))
+        }
+        Err(error) if error.is("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(error).context("asking whether the function is being measured"),
+    }
+}
+
+async fn memory_of(aws: &Aws, arn: &str) -> anyhow::Result<u32> {
+    let found = function::configuration(aws, arn).await?;
+    Ok(Now::of(&found.context("the function was deleted meanwhile")?)?.memory)
+}
+
+/// Sets a function's memory size, if the function is as it was read.
+async fn set(aws: &Aws, now: &Now, memory: u32, events: &crate::events::Events) -> anyhow::Result<()> {
+    let name = Deployed::named(&now.arn).name;
+    events.started(format!("giving {name} {memory} MB"));
+    let size = i32::try_from(memory).context("a memory size")?;
+    let update = aws.lambda().update_function_configuration().function_name(&now.arn).memory_size(size);
+    let updated = update.revision_id(&now.revision).send().await.called("lambda:UpdateFunctionConfiguration");
+    match updated {
+        // A call whose answer was lost is repeated, and then it was this very change.
+        Err(error)
+            if error.is("PreconditionFailedException") && memory_of(aws, &now.arn).await? == memory => {}
+        Err(error) if error.is("PreconditionFailedException") => {
+            let why = anyhow::anyhow!("somebody has changed {name} just now; it was left as it is");
+            return Err(hinted(why, "run it again to see what there is now"));
+        }
+        other => drop(other.with_context(|| format!("giving {name} {memory} MB"))?),
+    }
+    function::ready(aws, &now.arn).await?;
+    events.finished(format!("{name} has {memory} MB"));
+    Ok(())
+}
