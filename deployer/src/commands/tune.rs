@@ -217,8 +217,7 @@ impl Options {
             return Ok(Deployed::named(function));
         }
         // Its tags are a help only, and a function of another account shows them to nobody here.
-        let deployed =
-            function::deployed(aws, function).await.unwrap_or_else(|_| Deployed::named(function));
+        let deployed = function::deployed(aws, function).await.unwrap_or_else(|_| Deployed::named(function));
         self.definitions.check(&[(deployed.clone(), None)]).map_err(Usage::from)?;
         Ok(deployed)
     }

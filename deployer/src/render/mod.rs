@@ -96,9 +96,10 @@ impl Tuned {
         })
     }
 
-    /// The function's name.
+    /// The function's name, without a version or alias of it.
     fn function(&self) -> &str {
-        self.function_arn.rsplit(':').next().unwrap_or(&self.function_arn)
+        let named = self.function_arn.rsplit(":function:").next().unwrap_or(&self.function_arn);
+        named.split(':').next().unwrap_or(named)
     }
 
     /// The same to be shown in another form.
@@ -553,6 +554,17 @@ mod tests {
         assert_eq!(text.lines().next(), Some(first));
         assert!(text.contains("64 MB was skipped: out of memory"), "{text}");
         assert!(text.ends_with("Chart: https://x/#a;b;c"), "{text}");
+    }
+
+    #[test]
+    fn a_version_or_alias_is_no_part_of_the_name() {
+        for qualifier in ["", ":live", ":7"] {
+            let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:mine{qualifier}");
+            let tuned =
+                Tuned::new(&arn, "execution".into(), output(), None, false, Form::Text, None).unwrap();
+            assert!(tuned.to_string().starts_with("mine should have 1024 MB"), "{tuned}");
+            assert_eq!(serde_json::to_value(tuned).unwrap()["function"], "mine");
+        }
     }
 
     #[test]

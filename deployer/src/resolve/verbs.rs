@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::layers::Reader;
 use crate::build::Flavour;
 use crate::commands::{
-    Command, apply, build, calibrate, cleanup, compare, history, local, preview, release, serve, synth, tune, up,
+    Command, apply, build, calibrate, cleanup, compare, history, local, preview, release, serve, synth, tune,
+    up,
 };
 use crate::definitions::Definitions;
 use crate::deployment::parameters::Parameters;

@@ -149,9 +149,18 @@ impl Drop for Supervision {
 /// Lets this thread run before all ordinary ones, where the system allows that: on a busy machine the functions would
 /// otherwise keep the supervisor waiting, and run on meanwhile. It sleeps most of the time, so it keeps nobody waiting.
 fn go_first() {
-    let parameters = nix::libc::sched_param { sched_priority: 1 };
+    // SAFETY: zeros are a value of all its fields, which not every C library has the same of.
+    let mut parameters: nix::libc::sched_param = unsafe { std::mem::zeroed() };
+    parameters.sched_priority = 1;
+    // Not `sched_setscheduler`, which musl refuses without asking the kernel.
     // SAFETY: the call reads the parameters, which live until it returns, and changes the calling thread only.
-    let _ = unsafe { nix::libc::sched_setscheduler(0, nix::libc::SCHED_RR, &raw const parameters) };
+    let _ = unsafe {
+        nix::libc::pthread_setschedparam(
+            nix::libc::pthread_self(),
+            nix::libc::SCHED_RR,
+            &raw const parameters,
+        )
+    };
 }
 
 fn clock(pid: Pid) -> Option<(i32, (ClockId, Duration))> {
