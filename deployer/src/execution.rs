@@ -184,7 +184,7 @@ pub async fn follow_or_stop(
         () = crate::interrupt::interrupted() => {
             let ending = match (asked.tune, &asked.role_arn) {
                 (Tune::InPlace, None) => stop(aws, &arn, function_arn, events).await?,
-                (Tune::InPlace, Some(role)) => stop_elsewhere(aws, &arn, function_arn, role, events).await?,
+                (Tune::InPlace, Some(role)) => stop_elsewhere(aws, &arn, function_arn, role).await?,
                 (Tune::Copy, _) => stop_copies(aws, &arn, events).await?,
             };
             Ok(Ended { arn, ending, took: None })
@@ -401,18 +401,13 @@ async fn order_stop(aws: &Aws, arn: &str) -> anyhow::Result<()> {
 }
 
 /// Stops the execution of a run in another account, into which nobody can look from here.
-async fn stop_elsewhere(
-    aws: &Aws,
-    arn: &str,
-    function_arn: &str,
-    role: &str,
-    events: &Events,
-) -> anyhow::Result<Ending> {
+async fn stop_elsewhere(aws: &Aws, arn: &str, function_arn: &str, role: &str) -> anyhow::Result<Ending> {
     order_stop(aws, arn).await?;
-    events.finished("stopped; the stack puts the function back");
     let cleanup = aws.command(&format!("cleanup {function_arn} --assume-role {role}"));
-    events.note(format!("whether it has, and if not again: {cleanup}"));
-    Ok(Ending::Interrupted)
+    Err(hinted(
+        Interrupted::AtWork("the stack puts the function back"),
+        format!("whether it has done so says `{cleanup}`, which does it otherwise"),
+    ))
 }
 
 /// Stops the execution and waits until the run's lock on the function is gone, which the stack's abort rule sees to.

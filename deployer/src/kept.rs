@@ -15,8 +15,8 @@ pub struct Kept {
     pub function: Option<String>,
     /// The region that it is in.
     pub region: Option<String>,
-    /// The execution that found it.
-    pub execution_arn: Option<String>,
+    /// The account that it is in, twelve digits.
+    pub account: Option<String>,
     /// Invocations of each size that were asked for.
     pub num: Option<u32>,
     /// The result itself.
@@ -35,13 +35,15 @@ impl Kept {
                 serde_json::from_str(document["input"].as_str().unwrap_or("null")).unwrap_or_default();
             let kept = Self::of(&inner)?;
             let function = text(&input, "lambdaARN");
-            return Ok(Self { function: function.or(kept.function), execution_arn: Some(execution), ..kept });
+            // The execution may be in another account than the function.
+            let account = account_of(function.as_deref()).or_else(|| account_of(Some(&execution)));
+            return Ok(Self { function: function.or(kept.function), account, ..kept });
         }
         let analysis = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
         Ok(Self {
             function: text(document, "function"),
             region: text(document, "region"),
-            execution_arn: text(document, "executionArn"),
+            account: text(document, "account").or_else(|| account_of(document["executionArn"].as_str())),
             num: document["num"].as_u64().and_then(|num| u32::try_from(num).ok()),
             analysis,
         })
@@ -69,6 +71,11 @@ impl Kept {
     pub fn stats(&self) -> Option<&[Stat]> {
         self.analysis.stats.as_deref()
     }
+}
+
+/// The account in an ARN.
+fn account_of(arn: Option<&str>) -> Option<String> {
+    Some(arn?.split(':').nth(4).filter(|account| !account.is_empty())?.to_owned())
 }
 
 /// Reads a file with results.

@@ -37,9 +37,21 @@ async fn a_function_of_another_account_is_measured_and_left_as_it_was() {
     let function = sample(&theirs).await;
     let before = function.snapshot().await;
     let arn = function.arn();
-    let result = world.deployer(&arguments(&arn, &role, &["--num", "5"])).success();
+    let kept = world.folder().join("kept.json");
+    let kept = kept.to_str().unwrap();
+    let result = world.deployer(&arguments(&arn, &role, &["--num", "5", "--json-file", kept])).success();
     assert!([128, 256, 512].contains(&result.json()["power"].as_u64().unwrap()), "{}", result.stdout);
     assert_eq!(function.snapshot().await, before);
+    assert_eq!(result.json()["account"], THEIRS);
+
+    // A function of the same name in this account is another one.
+    let namesake = world.sample("theirs", "echo").await;
+    let of_namesake = namesake.snapshot().await;
+    world
+        .deployer(&["apply", kept, "--yes"])
+        .status(1)
+        .complains(&["theirs in the account 210987654321", "--profile"]);
+    assert_eq!(namesake.snapshot().await, of_namesake);
 
     // The best size is applied there too.
     let result = world

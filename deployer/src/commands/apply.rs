@@ -253,12 +253,14 @@ async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -
     }
     let aws = context.aws().await?;
     let mut changes = Vec::new();
-    let mut planned = Vec::new();
+    let (mut planned, mut done) = (Vec::new(), Vec::new());
     for wanted in wanted {
         let now = unchanged(aws, wanted, context).await?;
         let change = wanted.change(Some(now.memory));
         if change.differs() {
             planned.push((wanted, now));
+        } else {
+            done.push(now.arn);
         }
         changes.push(change);
     }
@@ -279,7 +281,7 @@ async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -
         planned.iter().map(|(wanted, now)| (now.arn.clone(), now.memory, wanted.analysis().power)),
     );
     let file = undo::file(&options.result);
-    record.write(&file)?;
+    record.keeping(&file, &done)?.write(&file)?;
     for (wanted, now) in &planned {
         set(aws, now, wanted.analysis().power, &context.events).await?;
     }
@@ -302,8 +304,7 @@ async fn unchanged(aws: &Aws, wanted: &Wanted, context: &Context) -> anyhow::Res
         let why = anyhow::anyhow!("the result is of {name} in {region}, and calls go to {}", place.region);
         return Err(hinted(why, format!("say --region {region}")));
     }
-    let account = wanted.kept.execution_arn.as_deref().and_then(|arn| arn.split(':').nth(4));
-    if let Some(account) = account.filter(|account| *account != place.account) {
+    if let Some(account) = wanted.kept.account.as_ref().filter(|account| **account != place.account) {
         let why = anyhow::anyhow!(
             "the result is of {name} in the account {account}, and calls go to {}",
             place.account

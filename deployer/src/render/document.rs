@@ -31,6 +31,9 @@ pub struct Document {
     /// Its region.
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
+    /// Its account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     /// What the winner was chosen by: cost, speed, balanced or limit. Absent when somebody else's input is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy: Option<String>,
@@ -105,6 +108,7 @@ impl Document {
             execution_arn: tuned.execution_arn.clone(),
             function: tuned.function().to_owned(),
             region: tuned.function_arn.split(':').nth(3).map(str::to_owned),
+            account: tuned.function_arn.split(':').nth(4).map(str::to_owned),
             strategy: tuned.input.as_ref().map(|input| match input.limit {
                 Some(_) => "limit".to_owned(),
                 None => input.strategy.to_string(),

@@ -624,6 +624,7 @@ mod tests {
         let dry = tuned(Value::Null, false, Form::Text);
         let run = json!({
             "schemaVersion": 1, "executionArn": "execution", "function": "mine", "region": "us-east-1",
+            "account": "000000000000",
         });
         assert_eq!(serde_json::to_value(&dry).unwrap(), run);
         assert_eq!(dry.to_string(), "mine ran once at every memory size, and none of them failed.");

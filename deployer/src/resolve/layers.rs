@@ -21,6 +21,8 @@ pub struct File {
     environments: BTreeMap<String, toml::Table>,
     /// The environment that was chosen.
     environment: Option<String>,
+    /// Whether there is such a file.
+    there: bool,
 }
 
 /// What a file says of a setting.
@@ -49,6 +51,7 @@ impl File {
             texts: BTreeMap::new(),
             environments: BTreeMap::new(),
             environment: None,
+            there: false,
         }
     }
 
@@ -57,7 +60,7 @@ impl File {
         let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             Usage(format!("{} is not valid TOML: {}", path.display(), error.to_string().trim_end()))
         })?;
-        let mut file = Self::none(path);
+        let mut file = Self { there: true, ..Self::none(path) };
         if let Some(toml::Value::Table(environments)) = table.get(ENVIRONMENTS) {
             for (name, settings) in environments {
                 let toml::Value::Table(settings) = settings else {
@@ -83,7 +86,9 @@ impl File {
                 None => format!(": write what differs there below [{ENVIRONMENTS}.{name}]"),
             };
             let path = self.path.display();
-            return Err(Usage(format!("{path} has no [{ENVIRONMENTS}.{name}]{suggestion}")));
+            let without =
+                if self.there { format!("{path} has") } else { format!("there is no {path}, and so") };
+            return Err(Usage(format!("{without} no [{ENVIRONMENTS}.{name}]{suggestion}")));
         };
         let place = format!("[{ENVIRONMENTS}.{name}] of {}", self.path.display());
         self.lay(settings, place)?;

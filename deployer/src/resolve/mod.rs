@@ -48,9 +48,13 @@ fn resolve_from(
     file: File,
 ) -> Result<(Settings, Command), Usage> {
     let verb = arguments.verb;
-    let flag = arguments.given.get(options::ENV.spec.name).and_then(|names| names.first());
-    let file = match flag.map(String::as_str).or_else(|| lookup(environment, "DEPLOYER_ENV")) {
-        Some(name) => file.of(name)?,
+    let spec = &options::ENV.spec;
+    let flag = arguments.given.get(spec.name).and_then(|names| names.first()).map(String::as_str);
+    let file = match flag.or_else(|| lookup(environment, "DEPLOYER_ENV")) {
+        Some(name) => {
+            spec.rule.read(name).map_err(|problem| Usage(format!("--{} {problem}", spec.name)))?;
+            file.of(name)?
+        }
         None => file,
     };
     let mut reader = Reader::new(verb, &arguments.given, environment, &file);
@@ -223,6 +227,8 @@ mod tests {
         let value =
             resolved("deployer up --env prod", &[], "[env.prod]\nlog-retention-days = 8").unwrap_err();
         assert!(value.contains("`log-retention-days` in [env.prod] of deployer.toml `8`"), "{value}");
+        let variable = resolved("deployer outputs --env A=b", &[], file).unwrap_err();
+        assert!(variable.contains("--variable NAME=VALUE"), "{variable}");
         assert!(resolved("deployer outputs", &[], "env = 'prod'").unwrap_err().contains("--env"));
     }
 

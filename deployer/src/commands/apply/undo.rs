@@ -44,6 +44,30 @@ impl Record {
         Self { schema_version: VERSION, changes: changes.collect() }
     }
 
+    /// The same with what the file there says of these functions, which an earlier attempt has given their sizes already.
+    ///
+    /// # Errors
+    /// A file that is something else.
+    pub fn keeping(mut self, file: &Path, done: &[String]) -> anyhow::Result<Self> {
+        if done.is_empty() || !file.exists() {
+            return Ok(self);
+        }
+        let earlier = Self::read(file)?.changes.into_iter();
+        self.changes.extend(earlier.filter(|changed| done.contains(&changed.lambda_arn)));
+        Ok(self)
+    }
+
+    fn read(file: &Path) -> Result<Self, Usage> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Usage(format!(
+                "{}, in which `apply` keeps what was there before, cannot be read: {error}",
+                file.display()
+            ))
+        })?;
+        serde_json::from_str(&text)
+            .map_err(|error| Usage(format!("{} is not as `apply` writes it: {error}", file.display())))
+    }
+
     /// Writes it down.
     ///
     /// # Errors
@@ -96,14 +120,7 @@ impl fmt::Display for Undone {
 /// [`Usage`]: no such file. A function that somebody has changed since; what AWS refuses.
 pub async fn run(result: &Path, context: &Context) -> anyhow::Result<Outcome> {
     let file = file(result);
-    let text = std::fs::read_to_string(&file).map_err(|error| {
-        Usage(format!(
-            "{}, in which `apply` keeps what was there before, cannot be read: {error}",
-            file.display()
-        ))
-    })?;
-    let record: Record = serde_json::from_str(&text)
-        .map_err(|error| Usage(format!("{} is not as `apply` writes it: {error}", file.display())))?;
+    let record = Record::read(&file)?;
     context.can_confirm()?;
     let aws = context.aws().await?;
     let mut planned = Vec::new();
@@ -135,4 +152,27 @@ pub async fn run(result: &Path, context: &Context) -> anyhow::Result<Outcome> {
     }
     std::fs::remove_file(&file).with_context(|| format!("{} could not be deleted", file.display()))?;
     Ok(Outcome::new(&Undone { functions })?.folded(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_attempt_that_broke_off_had_changed_can_still_be_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("result.undo.json");
+        let change = |arn: &str, was: u32| (arn.to_owned(), was, 512);
+        let first = Record::new([change("one", 128), change("two", 256), change("old", 64)].into_iter());
+        first.keeping(&file, &[]).unwrap().write(&file).unwrap();
+        // `one` has its size, `two` was not reached, and `old` is of another result.
+        let again = Record::new([change("two", 256)].into_iter());
+        let again = again.keeping(&file, &["one".to_owned()]).unwrap();
+        let kept: Vec<_> =
+            again.changes.iter().map(|changed| (changed.lambda_arn.as_str(), changed.was)).collect();
+        assert_eq!(kept, [("two", 256), ("one", 128)]);
+        std::fs::write(&file, "{}").unwrap();
+        let broken = Record::new(std::iter::empty()).keeping(&file, &["one".to_owned()]);
+        assert!(broken.unwrap_err().to_string().contains("is not as `apply` writes it"));
+    }
 }
