@@ -81,7 +81,8 @@ def preview(it):
 def tune(it):
     out, _ = it.run("tune", it.name, "--num", "5", "--json")
     it.result = json.loads(out)
-    expect(it.result["power"] in (128, 256, 512), it.result)
+    # The size the function has is measured beside those that were asked for, and may be the cheapest.
+    expect(it.result["power"] in (128, 192, 256, 512), it.result)
 
 
 @claim("The function is as it was, without an alias or a version more")
