@@ -44,6 +44,10 @@ fn the_analyzer_answers_as_recorded() {
             link: LinkDetail::Full,
             search: None,
             invocations: &[],
+            environments: 1,
+            bursts: None,
+            notes: &[],
+            beside: &[],
         };
         let ours = serde_json::to_value(analyze(&input, &stats, &run).unwrap()).unwrap();
         let theirs = &case["expect"]["ok"];
