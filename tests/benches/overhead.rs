@@ -216,7 +216,6 @@ async fn bursts() {
     println!("| | seconds | Publisher | Executors | Cleaner | versions or copies | invocations |");
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for (what, more) in [
-        ("in place, one by one", json!({"tune": "in-place"})),
         ("in place, in bursts", json!({"tune": "in-place", "parallelInvocation": true})),
         ("copies, one by one", json!({"tune": "copy"})),
         ("copies, in bursts", json!({"tune": "copy", "parallelInvocation": true})),
@@ -390,6 +389,8 @@ async fn main() {
         bench.lambda("UpdateFunctionConfiguration", json!({"Handler": "io"})).await;
         cold_starts(&bench).await;
         bench.stop().await;
+    }
+    if is_asked("bursts") {
         bursts().await;
     }
     if is_asked("copies") {
