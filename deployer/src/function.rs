@@ -86,7 +86,8 @@ impl Found {
         if !self.snap_start {
             return None;
         }
-        let copies = if input.only_cold_starts { input.invocations() as usize } else { 1 };
+        let of_each = input.only_cold_starts && !input.in_bursts();
+        let copies = if of_each { input.invocations() as usize } else { 1 };
         let measured = input.power_values.iter().flat_map(|&size| std::iter::repeat_n(size, copies));
         // One more keeps the function as it was.
         let versions: Vec<u32> = measured.chain([self.memory]).collect();

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tuning::input::Input;
-use tuning::pricing::{Extras, FREE_STORAGE};
+use tuning::pricing::{Architecture, Extras, FREE_STORAGE};
 use tuning::search::{Batch, Block, Decision};
 
 use crate::copies::Copies;
@@ -27,6 +27,9 @@ pub struct Run {
     pub role_arn: Option<String>,
     /// `x86_64` or `arm64`.
     pub architecture: String,
+    /// The processors that copies of it are measured on, where the input names any: the function's own first, if it is one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub architectures: Vec<Architecture>,
     /// Its time-out in seconds.
     pub timeout: u32,
     /// Its ephemeral storage in MB.
@@ -56,12 +59,34 @@ pub struct Run {
     /// What is to be known of copies, if those are measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copies: Option<Copies>,
+    /// How many invocations may be under way at once; none where nothing limits them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// How many power values are measured at a time because of that; 0 for all. The state machine's Maps read it.
+    #[serde(default)]
+    pub sizes_at_once: u32,
     /// What the user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// How far a search is.
+/// How many invocations may be under way at once, all power values together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Concurrency {
+    /// So many, at least 1.
+    pub most: u32,
+    /// What says so, in words.
+    pub why: String,
+    /// Whether the user was told that it makes the run slower.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
+}
+
+/// Iterations of a Map at a time, whatever it says: Step Functions' own limit.
+const MAP_AT_ONCE: usize = 40;
+
+/// How far a search is, or another run that is measured in rounds.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Search {
@@ -84,6 +109,10 @@ pub struct Search {
     pub out_of_money: bool,
     /// What is still open and what is done about it, for somebody who follows along.
     pub said: String,
+    /// Whether it is no search, but cold starts in bursts ([`crate::handlers::bursts`]): each round makes those again that met a warm
+    /// environment. `sizes` has a size as often as there are versions, or copies, of it then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bursts: bool,
 }
 
 impl Search {
@@ -96,6 +125,8 @@ impl Search {
             lanes: block.lanes.max(1),
             round: Some(self.round),
             budget: budget.map(each),
+            which: Vec::new(),
+            spread: None,
         };
         self.blocks = blocks.iter().map(work).collect();
         // The largest first, so that one above the account's quota ends the run before anything else was done.
@@ -108,7 +139,7 @@ impl Search {
 }
 
 /// What one Executor has to do.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     /// The power value in MB.
     pub value: u32,
@@ -122,12 +153,75 @@ pub struct Work {
     /// What they may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
+    /// In bursts: which of the power value's invocations these are; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub which: Vec<u32>,
+    /// In bursts: the versions, or copies, that they go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+}
+
+/// The versions, or copies, that a burst goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spread {
+    /// The first of them, counted from 0 among those of the power value.
+    pub first: u32,
+    /// How many invocations go to each.
+    pub each: u32,
 }
 
 impl Run {
     /// What the function is billed for besides memory and duration.
     pub fn extras(&self) -> Extras {
         Extras { storage_mb: self.storage, snap_start: self.snap_start }
+    }
+
+    /// The processor that is measured, or the first of two.
+    pub fn measured_on(&self) -> Architecture {
+        self.architectures.first().copied().unwrap_or_else(|| self.architecture.parse().unwrap_or_default())
+    }
+
+    /// The most lanes of a power value.
+    pub fn most_lanes(&self) -> u32 {
+        self.concurrency.as_ref().map_or(u32::MAX, |concurrency| concurrency.most)
+    }
+
+    /// Decides how many power values are measured at a time, so that no more invocations are under way than may be, and says so when
+    /// that makes the run slower. Lanes come first: how far a result can be trusted depends on them.
+    pub fn arrange(&mut self, input: &Input) {
+        self.sizes_at_once = 0;
+        let (sizes, wanted) = match &self.search {
+            Some(search) => {
+                (search.blocks.len(), search.blocks.iter().map(|block| block.lanes).max().unwrap_or(1))
+            }
+            None => (self.power_values.len(), input.environments()),
+        };
+        let wanted = if input.in_bursts() { input.environments() } else { wanted };
+        let Some(concurrency) = &mut self.concurrency else { return };
+        let lanes = wanted.clamp(1, concurrency.most.max(1));
+        let at_once = concurrency.most / lanes;
+        let takes_turns = (at_once as usize) < sizes.min(MAP_AT_ONCE);
+        if takes_turns {
+            self.sizes_at_once = at_once.max(1);
+        }
+        if concurrency.told || !(takes_turns || lanes < wanted) {
+            return;
+        }
+        concurrency.told = true;
+        let turns = takes_turns.then(|| match at_once {
+            0 | 1 => format!("the {sizes} memory sizes are measured one after the other"),
+            _ => format!("only {at_once} of {sizes} memory sizes are measured at a time"),
+        });
+        let fewer = (lanes < wanted)
+            .then(|| format!("{lanes} invocations of a size are made at once instead of {wanted}"));
+        let slower: Vec<String> = turns.into_iter().chain(fewer).collect();
+        let Concurrency { most, why, .. } = concurrency;
+        self.notes.push(format!(
+            "no more than {most} invocation{} under way at once ({why}), so {}, which takes longer",
+            if *most == 1 { " is" } else { "s are" },
+            slower.join(", and ")
+        ));
     }
 }
 
@@ -205,21 +299,25 @@ pub struct Plan {
     /// The sizes in the order in which they are published: the largest first, so that one above the account's quota ends the run before
     /// anything else was done.
     sizes: Vec<u32>,
-    /// Cold starts of each power value, `None` when one alias serves all its invocations.
+    /// Cold starts of each power value, or processors, `None` when one alias serves all its invocations.
     copies: Option<u32>,
+    /// Whether a size that comes several times has several of them.
+    bursts: bool,
 }
 
 impl Plan {
     /// The plan for these power values, ascending.
     pub fn new(input: &Input, power_values: &[u32]) -> Self {
         let sizes = power_values.iter().rev().copied().collect();
-        Self { sizes, copies: input.only_cold_starts.then(|| input.invocations()) }
+        let processors = if input.compares() { u32::try_from(input.architectures.len()).ok() } else { None };
+        let copies = processors.or_else(|| input.only_cold_starts.then(|| input.invocations()));
+        Self { sizes, copies, bursts: false }
     }
 
     /// The plan of a run.
     pub fn of(input: &Input, run: &Run) -> Self {
         match &run.search {
-            Some(search) => Self { sizes: search.sizes.clone(), copies: None },
+            Some(search) => Self { sizes: search.sizes.clone(), copies: None, bursts: search.bursts },
             None => Self::new(input, &run.power_values),
         }
     }
@@ -238,11 +336,21 @@ impl Plan {
             return None;
         }
         let power = *self.sizes.get((index % sizes) as usize)?;
-        Some(Planned { power, copy: self.copies.map(|_| index / sizes) })
+        let before = || {
+            let earlier = self.sizes.iter().take(index as usize);
+            u32::try_from(earlier.filter(|size| **size == power).count()).unwrap_or(u32::MAX)
+        };
+        let copy = if self.bursts { Some(before()) } else { self.copies.map(|_| index / sizes) };
+        Some(Planned { power, copy })
     }
 
     /// The index of the alias, or copy, of a power value; for cold starts, of one of its invocations.
     pub fn index(&self, power: u32, copy: Option<u32>) -> Option<u32> {
+        if self.bursts {
+            let mut of_size = self.sizes.iter().enumerate().filter(|(_, size)| **size == power);
+            let (place, _) = of_size.nth(copy.unwrap_or_default() as usize)?;
+            return u32::try_from(place).ok();
+        }
         let sizes = u32::try_from(self.sizes.len()).ok()?;
         let place = u32::try_from(self.sizes.iter().position(|size| *size == power)?).ok()?;
         let index = copy.unwrap_or_default().checked_mul(sizes)?.checked_add(place)?;
@@ -266,7 +374,7 @@ mod tests {
 
     #[test]
     fn cold_starts_take_turns_between_sizes() {
-        let plan = Plan { sizes: vec![512, 128], copies: Some(2) };
+        let plan = Plan { sizes: vec![512, 128], copies: Some(2), bursts: false };
         let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
         assert_eq!(
             aliases,
@@ -281,7 +389,7 @@ mod tests {
 
     #[test]
     fn an_index_is_found_again() {
-        let plan = Plan { sizes: vec![512, 128], copies: Some(3) };
+        let plan = Plan { sizes: vec![512, 128], copies: Some(3), bursts: false };
         for (index, planned) in plan.iter().enumerate() {
             assert_eq!(plan.index(planned.power, planned.copy).map(|i| i as usize), Some(index));
         }
@@ -290,10 +398,21 @@ mod tests {
 
     #[test]
     fn otherwise_each_size_has_one_alias() {
-        let plan = Plan { sizes: vec![512, 128], copies: None };
+        let plan = Plan { sizes: vec![512, 128], copies: None, bursts: false };
         let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
         assert_eq!(aliases, ["deployer-tuning-512", "deployer-tuning-128"]);
         assert_eq!(plan.get(2), None);
         assert_eq!((plan.index(128, None), plan.index(256, None)), (Some(1), None));
+    }
+
+    #[test]
+    fn in_bursts_a_size_has_as_many_as_it_comes_times() {
+        let plan = Plan { sizes: vec![512, 128, 128], copies: None, bursts: true };
+        let aliases: Vec<String> = plan.iter().map(|planned| planned.alias()).collect();
+        assert_eq!(aliases, ["deployer-tuning-512-0", "deployer-tuning-128-0", "deployer-tuning-128-1"]);
+        for (index, planned) in plan.iter().enumerate() {
+            assert_eq!(plan.index(planned.power, planned.copy).map(|i| i as usize), Some(index));
+        }
+        assert_eq!((plan.index(128, Some(2)), plan.index(512, Some(1))), (None, None));
     }
 }

@@ -1,5 +1,5 @@
 //! What a run takes beyond the function's own time, on the embedded endpoint and on MiniStack, and how fast versions for cold
-//! starts are made when the control plane is as slow as AWS's. Prints Markdown tables; `tests/overhead` runs it.
+//! starts, and copies, are made when the control plane is as slow as AWS's. Prints Markdown tables; `tests/overhead` runs it.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 #![allow(clippy::print_stdout, reason = "tables are what it is for")]
@@ -189,6 +189,123 @@ async fn cold_starts(bench: &Bench) {
     }
 }
 
+/// The roles that copies may have are the samples' own.
+const COPIES: [&str; 6] = ["--power-values", "128,512", "--copies", "also", "--copyable-roles", bench::ROLE];
+
+/// A stack that may make copies, with a control plane as slow as AWS's. Our functions and the tuned one run in this process, so that
+/// as many invocations run at once as Lambda lets, whatever this machine has for them.
+async fn as_slow_as_aws() -> Bench {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({"Handler": "scripted"})).await;
+    bench.lambda("DeleteFunctionConcurrency", json!({})).await;
+    bench.behave(|behaviour| Behaviour {
+        settle: SETTLE,
+        control_plane_rate: Some(RATE),
+        control_plane_latency: LATENCY,
+        idle_limit: 10_000,
+        ..behaviour
+    });
+    bench
+}
+
+/// Cold starts one by one and in bursts, of the function itself and of copies.
+async fn bursts() {
+    println!(
+        "\n5 sizes × 50 cold starts of a function of {OWN_MS} ms: one by one and in bursts, the control plane as above\n"
+    );
+    println!("| | seconds | Publisher | Executors | Cleaner | versions or copies | invocations |");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
+    for (what, more) in [
+        ("in place, in bursts", json!({"tune": "in-place", "parallelInvocation": true})),
+        ("copies, one by one", json!({"tune": "copy"})),
+        ("copies, in bursts", json!({"tune": "copy", "parallelInvocation": true})),
+    ] {
+        let bench = as_slow_as_aws().await;
+        let sizes = [128, 256, 512, 1024, 1769];
+        let answers = (0..1000).map(|_| in_process::Answer::good().after(OWN_MS.into()));
+        bench.stage().script(answers);
+        let mut input = json!({
+            "num": 50, "powerValues": sizes, "onlyColdStarts": true, "includeOutputResults": true,
+        });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let over = bench.run(input).await;
+        assert_eq!(over.status, "SUCCEEDED", "{over:?}");
+        for stat in over.output["stats"].as_array().unwrap() {
+            assert_eq!(stat["coldStarts"], 50, "{stat}");
+        }
+        let run = Run::new(&history(&bench, &over.arn).await, &over.output);
+        let took =
+            |names: &[&str]| names.iter().filter_map(|name| run.states.get(*name)).sum::<f64>() / 1000.0;
+        let seen = bench.stage().seen();
+        let invoked: std::collections::BTreeSet<&str> =
+            seen.iter().map(|seen| seen.function.as_str()).collect();
+        println!(
+            "| {what} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {} |",
+            run.wall_ms / 1000.0,
+            took(&["Publisher"]),
+            took(&["Measure", "MeasureRound"]),
+            took(&["Cleaner"]),
+            invoked.len(),
+            seen.len()
+        );
+        bench.stop().await;
+    }
+}
+
+/// How soon many copies are ready, and how long a large package takes.
+async fn copies() {
+    let bench = as_slow_as_aws().await;
+    println!("\nCopies, the control plane as above\n");
+    println!("| | seconds | Publisher | Cleaner |");
+    println!("|---|--:|--:|--:|");
+    let row = async |what: &str, over: bench::Over| {
+        assert_eq!(over.status, "SUCCEEDED", "{over:?}");
+        let run = Run::new(&history(&bench, &over.arn).await, &over.output);
+        let took = |name: &str| run.states.get(name).copied().unwrap_or_default() / 1000.0;
+        println!(
+            "| {what} | {:.1} | {:.1} | {:.1} |",
+            run.wall_ms / 1000.0,
+            took("Publisher"),
+            took("Cleaner")
+        );
+    };
+    let input =
+        |sizes: Value| json!({"num": 5, "powerValues": sizes, "tune": "copy", "includeOutputResults": true});
+    row("46 sizes (`ALL`)", bench.run(input("ALL".into())).await).await;
+
+    // Noise, which does not get smaller when it is packed.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()
+    })
+    .take(LARGE_MB * 1024 * 1024 / 8)
+    .flatten()
+    .collect();
+    let package = harness::zip_of("bootstrap", &noise);
+    bench.ok(Service::S3, "CreateBucket", json!({"Bucket": "packages"})).await;
+    let put = local_aws::s3::PutObject {
+        bucket: "packages".to_owned(),
+        key: "large.zip".to_owned(),
+        body: package.into(),
+        ..Default::default()
+    };
+    let aws = bench.aws();
+    aws.s3.put_object(aws, &local_aws::Caller::Owner, put).await.expect("the object is put");
+    let create = json!({
+        "FunctionName": "large", "Runtime": "provided.al2023", "Handler": "scripted", "Role": bench::ROLE,
+        "Timeout": 20, "Code": {"S3Bucket": "packages", "S3Key": "large.zip"},
+    });
+    bench.ok(Service::Lambda, "CreateFunction", create).await;
+    let execution =
+        bench.start_on("large", input(json!([128, 256, 512, 1024, 1769, 3008])), None).await.unwrap();
+    row(&format!("6 sizes, {LARGE_MB} MB of code"), bench.ended(&execution).await).await;
+    bench.stop().await;
+}
+
+/// A package nearly as large as Lambda takes, in MB.
+const LARGE_MB: usize = 240;
+
 /// Runs as large as one execution may hold: what they come to against Step Functions' limits, and that the first one beyond is
 /// refused before anything is changed.
 async fn scale(bench: &Bench) {
@@ -272,6 +389,12 @@ async fn main() {
         bench.lambda("UpdateFunctionConfiguration", json!({"Handler": "io"})).await;
         cold_starts(&bench).await;
         bench.stop().await;
+    }
+    if is_asked("bursts") {
+        bursts().await;
+    }
+    if is_asked("copies") {
+        copies().await;
     }
     if is_asked("scale") {
         let bench = Bench::new().await;

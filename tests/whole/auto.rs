@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, differences};
 use crate::harness::World;
+use crate::in_process::Answer;
 
 const WAITS: &str = r#"{"milliseconds":60}"#;
 
@@ -198,4 +199,23 @@ async fn lanes_are_so_many_environments_side_by_side() {
     assert!((2..=3).contains(&environments), "{side_by_side}");
     assert_eq!(of(&[])["coldStarts"], 1);
     assert_eq!(std::fs::read_to_string(calls).unwrap().lines().count(), 18);
+}
+
+/// Sizes that are equally fast in one environment each: which one is faster in others, no number of invocations tells.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_says_when_further_environments_would_make_it_surer() {
+    let bench = Bench::in_process().await;
+    bench.stage().shorten_waits();
+    bench.lambda("UpdateFunctionConfiguration", json!({"Handler": "scripted"})).await;
+    for (lanes, few) in [(1, json!([1, 5])), (5, json!([null, null]))] {
+        bench.stage().script((0..40).map(|_| Answer::good().after(100)));
+        let input = json!({
+            "num": 20, "powerValues": [128, 512], "strategy": "speed", "coldStarts": "apart", "lanes": lanes,
+        });
+        let over = bench.run(input).await;
+        assert_eq!(over.status, "SUCCEEDED", "{over:?}");
+        let output = over.output;
+        assert!(lanes > 1 || share(&output["confidence"]["within1"]) < 0.95, "{output}");
+        assert_eq!(json!([output["fewLanes"]["lanes"], output["fewLanes"]["enough"]]), few, "{output}");
+    }
 }

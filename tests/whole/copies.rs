@@ -198,6 +198,238 @@ async fn every_cold_start_has_a_copy_of_its_own() {
     assert!(many.cause.contains("in-place"), "{}", many.cause);
 }
 
+/// A copy's environments cannot be renewed: those invocations that met a warm one get another copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn cold_starts_in_bursts_share_copies() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    let before = untouched(&bench).await;
+    for (most, copies) in [(1, 16), (4, 4)] {
+        bench.stage().script((0..32).map(|_| Answer::good().after(100)));
+        let more = json!({
+            "onlyColdStarts": true, "parallelInvocation": true, "num": 8, "maxConcurrency": most,
+            "payload": [{ "payload": "a", "weight": 3 }, { "payload": "b", "weight": 1 }],
+        });
+        let over = bench.run(input(more)).await;
+        for stat in succeeded(&over)["stats"].as_array().unwrap() {
+            assert_eq!((&stat["invocations"], &stat["coldStarts"]), (&json!(8), &json!(8)), "{stat}");
+        }
+        let seen = bench.stage().seen();
+        let names: BTreeSet<&str> = seen.iter().map(|seen| seen.function.as_str()).collect();
+        // Where the machine is slow, some invocations come when others are over, and are made again.
+        assert!(names.len() >= copies && (names.len() == copies || seen.len() > 16), "{most}: {seen:?}");
+        assert!(bench.stage().most_at_once() <= most, "{most}");
+        assert!(seen.iter().filter(|seen| seen.payload.contains('b')).count() >= 4, "{seen:?}");
+    }
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+}
+
+/// What the function has reserved is for those who call it, and half of what nobody has reserved is for other functions.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_invocations_are_under_way_than_leave_others_their_room() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    let reserve = |count: u32| json!({ "ReservedConcurrentExecutions": count });
+    bench.lambda("PutFunctionConcurrency", reserve(3)).await;
+    let of = async |more: Value| {
+        bench.stage().script((0..100).map(|_| Answer::good().after(50)));
+        let over = bench.run(input(more)).await;
+        let output = succeeded(&over);
+        let notes: Vec<String> = serde_json::from_value(output["notes"].clone()).unwrap_or_default();
+        (bench.stage().most_at_once(), notes.join("; "), over.arn.clone())
+    };
+    let sizes = json!([128, 256, 512, 1024]);
+    let reserved = "no more than 3 invocations are under way at once (the function's reserved concurrency";
+    let (most, notes, _) = of(json!({ "powerValues": sizes, "num": 6, "lanes": 2 })).await;
+    assert!(most <= 3, "{most}");
+    assert!(notes.contains(reserved) && notes.contains("measured one after the other"), "{notes}");
+    let (most, notes, _) = of(json!({ "powerValues": sizes, "num": 6, "parallelInvocation": true })).await;
+    assert!(most <= 3, "{most}");
+    assert!(notes.contains("3 invocations of a size are made at once instead of 6"), "{notes}");
+    let search = json!({ "auto": { "from": 128, "to": 512 } });
+    let (most, notes, _) = of(json!({ "powerValues": search, "maxInvocations": 40 })).await;
+    assert!(most <= 3 && notes.contains(reserved), "{most}: {notes}");
+
+    // The input's word wins, and only then, in place, is anything limited.
+    let (_, notes, run) = of(json!({ "powerValues": sizes, "num": 6, "maxConcurrency": 100 })).await;
+    let begun = bench.history(&run).await;
+    let begun = begun.iter().find(|event| event["stateExitedEventDetails"]["name"] == "Initializer").unwrap();
+    let begun: Value =
+        serde_json::from_str(begun["stateExitedEventDetails"]["output"].as_str().unwrap()).unwrap();
+    assert_eq!((notes.as_str(), &begun["run"]["sizesAtOnce"]), ("", &json!(0)));
+    bench.lambda("DeleteFunctionConcurrency", json!({})).await;
+    let (most, notes, _) =
+        of(json!({ "powerValues": sizes, "num": 6, "maxConcurrency": 2, "tune": "in-place" })).await;
+    assert!(most <= 2 && notes.contains("(maxConcurrency)"), "{most}: {notes}");
+
+    bench.behave(|behaviour| Behaviour { account_concurrency: 12, ..behaviour });
+    let eight = json!({ "from": 128, "to": 1024, "step": 128 });
+    let (most, notes, _) = of(json!({ "powerValues": eight })).await;
+    assert!(most <= 6, "{most}");
+    assert!(
+        notes.contains("half of the 12 that the account has unreserved")
+            && notes.contains("only 6 of 8 memory sizes are measured at a time"),
+        "{notes}"
+    );
+    nothing_is_left(&bench).await;
+}
+
+/// Each size has a copy for each processor, and waves of five invocations go to one and the other in turns.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processors_take_turns_and_are_compared_size_by_size() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    let before = untouched(&bench).await;
+    bench.stage().script((0..80).map(|index| Answer::good().after(60 + index % 3)));
+    let both = json!({ "architectures": ["arm64", "x86_64"], "num": 17 });
+    let execution = bench.start(input(both.clone())).await;
+    let mut tags = BTreeSet::new();
+    for name in made(&bench, 4).await {
+        let shown = bench.ok(Service::Lambda, "GetFunction", json!({ "FunctionName": name })).await;
+        let architecture = shown["Configuration"]["Architectures"][0].as_str().unwrap().to_owned();
+        assert_eq!(shown["Tags"]["deployer:architecture"], architecture.as_str());
+        tags.insert((shown["Configuration"]["MemorySize"].as_u64().unwrap(), architecture));
+    }
+    let all: BTreeSet<(u64, String)> =
+        [128, 512].iter().flat_map(|size| ["arm64", "x86_64"].map(|of| (*size, of.to_owned()))).collect();
+    assert_eq!(tags, all);
+    let over = bench.ended(&execution).await;
+    let output = succeeded(&over);
+    for stat in output["stats"].as_array().unwrap() {
+        assert_eq!(stat["invocations"], 17, "{stat}");
+    }
+    // The function's own comes first, whatever the order of the list.
+    let other = &output["otherProcessor"];
+    assert_eq!(
+        (&output["prices"]["architecture"], &other["architecture"]),
+        (&json!("x86_64"), &json!("arm64"))
+    );
+    for stat in other["stats"].as_array().unwrap() {
+        assert_eq!(stat["invocations"], 17, "{stat}");
+    }
+    let differences = other["differences"].as_array().unwrap();
+    let sizes: Vec<&Value> = differences.iter().map(|difference| &difference["value"]).collect();
+    assert_eq!(sizes, [&json!(128), &json!(512)]);
+    for difference in differences {
+        // As fast as each other, and arm64 costs a fifth less.
+        let figure = |name: &str| difference[name].as_f64().unwrap();
+        let off = (figure("cheaperPercent") - figure("fasterPercent") * 0.8 - 20.0).abs();
+        assert!(off < 8.0 && figure("cheaperUncertaintyPercent") > 0.0, "{difference}");
+    }
+    let seen = bench.stage().seen();
+    for size in [128, 512] {
+        let order: Vec<&str> =
+            seen.iter().filter(|seen| seen.memory_mb == size).map(|seen| seen.function.as_str()).collect();
+        assert_eq!(order.len(), 34);
+        // Three waves of five on each, and what is left of seventeen.
+        let waves: Vec<&[&str]> = order[..30].chunks(5).chain(order[30..].chunks(2)).collect();
+        assert!(waves.iter().all(|wave| wave.iter().all(|name| *name == wave[0])), "{order:?}");
+        assert!(waves.windows(2).all(|pair| pair[0][0] != pair[1][0]), "{order:?}");
+    }
+    let link = output["stateMachine"]["visualization"].as_str().unwrap();
+    let runs = tuning::url::decode(link.split_once('#').unwrap().1).unwrap();
+    assert_eq!(runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["x86_64", "arm64"]);
+    let entered = bench.history(&execution).await;
+    let entered = entered.iter().filter(|event| event["type"].as_str().unwrap().ends_with("StateEntered"));
+    let cost = output["stateMachine"]["executionCost"].as_f64().unwrap();
+    assert_eq!((cost / 2.5e-5).round(), entered.count() as f64, "each state entered costs a transition");
+    nothing_is_left(&bench).await;
+
+    // One processor alone, which is not the function's.
+    let alone = bench.run(input(json!({ "architectures": ["arm64"] }))).await;
+    let output = succeeded(&alone);
+    assert_eq!(output["prices"]["architecture"], "arm64", "{output}");
+    assert_eq!((output.get("otherProcessor"), output.get("baseline")), (None, None), "{output}");
+    for (more, said) in [
+        (
+            json!({ "architectures": ["arm64"], "autoOptimize": true }),
+            "autoOptimize: the function runs on x86_64",
+        ),
+        (
+            json!({ "architectures": ["arm64", "x86_64"], "num": 14 }),
+            "num is 14: two architectures are compared",
+        ),
+        (json!({ "architectures": ["arm64"], "tune": "in-place" }), "architectures needs tune: \\\"copy\\\""),
+        (
+            json!({ "architectures": ["arm64", "x86_64"], "num": 20, "maxConcurrency": 3 }),
+            "give maxConcurrency",
+        ),
+        (json!({ "architectures": ["arm64", "x86_64"], "num": 800 }), "use at most 750"),
+    ] {
+        let over = bench.run(input(more)).await;
+        assert!(over.cause.contains(said), "{}", over.cause);
+    }
+    assert_eq!(untouched(&bench).await, before);
+    nothing_is_left(&bench).await;
+}
+
+/// Code that is built for a processor comes from a bucket that the stack names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_may_have_code_of_its_own() {
+    let flags = [&COPIES[..], &["--code-bucket", "built"]].concat();
+    let bench = Bench::in_process_with(&flags).await;
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Handler": "scripted" })).await;
+    bench.ok(Service::S3, "CreateBucket", json!({ "Bucket": "built" })).await;
+    let zip = crate::harness::zip_of("bootstrap", b"#!/bin/true\n");
+    let put = local_aws::s3::PutObject {
+        bucket: "built".to_owned(),
+        key: "arm64.zip".to_owned(),
+        body: zip.into(),
+        ..Default::default()
+    };
+    bench.aws().s3.put_object(bench.aws(), &local_aws::Caller::Owner, put).await.unwrap();
+    let own = bench.lambda("GetFunctionConfiguration", json!({})).await["CodeSha256"].clone();
+    bench.stage().script((0..40).map(|_| Answer::good().after(60)));
+    let more = json!({
+        "architectures": ["x86_64", "arm64"], "codeArm64": "s3://built/arm64.zip", "num": 15, "powerValues": [128],
+    });
+    let execution = bench.start(input(more)).await;
+    for name in made(&bench, 2).await {
+        let named = json!({ "FunctionName": name });
+        let shown = bench.ok(Service::Lambda, "GetFunctionConfiguration", named).await;
+        assert_eq!(shown["CodeSha256"] == own, shown["Architectures"][0] == "x86_64", "{shown}");
+    }
+    succeeded(&bench.ended(&execution).await);
+    nothing_is_left(&bench).await;
+    for (code, said) in [
+        ("s3://elsewhere/arm64.zip", "is not in the bucket that the stack reads code from, built"),
+        ("s3://built/none.zip", "see that the object of codeArm64 or codeX86 is there"),
+    ] {
+        let over = bench.run(input(json!({ "architectures": ["arm64"], "codeArm64": code }))).await;
+        assert!(over.cause.contains(said), "{}", over.cause);
+    }
+    nothing_is_left(&bench).await;
+}
+
+/// Only this machine's processor runs programs; interpreted code runs anywhere.
+#[tokio::test]
+async fn a_processor_on_which_the_code_does_not_start_is_reported_and_the_other_goes_on() {
+    let world = World::with(&COPIES).await;
+    let function = world.sample("compiled", "echo").await;
+    let flags = ["--architectures", "x86_64,arm64", "--num", "15", "--power-values", "512,1024"];
+    let other = tuning::pricing::Architecture::ALL
+        .into_iter()
+        .find(|architecture| *architecture != tuning::pricing::Architecture::host())
+        .unwrap();
+    let result = function.tune(&flags).success().json();
+    assert!([512, 1024].contains(&result["power"].as_u64().unwrap()), "{result}");
+    assert_eq!(result["otherProcessor"]["architecture"], other.name());
+    let why = result["otherProcessor"]["cannotStart"].as_str().unwrap();
+    assert!(why.contains("exec format error"), "{why}");
+    let said = world.deployer(&[&["tune", "compiled"], &flags[..]].concat()).success();
+    assert!(said.stdout.contains(&format!("On {other} the function does not run: ")), "{}", said.stdout);
+
+    let create =
+        world.lambda.create_function().function_name("interpreted").code(crate::money::handler("pass"));
+    let create = create.handler("app.handler").runtime(aws_sdk_lambda::types::Runtime::Python313);
+    create.timeout(30).role(ROLE).send().await.unwrap();
+    let said = world.deployer(&[&["tune", "interpreted"], &flags[..]].concat()).success();
+    assert!(said.stdout.contains("arm64 at ") || said.stdout.contains("x86_64 at "), "{}", said.stdout);
+    assert!(said.stdout.contains(" % "), "{}", said.stdout);
+    said.complains(&["on which both were measured: only their prices differ here"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_copies_what_is_new_in_each_round() {
     let bench = Bench::in_process_with(&COPIES).await;

@@ -112,7 +112,7 @@ fn outputs_are_the_stack_s() {
 }
 
 /// What makes each of the template's conditions hold; the defaults make none hold but the first.
-const CHOICES: [(&str, &str); 11] = [
+const CHOICES: [(&str, &str); 12] = [
     ("lambdaResource", "arn:aws:lambda:*:*:function:shop-*"),
     ("processorResource", "arn:aws:lambda:*:*:function:processor-*"),
     ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"),
@@ -123,6 +123,7 @@ const CHOICES: [(&str, &str); 11] = [
     ("hostVisualization", "true"),
     ("copies", "also"),
     ("copyRole", "arn:aws:iam::123456789012:role/copies"),
+    ("codeBucket", "packages"),
     ("copyableRoles", "arn:aws:iam::123456789012:role/shop"),
 ];
 

@@ -38,10 +38,13 @@ enum Shape {
     Failing,
     Searching,
     Copying,
+    Bursting,
+    BurstingCopies,
+    Comparing,
 }
 
 impl Shape {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Normal,
         Self::ColdStarts,
         Self::OneSizeCold,
@@ -51,13 +54,37 @@ impl Shape {
         Self::Failing,
         Self::Searching,
         Self::Copying,
+        Self::Bursting,
+        Self::BurstingCopies,
+        Self::Comparing,
     ];
+
+    /// Whether copies are measured, and the function itself is never changed.
+    fn copies(self) -> bool {
+        matches!(self, Self::Copying | Self::BurstingCopies | Self::Comparing)
+    }
+
+    /// How many invocations of each size count, on each processor.
+    fn num(self) -> u64 {
+        // Fewer do not compare two processors.
+        if self == Self::Comparing { 15 } else { NUM }
+    }
+
+    /// What the invocations of a size are noted by; none where they are spread.
+    fn noted_as(self, power: u64) -> Option<u64> {
+        match self {
+            // The largest size has the first copy.
+            Self::Copying => Some(u64::from(power == 128)),
+            Self::BurstingCopies | Self::Comparing => None,
+            _ => Some(power),
+        }
+    }
 
     /// Whether something is made to happen in it. Edits are made to the function that was named last, which may be a copy; that the source
     /// is edited has tests of its own.
     fn meets(self, kind: Kind) -> bool {
         let edits = matches!(kind, Kind::EditMemory | Kind::EditSettings | Kind::EditVersions);
-        self != Self::Copying || !edits
+        !self.copies() || !edits
     }
 
     fn input(self) -> Value {
@@ -72,6 +99,13 @@ impl Shape {
             Self::Optimising => json!({"autoOptimize": true}),
             Self::Repointing => json!({"autoOptimize": true, "autoOptimizeAlias": "chosen"}),
             Self::Copying => json!({"tune": "copy"}),
+            Self::Bursting => json!({"onlyColdStarts": true, "parallelInvocation": true}),
+            Self::BurstingCopies => {
+                json!({"tune": "copy", "onlyColdStarts": true, "parallelInvocation": true})
+            }
+            Self::Comparing => {
+                json!({"tune": "copy", "architectures": ["x86_64", "arm64"], "num": self.num(), "powerValues": [128]})
+            }
             // Two rounds, the second with what is left.
             Self::Searching => {
                 json!({"powerValues": {"auto": {"from": 128, "to": 512}}, "maxInvocations": 30})
@@ -162,7 +196,7 @@ fn jobs(shape: Shape, positions: &[(&'static str, String, u32)]) -> Vec<Job> {
     for (handler, operation, nth) in positions {
         for kind in Kind::ALL.into_iter().filter(|kind| kind.fits(operation) && shape.meets(*kind)) {
             let recoveries = match kind {
-                Kind::ExecutionStopped | Kind::ExecutionTimedOut if shape == Shape::Copying => {
+                Kind::ExecutionStopped | Kind::ExecutionTimedOut if shape.copies() => {
                     // No other run looks for what this one has left.
                     &[Recovery::Rule, Recovery::Cleanup][..]
                 }
@@ -217,11 +251,10 @@ async fn attempt(bench: &Bench, job: &Job) -> (Done, Vec<Made>) {
         bench.rule(false).await;
     }
     // Who cleans up waits until the last batch of copies must be over, which in this process is sooner.
-    bench.stage().wait(match job.shape {
-        Shape::Copying => {
-            Waits { batch: Duration::from_secs(3), last_copy: Duration::from_secs(6), ..Waits::AWS }
-        }
-        _ => Waits::AWS,
+    bench.stage().wait(if job.shape.copies() {
+        Waits { batch: Duration::from_secs(3), last_copy: Duration::from_secs(6), ..Waits::AWS }
+    } else {
+        Waits::AWS
     });
     faults.plan(job.faults.clone());
     let over = bench.run(job.shape.input()).await;
@@ -265,7 +298,7 @@ async fn recover(bench: &Bench, job: &Job, over: &Over, problems: &mut Vec<Strin
     let by_hand = job.recovery == Recovery::Cleanup || job.has(Kind::DeniedFromNowOn);
     let cleaned = match job.shape {
         _ if !by_hand => Ok(Value::Null),
-        Shape::Copying => copies::cleanup(bench, &over.arn).await,
+        shape if shape.copies() => copies::cleanup(bench, &over.arn).await,
         _ => bench.cleanup().await,
     };
     if let Err(error) = cleaned {
@@ -342,18 +375,22 @@ fn check_numbers(
                 Some(Kind::CallerCrash | Kind::CallerTimeOut | Kind::Denied | Kind::DeniedFromNowOn)
             )
     });
-    for stat in stats {
+    let other = over.output["otherProcessor"]["stats"].as_array();
+    for stat in stats.iter().chain(other.into_iter().flatten()) {
         let number = |name: &str| stat[name].as_u64().unwrap_or_default();
         let (power, measured, lost) = (number("value"), number("invocations"), number("lost"));
-        // The largest size has the first copy.
-        let of = if job.shape == Shape::Copying { u64::from(power == 128) } else { power };
-        let ran = noted.get(&of).copied().unwrap_or_default();
-        if job.shape != Shape::Searching && measured + lost != NUM {
-            problems.push(format!("{power} MB: {measured} measured and {lost} lost of {NUM}"));
+        if job.shape != Shape::Searching && measured + lost != job.shape.num() {
+            problems.push(format!("{power} MB: {measured} measured and {lost} lost of {}", job.shape.num()));
         }
-        if ran < measured || (!again && ran > measured + lost) {
-            problems
-                .push(format!("{power} MB: {ran} invocations ran, {measured} were counted and {lost} lost"));
+        if let Some(of) = job.shape.noted_as(power) {
+            let ran = noted.get(&of).copied().unwrap_or_default();
+            // What a burst finds warm is made again.
+            let once = !again && job.shape != Shape::Bursting;
+            if ran < measured || (once && ran > measured + lost) {
+                problems.push(format!(
+                    "{power} MB: {ran} invocations ran, {measured} were counted and {lost} lost"
+                ));
+            }
         }
         let injected = |call: &Made| {
             matches!(call.fault, Some(Kind::LostAnswer | Kind::LostRequest | Kind::ServerError))
@@ -364,8 +401,11 @@ fn check_numbers(
         }
     }
     let Some(sizes) = job.shape.input()["powerValues"].as_array().map(Vec::len) else { return };
-    let sizes = sizes as u64;
-    if job.faults.is_empty() && noted.values().sum::<u64>() != sizes * NUM {
+    let processors = if job.shape == Shape::Comparing { 2 } else { 1 };
+    let least = sizes as u64 * job.shape.num() * processors;
+    let ran = noted.values().sum::<u64>();
+    let bursts = matches!(job.shape, Shape::Bursting | Shape::BurstingCopies);
+    if job.faults.is_empty() && (ran < least || (ran > least && !bursts)) {
         problems.push(format!("{noted:?} invocations of an undisturbed run"));
     }
 }

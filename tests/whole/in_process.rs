@@ -37,6 +37,8 @@ struct Settings {
 struct Script {
     answers: VecDeque<Answer>,
     seen: Vec<Seen>,
+    under_way: usize,
+    most_at_once: usize,
 }
 
 /// An answer of a scripted function.
@@ -90,7 +92,12 @@ impl Stage {
 
     /// Forgets what was scripted and seen, and scripts these answers.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
-        *self.script.lock().unwrap() = Script { answers: answers.into_iter().collect(), seen: Vec::new() };
+        *self.script.lock().unwrap() = Script { answers: answers.into_iter().collect(), ..Script::default() };
+    }
+
+    /// How many invocations of scripted functions were under way at once since the last script.
+    pub fn most_at_once(&self) -> usize {
+        self.script.lock().unwrap().most_at_once
     }
 
     /// What scripted functions have seen since the last script.
@@ -155,8 +162,11 @@ async fn scripted(invocation: &Invocation, stage: &Stage) -> Result<Value, Funct
             payload: String::from_utf8_lossy(&invocation.event).into_owned(),
             memory_mb: invocation.memory_mb,
         });
+        script.under_way += 1;
+        script.most_at_once = script.most_at_once.max(script.under_way);
         script.answers.pop_front().unwrap_or_else(Answer::good)
     };
+    let _under_way = UnderWay(stage);
     while let Answer::After(duration, then) = answer {
         tokio::time::sleep(duration).await;
         answer = *then;
@@ -171,6 +181,16 @@ async fn scripted(invocation: &Invocation, stage: &Stage) -> Result<Value, Funct
         Answer::RunsOutOfMemory => Err(FunctionError::OutOfMemory),
         Answer::Returns(value) => Ok(value),
         Answer::After(..) => unreachable!("taken apart before"),
+    }
+}
+
+/// An invocation of a scripted function.
+struct UnderWay<'a>(&'a Stage);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut script = self.0.script.lock().unwrap();
+        script.under_way = script.under_way.saturating_sub(1);
     }
 }
 

@@ -40,6 +40,7 @@ impl Copies {
             ("copies", only(choices, &choices.copies)),
             ("copyRole", only(choices, &choices.copy_role)),
             ("copyableRoles", only(choices, choices.copyable_roles.join(","))),
+            ("codeBucket", only(choices, &choices.code_bucket)),
         ]
     }
 

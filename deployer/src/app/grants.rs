@@ -181,6 +181,8 @@ pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<
             ])
             .only_if(&choices.in_place),
         tuned.allow_deleting_versions().only_if(&choices.in_place),
+        // Lambda knows no narrower resource for this call.
+        Grant::on_everything(["lambda:GetAccountSettings"]).only_if(&choices.makes_copies),
         keys(choices),
         assume(choices),
         layers().only_if(&choices.makes_copies),
@@ -190,6 +192,7 @@ pub(super) fn initializer(choices: &Choices, machine_name: &Val<String>) -> Vec<
 
 pub(super) fn publisher(choices: &Choices, stack: &Copies, machine_name: &Val<String>) -> Vec<Grant> {
     let tuned = Tuned::new(choices);
+    let code = text!["arn:", pseudo::partition(), ":s3:::", &choices.code_bucket, "/*"];
     let actions = ["CreateAlias", "GetAlias", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"];
     let mut grants = vec![
         tuned.allow(["GetFunction"]),
@@ -203,6 +206,7 @@ pub(super) fn publisher(choices: &Choices, stack: &Copies, machine_name: &Val<St
         ),
         stack.objects(choices, ["s3:GetObject", "s3:PutObject"]),
         describe_executions(machine_name).only_if(&choices.makes_copies),
+        Grant::new(["s3:GetObject"], [code]).only_if(&choices.has_code_bucket),
     ];
     grants.extend(pass_roles(choices));
     grants.extend(attach(choices));

@@ -76,6 +76,7 @@ fn flow(functions: &Functions) -> Flow {
             "Measure",
             Map::over("$.run.powerValues", measure_one(&functions.executor, ""))
                 .item_selector(&json!({ "input.$": "$", "value.$": "$$.Map.Item.Value" }))
+                .at_a_time("$.run.sizesAtOnce")
                 .result_path("$.stats")
                 .catch(clean_up())
                 .next("Cleaner"),
@@ -84,6 +85,7 @@ fn flow(functions: &Functions) -> Flow {
             "MeasureRound",
             Map::over("$.run.search.blocks", measure_one(&functions.executor, "InRound"))
                 .item_selector(&json!({ "input.$": "$", "value.$": "$$.Map.Item.Value" }))
+                .at_a_time("$.run.sizesAtOnce")
                 .result_path("$.stats")
                 .catch(clean_up())
                 .next("Planner"),

@@ -25,6 +25,7 @@ pub(super) struct Choices {
     pub(super) copies: Val<String>,
     pub(super) copy_role: Val<String>,
     pub(super) copyable_roles: Val<Vec<String>>,
+    pub(super) code_bucket: Val<String>,
     /// The stack hosts the chart page.
     pub(super) host_visualization: Condition,
     /// `lambdaResource` is `*`.
@@ -45,6 +46,8 @@ pub(super) struct Choices {
     pub(super) has_copy_role: Condition,
     /// Copies are made, and functions' own roles are given that they may have.
     pub(super) has_copyable_roles: Condition,
+    /// Copies are made, and a bucket is given that their code may come from.
+    pub(super) has_code_bucket: Condition,
     /// A permissions boundary is given.
     pub(super) has_boundary: Condition,
     /// A bucket for payloads is given.
@@ -86,6 +89,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
     );
     let copy_role = declared(stack, &options::COPY_ROLE.spec, str::to_owned);
     let copyable_roles = declared(stack, &options::COPYABLE_ROLES.spec, texts);
+    let code_bucket = declared(stack, &options::CODE_BUCKET.spec, str::to_owned);
 
     let host_visualization = stack.condition("HostVisualization", Predicate::equals(&host, "true"));
     let any_function = stack.condition("AnyFunction", Predicate::equals(&lambda_resource, "*"));
@@ -107,6 +111,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         Predicate::is_given(&copy_role).or(Predicate::each_in(&copyable_roles, [""]).negated()),
         "copies need a role that they run under: give copyableRoles (functions' own roles) or copyRole",
     );
+    let has_code_bucket = stack.condition("UseCodeBucket", makes().and(Predicate::is_given(&code_bucket)));
     let has_boundary = stack.condition("UsePermissionsBoundary", Predicate::is_given(&permissions_boundary));
     let has_payload_bucket = stack.condition("S3BucketProvided", Predicate::is_given(&payload_s3_bucket));
     let vpc = Predicate::any_given(&security_group_ids).or(Predicate::any_given(&subnet_ids));
@@ -131,6 +136,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         copies,
         copy_role,
         copyable_roles,
+        code_bucket,
         host_visualization,
         any_function,
         has_processors,
@@ -141,6 +147,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         in_place,
         has_copy_role,
         has_copyable_roles,
+        has_code_bucket,
         has_boundary,
         has_payload_bucket,
         in_vpc,

@@ -134,8 +134,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             .into());
         }
     };
-    if is_qualified(&named) {
-        // Nothing but a copy can be measured of a version or alias.
+    let of_copies = [fields::ARCHITECTURES, fields::CODE_ARM64, fields::CODE_X86];
+    if is_qualified(&named) || of_copies.iter().any(|field| input.contains_key(field.name)) {
+        // Nothing but a copy can be measured of a version or alias, or on another processor.
         input.entry(fields::TUNE.name).or_insert_with(|| Tune::Copy.name().into());
     }
     // Everything but the ARN can be judged before any call is made.

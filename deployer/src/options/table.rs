@@ -82,10 +82,18 @@ table! {
     TUNE: Value = field("tune", "HOW", fields::TUNE).default("copy where the stack makes copies").rare().under(MEASURING);
     /// Role of the function's account, if that is another one, for every call about the function
     ASSUME_ROLE: Value = field("assume-role", "ROLE_ARN", fields::ROLE_ARN).on(&[Verb::Tune, Verb::Cleanup]).rare().under(MEASURING);
+    /// Processors that copies are measured on: x86_64,arm64 compares them
+    ARCHITECTURES: Value = field("architectures", "LIST", fields::ARCHITECTURES).rare().under(MEASURING);
+    /// Code of the copies for arm64, from the stack's --code-bucket
+    CODE_ARM64: Value = field("code-arm64", "S3_URI", fields::CODE_ARM64).rare().under(MEASURING);
+    /// The same for x86_64
+    CODE_X86: Value = field("code-x86", "S3_URI", fields::CODE_X86).rare().under(MEASURING);
     /// One invocation per memory size and no analysis
     DRY_RUN: Value = field("dry-run", "", fields::DRY_RUN).rare().under(MEASURING);
     /// Execution environments of a memory size that are invoked side by side, 1 to 100
     LANES: Value = field("lanes", "N", fields::LANES).rare().under(MEASURING);
+    /// Invocations under way at once, of all sizes together [default with copies: the function's reserved concurrency, and half of what the account has unreserved]
+    MAX_CONCURRENCY: Value = field("max-concurrency", "N", fields::MAX_CONCURRENCY).rare().under(MEASURING);
     /// With AUTO: by how much the chosen size may be off the best one, such as 1%
     TOLERANCE: Value = field("tolerance", "SHARE", fields::TOLERANCE).rare().under(MEASURING);
     /// With AUTO: how sure of that it has to be to stop early, such as 95%
@@ -271,6 +279,9 @@ table! {
     /// Functions' own roles that their copies may have; may have wildcards
     COPYABLE_ROLES: Vec<String> = opt("copyable-roles", "LIST", Rule::List(ROLE, "arn:aws:iam::123456789012:role/my-function"))
         .rare().parameter("copyableRoles", "", "ARNs of functions' own roles that copies of these functions may run under (comma-separated, optional); with copies, this or copyRole is needed");
+    /// Bucket with code for other processors
+    CODE_BUCKET: String = opt("code-bucket", "BUCKET", Rule::Optional(BUCKET, BUCKET_SAYS))
+        .rare().parameter("codeBucket", "", "Bucket that codeArm64 and codeX86 are read from (optional)");
     /// What the state machine's name begins with
     STATE_MACHINE_NAME_PREFIX: String = opt("state-machine-name-prefix", "PREFIX", Rule::Pattern("^[A-Za-z0-9_-]{1,43}$", "1 to 43 of A-Z, a-z, 0-9, _ and -"))
         .rare().parameter("stateMachineNamePrefix", "powerTuningStateMachine", "The beginning of the state machine's name; a part of the stack's id follows");

@@ -236,6 +236,7 @@ impl Tuned {
         warnings.extend(self.analysis.iter().flat_map(doubts::doubts));
         warnings.extend(self.analysis.iter().filter_map(|a| doubts::budget(a, self.input.as_ref())));
         warnings.extend(self.analysis.iter().filter_map(doubts::only_cold));
+        warnings.extend(self.analysis.iter().flat_map(|analysis| analysis.notes.iter().cloned()));
         warnings.extend(self.ignored());
         if let (Some(measured), Some(analysis)) = (&self.measured, &self.analysis) {
             warnings.extend(processor::differs(self.function(), analysis));
@@ -328,7 +329,9 @@ impl Tuned {
         }
         let present = analysis.baseline.as_ref().map(|baseline| baseline.power);
         let month = self.monthly.as_ref().map(|monthly| monthly.sentence(present, currency));
+        let other = analysis.other_processor.as_ref().and_then(|other| other.sentence(analysis.power));
         let sentences = [
+            other.map(|other| format!("{other}.")),
             Self::effort(analysis),
             self.averages(analysis),
             disturbed::bearable(analysis),
@@ -413,7 +416,11 @@ impl Tuned {
                 figures::duration(limit.ms)
             ));
         }
-        Some(format!("{}.", analysis.confidence?.sentence(analysis.power, self.strategy())))
+        let sure = format!("{}.", analysis.confidence?.sentence(analysis.power, self.strategy()));
+        Some(match &analysis.few_lanes {
+            Some(few) => format!("{sure} {}.", few.sentence()),
+            None => sure,
+        })
     }
 
     /// What a search took, and why it stopped.

@@ -9,6 +9,8 @@ pub const PREFIX: &str = "deployer-tuning-";
 pub const EXECUTION_TAG: &str = "deployer:execution";
 /// The tag with a copy's memory size in MB.
 pub const SIZE_TAG: &str = "deployer:size";
+/// The tag with a copy's processor, `x86_64` or `arm64`.
+pub const ARCHITECTURE_TAG: &str = "deployer:architecture";
 /// The tag with the stack's name.
 pub const STACK_TAG: &str = "deployer:stack";
 

@@ -163,6 +163,11 @@ fn detail(error: &HandlerError) -> &str {
     }
 }
 
+/// Whether the handler's module, or one that it loads, could not be loaded, as when it was built for another processor.
+pub fn cannot_load(error: &HandlerError) -> bool {
+    error.error_type == "Runtime.ImportModuleError"
+}
+
 /// What to do about code whose process cannot be started on this processor; what Lambda said comes first.
 pub fn cannot_start(error: &HandlerError, architecture: Architecture) -> String {
     let said = detail(error);

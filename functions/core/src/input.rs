@@ -27,6 +27,7 @@ pub use unknown::{Unknown, unknown_fields};
 
 use crate::gate::Gate;
 use crate::payload::{Plan, PlanError};
+use crate::pricing::Architecture;
 use crate::search::{Aim, MAX_ROUNDS, Task};
 use crate::stats::{Averages, ColdStarts};
 use crate::strategy::Strategy;
@@ -45,6 +46,12 @@ pub const MAX_POWER_VALUES: usize = 1000;
 
 /// Most execution environments of a size that are invoked side by side.
 pub const MOST_LANES: u32 = 100;
+
+/// Fewest lanes with which two processors are compared: with fewer nobody can say how much of a difference is that of execution environments.
+pub const LEAST_COMPARED: u32 = 5;
+
+/// Most invocations at once that anybody can allow: no account has more.
+pub const MOST_AT_ONCE: u32 = 1_000_000;
 
 /// Fewest invocations that a search for the size takes, and most: those of all sizes travel in the state machine's state.
 pub const LEAST_INVOCATIONS: u32 = 20;
@@ -122,6 +129,15 @@ pub struct Input {
     pub lanes: u32,
     /// `roleARN`: the role of the function's account that is assumed for every call about it.
     pub role_arn: Option<String>,
+    /// `maxConcurrency`: invocations that are under way at once, of all sizes together. Where it is not given, copies keep to what is
+    /// theirs (the Initializer knows), and nothing else is limited.
+    pub max_concurrency: Option<u32>,
+    /// `architectures`: the processors that copies are measured on, each once; none for the function's own.
+    pub architectures: Vec<Architecture>,
+    /// `codeArm64`: the code of copies for that processor, instead of the function's.
+    pub code_arm64: Option<S3Object>,
+    /// `codeX86`: the same for the other one.
+    pub code_x86: Option<S3Object>,
     /// What was read but has no effect, or not the one that was written: clamped values, fields without the field they belong to.
     pub warnings: Vec<Problem>,
 }
@@ -211,6 +227,10 @@ impl Input {
             progress_seconds: read.whole(fields::PROGRESS_SECONDS),
             limit: read.optional(fields::LIMIT, Limit::read),
             lanes: read.whole(fields::LANES).map_or(1, |lanes| lanes as u32),
+            max_concurrency: read.whole(fields::MAX_CONCURRENCY).map(|most| most as u32),
+            architectures: read.words(fields::ARCHITECTURES),
+            code_arm64: read.optional(fields::CODE_ARM64, read::s3_object),
+            code_x86: read.optional(fields::CODE_X86, read::s3_object),
             tune: read.word(fields::TUNE).unwrap_or_default(),
             role_arn: read.optional(fields::ROLE_ARN, read::role),
             warnings: Vec::new(),
@@ -221,6 +241,36 @@ impl Input {
     /// Invocations that are made per power value: `num`, or one in a dry run.
     pub fn invocations(&self) -> u32 {
         if self.dry_run { 1 } else { self.num }
+    }
+
+    /// Execution environments of a size that are invoked side by side, unless something limits them. A search decides itself.
+    pub fn environments(&self) -> u32 {
+        if self.parallel_invocation { self.invocations() } else { self.lanes.min(self.invocations()).max(1) }
+    }
+
+    /// Whether two processors are measured side by side, each size in turns on both.
+    pub fn compares(&self) -> bool {
+        self.architectures.len() > 1
+    }
+
+    /// Invocations that are made per power value, on all processors together.
+    pub fn all_invocations(&self) -> u32 {
+        let processors = u32::try_from(self.architectures.len()).unwrap_or(u32::MAX);
+        self.invocations().saturating_mul(processors.max(1))
+    }
+
+    /// The code of copies for a processor, where that is not the function's.
+    pub fn code_for(&self, architecture: Architecture) -> Option<&S3Object> {
+        match architecture {
+            Architecture::Arm64 => self.code_arm64.as_ref(),
+            Architecture::X86_64 => self.code_x86.as_ref(),
+        }
+    }
+
+    /// Whether cold starts are made in bursts: all invocations of a size at once, each of which gets an environment of its own where
+    /// none is free.
+    pub fn in_bursts(&self) -> bool {
+        self.only_cold_starts && self.parallel_invocation && !self.dry_run
     }
 
     /// The payloads of one power value's invocations, when they are in the input; for those in S3 see [`Plan::from_object`].
@@ -308,6 +358,65 @@ impl Input {
         }
     }
 
+    /// What goes with processors, and what they need.
+    fn processors(&mut self, read: &mut Reader<'_>) {
+        let given = [fields::ARCHITECTURES, fields::CODE_ARM64, fields::CODE_X86];
+        if self.tune == Tune::InPlace {
+            let given: Vec<_> = given.into_iter().filter(|field| read.has(*field)).collect();
+            for field in given {
+                read.problem(
+                    field,
+                    "needs tune: \"copy\", since the function itself has one processor and one code: give that, or leave it out",
+                );
+            }
+            return;
+        }
+        for (field, architecture) in
+            [(fields::CODE_ARM64, Architecture::Arm64), (fields::CODE_X86, Architecture::X86_64)]
+        {
+            let named = self.architectures.is_empty() || self.architectures.contains(&architecture);
+            if read.has(field) && !named {
+                read.warn(field, format!("has no effect: architectures does not have {architecture}"));
+            }
+        }
+        if !self.compares() {
+            return;
+        }
+        let with = "does not go with two architectures";
+        if self.search.is_some() {
+            let problem = format!("{with}, which are compared size by size: give a list of memory sizes");
+            read.problem(fields::POWER_VALUES, problem);
+        }
+        if self.only_cold_starts {
+            read.problem(
+                fields::ONLY_COLD_STARTS,
+                format!("{with}, which are compared by warm invocations: leave it out, or name one of them"),
+            );
+        }
+        if self.parallel_invocation {
+            read.problem(
+                fields::PARALLEL_INVOCATION,
+                format!("{with}, which take turns: use lanes instead, or name one of them"),
+            );
+        }
+        if self.lanes < LEAST_COMPARED {
+            if read.has(fields::LANES) {
+                let why = "with fewer nobody can say how sure the difference between two architectures is";
+                read.warn(fields::LANES, format!("is {}, taken as {LEAST_COMPARED}: {why}", self.lanes));
+            }
+            self.lanes = LEAST_COMPARED;
+        }
+        // The first wave is cold, and one alone says nothing of how waves differ.
+        let least = 3 * self.lanes;
+        if self.search.is_none() && !self.dry_run && self.num < least && read.is_fine(fields::NUM) {
+            let problem = format!(
+                "is {}: two architectures are compared by waves of {} invocations, of which the first are cold: use {least} or more",
+                self.num, self.lanes
+            );
+            read.problem(fields::NUM, problem);
+        }
+    }
+
     /// The checks that look at several fields, and the end of parsing.
     fn combined(mut self, mut read: Reader<'_>) -> Result<Self, Problems> {
         if self.payload_s3.is_some() {
@@ -343,6 +452,7 @@ impl Input {
                 );
             }
         }
+        self.processors(&mut read);
         if self.lanes > 1 && self.parallel_invocation {
             read.warn(fields::LANES, "has no effect with parallelInvocation: true");
         }

@@ -11,8 +11,9 @@
 //! 6. [`output`]: the result of one power value and of the whole run, in the words users' programs read;
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
-//! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`regression`] compares two runs,
-//! [`figures`] says how a number is written for people, and [`calibration`] is what the speed of a core is told by; [`copies`] says what temporary copies are called;
+//! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`waves`] compares two processors, [`regression`] compares
+//! two runs, [`figures`] says how a number is written for people, and [`calibration`] is what the speed of a core is told by;
+//! [`copies`] says what temporary copies are called;
 //! [`throttling`] knows AWS's refusals that pass.
 //!
 //! The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
@@ -34,6 +35,7 @@ pub mod stats;
 pub mod strategy;
 pub mod throttling;
 pub mod url;
+pub mod waves;
 
 mod currency;
 pub use currency::Currency;

@@ -7,16 +7,20 @@ mod analyze;
 mod applied;
 mod baseline;
 mod disturbed;
+mod few_lanes;
 mod limited;
+mod processors;
 mod searched;
 mod undecided;
 
 pub use alternative::Alternative;
-pub use analyze::{AnalyzeError, LinkDetail, Run, analyze};
+pub use analyze::{AnalyzeError, Bursts, LinkDetail, Run, analyze};
 pub use applied::{Applied, Change};
 pub use baseline::Baseline;
 pub use disturbed::{Disturbed, UnusableSize};
+pub use few_lanes::FewLanes;
 pub use limited::Limited;
+pub use processors::{OtherProcessor, ProcessorDifference, Side, analyze_both};
 pub use searched::{Found, Searched};
 pub use undecided::Undecided;
 
@@ -286,6 +290,10 @@ pub struct Analysis {
     /// `limit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_excess: Option<f64>,
+    /// That it is the number of execution environments which keeps the result from being surer; absent where it is not, or where nobody
+    /// knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub few_lanes: Option<FewLanes>,
     /// What a search for the size found out; only with `powerValues: "AUTO"`.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Searched>,
@@ -310,6 +318,12 @@ pub struct Analysis {
     /// What the winner was applied to; only with `autoOptimize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
+    /// What was measured on the other of two `architectures`; everything else in the output is of the function's own, if that is one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_processor: Option<Box<OtherProcessor>>,
+    /// What else there is to know of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Analysis {

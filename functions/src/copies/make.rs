@@ -15,7 +15,9 @@ use aws_sdk_lambda::types::{
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tuning::copies::{EXECUTION_TAG, SIZE_TAG, STACK_TAG};
+use tuning::copies::{ARCHITECTURE_TAG, EXECUTION_TAG, SIZE_TAG, STACK_TAG};
+use tuning::input::{Input, S3Object};
+use tuning::pricing::Architecture;
 
 use super::source::{Code, Source};
 use super::{AT_ONCE, Copies, Pace, WAY_OUT, key, name, region};
@@ -34,7 +36,13 @@ const SHORTEST_BATCH: Duration = Duration::from_millis(1500);
 ///
 /// # Errors
 /// A source that was changed, an execution that is over, what AWS refuses; for lack of time when called again is what helps.
-pub async fn make(clients: &Clients, run: &mut Run, plan: &Plan, deadline: Deadline) -> Result<(), Error> {
+pub async fn make(
+    clients: &Clients,
+    run: &mut Run,
+    input: &Input,
+    plan: &Plan,
+    deadline: Deadline,
+) -> Result<(), Error> {
     let Some(mut copies) = run.copies.clone() else {
         return Err(Error::event("publisher", "`run.copies` is missing"));
     };
@@ -48,7 +56,7 @@ pub async fn make(clients: &Clients, run: &mut Run, plan: &Plan, deadline: Deadl
         copies.stored = true;
         run.copies = Some(copies.clone());
     }
-    let maker = Arc::new(Maker::new(clients, source, &api, run, copies).await?);
+    let maker = Arc::new(Maker::new(clients, source, &api, (run, input), copies).await?);
 
     let mut pace = Pace::default();
     let mut longest = Duration::ZERO;
@@ -65,10 +73,11 @@ pub async fn make(clients: &Clients, run: &mut Run, plan: &Plan, deadline: Deadl
         go_on(clients, &maker.execution, pass).await?;
         let until = pass.or(Instant::now() + waits.batch);
         let numbers: Vec<u32> = (published.next..plan.total()).take(AT_ONCE).collect();
-        let created = numbers.iter().filter_map(|number| Some((*number, plan.get(*number)?.power)));
-        let created = created.map(|(number, power)| {
+        let created = numbers.iter().filter_map(|number| Some((*number, plan.get(*number)?)));
+        let created = created.map(|(number, planned)| {
             let maker = Arc::clone(&maker);
-            async move { maker.create(number, power, until).await }
+            let architecture = maker.architecture(planned.copy);
+            async move { maker.create(number, planned.power, architecture, until).await }
         });
         at_once(created).await?;
         published.next += u32::try_from(numbers.len()).unwrap_or(u32::MAX);
@@ -76,10 +85,14 @@ pub async fn make(clients: &Clients, run: &mut Run, plan: &Plan, deadline: Deadl
     }
     while published.ready < plan.total() {
         let numbers: Vec<u32> = (published.ready..plan.total()).take(AT_ONCE).collect();
-        let ready = numbers.iter().filter_map(|number| Some((*number, plan.get(*number)?.power)));
-        let ready = ready.map(|(number, power)| {
+        let ready = numbers.iter().filter_map(|number| Some((*number, plan.get(*number)?)));
+        let ready = ready.map(|(number, planned)| {
             let maker = Arc::clone(&maker);
-            async move { maker.get_ready(number, pass).await.map_err(|error| at(power, error)) }
+            let architecture = maker.architecture(planned.copy);
+            async move {
+                let ready = maker.get_ready(number, architecture, pass).await;
+                ready.map_err(|error| at(planned.power, error))
+            }
         });
         at_once(ready).await?;
         published.ready += u32::try_from(numbers.len()).unwrap_or(u32::MAX);
@@ -211,6 +224,10 @@ struct Maker {
     copies: Copies,
     source: FunctionConfiguration,
     code: FunctionCode,
+    /// The processors that copies are for; none for the source's own.
+    architectures: Vec<Architecture>,
+    /// Their code, where that is not the source's.
+    codes: Vec<(Architecture, S3Object)>,
     /// The version of the runtime that the source runs on, where its owner has pinned that.
     runtime: Option<String>,
     log_group: Option<String>,
@@ -222,7 +239,7 @@ impl Maker {
         clients: &Clients,
         source: Source,
         api: &FunctionApi,
-        run: &Run,
+        (run, input): (&Run, &Input),
         copies: Copies,
     ) -> Result<Self, Error> {
         let code = match &source.code {
@@ -242,18 +259,36 @@ impl Maker {
             copies,
             source: source.shown,
             code,
+            architectures: run.architectures.clone(),
+            codes: Architecture::ALL
+                .into_iter()
+                .filter_map(|architecture| Some((architecture, input.code_for(architecture)?.clone())))
+                .collect(),
             runtime,
             log_group: clients.variable("copyLogGroup"),
             stack: clients.variable("copyStack").unwrap_or_default(),
         })
     }
 
+    /// The processor of a copy; of two, each power value has a copy for one and one for the other.
+    fn architecture(&self, copy: Option<u32>) -> Option<Architecture> {
+        let several = self.architectures.len() > 1;
+        let place = copy.filter(|_| several).unwrap_or_default();
+        self.architectures.get(place as usize).copied()
+    }
+
     /// Creates a copy, unless an earlier attempt has.
-    async fn create(&self, number: u32, power: u32, until: Deadline) -> Result<(), Error> {
+    async fn create(
+        &self,
+        number: u32,
+        power: u32,
+        architecture: Option<Architecture>,
+        until: Deadline,
+    ) -> Result<(), Error> {
         let name = name(&self.execution, number);
         let mut backoff = Backoff::transient();
         loop {
-            let request = self.request(&name, power);
+            let request = self.request(&name, power, architecture);
             let answer = transient::call("CreateFunction", until, false, || request.clone().send()).await;
             let refusal = match answer {
                 Ok(_) => return Ok(()),
@@ -289,8 +324,24 @@ impl Maker {
 
     /// What a copy is made of: everything of the source that has to do with how it runs when it is invoked. Where failed events go is
     /// left out, since copies get none.
-    fn request(&self, name: &str, power: u32) -> CreateFunctionFluentBuilder {
+    fn request(
+        &self,
+        name: &str,
+        power: u32,
+        architecture: Option<Architecture>,
+    ) -> CreateFunctionFluentBuilder {
         let source = &self.source;
+        let architectures = match architecture {
+            Some(architecture) => Some(vec![architecture.name().into()]),
+            None => source.architectures.clone(),
+        };
+        let own = self.codes.iter().find(|(of, _)| Some(*of) == architecture);
+        let code = match own {
+            Some((_, S3Object { bucket, key })) => {
+                FunctionCode::builder().s3_bucket(bucket).s3_key(key).build()
+            }
+            None => self.code.clone(),
+        };
         let environment = source.environment.as_ref().and_then(|environment| environment.variables.clone());
         let tracing = source.tracing_config.as_ref().and_then(|tracing| tracing.mode.clone());
         let layers: Vec<String> =
@@ -300,9 +351,11 @@ impl Maker {
             .copies
             .snapshots
             .then(|| SnapStart::builder().apply_on(SnapStartApplyOn::PublishedVersions).build());
+        let processor = architectures.as_deref().unwrap_or_default().first();
         let tags = [
             (EXECUTION_TAG, self.execution.clone()),
             (SIZE_TAG, power.to_string()),
+            (ARCHITECTURE_TAG, processor.map_or("x86_64", |processor| processor.as_str()).to_owned()),
             (STACK_TAG, self.stack.clone()),
         ];
         let tags: HashMap<String, String> = tags.map(|(key, value)| (key.to_owned(), value)).into();
@@ -313,11 +366,11 @@ impl Maker {
                 "deployer: temporary copy that is measured at {power} MB; it goes with its run"
             ))
             .role(&self.copies.role)
-            .code(self.code.clone())
+            .code(code)
             .set_package_type(source.package_type.clone())
             .set_runtime(source.runtime.clone())
             .set_handler(source.handler.clone())
-            .set_architectures(source.architectures.clone())
+            .set_architectures(architectures)
             .set_timeout(source.timeout)
             // Sizes are at most 10,240.
             .memory_size(i32::try_from(power).unwrap_or(i32::MAX))
@@ -351,11 +404,19 @@ impl Maker {
     }
 
     /// Waits until a copy can be invoked; with snapshots, its version.
-    async fn get_ready(&self, number: u32, deadline: Deadline) -> Result<(), Error> {
+    async fn get_ready(
+        &self,
+        number: u32,
+        architecture: Option<Architecture>,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
         let name = name(&self.execution, number);
         let api = FunctionApi::of(self.client.clone(), self.waits, name.clone(), deadline).fresh();
         api.ready_configuration(None).await?;
-        if let Some(runtime) = &self.runtime {
+        // Versions of a runtime are those of one processor.
+        let own = self.source.architectures().first().map_or("x86_64", |own| own.as_str());
+        let is_own = architecture.is_none_or(|architecture| architecture.name() == own);
+        if let Some(runtime) = self.runtime.as_ref().filter(|_| is_own) {
             transient::call("PutRuntimeManagementConfig", deadline, true, || {
                 let request = self.client.put_runtime_management_config().function_name(&name);
                 request.update_runtime_on(UpdateRuntimeOn::Manual).runtime_version_arn(runtime).send()
@@ -415,6 +476,9 @@ fn refused(power: u32, refusal: Refusal) -> Error {
     if refusal.is_denied() {
         let remedy = if message.contains("iam:PassRole") {
             "deploy with a copyRole or copyableRoles that has this role"
+        } else if message.contains("denied by S3") {
+            // Without leave to list the bucket, S3 says of a missing object, too, that it may not be read.
+            "see that the object of codeArm64 or codeX86 is there, and that the bucket's policy lets the stack read it"
         } else {
             "see that neither a permissions boundary nor a policy of the organization forbids it"
         };
@@ -457,6 +521,8 @@ mod tests {
             copies,
             source,
             code: FunctionCode::builder().s3_bucket("b").s3_key("k").build(),
+            architectures: Vec::new(),
+            codes: Vec::new(),
             runtime: None,
             log_group: Some("/aws/lambda/stack-copies".to_owned()),
             stack: "stack".to_owned(),
@@ -482,7 +548,7 @@ mod tests {
             .vpc_config(vpc.ipv6_allowed_for_dual_stack(true).build())
             .tracing_config(TracingConfigResponse::builder().mode(TracingMode::Active).build())
             .build();
-        let made = maker(source, true).request("name", 512);
+        let made = maker(source, true).request("name", 512, None);
         assert_eq!((made.get_memory_size(), made.get_timeout()), (&Some(512), &Some(7)));
         assert_eq!(
             (made.get_role().as_deref(), made.get_handler().as_deref()),

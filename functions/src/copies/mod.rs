@@ -19,11 +19,16 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tuning::copies::hash;
 pub use tuning::copies::name;
-use tuning::input::LambdaArn;
+use tuning::input::fields::{CODE_ARM64, CODE_X86};
+use tuning::input::{Input, LambdaArn};
+use tuning::pricing::Architecture;
 use wildmatch::WildMatch;
 
 use crate::clients::Clients;
 use crate::error::{Error, Kind};
+use crate::function_api::{FunctionApi, Refusal};
+use crate::run::Concurrency;
+use source::Source;
 
 /// Most copies of a run. Each counts with its package against the account's code storage, and is deleted with one of its 15 calls
 /// a second.
@@ -159,6 +164,119 @@ pub fn same_place(function: &LambdaArn, has_role: bool, execution: &str) -> Resu
         return Ok(());
     };
     Err(Error::new(Kind::InvalidInput, message))
+}
+
+/// The processors that copies are measured on, where the input names any: the function's own first, if it is one of them.
+///
+/// # Errors
+/// [`Kind::InvalidInput`] where a copy for one of them cannot be made, or the choice could not be applied.
+pub fn processors(input: &Input, source: &Source, clients: &Clients) -> Result<Vec<Architecture>, Error> {
+    let refused = |message: String| Err(Error::new(Kind::InvalidInput, message));
+    let own: Architecture = source.configuration.architecture.parse().unwrap_or_default();
+    let allowed = clients.variable("codeBucket");
+    for (field, code) in [(CODE_ARM64, &input.code_arm64), (CODE_X86, &input.code_x86)] {
+        if let Some(code) = code.as_ref().filter(|code| Some(&code.bucket) != allowed.as_ref()) {
+            let name = field.name;
+            return refused(match &allowed {
+                Some(allowed) => format!(
+                    "{name}: {code} is not in the bucket that the stack reads code from, {allowed}: put it there, or deploy with \
+                     `deployer up --code-bucket {}` (parameter codeBucket)",
+                    code.bucket
+                ),
+                None => format!(
+                    "{name}: the stack may not read {code}: deploy with `deployer up --code-bucket {}` (parameter codeBucket)",
+                    code.bucket
+                ),
+            });
+        }
+    }
+    let mut architectures = input.architectures.clone();
+    if architectures.is_empty() && input.code_for(own).is_some() {
+        architectures.push(own);
+    }
+    architectures.sort_by_key(|architecture| *architecture != own);
+    if let Some(other) = architectures.iter().find(|architecture| **architecture != own) {
+        if source.is_image() && input.code_for(*other).is_none() {
+            return refused(format!(
+                "architectures: the function is an image, which is for {own} alone: measure a function with an image for {other} by itself, or \
+                 name {own} only"
+            ));
+        }
+        if input.auto_optimize && !architectures.contains(&own) {
+            return refused(format!(
+                "autoOptimize: the function runs on {own}, and {other} is what is measured: leave autoOptimize out, or name {own} in \
+                 architectures as well"
+            ));
+        }
+    }
+    if source.is_image() && architectures.iter().any(|architecture| input.code_for(*architecture).is_some()) {
+        return refused(
+            "codeArm64, codeX86: the function is an image, and these are packages: leave them out".to_owned(),
+        );
+    }
+    Ok(architectures)
+}
+
+/// How many invocations may run at once of all functions that have reserved nothing; not asked for where the input says how many copies may
+/// be invoked at once.
+///
+/// # Errors
+/// What AWS refuses.
+pub async fn unreserved(api: &FunctionApi, input: &Input) -> Result<Option<u32>, Error> {
+    if input.max_concurrency.is_some() {
+        return Ok(None);
+    }
+    api.unreserved_concurrency().await.map_err(|refusal| {
+        if !refusal.is_denied() {
+            return Error::from(refusal);
+        }
+        let Refusal { operation, message, .. } = refusal;
+        let message = format!(
+            "not allowed to call {operation}, which tells how many copies may be invoked at once: {message}; say it with maxConcurrency"
+        );
+        Error::new(Kind::AccessDenied, message)
+    })
+}
+
+/// How many invocations of copies may be under way at once: the function's reserved concurrency, which does not limit them by itself,
+/// and half of what the account has for functions that have reserved nothing, which they take it from; or what the input says.
+///
+/// # Errors
+/// What AWS refuses.
+pub async fn concurrency(
+    api: &FunctionApi,
+    input: &Input,
+    source: &Source,
+    unreserved: Option<u32>,
+) -> Result<Concurrency, Error> {
+    if let Some(given) = given_concurrency(input) {
+        return Ok(given);
+    }
+    let reserved = match input.qualifier {
+        Some(_) => source::reserved(&api.read(None).await?),
+        None => source.reserved,
+    };
+    let half = unreserved.map_or(u32::MAX, |unreserved| (unreserved / 2).max(1));
+    Ok(match reserved.filter(|reserved| *reserved > 0 && *reserved < half) {
+        Some(most) => Concurrency {
+            most,
+            why: "the function's reserved concurrency; maxConcurrency allows more".to_owned(),
+            told: false,
+        },
+        None => Concurrency {
+            most: half,
+            why: format!(
+                "half of the {} that the account has unreserved; maxConcurrency allows more",
+                unreserved.unwrap_or_default()
+            ),
+            told: false,
+        },
+    })
+}
+
+/// What the input says of it.
+pub fn given_concurrency(input: &Input) -> Option<Concurrency> {
+    input.max_concurrency.map(|most| Concurrency { most, why: "maxConcurrency".to_owned(), told: false })
 }
 
 /// So many calls at a time, and no more of them a second than an account can spare.

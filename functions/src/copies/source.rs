@@ -45,8 +45,8 @@ pub struct Source {
     pub configuration: Configuration,
     /// Where the code is.
     pub(super) code: Code,
-    /// Its reserved concurrency, if it has any.
-    pub reserved: Option<i32>,
+    /// The function's reserved concurrency, if it has any; of a version or alias nothing is told.
+    pub(super) reserved: Option<u32>,
     obstacles: Vec<String>,
 }
 
@@ -164,15 +164,26 @@ impl Source {
         Ok(missing)
     }
 
+    /// Whether it is a container image.
+    pub fn is_image(&self) -> bool {
+        self.shown.package_type() == Some(&PackageType::Image)
+    }
+
     /// Why it cannot be copied, each with what is in the way.
     pub fn obstacles(&self) -> &[String] {
         &self.obstacles
     }
 }
 
+/// The reserved concurrency that is shown of a function.
+pub(super) fn reserved(shown: &GetFunctionOutput) -> Option<u32> {
+    let concurrency = shown.concurrency.as_ref()?;
+    concurrency.reserved_concurrent_executions.and_then(|reserved| u32::try_from(reserved).ok())
+}
+
 impl From<GetFunctionOutput> for Source {
     fn from(mut output: GetFunctionOutput) -> Self {
-        let reserved = output.concurrency.as_ref().and_then(|c| c.reserved_concurrent_executions);
+        let reserved = reserved(&output);
         let code = output.code.take();
         let shown = output.configuration.clone().unwrap_or_else(|| FunctionConfiguration::builder().build());
         let configuration = Configuration::from(output);

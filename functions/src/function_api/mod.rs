@@ -183,6 +183,20 @@ impl FunctionApi {
         .await
     }
 
+    /// How many invocations may run at once, in the account and the function's region, of all functions that have reserved nothing.
+    ///
+    /// # Errors
+    /// What AWS refuses, or transient failures that outlast the deadline.
+    pub async fn unreserved_concurrency(&self) -> Result<Option<u32>, Refusal> {
+        let answer = transient::call("GetAccountSettings", self.deadline, false, || {
+            self.client.get_account_settings().send()
+        });
+        answer.await.map(|answer| {
+            let unreserved = answer.account_limit?.unreserved_concurrent_executions;
+            unreserved.and_then(|unreserved| u32::try_from(unreserved).ok())
+        })
+    }
+
     /// Waits until the function is ready for a change or to be published.
     ///
     /// # Errors

@@ -4,11 +4,11 @@
 //! the output of the execution; `null` for a dry run. It calls no AWS API and needs no permission.
 
 use serde_json::Value;
-use tuning::output::{self, Found, LinkDetail, Stat};
+use tuning::output::{self, Bursts, Found, LinkDetail, Side, Stat};
 use tuning::pricing::{self, Architecture, Extras};
 use tuning::search::Batch;
 
-use super::json;
+use super::{bursts, json};
 use crate::clients::Clients;
 use crate::error::{Error, Kind};
 use crate::event;
@@ -27,10 +27,13 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
     let stats: Vec<Stat> = match document.get("stats") {
         _ if let Some((run, search)) = searched => {
             let input = event::input(document, &run.power_values)?;
-            let architecture = run.architecture.parse().unwrap_or_default();
             let region = &input.lambda_arn.region;
-            let price = pricing::lambda(region, architecture).with(run.extras(), region);
-            Stat::of_search(&search.history, input.averages(), &price)
+            let price = pricing::lambda(region, run.measured_on()).with(run.extras(), region);
+            if search.bursts {
+                bursts::stats(search, &input, &price)
+            } else {
+                Stat::of_search(&search.history, input.averages(), &price)
+            }
         }
         Some(stats) => serde_json::from_value(stats.clone()).map_err(|e| {
             Error::event("analyzer", format!("`stats`, the Executors' results, are not usable: {e}"))
@@ -44,22 +47,31 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
     let sizes: Vec<u32> = stats.iter().map(Stat::value).collect();
     let input = event::input(document, if sizes.is_empty() { &[tuning::input::SMALLEST] } else { &sizes })?;
     let page = clients.variable("visualizationURL");
-    let architecture = match &run {
+    let own: Architecture = match &run {
         Some(run) => run
             .architecture
             .parse()
             .map_err(|e| Error::event("analyzer", format!("`run.architecture`: {e}")))?,
         None => Architecture::default(),
     };
+    let architecture = run.as_ref().map_or(own, Run::measured_on);
     let known = output::Run {
         architecture,
-        baseline: run.as_ref().map(|run| run.baseline.memory_size),
+        // What it would be on another processor is no difference between sizes.
+        baseline: run.as_ref().filter(|_| architecture == own).map(|run| run.baseline.memory_size),
         extras: run.as_ref().map_or(Extras { storage_mb: 0, snap_start: false }, Run::extras),
         publisher_passes: run.as_ref().map_or(1, |run| run.published.passes),
         visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
         link: LinkDetail::Full,
         invocations: &invocations,
         code_sha256: run.as_ref().map(|run| run.code_sha256.as_str()).filter(|code| !code.is_empty()),
+        environments: input.environments().min(run.as_ref().map_or(u32::MAX, Run::most_lanes)),
+        bursts: searched.filter(|(_, search)| search.bursts).map(|(_, search)| Bursts {
+            rounds: search.round,
+            blocks: u32::try_from(search.history.len()).unwrap_or(u32::MAX),
+        }),
+        beside: &[],
+        notes: run.as_ref().map(|run| run.notes.as_slice()).unwrap_or_default(),
         search: searched.and_then(|(_, search)| {
             Some(Found {
                 decision: search.decision.as_deref()?,
@@ -69,9 +81,45 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
             })
         }),
     };
-    let analysis = output::analyze(&input, &stats, &known)
-        .map_err(|problem| Error::new(Kind::NothingMeasured, problem.to_string()))?;
+    let sides = match run.as_ref().map(|run| run.architectures.as_slice()) {
+        Some([first, second]) => {
+            Some(sides([*first, *second], stats.clone(), invocations.clone(), document)?)
+        }
+        _ => None,
+    };
+    let analysis = match sides {
+        Some(sides) => output::analyze_both(&input, sides, own, &known),
+        None => output::analyze(&input, &stats, &known),
+    };
+    let analysis = analysis.map_err(|problem| Error::new(Kind::NothingMeasured, problem.to_string()))?;
     json(&analysis)
+}
+
+/// What the Executors measured on each of two processors.
+fn sides(
+    architectures: [Architecture; 2],
+    stats: Vec<Stat>,
+    own: Vec<Batch>,
+    document: &Value,
+) -> Result<[Side; 2], Error> {
+    let answers = document["stats"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let others: Value = answers.iter().map(|answer| answer["other"].clone()).collect();
+    let of_other = serde_json::from_value(others.clone()).map_err(|e| {
+        Error::event("analyzer", format!("`other` in `stats`, the Executors' results, is not usable: {e}"))
+    })?;
+    let why = |side: usize| {
+        answers.iter().find_map(|answer| answer["cannotStart"][side].as_str()).map(str::to_owned)
+    };
+    let [first, second] = architectures;
+    Ok([
+        Side { architecture: first, stats, invocations: own, cannot_start: why(0) },
+        Side {
+            architecture: second,
+            stats: of_other,
+            invocations: invocations(&others),
+            cannot_start: why(1),
+        },
+    ])
 }
 
 /// The invocations of a list one by one; none unless those of every size are known.

@@ -7,6 +7,7 @@
 //! | permission | on | when |
 //! |---|---|---|
 //! | `lambda:GetFunction` | the function, its versions and aliases | every run |
+//! | `lambda:GetAccountSettings` | everything | copies |
 //! | `lambda:ListAliases`, `CreateAlias`, `PublishVersion`, `UpdateAlias` | the function | every run but with copies |
 //! | `lambda:ListVersionsByFunction`, `UpdateFunctionConfiguration`, `DeleteAlias` | the function | recovering what a dead execution left |
 //! | `lambda:DeleteFunction` | its versions only | recovering |
@@ -15,9 +16,9 @@
 //! | `sts:AssumeRole` | roles of `assumableRoles` | functions of another account |
 
 use serde_json::Value;
-use tuning::input::{Input, Qualifier, Tune, fields};
+use tuning::input::{Input, LEAST_COMPARED, Qualifier, Tune, fields};
 
-use super::{json, planner};
+use super::{bursts, executor, json, planner};
 use crate::clients::Clients;
 use crate::copies::source::Source;
 use crate::copies::{self, Allowed};
@@ -49,14 +50,19 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         Some(task) => Some(planner::first(&task, &input)?),
         None => None,
     };
+    let given = event.input.to_string().len();
     let sizes = match &search {
         Some(search) => search.blocks.iter().map(|block| block.value).collect(),
         None => input.power_values.clone(),
     };
     let with_present = stack_sizes && !input.dry_run && search.is_none();
+    let most_sizes = sizes.len() + usize::from(with_present);
+    // More than fit one by one are made as without parallelInvocation, each on a version or copy of its own, but all at once.
+    let bursts = input.in_bursts() && input.invocations() as usize * most_sizes <= most_in_rounds(given);
     match input.search {
-        Some(search) => check_search_size(&event.input, search.max_invocations)?,
-        None => check_state_size(&event.input, &input, sizes.len() + usize::from(with_present))?,
+        Some(search) => check_search_size(given, search.max_invocations)?,
+        None if input.compares() => check_compared(given, &input, most_sizes)?,
+        None => check_state_size(given, &input, most_sizes)?,
     }
     let asked = stack_sizes && search.is_some();
     let wanted = Wanted {
@@ -64,6 +70,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
         with_present,
         // A dry run makes one invocation at each of the sizes a search would begin with.
         search: search.filter(|_| !input.dry_run),
+        bursts,
         asked: asked.then(|| event.input[fields::POWER_VALUES.name].clone()),
     };
     super::optimizer::refuse_alias(&input, clients)?;
@@ -107,12 +114,20 @@ async fn begin_copies(
     execution: &str,
 ) -> Result<Run, Error> {
     copies::same_place(&input.lambda_arn, input.role_arn.is_some(), execution)?;
-    let source = Source::read(api, input.qualifier.as_ref().map(Qualifier::as_str)).await?;
+    let region = copies::region(execution);
+    // Copies are in the stack's account, whoever the function is shown to.
+    let own =
+        FunctionApi::of(clients.lambda(region)?, clients.waits(), api.function().to_owned(), api.deadline());
+    let (source, unreserved) = tokio::join!(
+        Source::read(api, input.qualifier.as_ref().map(Qualifier::as_str)),
+        copies::unreserved(&own, input)
+    );
+    let source = source?;
     let mut obstacles = source.obstacles().to_vec();
     if input.lambda_arn.account != copies::account(execution) {
         obstacles.extend(source.bound_to_its_account());
     }
-    obstacles.extend(source.missing_layers(clients, copies::region(execution), api.deadline()).await?);
+    obstacles.extend(source.missing_layers(clients, region, api.deadline()).await?);
     if !obstacles.is_empty() {
         let message = format!(
             "{} cannot be copied: {}; see to that, {}",
@@ -122,12 +137,26 @@ async fn begin_copies(
         );
         return Err(Error::new(Kind::FunctionNotTunable, message));
     }
-    let copies = source.copies(copies::role(source.role(), execution, clients)?);
+    let mut copies = source.copies(copies::role(source.role(), execution, clients)?);
+    let architectures = copies::processors(input, &source, clients)?;
+    // Where no copy gets it, the function's own code need not be there.
+    copies.stored |= !architectures.is_empty()
+        && architectures.iter().all(|architecture| input.code_for(*architecture).is_some());
     let present = source.configuration.memory;
-    let Wanted { sizes, with_present, search, asked } = wanted;
+    let concurrency = copies::concurrency(api, input, &source, unreserved?).await?;
+    if input.compares() && concurrency.most < LEAST_COMPARED {
+        let message = format!(
+            "architectures: two processors are compared with {LEAST_COMPARED} invocations at once, and no more than {} may be under way ({}): \
+             give maxConcurrency, or one architecture",
+            concurrency.most, concurrency.why
+        );
+        return Err(Error::new(Kind::InvalidInput, message));
+    }
     // No alias can be in its way.
-    let power_values = if with_present { with_present_size(input, present, &[]) } else { sizes };
-    let total = Plan::new(input, &power_values).total();
+    let power_values =
+        if wanted.with_present { with_present_size(input, present, &[]) } else { wanted.sizes.clone() };
+    let Wanted { search, asked, .. } = wanted.over(input, &power_values, concurrency.most);
+    let total = total(input, &power_values, search.as_ref());
     if total > copies::MOST {
         let message = format!(
             "num: onlyColdStarts makes a copy for each of {total} invocations, and a run can have {} at most: use a smaller num or fewer \
@@ -137,19 +166,14 @@ async fn begin_copies(
         );
         return Err(Error::new(Kind::InvalidInput, message));
     }
-    let mut notes = Vec::new();
-    if let Some(reserved) = source.reserved {
-        notes.push(format!(
-            "the function's reserved concurrency of {reserved} does not limit its copies, whose invocations take from what the account has unreserved"
-        ));
-    }
     let configuration = source.configuration;
-    Ok(Run {
+    let mut run = Run {
         execution: execution.to_owned(),
         function_arn: input.lambda_arn.to_string(),
         region: input.lambda_arn.region.clone(),
         role_arn: input.role_arn.clone(),
         architecture: configuration.architecture,
+        architectures,
         timeout: configuration.timeout_s,
         storage: configuration.storage,
         snap_start: configuration.snap_start,
@@ -162,8 +186,20 @@ async fn begin_copies(
         asked,
         search,
         copies: Some(copies),
-        notes,
-    })
+        concurrency: Some(concurrency),
+        sizes_at_once: 0,
+        notes: Vec::new(),
+    };
+    run.arrange(input);
+    Ok(run)
+}
+
+/// How many versions or copies are made at first.
+fn total(input: &Input, power_values: &[u32], search: Option<&Search>) -> u32 {
+    match search {
+        Some(search) => u32::try_from(search.sizes.len()).unwrap_or(u32::MAX),
+        None => Plan::new(input, power_values).total(),
+    }
 }
 
 /// What is to be measured.
@@ -173,8 +209,19 @@ struct Wanted {
     /// Whether the size that the function has is added.
     with_present: bool,
     search: Option<Search>,
+    /// Whether cold starts are made in bursts.
+    bursts: bool,
     /// See [`Run::asked`].
     asked: Option<Value>,
+}
+
+impl Wanted {
+    /// The same, now that the sizes are known and how many invocations may be under way at once.
+    fn over(self, input: &Input, power_values: &[u32], most: u32) -> Self {
+        let budget = planner::left_of_budget(input, power_values.len());
+        let bursts = self.bursts.then(|| bursts::begin(input, power_values, most, budget));
+        Self { search: self.search.or(bursts), ..self }
+    }
 }
 
 async fn begin(
@@ -224,15 +271,22 @@ async fn begin(
             return Err(Error::new(Kind::LockLost, message));
         }
     }
-    let Wanted { sizes, with_present, search, asked } = wanted;
-    let power_values = if with_present { with_present_size(input, lock.mark.base, &aliases) } else { sizes };
-    let total = Plan::new(input, &power_values).total();
-    Ok(Run {
+    let power_values = if wanted.with_present {
+        with_present_size(input, lock.mark.base, &aliases)
+    } else {
+        wanted.sizes.clone()
+    };
+    let concurrency = copies::given_concurrency(input);
+    let most = concurrency.as_ref().map_or(u32::MAX, |concurrency| concurrency.most);
+    let Wanted { search, asked, .. } = wanted.over(input, &power_values, most);
+    let total = total(input, &power_values, search.as_ref());
+    let mut run = Run {
         execution: execution.to_owned(),
         function_arn: input.lambda_arn.to_string(),
         region: input.lambda_arn.region.clone(),
         role_arn: input.role_arn.clone(),
         architecture: configuration.architecture,
+        architectures: Vec::new(),
         timeout: configuration.timeout_s,
         storage: configuration.storage,
         snap_start: configuration.snap_start,
@@ -245,8 +299,12 @@ async fn begin(
         asked,
         search,
         copies: None,
+        concurrency,
+        sizes_at_once: 0,
         notes,
-    })
+    };
+    run.arrange(input);
+    Ok(run)
 }
 
 /// Gives an input without `powerValues` those of the stack, in whatever form the parameter has. Says whether it did.
@@ -274,14 +332,13 @@ fn with_present_size(input: &Input, present: u32, aliases: &[Alias]) -> Vec<u32>
 }
 
 /// What a run may come to must fit the state, or it would fail after all its work.
-fn check_state_size(document: &Value, input: &Input, sizes: usize) -> Result<(), Error> {
+fn check_state_size(given: usize, input: &Input, sizes: usize) -> Result<(), Error> {
     // Measured on real runs, rounded up: $.run and $.cleaned; one result in $.stats, once more in the output when
     // asked for, its share of the chart link; one power value in $.run; one measurement in an Executor's progress.
     const FIXED: usize = 4096;
     const RESULT: usize = 540;
     const LINK: usize = 40;
     const MEASUREMENT: usize = 12;
-    let given = document.to_string().len();
     let results = RESULT * if input.include_output_results { 2 } else { 1 } + LINK;
     let collected = given + FIXED + sizes * results;
     if collected > STATE_LIMIT {
@@ -309,15 +366,35 @@ fn check_state_size(document: &Value, input: &Input, sizes: usize) -> Result<(),
     Ok(())
 }
 
-/// The same of a search, whose invocations travel one by one: in its history, and those of a round once more in the Executors' results.
-fn check_search_size(document: &Value, invocations: u32) -> Result<(), Error> {
-    const FIXED: usize = 24 * 1024;
-    const SAMPLE: usize = 45;
-    let given = document.to_string().len();
-    if given + FIXED + 2 * SAMPLE * invocations as usize <= STATE_LIMIT {
+/// The same of a run on two processors, whose invocations are needed one by one.
+fn check_compared(given: usize, input: &Input, sizes: usize) -> Result<(), Error> {
+    check_state_size(given, input, 2 * sizes)?;
+    let most = executor::MOST_SAMPLES as usize / (2 * sizes.max(1));
+    if input.invocations() as usize <= most {
         return Ok(());
     }
-    let fitting = STATE_LIMIT.saturating_sub(given + FIXED) / (2 * SAMPLE);
+    let message = format!(
+        "num: two processors are compared by their invocations one by one, of which {} fit the state: with {sizes} sizes use at most {most}, \
+         or fewer powerValues",
+        executor::MOST_SAMPLES
+    );
+    Err(Error::new(Kind::InvalidInput, message))
+}
+
+/// How many invocations fit the state beside an input of so many bytes where they travel one by one: in the history of a search or of
+/// bursts, and those of a round once more in the Executors' results.
+fn most_in_rounds(given: usize) -> usize {
+    const FIXED: usize = 24 * 1024;
+    const SAMPLE: usize = 45;
+    STATE_LIMIT.saturating_sub(given + FIXED) / (2 * SAMPLE)
+}
+
+/// The same of a search.
+fn check_search_size(given: usize, invocations: u32) -> Result<(), Error> {
+    let fitting = most_in_rounds(given);
+    if invocations as usize <= fitting {
+        return Ok(());
+    }
     Err(Error::new(
         Kind::InvalidInput,
         format!(
@@ -557,7 +634,7 @@ mod tests {
         let many = json!({"lambdaARN": ARN, "num": 5, "powerValues": {"from": 128, "to": 1000, "step": 1}});
         let check = |document: &Value| {
             let input = input(document);
-            check_state_size(document, &input, input.power_values.len())
+            check_state_size(document.to_string().len(), &input, input.power_values.len())
         };
         let error = check(&many).unwrap_err();
         assert!(error.message.starts_with("powerValues: the results of 873 sizes"), "{error}");

@@ -1,6 +1,7 @@
 //! The six Lambda functions, one file each. Which one a process is, `_HANDLER` says.
 
 pub mod analyzer;
+pub mod bursts;
 pub mod cleaner;
 pub mod executor;
 pub mod initializer;

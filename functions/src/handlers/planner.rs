@@ -1,4 +1,4 @@
-//! Between the rounds of a search: takes in what the Executors measured and says what to measure next, or that it is over.
+//! Between the rounds of a search, or of cold starts in bursts: takes in what the Executors measured and says what to measure next, or that it is over.
 //!
 //! A second task of the Analyzer's function, since it needs neither time nor a permission either. Event `{"plan": <the document>}`, where
 //! `$.run.search` is the search so far and `$.stats` the answers of the round's Executors; result [`Run`] (`$.run`) with the next round's
@@ -10,7 +10,7 @@ use tuning::input::Input;
 use tuning::pricing::{self, LambdaPrice, Transitions};
 use tuning::search::{self, Batch, Block, Decision, Step, Stop, Task};
 
-use super::json;
+use super::{bursts, json};
 use crate::error::{Error, Kind};
 use crate::event;
 use crate::run::{Run, Search};
@@ -24,6 +24,9 @@ pub fn handle(document: &Value) -> Result<Value, Error> {
     let mut run =
         event::run(document)?.ok_or_else(|| wrong("`run`, the Initializer's result, is missing"))?;
     let input = event::input(document, &run.power_values)?;
+    if run.search.as_ref().is_some_and(|search| search.bursts) {
+        return burst(run, &input, measured(document)?);
+    }
     let task = input.task().ok_or_else(|| wrong("there is nothing to plan without powerValues: \"AUTO\""))?;
     let task = Task { besides_mb: price(&input, &run).besides_mb(), ..task };
     let mut search = run.search.take().ok_or_else(|| wrong("`run.search` is missing"))?;
@@ -37,7 +40,31 @@ pub fn handle(document: &Value) -> Result<Value, Error> {
         }
     }
     run.search = Some(search);
+    run.arrange(&input);
     json(&run)
+}
+
+/// After a round of cold starts in bursts.
+fn burst(mut run: Run, input: &Input, batches: Vec<Batch>) -> Result<Value, Error> {
+    let mut search = run.search.take().unwrap_or_default();
+    bursts::take_in(&mut search, batches);
+    search.round += 1;
+    let left = input.budget.map(|budget| budget - spent(&search, input, &run));
+    let new = bursts::go_on(&mut search, &run, input, left)?;
+    publish_more(&mut run, new);
+    run.search = Some(search);
+    run.arrange(input);
+    json(&run)
+}
+
+/// Lets the Publisher make so many more.
+fn publish_more(run: &mut Run, new: u32) {
+    if new > 0 {
+        run.published.since = run.published.next;
+        run.published.total += new;
+        run.published.done = false;
+        run.published.restored = false;
+    }
 }
 
 /// The first round of a search.
@@ -48,14 +75,7 @@ pub fn first(task: &Task, input: &Input) -> Result<Search, Error> {
     match search::next(task, &[], 0) {
         Step::Measure { blocks, .. } => {
             let mut search = Search::default();
-            let machine = Transitions {
-                publisher_passes: 1,
-                sizes: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
-                executor_passes: 0,
-                rounds: 1,
-            };
-            let region = &input.lambda_arn.region;
-            search.enter(&blocks, input.budget.map(|budget| budget - machine.cost(region)));
+            search.enter(&blocks, left_of_budget(input, blocks.len()));
             Ok(search)
         }
         Step::Done(_) => {
@@ -66,6 +86,13 @@ pub fn first(task: &Task, input: &Input) -> Result<Search, Error> {
             Err(Error::new(Kind::InvalidInput, message))
         }
     }
+}
+
+/// What the first round, of so many sizes, may cost beside its transitions.
+pub fn left_of_budget(input: &Input, sizes: usize) -> Option<f64> {
+    let sizes = u32::try_from(sizes).unwrap_or(u32::MAX);
+    let machine = Transitions { publisher_passes: 1, sizes, executor_passes: 0, rounds: 1 };
+    input.budget.map(|budget| budget - machine.cost(&input.lambda_arn.region))
 }
 
 /// What the Executors of a round answered.
@@ -100,12 +127,7 @@ fn go_on(
     }
     search.said = open(&blocks);
     let new = search.enter(&blocks, left.map(|left| left - each * blocks.len() as f64));
-    if new > 0 {
-        run.published.since = run.published.next;
-        run.published.total += new;
-        run.published.done = false;
-        run.published.restored = false;
-    }
+    publish_more(run, new);
     run.power_values.clone_from(&search.sizes);
     run.power_values.sort_unstable();
 }
@@ -130,13 +152,13 @@ impl Search {
 
 fn price(input: &Input, run: &Run) -> LambdaPrice {
     let region = &input.lambda_arn.region;
-    let architecture = run.architecture.parse().unwrap_or_default();
-    pricing::lambda(region, architecture).with(run.extras(), region)
+    pricing::lambda(region, run.measured_on()).with(run.extras(), region)
 }
 
 /// What the run has cost so far and will cost in transitions if another round is made.
 fn spent(search: &Search, input: &Input, run: &Run) -> f64 {
-    let made: usize = search.history.iter().map(|batch| batch.samples.len() + batch.lost as usize).sum();
+    let made = |batch: &Batch| batch.samples.len() + (batch.lost + batch.warm) as usize;
+    let made: usize = search.history.iter().map(made).sum();
     let fees = made as f64 * price(input, run).per_request.unwrap_or_default();
     let machine = Transitions {
         publisher_passes: run.published.passes + 1,

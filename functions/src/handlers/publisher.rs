@@ -17,6 +17,7 @@
 //! | `ec2:DescribeSecurityGroups`, `DescribeSubnets`, `DescribeVpcs` | everything | copies of a function in a VPC |
 //! | `iam:PassRole` | the roles that copies may have | copies |
 //! | `s3:PutObject`, `GetObject` | the stack's bucket | copies |
+//! | `s3:GetObject` | `codeBucket` | copies with code for a processor |
 //! | `states:DescribeExecution` | the machine's executions | copies |
 
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let progress = |run: &Run| (run.published.next, run.published.restored, run.published.ready);
     let before = progress(&run);
     let outcome = if run.copies.is_some() {
-        make::make(clients, &mut run, &plan, deadline).await
+        make::make(clients, &mut run, &input, &plan, deadline).await
     } else {
         let api = FunctionApi::of_run(clients, &run, deadline).await?;
         advance(&api, &mut run, &plan).await

@@ -125,6 +125,40 @@ async fn every_cold_start_has_a_version_of_its_own() {
     }
 }
 
+/// With one invocation at a time every one but the first of a version meets its environment, and is made again on another version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_burst_found_warm_is_made_again_on_further_versions() {
+    let bench = scripted().await;
+    bench.lambda("PutFunctionConcurrency", json!({"ReservedConcurrentExecutions": 1})).await;
+    let before = bench.snapshot().await;
+    bench.stage().script([]);
+    let more = json!({
+        "onlyColdStarts": true, "parallelInvocation": true, "powerValues": [128, 256], "includeOutputResults": true,
+    });
+    let run = bench.start(input(more)).await;
+    let over = bench.ended(&run).await;
+    assert_eq!(over.status, "SUCCEEDED", "{over:?}");
+    bench.quiet().await;
+    assert_kept(&bench, &before, "after two rounds").await;
+    for stat in over.output["stats"].as_array().unwrap() {
+        assert_eq!((&stat["invocations"], &stat["coldStarts"]), (&json!(5), &json!(5)), "{stat}");
+    }
+    let seen = bench.stage().seen();
+    let aliases: BTreeSet<_> = seen.iter().map(|seen| seen.function.as_str()).collect();
+    assert_eq!(
+        (aliases.len(), seen.len()),
+        (10, 18),
+        "a burst of each size, and the rest one by one: {seen:?}"
+    );
+    let history = bench.history(&run).await;
+    let entered = history.iter().filter(|event| event["type"].as_str().unwrap().ends_with("StateEntered"));
+    let cost = over.output["stateMachine"]["executionCost"].as_f64().unwrap();
+    assert_eq!((cost / 2.5e-5).round() as usize, entered.count(), "each state entered costs a transition");
+    // What was warm was paid for all the same: 18 invocations of 1 ms at least.
+    let paid = over.output["stateMachine"]["lambdaCost"].as_f64().unwrap();
+    assert!(paid >= 9.0 * (0.125 + 0.25) * 1e-3 * 1.333_33e-5, "{paid}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_passes_make_each_invocation_once_and_cost_their_transitions() {
     let bench = scripted().await;

@@ -145,6 +145,9 @@ fn check_state(state: &State, say: &mut dyn FnMut(String)) {
         State::Map(map) => {
             check_path("ItemsPath", &map.items_path, say);
             check_members("ItemSelector", map.item_selector.as_ref(), say);
+            if let Some(path) = &map.at_a_time {
+                check_path("MaxConcurrencyPath", path, say);
+            }
         }
         State::Choice(choice) => {
             if choice.branches.is_empty() {

@@ -219,6 +219,7 @@ impl Task {
 pub struct Map {
     pub(super) items_path: String,
     pub(super) item_selector: Option<Node>,
+    pub(super) at_a_time: Option<String>,
     pub(super) items: Flow,
     pub(super) course: Course,
 }
@@ -226,13 +227,26 @@ pub struct Map {
 impl Map {
     /// Runs the flow for every item of the list at this path, as many at a time as Step Functions allows.
     pub fn over(items_path: impl Into<String>, flow: Flow) -> Self {
-        Map { items_path: items_path.into(), item_selector: None, items: flow, course: Course::new() }
+        Map {
+            items_path: items_path.into(),
+            item_selector: None,
+            at_a_time: None,
+            items: flow,
+            course: Course::new(),
+        }
     }
 
     /// What the inner flow starts with instead of the item; members whose name ends in `.$` are paths.
     #[must_use]
     pub fn item_selector(mut self, selector: &serde_json::Value) -> Self {
         self.item_selector = Some(Node::from_json(selector));
+        self
+    }
+
+    /// Runs it for no more items at a time than the number at this path says; 0 is as many as Step Functions allows.
+    #[must_use]
+    pub fn at_a_time(mut self, path: impl Into<String>) -> Self {
+        self.at_a_time = Some(path.into());
         self
     }
 
@@ -244,10 +258,11 @@ impl Map {
         let Node::Map(mut processor) = self.items.definition() else { return properties };
         let config = Node::map([("Mode", Node::text("INLINE"))]);
         processor.shift_insert(0, "ProcessorConfig".to_owned(), config);
-        let properties = properties
-            .set_node("MaxConcurrency", Node::Number(0.into()))
-            .set_node("ItemProcessor", Node::Map(processor));
-        self.course.write(properties)
+        let properties = match &self.at_a_time {
+            Some(path) => properties.set_node("MaxConcurrencyPath", Node::text(path.as_str())),
+            None => properties.set_node("MaxConcurrency", Node::Number(0.into())),
+        };
+        self.course.write(properties.set_node("ItemProcessor", Node::Map(processor)))
     }
 }
 

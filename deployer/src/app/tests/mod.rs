@@ -45,6 +45,7 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
             ("copies", "String", "no"),
             ("copyRole", "String", ""),
             ("copyableRoles", "CommaDelimitedList", ""),
+            ("codeBucket", "String", ""),
         ]
     );
     let declared = serde_json::from_str::<Value>(&template.to_json()).unwrap();
@@ -372,7 +373,10 @@ fn states_pass_on_what_the_functions_expect() {
         member("Measure", "ItemSelector"),
         Some(json!({"input.$": "$", "value.$": "$$.Map.Item.Value"}))
     );
-    assert_eq!(member("Measure", "MaxConcurrency"), Some(json!(0)));
+    for map in ["Measure", "MeasureRound"] {
+        assert_eq!(member(map, "MaxConcurrencyPath"), Some(json!("$.run.sizesAtOnce")));
+        assert_eq!(member(map, "MaxConcurrency"), None);
+    }
     assert_eq!(member("Measure", "ResultPath"), Some(json!("$.stats")));
     assert_eq!(member("Failed", "ErrorPath"), Some(json!("$.error.Error")));
     assert_eq!(member("Failed", "CausePath"), Some(json!("$.error.Cause")));

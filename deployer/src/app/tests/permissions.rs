@@ -355,10 +355,11 @@ fn granted(deployed: &Deployed, role: &str) -> Vec<(String, Vec<String>)> {
 }
 
 /// What reads or invokes, and so changes no function.
-const HARMLESS: [&str; 6] = [
+const HARMLESS: [&str; 7] = [
     "lambda:GetFunction",
     "lambda:GetRuntimeManagementConfig",
     "lambda:GetLayerVersion",
+    "lambda:GetAccountSettings",
     "lambda:InvokeFunction",
     "states:DescribeExecution",
     "kms:Decrypt",

@@ -40,7 +40,7 @@ impl Estimate {
             Some(search) => {
                 (sizes.len() as f64, f64::from(search.max_invocations) / sizes.len().max(1) as f64)
             }
-            None => (sizes.len() as f64, f64::from(input.invocations())),
+            None => (sizes.len() as f64, f64::from(input.all_invocations())),
         };
         let rounds = if searches { MAX_ROUNDS } else { 0 };
         let machine = u32::try_from(sizes.len()).map_or(0.0, |sizes| {
@@ -56,7 +56,11 @@ impl Estimate {
         };
         // Sizes are measured side by side, the invocations of one in turn.
         let pauses = (each - 1.0) * input.sleep_between_runs_ms as f64 / 1000.0;
-        let versions = if input.only_cold_starts { count * each * VERSION_SECONDS } else { 0.0 };
+        let versions = match input.only_cold_starts {
+            true if input.in_bursts() => count * VERSION_SECONDS,
+            true => count * each * VERSION_SECONDS,
+            false => 0.0,
+        };
         let seconds = |ms: f64| {
             let measuring = if input.parallel_invocation {
                 ms / 1000.0

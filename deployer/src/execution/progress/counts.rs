@@ -50,7 +50,8 @@ impl Counts {
     /// The execution's input.
     pub(super) fn asked(&mut self, input: &Value) {
         let input = Input::parse(input, &Defaults { power_values: vec![tuning::input::SMALLEST] });
-        self.each = input.ok().filter(|input| input.search.is_none()).map_or(0, |input| input.invocations());
+        self.each =
+            input.ok().filter(|input| input.search.is_none()).map_or(0, |input| input.all_invocations());
     }
 
     /// What the Initializer has found.
@@ -102,10 +103,17 @@ impl Counts {
             return;
         }
         size.over = true;
-        size.cost = cost_before + result["totalCost"].as_f64().unwrap_or_default();
-        let count = |name: &str| result[name].as_u64().and_then(|count| u32::try_from(count).ok());
-        if let Some(invocations) = count("invocations") {
-            size.made = made_before + invocations + count("lost").unwrap_or_default();
+        // Of two processors, the second is told beside the first.
+        let answers = [result, &result["other"]];
+        let cost = answers.iter().filter_map(|answer| answer["totalCost"].as_f64()).sum::<f64>();
+        size.cost = cost_before + cost;
+        let count =
+            |answer: &Value, name: &str| answer[name].as_u64().and_then(|count| u32::try_from(count).ok());
+        let made = answers.iter().filter_map(|answer| {
+            Some(count(answer, "invocations")? + count(answer, "lost").unwrap_or_default())
+        });
+        if let Some(made) = made.reduce(|all, made| all + made) {
+            size.made = made_before + made;
         }
     }
 

@@ -1,7 +1,7 @@
 //! The table of the execution input's fields: what each is called, which values it takes, and what it is when it is not given.
 //! [`super::Input::parse`] reads by it, and so do the program's options, its documentation and the search for slips of the pen.
 
-use super::{LEAST_INVOCATIONS, MAX_NUM, MIN_NUM, MOST_INVOCATIONS, MOST_LANES};
+use super::{LEAST_INVOCATIONS, MAX_NUM, MIN_NUM, MOST_AT_ONCE, MOST_INVOCATIONS, MOST_LANES};
 
 /// A field of the execution input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,8 @@ pub enum Form {
     Role,
     /// A list of texts.
     Texts,
+    /// A list of these words.
+    Words(&'static [&'static str]),
     /// Limits for the result.
     Gate,
     /// A percentile of the duration and what it may be.
@@ -104,6 +106,8 @@ pub const GATE: Field = field("gate", Form::Gate, "");
 pub const LIMIT: Field = field("limit", Form::Limit, "");
 /// Execution environments of a size that are invoked side by side.
 pub const LANES: Field = field("lanes", Form::Whole(1, MOST_LANES as u64), "1");
+/// Invocations that are under way at once, of all sizes together.
+pub const MAX_CONCURRENCY: Field = field("maxConcurrency", Form::Whole(1, MOST_AT_ONCE as u64), "");
 /// With AUTO: by how much the chosen size may be off the best one.
 pub const TOLERANCE: Field = field("tolerance", Form::Share(0.5), "0.01");
 /// With AUTO: how sure of that the search has to be in order to stop.
@@ -115,11 +119,19 @@ pub const MAX_INVOCATIONS: Field =
 /// What is measured: the function itself, or copies of it.
 pub const TUNE: Field = field("tune", Form::Word(&["in-place", "copy"]), "in-place");
 
+/// With copies: the processors that they are measured on.
+pub const ARCHITECTURES: Field =
+    field("architectures", Form::Words(&["x86_64", "arm64"]), "the function's own");
+/// With copies: the code for arm64.
+pub const CODE_ARM64: Field = field("codeArm64", Form::Object, "the function's own");
+/// With copies: the code for x86_64.
+pub const CODE_X86: Field = field("codeX86", Form::Object, "the function's own");
+
 /// The role of the function's account that is assumed for every call about it.
 pub const ROLE_ARN: Field = field("roleARN", Form::Role, "");
 
 /// Every field, as documented.
-pub const FIELDS: [Field; 30] = [
+pub const FIELDS: [Field; 34] = [
     LAMBDA_ARN,
     POWER_VALUES,
     NUM,
@@ -145,9 +157,13 @@ pub const FIELDS: [Field; 30] = [
     PROGRESS_SECONDS,
     LIMIT,
     LANES,
+    MAX_CONCURRENCY,
     TOLERANCE,
     CONFIDENCE,
     MAX_INVOCATIONS,
     TUNE,
     ROLE_ARN,
+    ARCHITECTURES,
+    CODE_ARM64,
+    CODE_X86,
 ];

@@ -27,6 +27,7 @@ impl Form {
             Self::Alias => "an alias name, 1 to 128 letters, digits, '-' or '_', not digits alone".to_owned(),
             Self::Role => "a role's ARN, such as arn:aws:iam::123456789012:role/my-role".to_owned(),
             Self::Texts => "error types separated by commas".to_owned(),
+            Self::Words(words) => format!("{}, or several separated by commas", words.join(", ")),
             Self::Gate => r#"{"maxDurationMs": 500, "maxCost": 0.000004}, or one of the two"#.to_owned(),
             Self::Limit => "a percentile from 50 to 99.9 and its milliseconds, such as p95=300ms".to_owned(),
         }
@@ -77,6 +78,7 @@ impl Form {
             Self::Alias => text("^[A-Za-z0-9_-]{1,128}$"),
             Self::Role => text(ROLE),
             Self::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+            Self::Words(words) => json!({ "type": "array", "items": { "enum": words }, "minItems": 1 }),
             Self::Gate => {
                 let limit = json!({ "type": ["number", "string", "null"] });
                 let limits = json!({ "maxDurationMs": limit, "maxCost": limit });
@@ -117,7 +119,7 @@ impl Form {
             },
             Self::Json | Self::Gate => serde_json::from_str(text)
                 .map_err(|error| format!("is not JSON ({error}): a text is quoted, such as '\"hello\"'"))?,
-            Self::Texts => {
+            Self::Texts | Self::Words(_) => {
                 text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
             }
             Self::Function | Self::Processor | Self::Word(_) | Self::Object | Self::Alias | Self::Role => {
@@ -146,6 +148,13 @@ impl Form {
             Self::Word(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 Err(format!("is {}: use {}", shown(value), quoted.join(", ")))
+            }
+            Self::Words(words) => {
+                let is_one = |item: &Value| item.as_str().is_some_and(|word| words.contains(&word));
+                match value.as_array() {
+                    Some(list) if !list.is_empty() && list.iter().all(is_one) => Ok(()),
+                    _ => Err(format!("is {}: use a list of {}", shown(value), words.join(" and "))),
+                }
             }
             Self::Json => Ok(()),
             Self::Object => read::s3_object(value).map(drop),

@@ -96,6 +96,18 @@ impl<'a> Reader<'a> {
         self.checked(field).and_then(number)
     }
 
+    /// A list of words, each once.
+    pub(super) fn words<T: std::str::FromStr + PartialEq>(&mut self, field: Field) -> Vec<T> {
+        let words = self.checked(field).and_then(Value::as_array).into_iter().flatten();
+        let mut read: Vec<T> = Vec::new();
+        for word in words.filter_map(|word| word.as_str()?.parse().ok()) {
+            if !read.contains(&word) {
+                read.push(word);
+            }
+        }
+        read
+    }
+
     pub(super) fn word<T: std::str::FromStr>(&mut self, field: Field) -> Option<T> {
         self.checked(field)?.as_str()?.parse().ok()
     }

@@ -2,6 +2,7 @@
 
 use super::alternative::alternative;
 use super::disturbed;
+use super::few_lanes::FewLanes;
 use super::limited::{self, Limited};
 use super::searched::{Found, Searched, told};
 use super::undecided::undecided;
@@ -35,6 +36,23 @@ pub struct Run<'a> {
     pub invocations: &'a [Batch],
     /// The hash of the function's code, if known.
     pub code_sha256: Option<&'a str>,
+    /// Execution environments of a size of a list that were invoked side by side.
+    pub environments: u32,
+    /// The rounds of cold starts in bursts, if they were made so.
+    pub bursts: Option<Bursts>,
+    /// What the user should know of the run.
+    pub notes: &'a [String],
+    /// Other runs that are shown in the same chart.
+    pub beside: &'a [url::Run],
+}
+
+/// The rounds of cold starts in bursts: the transitions that a run costs depend on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bursts {
+    /// How many there were.
+    pub rounds: u32,
+    /// The power values that they measured, all rounds together.
+    pub blocks: u32,
 }
 
 /// How much goes into the link to the chart.
@@ -81,7 +99,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     let decision = run.search.map(|search| search.decision);
     let chosen = match (decision, input.limit) {
         (Some(decision), _) => measured.iter().position(|measured| Some(measured.value) == decision.power),
-        (None, Some(limit)) => limited::choose(limit, &measured, input.lanes),
+        (None, Some(limit)) => limited::choose(limit, &measured, run.environments),
         (None, None) => None,
     };
     let chosen = chosen.or_else(|| strategy::choose(input.strategy, input.balanced_weight, &candidates));
@@ -91,11 +109,16 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     let region = input.lambda_arn.region.as_str();
     let price = pricing::lambda(region, run.architecture);
     let blocks = run.search.map_or(stats.len(), |search| search.history.len());
+    let blocks = run.bursts.map_or_else(|| u32::try_from(blocks).unwrap_or(u32::MAX), |bursts| bursts.blocks);
     let transitions = Transitions {
         publisher_passes: run.publisher_passes,
-        sizes: u32::try_from(blocks).unwrap_or(u32::MAX),
+        sizes: blocks,
         executor_passes: stats.iter().map(Stat::passes).sum(),
-        rounds: run.search.map_or(0, |search| search.rounds),
+        rounds: run
+            .search
+            .map(|search| search.rounds)
+            .or(run.bursts.map(|bursts| bursts.rounds))
+            .unwrap_or_default(),
     };
     let before = run.baseline.map(|power| {
         let figures = measured.iter().find(|measured| measured.value == power);
@@ -106,8 +129,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         let told = decision.and_then(|decision| Some((decision.kept?, decision.unmet)));
         let lanes = match &run.search {
             Some(search) => search.lanes(winner.value),
-            None if input.parallel_invocation => input.num,
-            None => input.lanes,
+            None => run.environments,
         };
         Limited::new(limit, winner, lanes, told)
     });
@@ -129,6 +151,10 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
     let judgement = judge(input, &measured, winner, run);
     // A search that decided for no size knows nothing of the one that the strategy chose.
     let decided = decision.filter(|decision| decision.power == Some(winner.value));
+    let few_lanes = judgement
+        .as_ref()
+        .filter(|_| limit.is_none())
+        .and_then(|judgement| FewLanes::new(&judgement.decision, winner, run.environments));
     let sure = decided.or(judgement.as_ref().map(|judgement| &judgement.decision)).map(told);
     Ok(Some(Analysis {
         power: winner.value,
@@ -139,7 +165,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
             lambda_cost: stats.iter().map(Stat::total_cost).sum(),
             visualization: url::encode_link(
                 run.visualization_url,
-                &Link { runs: vec![chart(&measured, run)], others: curve(run) },
+                &Link { runs: charts(&measured, run), others: curve(run) },
                 price.currency,
             )?,
         },
@@ -154,6 +180,7 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         unusable,
         confidence: sure.map(|(confidence, _)| confidence).filter(|_| limit.is_none()),
         expected_excess: sure.map(|(_, excess)| excess),
+        few_lanes,
         search: run.search.map(|search| Searched::new(&search)),
         undecided: match (&run.search, &limit) {
             (None, None) => {
@@ -172,6 +199,8 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
         // What is applied is for the Optimizer to say, once it has.
         applied: (input.auto_optimize && !fit_to_apply).then_some(Applied::NOTHING),
         gate,
+        other_processor: None,
+        notes: run.notes.to_vec(),
     }))
 }
 
@@ -204,7 +233,16 @@ fn nothing(skipped: &[SkippedSize]) -> AnalyzeError {
     AnalyzeError::AllSkipped(reasons.join("; "))
 }
 
-fn chart(measured: &[&Measured], run: &Run<'_>) -> url::Run {
+fn charts(measured: &[&Measured], run: &Run<'_>) -> Vec<url::Run> {
+    let mut own = chart(measured, run);
+    if !run.beside.is_empty() {
+        own.name = run.architecture.to_string();
+    }
+    std::iter::once(own).chain(run.beside.iter().cloned()).collect()
+}
+
+/// What a chart shows of a run.
+pub(super) fn chart(measured: &[&Measured], run: &Run<'_>) -> url::Run {
     let list =
         |figure: fn(&Measured) -> f64| measured.iter().map(|measured| figure(measured) as f32).collect();
     let mut chart = url::Run {

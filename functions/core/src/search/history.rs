@@ -23,6 +23,9 @@ pub struct Batch {
     /// Invocations whose answer was lost on the way.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
+    /// Of cold starts in bursts: how many met a warm environment. They are in no figure but the cost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warm: u32,
     /// How many were made again since other work on the machine disturbed them, how many such were counted, and what those lost in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturbed: Option<(u32, u32, f64)>,

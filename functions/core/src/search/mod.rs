@@ -316,6 +316,10 @@ impl From<CurvePoint> for (u32, f64, f64, f64) {
     }
 }
 
+#[cfg(test)]
+pub(crate) use numbers::normal;
+pub(crate) use numbers::{beta_below, mean, median, quantile, sorted};
+
 /// What to do after `round` rounds, in which `calls` were made.
 #[must_use]
 pub fn next(task: &Task, calls: &[Call], round: u32) -> Step {

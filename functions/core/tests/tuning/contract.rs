@@ -45,6 +45,10 @@ fn the_analyzer_answers_as_recorded() {
             search: None,
             invocations: &[],
             code_sha256: None,
+            environments: 1,
+            bursts: None,
+            notes: &[],
+            beside: &[],
         };
         let ours = serde_json::to_value(analyze(&input, &stats, &run).unwrap()).unwrap();
         let theirs = &case["expect"]["ok"];

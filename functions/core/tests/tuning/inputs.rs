@@ -616,3 +616,39 @@ fn shares_may_be_given_in_per_cent() {
     assert_eq!(fields::CONFIDENCE.form.from_text("95 %").unwrap(), json!(0.95));
     assert!(fields::TOLERANCE.form.from_text("x%").is_err());
 }
+
+#[test]
+fn processors_need_copies_and_waves_enough_to_compare_them() {
+    use tuning::pricing::Architecture;
+    let both = |more: Value| {
+        let mut given = json!({"tune": "copy", "architectures": ["arm64", "x86_64", "arm64"], "num": 20});
+        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parse(given)
+    };
+    let input = both(json!({"codeArm64": "s3://built/arm64.zip"})).unwrap();
+    assert_eq!(input.architectures, [Architecture::Arm64, Architecture::X86_64]);
+    assert!(input.compares() && input.warnings.is_empty());
+    assert_eq!((input.lanes, input.all_invocations()), (5, 40));
+    assert_eq!(input.code_for(Architecture::Arm64).unwrap().key, "arm64.zip");
+    assert_eq!(input.code_for(Architecture::X86_64), None);
+    let few = both(json!({"lanes": 2})).unwrap();
+    assert_eq!((few.lanes, few.warnings[0].field.as_str()), (5, "lanes"));
+    let other = both(json!({"architectures": ["x86_64"], "codeArm64": "s3://built/arm64.zip"})).unwrap();
+    assert!(!other.compares() && other.warnings[0].field == "codeArm64");
+    for (more, said) in [
+        (json!({"tune": "in-place"}), "architectures needs tune: \"copy\""),
+        (json!({"num": 14}), "num is 14: two architectures are compared by waves of 5"),
+        (json!({"lanes": 10}), "use 30 or more"),
+        (json!({"onlyColdStarts": true}), "onlyColdStarts does not go with two architectures"),
+        (json!({"parallelInvocation": true}), "parallelInvocation does not go with two architectures"),
+        (json!({"powerValues": "AUTO"}), "powerValues does not go with two architectures"),
+        (json!({"architectures": ["mips"]}), "architectures is [\"mips\"]: use a list of x86_64 and arm64"),
+        (json!({"architectures": []}), "architectures is []"),
+    ] {
+        let problem = both(more).unwrap_err().to_string();
+        assert!(problem.contains(said), "{problem}");
+    }
+    assert_eq!(fields::ARCHITECTURES.form.from_text("x86_64, arm64").unwrap(), json!(["x86_64", "arm64"]));
+    assert!(parse(json!({"maxConcurrency": 0})).is_err());
+    assert_eq!(parse(json!({"maxConcurrency": 7})).unwrap().max_concurrency, Some(7));
+}

@@ -40,6 +40,10 @@ fn run(baseline: Option<u32>) -> Run<'static> {
         search: None,
         invocations: &[],
         code_sha256: None,
+        environments: 1,
+        bursts: None,
+        notes: &[],
+        beside: &[],
     }
 }
 
@@ -328,6 +332,14 @@ fn invocations_one_by_one_say_how_sure_the_choice_from_a_list_is() {
     // One environment's speed may be off by more than what tells these apart; 3008 MB is three times as dear.
     assert_eq!(open, [128, 256, 1024].into_iter().filter(|size| *size != known.power).collect::<Vec<_>>());
     assert!(known.undecided.iter().all(|undecided| undecided.better.is_some_and(|better| better > 0.025)));
+
+    // Their eight invocations leave less open than the one environment does.
+    let few = known.few_lanes.unwrap();
+    assert_eq!((few.lanes, few.enough), (1, 2));
+    assert!(few.environments_percent > few.invocations_percent, "{few:?}");
+    let analysis =
+        analyze(&input(json!({})), &stats, &Run { invocations: &invocations, environments: 2, ..run(None) });
+    assert_eq!(analysis.unwrap().unwrap().few_lanes, None, "eight invocations are too few for more lanes");
 
     let averages = of(json!({}), &[]);
     assert_eq!((averages.confidence, averages.expected_excess), (None, None));

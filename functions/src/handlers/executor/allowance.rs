@@ -58,12 +58,13 @@ impl Allowance {
             return true;
         }
         let (mut billed_ms, mut longest_ms, mut restored) = (0, 0, 0.0);
-        for measurement in progress.measurements.iter() {
+        let mut measured = 0_u32;
+        for measurement in progress.all() {
+            measured += 1;
             billed_ms += measurement.billed_ms;
             longest_ms = longest_ms.max(measurement.billed_ms);
             restored += f64::from(u8::from(measurement.cold_start_ms.is_some()));
         }
-        let measured = u32::try_from(progress.measurements.len()).unwrap_or(u32::MAX);
         // Nobody knows what those without an answer took.
         let unknown = f64::from(made.saturating_sub(measured)) * self.most;
         let spent = self.cost(billed_ms, measured) + restored * self.price.restore(self.power) + unknown;

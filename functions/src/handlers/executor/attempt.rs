@@ -20,7 +20,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::function_api::invoke::{self, Answer, Reply, Retries, Target};
 use crate::mark;
-use crate::run::{Plan, Run, Work};
+use crate::run::{Plan, Run, Spread, Work};
 
 /// A payload in an error text is cut after this many characters, the whole text after [`LONGEST_TEXT`]: Step
 /// Functions cuts causes at 32 KiB.
@@ -32,10 +32,10 @@ const LONGEST_TEXT: usize = 12_000;
 pub struct Bench {
     /// The number of invocations to make.
     pub num: u32,
-    /// All at once.
-    pub parallel: bool,
-    /// Otherwise so many side by side.
+    /// So many of them side by side.
     pub lanes: u32,
+    /// Whether other sizes are to be measured when this one is over: no invocation may be under way any more then.
+    pub in_turns: bool,
     /// Whether each invocation is kept by itself, for the search.
     pub sampling: bool,
     /// The pause between invocations in series.
@@ -55,8 +55,15 @@ pub struct Bench {
     target: Measured,
     power: u32,
     cold: bool,
+    /// In bursts: which of the power value's invocations these are; empty for all.
+    which: Vec<u32>,
+    spread: Option<Spread>,
+    /// Invocations of a power value on one processor.
+    of: u32,
+    parallel: bool,
     timeout: Duration,
-    architecture: Architecture,
+    /// The processors, one or two.
+    architectures: Vec<Architecture>,
     payloads: Payloads,
     pre: Option<Processor>,
     post: Option<Processor>,
@@ -146,11 +153,31 @@ pub enum Attempt {
         /// How long it kept the pass busy.
         took: Duration,
     },
+    /// The function's code does not start on this one of two processors.
+    CannotStart {
+        /// Which of the two, 0 or 1.
+        side: usize,
+        /// Why.
+        reason: String,
+    },
     /// It has not run: there was no time left, or AWS would not start it.
     NotStarted {
         /// What AWS said last.
         refusal: Option<String>,
     },
+}
+
+/// What an invocation is among those of its power value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The first or the second processor; 0 where there is only one.
+    pub side: usize,
+    /// Which of the input's invocations on that processor it is.
+    pub of_side: u32,
+    /// Which wave it belongs to; those of a wave are made side by side.
+    pub wave: u32,
+    /// The lane that makes it.
+    pub lane: u32,
 }
 
 /// An invocation that was tried.
@@ -187,11 +214,16 @@ impl Bench {
             Ok(Some(Processor { what, arn: arn.clone(), client: clients.lambda(region)? }))
         };
         Ok(Self {
-            num: work.num,
-            parallel: input.parallel_invocation,
+            num: work.num * u32::try_from(facts.architectures.len()).unwrap_or(u32::MAX),
+            of: work.num,
             lanes: work.lanes,
+            in_turns: run.is_some_and(|run| run.sizes_at_once > 0),
             sampling: false,
-            pause: Duration::from_millis(input.sleep_between_runs_ms),
+            pause: if input.parallel_invocation {
+                Duration::ZERO
+            } else {
+                Duration::from_millis(input.sleep_between_runs_ms)
+            },
             deadline,
             report_by: None,
             allowance: None,
@@ -206,8 +238,11 @@ impl Bench {
             target: Measured::new(input, run),
             power: work.value,
             cold: input.only_cold_starts,
+            which: work.which.clone(),
+            spread: work.spread,
+            parallel: input.parallel_invocation,
             timeout: facts.timeout,
-            architecture: facts.architecture,
+            architectures: facts.architectures.clone(),
             payloads: payloads::plan(input, deadline, clients).await?,
             pre: processor("preProcessor", &input.pre_processor_arn)?,
             post: processor("postProcessor", &input.post_processor_arn)?,
@@ -241,12 +276,54 @@ impl Bench {
         self.deadline.instant().checked_sub(needed).unwrap_or_else(Instant::now)
     }
 
-    /// Makes one invocation, unless it cannot be started in time.
+    /// Whether two processors take turns.
+    pub fn compares(&self) -> bool {
+        self.architectures.len() > 1
+    }
+
+    /// What the invocation of this index is, from 0 to `num` - 1. Two processors take turns by waves: one invocation of each lane on the
+    /// first, then one of each lane on the second.
+    pub fn place(&self, index: u32) -> Place {
+        let lanes = self.lanes.min(self.of).max(1);
+        if !self.compares() {
+            let of_side = self.which.get(index as usize).copied().unwrap_or(index);
+            return Place { side: 0, of_side, wave: 0, lane: index % lanes };
+        }
+        let (whole, rest) = (self.of / lanes, (self.of % lanes).max(1));
+        let (pair, lanes_here, from) = match index / (2 * lanes) {
+            pair if pair < whole => (pair, lanes, pair * 2 * lanes),
+            _ => (whole, rest, whole * 2 * lanes),
+        };
+        let (side, lane) = ((index - from) / lanes_here, (index - from) % lanes_here);
+        Place { side: side as usize, of_side: pair * lanes + lane, wave: 2 * pair + side, lane }
+    }
+
+    /// Which of the power value's versions, or copies, it goes to, where there are several.
+    fn copy(&self, index: u32) -> Option<u32> {
+        match self.spread {
+            Some(Spread { first, each }) => Some(first + index / each.max(1)),
+            None if self.compares() => u32::try_from(self.place(index).side).ok(),
+            None => self.cold.then_some(index),
+        }
+    }
+
+    /// The processor of the first or second side.
+    pub fn architecture(&self, side: usize) -> Architecture {
+        self.architectures.get(side).copied().unwrap_or_default()
+    }
+
+    /// Whether an invocation counts only if it was a cold start.
+    pub fn is_burst(&self) -> bool {
+        self.spread.is_some()
+    }
+
+    /// Makes the invocation of this index, unless it cannot be started in time.
     ///
     /// # Errors
     /// A handler that raised, a processor that failed, an answer without a report, what AWS refuses.
     pub async fn attempt(&self, index: u32, start_by: impl Fn() -> Instant) -> Result<Made, Error> {
-        let mut payload = self.payloads.payload(index).to_owned();
+        let place = self.place(index);
+        let mut payload = self.payloads.payload(place.of_side).to_owned();
         let mut took = Duration::ZERO;
         if let Some(pre) = &self.pre {
             match self.process(pre, payload.as_bytes(), &start_by).await? {
@@ -257,7 +334,7 @@ impl Bench {
                 Processed::NotStarted(refusal) => return Ok(Attempt::NotStarted { refusal }.into()),
             }
         }
-        let (function, qualifier) = self.target.at(self.power, self.cold.then_some(index))?;
+        let (function, qualifier) = self.target.at(self.power, self.copy(index))?;
         let (client, timeout) = (&self.client, Some(self.timeout));
         let (retries, qualifier) = (&self.retries, qualifier.as_deref());
         let target = Target { client, function: &function, qualifier, retries, timeout };
@@ -287,13 +364,13 @@ impl Bench {
         }
         match reply {
             Reply::Lost { reason, out_of_time } => Ok(Attempt::Lost { reason, out_of_time }.into()),
-            Reply::Answered(answer) => self.judge(index, &payload, &answer, took + answer.took),
+            Reply::Answered(answer) => self.judge(place, &payload, &answer, took + answer.took),
             Reply::NotStarted { reason } => Ok(Attempt::NotStarted { refusal: reason }.into()),
             Reply::TooSmall(reason) => Ok(Attempt::TooSmall { reason, timed_out: false }.into()),
         }
     }
 
-    fn judge(&self, index: u32, payload: &str, answer: &Answer, took: Duration) -> Result<Made, Error> {
+    fn judge(&self, place: Place, payload: &str, answer: &Answer, took: Duration) -> Result<Made, Error> {
         let report = Report::from_log_tail(&answer.log_tail);
         let disturbance = report.as_ref().ok().and_then(|report| report.disturbance);
         let mut allowed = false;
@@ -312,10 +389,23 @@ impl Bench {
                     return Ok(Attempt::Crashed { reason, took }.into());
                 }
                 Outcome::CannotStart(error) => {
-                    let message = failure::cannot_start(&error, self.architecture);
+                    let message = failure::cannot_start(&error, self.architecture(place.side));
+                    if self.compares() {
+                        let reason = self.hide(&message, payload);
+                        return Ok(Attempt::CannotStart { side: place.side, reason }.into());
+                    }
                     return Err(self.explain(Error::new(Kind::InvocationFailed, message)));
                 }
+                // What its modules were built for is found out when they are loaded.
+                Outcome::Handler(error) if self.compares() && failure::cannot_load(&error) => {
+                    let reason = self.hide(&error.to_string(), payload);
+                    return Ok(Attempt::CannotStart { side: place.side, reason }.into());
+                }
                 Outcome::Handler(error) => {
+                    let on = match self.compares() {
+                        true => format!(" on {}", self.architecture(place.side)),
+                        false => String::new(),
+                    };
                     let how = if self.parallel { "in parallel" } else { "in series" };
                     let with = if self.hide_payload {
                         String::new()
@@ -323,9 +413,9 @@ impl Bench {
                         format!(" with payload {}", cut(payload))
                     };
                     let message = format!(
-                        "invocation {} of {} failed (running {how}){with} - {}",
-                        index + 1,
-                        self.num,
+                        "invocation {} of {} failed{on} (running {how}){with} - {}",
+                        place.of_side + 1,
+                        self.of,
                         self.hide(&error.to_string(), payload)
                     );
                     return Err(self.explain(Error::new(Kind::InvocationFailed, message)));
@@ -337,7 +427,7 @@ impl Bench {
                 (ReportError::Missing, Some(emulator)) => unmeasured(emulator),
                 _ => problem.to_string(),
             };
-            let message = format!("invocation {} of {}: {problem}", index + 1, self.num);
+            let message = format!("invocation {} of {}: {problem}", place.of_side + 1, self.of);
             self.explain(Error::new(Kind::NoReport, message))
         })?;
         // Another one would start warm, and the cold start would be missing.

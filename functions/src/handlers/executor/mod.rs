@@ -4,7 +4,7 @@
 //! reason why it was skipped. It works until shortly before its deadline; what is not finished by then is handed back
 //! as the event with `progress`, which the state machine sends in again. With `progressSeconds` it hands back sooner, so that the
 //! execution's history tells how far it is. With `budget` it stops when its part is spent. Without `$.run` (events recorded from the
-//! reference) it works too, reading the configuration itself. In a search `value` is a [`Work`]. Where there are not too many, the answer
+//! reference) it works too, reading the configuration itself. In a search, or in bursts of cold starts, `value` is a [`Work`]. Where there are not too many, the answer
 //! has the invocations themselves as well (`batch`).
 //!
 //! | permission | on | when |
@@ -28,7 +28,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tuning::input::Input;
 use tuning::output::{Stat, StoppedBy};
-use tuning::pricing::{self, Architecture, Extras};
+use tuning::pricing::{self, Architecture, Extras, LambdaPrice};
 use tuning::search::Batch;
 
 use self::allowance::Allowance;
@@ -57,7 +57,7 @@ const FIRST_PASS: u32 = 11;
 const FURTHER_PASS: u32 = 7;
 
 /// With more invocations nobody looks at them one by one.
-const MOST_SAMPLES: u32 = 3_000;
+pub(super) const MOST_SAMPLES: u32 = 3_000;
 
 /// With more power values nobody is told how far each is: what their passes cost would be worth more than the answer.
 const MOST_REPORTING: usize = 32;
@@ -80,56 +80,63 @@ pub async fn handle(event: Value, deadline: Deadline, clients: &Clients) -> Resu
     let work = work(&event)?;
     let power = work.value;
     let input = event::input(&event.input, &[power])?;
+    let most_lanes = run.as_ref().map_or(u32::MAX, Run::most_lanes).max(1);
     let work = Work {
         num: if work.num == 0 { input.invocations() } else { work.num },
-        lanes: if work.lanes == 0 { input.lanes } else { work.lanes },
+        lanes: if work.lanes == 0 { input.environments() } else { work.lanes }.min(most_lanes),
         ..work
     };
     let mut progress = event.progress.take().unwrap_or_default();
     let sizes = run.as_ref().map_or(1, |run| run.power_values.len());
-    check_history(&progress, work.num, sizes, power)?;
+    let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
+    let all = work.num * u32::try_from(facts.architectures.len()).unwrap_or(u32::MAX);
+    check_history(&progress, all, sizes, power)?;
     progress.passes += 1;
 
-    let facts = Facts::learn(run.as_ref(), &input, power, deadline, clients).await?;
-    let region = &input.lambda_arn.region;
-    let price = pricing::lambda(region, facts.architecture).with(facts.extras, region);
+    let prices = facts.prices(&input.lambda_arn.region);
+    // Nobody knows which of two processors comes next, so money is counted with the dearer one.
+    let dearest = prices.iter().max_by(|a, b| a.per_gb_second.total_cmp(&b.per_gb_second));
+    let price = *dearest.unwrap_or(&prices[0]);
     let mut bench = Bench::set_up(&input, run.as_ref(), &work, &facts, deadline, clients).await?;
     bench.report_by = report_by(&input, sizes, &progress);
     bench.allowance = match work.round {
         Some(_) => work.budget.map(|amount| Allowance::of(amount, power, &price, facts.timeout)),
         None => Allowance::new(&input, run.as_ref(), power, &price, facts.timeout, progress.passes),
     };
-    bench.sampling = work.round.is_some() || few_enough(work.num, sizes) && !input.only_cold_starts;
-    bench.repeats = Repeats::new(&input, work.num, progress.disturbed);
+    bench.sampling = work.round.is_some() || few_enough(all, sizes) && !input.only_cold_starts;
+    bench.repeats = Repeats::new(&input, all, progress.disturbed);
     let bench = Arc::new(bench);
     let before = progress.clone();
     let ended = pass::run(&bench, &mut progress).await?;
     progress.disturbed = bench.repeats.so_far();
 
-    let figures = |progress: &Progress| {
-        let mut stat =
-            Stat::measured(power, &progress.measurements, input.averages(), &price, progress.passes)?;
-        if let Stat::Measured(measured) = &mut stat {
-            measured.disturbed = progress.disturbed.of(&progress.measurements, input.discard_top_bottom);
-        }
-        Some(stat.with_retries(progress.retries))
-    };
     match ended {
         Ended::TooSmall(reason) => {
-            let stat = Stat::skipped(power, &reason, &progress.measurements, &price, progress.passes);
-            answer(&stat, &work, &bench, progress, Some(reason))
+            let skipped = |(side, price): (usize, &LambdaPrice)| {
+                Stat::skipped(power, &reason, progress.measurements_of(side), price, progress.passes)
+            };
+            let stats = prices.iter().enumerate().map(skipped).collect();
+            answer(stats, &work, &bench, progress, Some(reason))
         }
-        Ended::Complete => match figures(&progress) {
-            Some(stat) => answer(&stat, &work, &bench, progress, None),
-            None => Err(nothing_measured(&progress, power)),
-        },
-        Ended::Budget => match figures(&progress) {
-            Some(Stat::Measured(mut stat)) => {
-                stat.stopped_by = Some(StoppedBy::Budget);
-                answer(&Stat::Measured(stat), &work, &bench, progress, None)
+        Ended::Complete | Ended::Budget => {
+            let out_of_money = matches!(ended, Ended::Budget).then_some(StoppedBy::Budget);
+            let figures = |(side, price): (usize, &LambdaPrice)| {
+                let (measurements, passes) = (progress.measurements_of(side), progress.passes);
+                if let Some(reason) = &progress.cannot_start[side] {
+                    return Some(Stat::skipped(power, reason, measurements, price, passes));
+                }
+                let mut stat = Stat::measured(power, measurements, input.averages(), price, passes)?;
+                if let Stat::Measured(measured) = &mut stat {
+                    measured.disturbed = progress.disturbed.of(measurements, input.discard_top_bottom);
+                    measured.stopped_by = out_of_money;
+                }
+                Some(stat.with_retries(progress.retries))
+            };
+            match prices.iter().enumerate().map(figures).collect::<Option<Vec<Stat>>>() {
+                Some(stats) => answer(stats, &work, &bench, progress, None),
+                None => Err(nothing_measured(&progress, power)),
             }
-            _ => Err(nothing_measured(&progress, power)),
-        },
+        }
         Ended::Report => {
             progress.note_report(&before);
             event.progress = Some(progress);
@@ -153,7 +160,7 @@ fn work(event: &Event) -> Result<Work, Error> {
         return serde_json::from_value(event.value.clone()).map_err(|problem| wrong(problem.to_string()));
     }
     let value = tuning::input::power_value(&event.value).map_err(|problem| wrong(problem.to_string()))?;
-    Ok(Work { value, num: 0, lanes: 0, round: None, budget: None })
+    Ok(Work { value, num: 0, lanes: 0, round: None, budget: None, which: Vec::new(), spread: None })
 }
 
 /// Whether the invocations of all sizes one by one, about 30 bytes each, leave most of the state's 256 KB to the rest.
@@ -162,27 +169,44 @@ fn few_enough(num: u32, sizes: usize) -> bool {
 }
 
 /// The figures, and where they are kept the invocations themselves.
+///
+/// Of two processors, those of the second are the member `other`, and `cannotStart` has why the code does not start on the first and on the
+/// second.
 fn answer(
-    stat: &Stat,
+    stats: Vec<Stat>,
     work: &Work,
     bench: &Bench,
-    progress: Progress,
+    mut progress: Progress,
     skipped: Option<String>,
 ) -> Result<Value, Error> {
-    let mut answer = json(stat)?;
-    if bench.sampling {
-        answer["batch"] = json(&Batch {
-            size: work.value,
-            round: work.round.unwrap_or_default(),
-            lanes: if bench.parallel { work.num } else { work.lanes },
-            errors: progress.measurements.errors,
-            lost: progress.measurements.lost,
-            disturbed: progress.disturbed.parts(),
-            passes: progress.passes,
-            samples: progress.samples,
-            cost: stat.total_cost(),
-            skipped,
-        })?;
+    let mut answers = Vec::new();
+    for (side, stat) in stats.iter().enumerate() {
+        let mut answer = json(stat)?;
+        if bench.sampling {
+            let (measurements, samples) = progress.of_side(side);
+            let (errors, lost) = (measurements.errors, measurements.lost);
+            let samples = std::mem::take(samples);
+            answer["batch"] = json(&Batch {
+                size: work.value,
+                round: work.round.unwrap_or_default(),
+                lanes: work.lanes,
+                errors,
+                lost,
+                disturbed: progress.disturbed.parts().filter(|_| side == 0),
+                passes: progress.passes,
+                samples,
+                warm: 0,
+                cost: stat.total_cost(),
+                skipped: skipped.clone(),
+            })?;
+        }
+        answers.push(answer);
+    }
+    let other = if answers.len() > 1 { answers.pop() } else { None };
+    let mut answer = answers.pop().unwrap_or_default();
+    if let Some(other) = other {
+        answer["other"] = other;
+        answer["cannotStart"] = json(&progress.cannot_start)?;
     }
     Ok(answer)
 }
@@ -218,12 +242,20 @@ fn report_by(input: &Input, sizes: usize, progress: &Progress) -> Option<Instant
 
 /// What has to be known of the function beside the input.
 struct Facts {
-    architecture: Architecture,
+    /// The processors that it is measured on, one or two.
+    architectures: Vec<Architecture>,
     timeout: Duration,
     extras: Extras,
 }
 
 impl Facts {
+    /// The prices of the processors.
+    fn prices(&self, region: &str) -> Vec<LambdaPrice> {
+        let price =
+            |architecture: &Architecture| pricing::lambda(region, *architecture).with(self.extras, region);
+        self.architectures.iter().map(price).collect()
+    }
+
     async fn learn(
         run: Option<&Run>,
         input: &Input,
@@ -243,9 +275,10 @@ impl Facts {
                 (configuration.architecture, configuration.timeout_s, extras)
             }
         };
-        let architecture =
-            architecture.parse().map_err(|e| Error::new(Kind::FunctionNotReady, format!("{e}")))?;
-        Ok(Self { architecture, timeout: Duration::from_secs(timeout_s.into()), extras })
+        let own = architecture.parse().map_err(|e| Error::new(Kind::FunctionNotReady, format!("{e}")))?;
+        let named = run.map(|run| run.architectures.clone()).unwrap_or_default();
+        let architectures = if named.is_empty() { vec![own] } else { named };
+        Ok(Self { architectures, timeout: Duration::from_secs(timeout_s.into()), extras })
     }
 }
 

@@ -98,7 +98,9 @@ async fn attempt(bench: &Bench, clock: &Clock, index: u32) -> Result<Attempt, Er
         let Made { attempt, disturbance } = bench.attempt(index, || clock.start_by(bench)).await?;
         match &attempt {
             Attempt::Measured { took, .. } | Attempt::Crashed { took, .. } => clock.finish(*took),
-            Attempt::Lost { out_of_time: false, .. } => clock.finish(Duration::ZERO),
+            Attempt::Lost { out_of_time: false, .. } | Attempt::CannotStart { .. } => {
+                clock.finish(Duration::ZERO);
+            }
             _ => {}
         }
         if !disturbance.is_some_and(|disturbance| bench.repeats.take(disturbance)) {
@@ -118,10 +120,12 @@ struct Lane {
 
 /// The lanes of what is still to be made.
 fn lanes(bench: &Bench, progress: &Progress) -> VecDeque<Lane> {
-    let count = if bench.parallel { bench.num } else { bench.lanes.min(bench.num) }.max(1);
     let mut lanes: BTreeMap<u32, VecDeque<u32>> = BTreeMap::new();
     for index in progress.remaining(bench.num) {
-        lanes.entry(index % count).or_default().push_back(index);
+        let place = bench.place(index);
+        if progress.cannot_start[place.side].is_none() {
+            lanes.entry(place.lane).or_default().push_back(index);
+        }
     }
     let lane = |(number, rest)| {
         let number = number as usize;
@@ -148,10 +152,29 @@ async fn next(
     (lane, Some((index, made)))
 }
 
+/// The next lane to go on. Where two processors take turns, a wave is over before the next begins.
+fn take(
+    bench: &Bench,
+    idle: &mut VecDeque<Lane>,
+    wave: &mut Option<u32>,
+    nothing_under_way: bool,
+) -> Option<Lane> {
+    if !bench.compares() {
+        return idle.pop_front();
+    }
+    let next = |lane: &Lane| lane.rest.front().map(|index| bench.place(*index).wave);
+    if nothing_under_way {
+        *wave = idle.iter().filter_map(next).min();
+    }
+    let place = idle.iter().position(|lane| next(lane) == *wave)?;
+    idle.remove(place)
+}
+
 async fn make(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -> Result<Ended, Error> {
     let mut under_way = JoinSet::new();
     let mut idle = lanes(bench, progress);
     let mut ended = Ended::Complete;
+    let mut wave = None;
     let due = |clock: &Clock| {
         bench.report_by.is_some_and(|moment| Instant::now() >= moment) && !clock.nothing_finished()
     };
@@ -161,17 +184,18 @@ async fn make(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -
             && under_way.len() < AT_ONCE
             && !due(clock)
             && bench.permits(progress, under_way.len())
-            && let Some(lane) = idle.pop_front()
+            && let Some(lane) = take(bench, &mut idle, &mut wave, under_way.is_empty())
         {
             under_way.spawn(next(Arc::clone(bench), Arc::clone(clock), lane));
         }
         let Some(joined) = under_way.join_next().await else { break };
-        let (lane, made) = joined
+        let (mut lane, made) = joined
             .map_err(|panic| Error::new(Kind::Refused, format!("an invocation's task failed: {panic}")))?;
         match made {
             None => ended = Ended::TimeUp { refusal: None },
             Some((index, made)) => match made? {
                 Attempt::TooSmall { reason, timed_out } => {
+                    while bench.in_turns && under_way.join_next().await.is_some() {}
                     return Ok(too_small(bench, progress, index, reason, timed_out));
                 }
                 Attempt::NotStarted { refusal } => {
@@ -180,6 +204,12 @@ async fn make(bench: &Arc<Bench>, clock: &Arc<Clock>, progress: &mut Progress) -
                 }
                 made => record(bench, clock, progress, index, made)?,
             },
+        }
+        let starts = |index: &u32| progress.cannot_start[bench.place(*index).side].is_none();
+        if progress.cannot_start.iter().any(Option::is_some) {
+            idle.iter_mut().for_each(|lane| lane.rest.retain(starts));
+            idle.retain(|lane| !lane.rest.is_empty());
+            lane.rest.retain(starts);
         }
         progress.note_pause(lane.number, lane.pause);
         if progress.crashes >= CRASHES {
@@ -212,15 +242,18 @@ fn record(
     index: u32,
     made: Attempt,
 ) -> Result<(), Error> {
+    let place = bench.place(index);
     match made {
         Attempt::Measured { measurement, allowed, max_memory, .. } => {
-            if allowed {
-                progress.measurements.push_error(measurement);
+            let counts = !bench.is_burst() || measurement.cold_start_ms.is_some();
+            let (measurements, samples) = progress.of_side(place.side);
+            if allowed && counts {
+                measurements.push_error(measurement);
             } else {
-                progress.measurements.push(measurement);
+                measurements.push(measurement);
             }
             if bench.sampling {
-                progress.samples.push(Sample { index, measurement, max_memory, end: End::Answered });
+                samples.push(Sample { index: place.of_side, measurement, max_memory, end: End::Answered });
             }
         }
         Attempt::Lost { out_of_time: true, .. } if clock.nothing_finished() => {
@@ -232,12 +265,24 @@ fn record(
             return Err(Error::new(Kind::OutOfTime, message));
         }
         Attempt::Lost { reason, .. } => {
-            progress.measurements.push_lost();
+            progress.of_side(place.side).0.push_lost();
             progress.lost_reason = Some(reason.chars().take(600).collect());
         }
         Attempt::Crashed { reason, .. } => {
             progress.crashes += 1;
             progress.crash.get_or_insert(reason);
+        }
+        Attempt::CannotStart { side, reason } => {
+            progress.cannot_start[side] = Some(reason.chars().take(1000).collect());
+            if let [Some(first), Some(second)] = &progress.cannot_start {
+                let message = format!(
+                    "power value {}: the function's code starts neither on {}: {first}; nor on {}: {second}",
+                    bench.power(),
+                    bench.architecture(0),
+                    bench.architecture(1)
+                );
+                return Err(Error::new(Kind::InvocationFailed, message));
+            }
         }
         Attempt::TooSmall { .. } | Attempt::NotStarted { .. } => return Ok(()),
     }

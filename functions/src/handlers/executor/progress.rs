@@ -1,5 +1,6 @@
 //! What an Executor hands itself from pass to pass.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,12 @@ pub struct Progress {
     /// The same one by one, for the search.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
+    /// What was measured on the second of two processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<Box<Other>>,
+    /// Why the function's code does not start, on the first and the second processor.
+    #[serde(skip_serializing_if = "starts")]
+    pub cannot_start: [Option<String>; 2],
     /// The indices of the invocations that were made, as ranges `[first, last]`, ascending.
     done: Vec<(u32, u32)>,
     /// How often the Executor was entered for this power value.
@@ -55,6 +62,20 @@ pub struct Progress {
     pub lost_reason: Option<String>,
 }
 
+/// What was measured on the second of two processors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Other {
+    /// What was measured so far.
+    pub measurements: Measurements,
+    /// The same one by one.
+    pub samples: Vec<Sample>,
+}
+
+fn starts(cannot: &[Option<String>; 2]) -> bool {
+    cannot.iter().all(Option::is_none)
+}
+
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
@@ -63,6 +84,32 @@ impl Progress {
     /// The number of invocations that were made.
     pub fn made(&self) -> u32 {
         self.done.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
+    /// What was measured, on whichever processor.
+    pub fn all(&self) -> impl Iterator<Item = Measurement> {
+        let other = self.other.iter().flat_map(|other| other.measurements.iter());
+        self.measurements.iter().chain(other)
+    }
+
+    /// What was measured on the first or the second processor.
+    pub fn measurements_of(&self, side: usize) -> &Measurements {
+        static NOTHING: LazyLock<Measurements> = LazyLock::new(Measurements::new);
+        match side {
+            0 => &self.measurements,
+            _ => self.other.as_ref().map_or(&NOTHING, |other| &other.measurements),
+        }
+    }
+
+    /// Where to keep what an invocation took on the first or the second processor.
+    pub fn of_side(&mut self, side: usize) -> (&mut Measurements, &mut Vec<Sample>) {
+        match side {
+            0 => (&mut self.measurements, &mut self.samples),
+            _ => {
+                let other = self.other.get_or_insert_default();
+                (&mut other.measurements, &mut other.samples)
+            }
+        }
     }
 
     /// The invocations still to be made, of `num`.
