@@ -38,9 +38,11 @@ pub async fn code(bench: &Bench) -> Vec<String> {
     objects.iter().map(|object| object["Key"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What `deployer cleanup` asks for of an execution's copies.
+/// What `deployer cleanup` asks for of an execution's copies, of which it has found those that are there.
 pub async fn cleanup(bench: &Bench, execution: &str) -> Handled {
-    bench.handle("cleaner", json!({ "cleanup": { "execution": execution, "copies": 2 } })).await
+    let numbers = copies(bench).await.into_iter().filter_map(|name| Some(tuning::copies::parse(&name)?.1));
+    let count = numbers.max().map_or(2, |last| last + 1);
+    bench.handle("cleaner", json!({ "cleanup": { "execution": execution, "copies": count } })).await
 }
 
 /// Deletes functions.
