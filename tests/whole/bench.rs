@@ -29,7 +29,6 @@ pub struct Bench {
     endpoint: Option<Endpoint>,
     folder: tempfile::TempDir,
     stage: Arc<Stage>,
-    /// What the tuned functions' package is, Base64.
     /// The package of functions, in base64.
     pub code: String,
     machine: String,

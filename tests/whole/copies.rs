@@ -120,6 +120,23 @@ async fn the_program_measures_copies_where_the_stack_makes_them_and_says_so() {
     assert_eq!(shown.function_version(), Some(version.as_str()));
 }
 
+/// The way out is one that there is for what was asked.
+#[tokio::test]
+async fn where_the_stack_makes_no_copies_both_ways_out_are_said() {
+    let world = World::new().await;
+    let function = world.sample("single", "echo").await;
+    let up = "`deployer up --copies also --copyable-roles ROLE_ARN` lets it, or ";
+    for (flags, needs, otherwise) in [
+        (&["--tune", "copy"][..], "--tune copy needs", "use --tune in-place"),
+        (&["--architectures", "arm64"], "architectures needs", "leave architectures out"),
+    ] {
+        let said = function.tune(flags).status(1);
+        said.complains(&["makes no copies of functions, which ", needs, up, otherwise]);
+    }
+    let alias = world.deployer(&["tune", "single:live"]).status(1);
+    alias.complains(&["measuring a version or alias needs", "name the function itself with --tune in-place"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_function_is_not_touched_in_the_middle_of_a_run_either() {
     let bench = Bench::in_process_with(&COPIES).await;

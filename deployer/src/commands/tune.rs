@@ -134,8 +134,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
             .into());
         }
     };
-    let of_copies = [fields::ARCHITECTURES, fields::CODE_ARM64, fields::CODE_X86];
-    if is_qualified(&named) || of_copies.iter().any(|field| input.contains_key(field.name)) {
+    if is_qualified(&named) || of_copies(&input).is_some() {
         // Nothing but a copy can be measured of a version or alias, or on another processor.
         input.entry(fields::TUNE.name).or_insert_with(|| Tune::Copy.name().into());
     }
@@ -253,6 +252,12 @@ fn is_qualified(named: &str) -> bool {
         .is_ok_and(|(_, qualifier)| qualifier.is_some_and(|qualifier| !qualifier.is_latest()))
 }
 
+/// A field of the input that only copies can be given, if there is one.
+fn of_copies(input: &Map<String, Value>) -> Option<fields::Field> {
+    let only = [fields::ARCHITECTURES, fields::CODE_ARM64, fields::CODE_X86];
+    only.into_iter().find(|field| input.contains_key(field.name))
+}
+
 /// What is measured where the input does not say, by what the stack makes of copies. Says which way it goes where there is a choice.
 fn way(
     input: &Map<String, Value>,
@@ -267,16 +272,20 @@ fn way(
     let (chosen, said) = match (asked, copies) {
         (Some(Tune::Copy), Some("no")) => {
             let up = if context.settings.is_local() { "deployer up --local" } else { "deployer up" };
-            let why = format!(
-                "the stack {} makes no copies of functions, which measuring {} needs",
-                context.settings.stack_name,
-                if is_qualified(named) { "a version or alias" } else { "copies" }
-            );
-            return Err(hinted(
-                anyhow::anyhow!(why),
-                format!(
-                    "`{up} --copies also --copyable-roles ROLE_ARN` lets it, or name the function itself with --tune in-place"
+            let (what, otherwise) = match of_copies(input) {
+                Some(field) => (field.name, format!("leave {} out", field.name)),
+                None if is_qualified(named) => (
+                    "measuring a version or alias",
+                    "name the function itself with --tune in-place".to_owned(),
                 ),
+                None => ("--tune copy", "use --tune in-place".to_owned()),
+            };
+            return Err(hinted(
+                anyhow::anyhow!(
+                    "the stack {} makes no copies of functions, which {what} needs",
+                    context.settings.stack_name
+                ),
+                format!("`{up} --copies also --copyable-roles ROLE_ARN` lets it, or {otherwise}"),
             ));
         }
         (Some(tune), _) => (None, tune),
