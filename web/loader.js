@@ -5,10 +5,12 @@ const root = document.documentElement;
 const $ = id => document.getElementById(id);
 const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
 const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
-let Page, page, ok, shown, stops = [], at = 0, ratio = 1, onPaper = false;
+let Page, page, ok, shown, late, stops = [], at = 0, ratio = 1, scale = 1, onPaper = false;
 const written = {};
 // Browsers hang on putting more into a text field. The largest run's link has 300,000 characters.
 const MAX_PASTED = 4_000_000;
+// Sizes; a table of fewer is built within a frame.
+const LONG = 100;
 
 const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
@@ -17,13 +19,16 @@ function show() {
   page?.free();
   shown = location.href;
   page = new Page(location.hash, location.search);
-  for (const id of ['problem', 'summary', 'legend', 'chooser', 'cards', 'table', 'runs', 'balance']) write(id, page.text(id, 0));
+  for (const id of ['problem', 'subject', 'heading', 'change', 'monthly', 'sure', 'kept', 'summary', 'legend', 'chooser', 'cards', 'runs', 'balance'])
+    write(id, page.text(id, 0));
+  document.title = $('heading').textContent;
   ok = !written.problem;
   $('problem').hidden = ok;
   $('view').hidden = !ok;
-  $('weight').value = page.text('weight', 0);
+  $('view').className = written.chooser && 'several';
+  for (const id of ['weight', 'month', 'limit']) $(id).value = page.text(id, 0);
   // What was focused has been written anew.
-  if (focused && focused !== document.activeElement?.id) $(focused)?.focus({ preventScroll: true });
+  if (focused && focused !== document.activeElement?.id) ($(focused) ?? $('links')).focus({ preventScroll: true });
   stops = page.stops();
   stage.ariaValueMin = stops[0] ?? 0;
   stage.ariaValueMax = stops[stops.length - 1] ?? 0;
@@ -31,6 +36,14 @@ function show() {
   fit();
   draw();
   read();
+  clearTimeout(late);
+  // A long table comes after the frame with the chart: building it takes longer than all else.
+  if (stops.length > LONG) requestAnimationFrame(() => { clearTimeout(late); late = setTimeout(fill); });
+  else fill();
+}
+
+function fill() {
+  write('table', page.text('table', 0));
 }
 
 // Building a long table takes longer than drawing the chart: only what changed is built.
@@ -38,9 +51,14 @@ function write(id, html) {
   if (written[id] !== html) $(id).innerHTML = written[id] = html;
 }
 
+// What is not heard otherwise: fields and switches speak for themselves.
+const DONE = { remove: 'Run removed', earlier: 'Run moved up', later: 'Run moved down', rename: 'Run renamed' };
+
 // False if the canvases have the size of the stage already.
 function fit() {
   ratio = devicePixelRatio || 1;
+  // The chart's text follows the size of text that the reader has set.
+  scale = ratio * (parseFloat(getComputedStyle(root).fontSize) || 16) / 16;
   const { left, top, right, bottom } = stage.getBoundingClientRect();
   // Edges fall on device pixels, so the canvas has exactly as many as the screen shows of it.
   const width = Math.round(right * ratio) - Math.round(left * ratio);
@@ -56,14 +74,14 @@ function resize() {
 
 function draw() {
   root.dataset.drawn = '';
-  page.draw(chart, ratio, dark());
-  page.draw(cursor, ratio, dark(), at);
+  page.draw(chart, scale, dark());
+  page.draw(cursor, scale, dark(), at);
   root.dataset.drawn = ok ? 'chart' : 'problem';
 }
 
 function point(size) {
   at = size;
-  page.draw(cursor, ratio, dark(), at);
+  page.draw(cursor, scale, dark(), at);
   read();
 }
 
@@ -79,15 +97,34 @@ function act(control, push = true) {
   try {
     address = page.act(act, +(run ?? 0), control.value);
   } catch (reason) {
-    $('refused').textContent = reason;
+    if (act === 'add') $('refused').textContent = reason;
+    else say(reason);
     return false;
   }
   $('refused').textContent = '';
   if (address !== location.hash) {
     history[push ? 'pushState' : 'replaceState'](null, '', address);
     show();
+    if (DONE[act]) say(DONE[act]);
   }
   return true;
+}
+
+// Said once, where it is seen from everywhere on the page.
+let fading;
+function say(text) {
+  $('said').textContent = text;
+  clearTimeout(fading);
+  fading = setTimeout(() => { $('said').textContent = ''; }, 8_000);
+}
+
+async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`${what} copied`);
+  } catch {
+    say('Copying is not allowed here: copy the address instead');
+  }
 }
 
 function save(name, blob) {
@@ -95,6 +132,7 @@ function save(name, blob) {
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
+  say(`${name} saved`);
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
@@ -104,7 +142,7 @@ function listen() {
   new ResizeObserver(resize).observe(stage);
   addEventListener('resize', resize);
   printing.addEventListener('change', draw);
-  addEventListener('beforeprint', () => { onPaper = true; draw(); });
+  addEventListener('beforeprint', () => { onPaper = true; fill(); draw(); });
   addEventListener('afterprint', () => { onPaper = false; draw(); });
   prefersDark.addEventListener('change', draw);
 
@@ -141,7 +179,9 @@ function listen() {
   $('add').addEventListener('submit', event => {
     event.preventDefault();
     const links = $('links');
-    if (act({ dataset: { act: 'add' }, value: links.value })) links.value = '';
+    if (!act({ dataset: { act: 'add' }, value: links.value })) return;
+    links.value = '';
+    say(`${$('runs').children.length} runs are shown`);
   });
 
   $('theme').addEventListener('change', () => {
@@ -152,21 +192,29 @@ function listen() {
   $('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.text('csv', 0)], { type: 'text/csv' })));
   $('png').addEventListener('click', () => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 2400, height: 1200 });
-    page.draw(canvas, 2, dark());
+    page.export(canvas, 2, dark());
     canvas.toBlob(blob => save('power-tuning.png', blob));
   });
   $('print').addEventListener('click', () => print());
-  $('copy').addEventListener('click', async () => {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      $('said').textContent = 'Copied';
-    } catch {
-      $('said').textContent = 'Not allowed here: copy the address instead';
-    }
-  });
+  $('copy').addEventListener('click', () => copy(location.href, 'Link'));
+  $('markdown').addEventListener('click', () => copy(markdown(), 'Markdown'));
 }
 
-const near = event => page.nearest(chart, ratio, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
+// What is on the page, for a pull request: punctuation in names stays what it is.
+function markdown() {
+  fill();
+  const text = element => {
+    const copy = element.cloneNode(true);
+    // Colours and arrows mean nothing there.
+    copy.querySelectorAll('[aria-hidden]').forEach(sign => sign.remove());
+    return copy.textContent.trim().replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|&#~]/g, '\\$&');
+  };
+  const rows = [...$('table').rows].map(row => `| ${[...row.cells].map(text).join(' | ')} |`);
+  rows.splice(1, 0, `${'| --- '.repeat($('table').rows[0].cells.length)}|`);
+  return `${['heading', 'change', 'subject', 'sure'].map(id => text($(id))).filter(Boolean).map((part, i) => (i ? part : `**${part}**`)).join('\n\n')}\n\n${rows.join('\n')}\n\n[Chart](<${location.href}>)\n`;
+}
+
+const near = event => page.nearest(chart, scale, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
 
 // 'light', 'dark', or anything else for the system's preference.
 function theme(name) {

@@ -1,6 +1,6 @@
 // The page's figures: bytes as a host that compresses sends them, how long a navigation takes until the chart is drawn (beside
 // what a page takes that does nothing but draw the same with Chart.js, as the old one did), and how long the page is busy
-// with a move of the pointer.
+// with a move of the pointer and with a switch.
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,7 +68,7 @@ async function load(browser, url, then) {
 
 // The two pages take turns, so that a slow moment of the machine touches both.
 async function times(browser, site, plain, points) {
-  const hash = encode([made(points)]), cold = [], warm = [], hover = [], plainCold = [], plainWarm = [];
+  const hash = encode([made(points)]), cold = [], warm = [], hover = [], toggle = [], plainCold = [], plainWarm = [];
   for (let round = 0; round < ROUNDS; round++) {
     const [first, second] = await load(browser, `${plain.url}#${hash}`);
     plainCold.push(first);
@@ -82,11 +82,22 @@ async function times(browser, site, plain, points) {
         await new Promise(requestAnimationFrame);
       }
       return times;
+    })) && toggle.push(...await page.evaluate(async () => {
+      const times = [];
+      for (const id of ['hide-marks', 'log-y', 'hide-cost', 'hide-cost', 'log-y', 'hide-marks']) {
+        const start = performance.now();
+        document.getElementById(id).click();
+        // With the layout that the change asks for.
+        document.body.getBoundingClientRect();
+        times.push(performance.now() - start);
+        await new Promise(requestAnimationFrame);
+      }
+      return times;
     })));
     cold.push(took[0]);
     warm.push(took[1]);
   }
-  return [points, span(cold), span(plainCold), span(warm), span(plainWarm), `${middle(hover).toFixed(1)} (${Math.min(...hover).toFixed(1)})`];
+  return [points, span(cold), span(plainCold), span(warm), span(plainWarm), ...[hover, toggle].map(times => `${middle(times).toFixed(1)} (${Math.min(...times).toFixed(1)})`)];
 }
 
 const table = (head, rows) => [head, head.map((_, i) => (i ? '--:' : '---')), ...rows].map(row => `| ${row.join(' | ')} |`).join('\n');
@@ -98,10 +109,10 @@ try {
   for (const points of [6, 46, 1_000]) speeds.push(await times(browser, site, plain, points));
   const text = `${table(['file', 'bytes', 'gzip -9', 'Brotli'], sizes)}
 
-${table(['points', 'cold, ms', 'Chart.js alone', 'warm, ms', 'Chart.js alone', 'pointer moved, ms'], speeds)}
+${table(['points', 'cold, ms', 'Chart.js alone', 'warm, ms', 'Chart.js alone', 'pointer moved, ms', 'switch, ms'], speeds)}
 
 Medians of ${ROUNDS} rounds in Debian's Chromium, the best in brackets: from navigation to the chart drawn with an empty cache and with a full one,
-and the work for one move of the pointer. Beside it, in the same run, a page that does nothing but draw the same numbers with Chart.js; the old
+the work for one move of the pointer, and for a switch of what is shown with its layout. Beside it, in the same run, a page that does nothing but draw the same numbers with Chart.js; the old
 page, which does that and more, took 1.13 times as long as such a page cold and 1.02 times warm.`;
   const readme = new URL('README.md', root), before = await readFile(readme, 'utf8');
   const mark = /(<!-- page-figures -->\n)[^]*?(\n<!-- \/page-figures -->)/;
@@ -110,7 +121,7 @@ page, which does that and more, took 1.13 times as long as such a page cold and 
   console.log(text);
 
   for (const colorScheme of ['light', 'dark'])
-    await visit(browser, site.url, '', { colorScheme, viewport: { width: 760, height: 560 } }, async page => {
+    await visit(browser, site.url, '', { colorScheme, viewport: { width: 1280, height: 800 } }, async page => {
       await page.click('#example');
       await drawn(page);
       await page.focus('#stage');

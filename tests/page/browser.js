@@ -35,6 +35,12 @@ export const launch = () => chromium.launch({
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
+// Debian's Firefox as it is, by the protocol that browsers have in common; Playwright asks of that what only the newest Firefox has.
+export async function launchFirefox() {
+  const { default: puppeteer } = await import(tools.resolve('puppeteer-core'));
+  return puppeteer.launch({ browser: 'firefox', executablePath: process.env.FIREFOX, headless: true });
+}
+
 // Opens the page with a fragment, runs the test on it, and checks that nothing was said, sent or refused meanwhile.
 export async function visit(browser, base, hash, options, test) {
   const complaints = [];

@@ -158,25 +158,34 @@ fn files_are_served_with_type_tag_and_compression() {
             ("cache-control", "no-cache"),
             ("vary", "accept-encoding"),
             ("x-content-type-options", "nosniff"),
+            ("content-security-policy", "frame-ancestors 'none'"),
         ] {
             assert_eq!(plain.header(name), Some(value), "{path}\n{}", plain.head);
         }
         assert_eq!(plain.header("content-encoding"), None, "{path}");
 
-        let gzip = serving.get(path, &[("Accept-Encoding", "br, gzip, deflate")]);
+        let brotli = serving.get(path, &[("Accept-Encoding", "gzip, deflate, br")]);
+        assert_eq!(brotli.header("content-encoding"), Some("br"), "{path}");
+        assert!(brotli.body.len() < content.len(), "{path}");
+        let mut inflated = Vec::new();
+        brotli::Decompressor::new(&brotli.body[..], 4096).read_to_end(&mut inflated).unwrap();
+        assert_eq!(inflated, content, "{path}");
+
+        let gzip = serving.get(path, &[("Accept-Encoding", "gzip, deflate")]);
         assert_eq!(gzip.header("content-encoding"), Some("gzip"), "{path}");
         assert!(gzip.body.len() < content.len(), "{path}");
         let mut inflated = Vec::new();
         flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut inflated).unwrap();
         assert_eq!(inflated, content, "{path}");
 
-        for (answer, encoding) in [(&plain, "identity"), (&gzip, "gzip")] {
+        for (answer, encoding) in [(&plain, "identity"), (&gzip, "gzip"), (&brotli, "br")] {
             let tag = answer.header("etag").unwrap();
             let again = serving.get(path, &[("Accept-Encoding", encoding), ("If-None-Match", tag)]);
             assert_eq!((again.status, again.body.len()), (304, 0), "{path} {encoding}");
             assert_eq!(again.header("etag"), Some(tag), "{path} {encoding}");
         }
         assert_ne!(plain.header("etag"), gzip.header("etag"), "{path}");
+        assert_ne!(brotli.header("etag"), gzip.header("etag"), "{path}");
 
         let head = raw(&serving.address, &format!("HEAD {path}"), &[]);
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");

@@ -2,13 +2,17 @@
 //! written and opened again, and what was written by us comes back as it was. The seed is fixed, so a failure repeats.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tuning::url::{Extras, Link, Run, encode_hash};
+use tuning::url::{About, Choice, Extras, Link, Run, encode_hash};
 use viz_wasm::chart::Scene;
 use viz_wasm::view::View;
 use viz_wasm::view::html::problem;
 
 const HASHES: u64 = 1_000_000;
-const ACTIONS: [(&str, &str); 12] = [
+const ACTIONS: [(&str, &str); 16] = [
+    ("view", "front"),
+    ("month", "10 M"),
+    ("limit", "300"),
+    ("hide", "cold"),
     ("x", ""),
     ("y", ""),
     ("weight", "0.35"),
@@ -68,6 +72,12 @@ impl Random {
             (extras.stddev, extras.p50, extras.p95) =
                 (self.amounts(count), self.amounts(count), self.amounts(count));
             extras.current = Some(1 + self.below(10_240) as u32);
+            extras.cold = self.amounts(count);
+            let by = (*self.pick(&["cost", "speed", "limit", "?"])).to_owned();
+            let power = if self.below(2) == 0 { sizes[0] } else { 1 + self.below(10_240) as u32 };
+            let sure = (0..self.below(5)).map(|_| self.below(1001) as u32).collect();
+            extras.choice = Some(Choice { power, by, sure });
+            extras.about = Some(About { function: "<b>.;".to_owned(), num: Some(20), ..About::default() });
         }
         let name = self.pick(&["", "JS x86", "<img src=x>", "\u{202e}עברית", "a;b:c#d%e&f", "=1+1"]);
         Run { name: (*name).to_owned(), sizes, times, costs, extras }
@@ -124,8 +134,15 @@ impl Random {
 fn something(view: &View, random: &mut Random) {
     match random.below(8) {
         0 => drop(view.legend() + &view.chooser()),
-        1 => drop(view.cards() + &view.summary()),
-        2 => drop(view.table()),
+        1 => drop(
+            view.cards()
+                + &view.summary()
+                + &view.answer()
+                + &view.change()
+                + &view.subject()
+                + &view.monthly(),
+        ),
+        2 => drop(view.table() + &view.sure() + &view.kept()),
         3 => drop(view.list()),
         4 => drop(view.csv()),
         5 => {
@@ -168,7 +185,7 @@ fn one(number: u64) -> bool {
             true
         }
         Err(error) => {
-            assert!(problem(&error.to_string()).contains("id=\"example\""));
+            assert!(problem(&error).contains("id=\"example\""));
             false
         }
     }

@@ -5,14 +5,12 @@ use std::fmt;
 use serde::Serialize;
 use tuning::Currency;
 use tuning::figures;
+use tuning::sentence::{self, Named};
 use tuning::strategy::{self, Candidate, Strategy};
 use tuning::url::Run;
 
 use super::Form;
 use super::table::{self, Column, Place};
-
-/// Longer names are cut in text; the link has them whole.
-const LONGEST_NAME: usize = 40;
 
 /// Runs that were compared. As JSON:
 /// `{"visualization","currency","runs":[{"name","cheapest","fastest","balanced","sizes":[…]}]}`; each size as
@@ -154,17 +152,14 @@ impl Comparison {
     fn sentences(&self) -> Vec<String> {
         let Some((first, others)) = self.runs.split_first() else { return Vec::new() };
         let best = |run: &Compared| run.size(run.cheapest).copied();
+        let named = |run: &Compared| {
+            let size = best(run)?;
+            let figures = Candidate { cost: size.average_price, duration: size.average_duration };
+            Some((self.name(run), size.value, figures))
+        };
         let sentence = |other: &Compared| {
-            let (reference, size) = (best(first)?, best(other)?);
-            Some(format!(
-                "{} at its cheapest size, {} MB, against {} at its own, {} MB: duration {}, cost {}.",
-                self.name(other),
-                size.value,
-                self.name(first),
-                reference.value,
-                figures::difference(size.average_duration, reference.average_duration),
-                figures::difference(size.average_price, reference.average_price),
-            ))
+            let (run, with) = (named(other)?, named(first)?);
+            Some(sentence::compared(said(&run), said(&with)) + ".")
         };
         others.iter().filter_map(sentence).collect()
     }
@@ -245,16 +240,13 @@ impl Comparison {
     }
 }
 
-/// A name as text and nothing else. Links come from anybody: control characters would reach the terminal, ones that turn
-/// the direction of writing would reach what stands beside them, and markup the page that the Markdown is for.
+fn said((name, power, figures): &(String, u32, Candidate)) -> Named<'_> {
+    Named { name, power: *power, figures: *figures }
+}
+
+/// A name as text and nothing else: markup would reach the page that the Markdown is for.
 fn written(name: &str, form: Form) -> String {
-    let turns =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let plain = name.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c });
-    let mut text: String = plain.clone().take(LONGEST_NAME).collect();
-    if plain.count() > LONGEST_NAME {
-        text.push('…');
-    }
+    let text = sentence::short(name);
     match form {
         Form::Text => text,
         Form::Markdown => text

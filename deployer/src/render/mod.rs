@@ -21,6 +21,7 @@ use tuning::figures;
 use tuning::gate::Gate;
 use tuning::input::Input;
 use tuning::output::{Analysis, Stat, StoppedBy};
+use tuning::sentence;
 use tuning::stats::ColdStarts;
 use tuning::strategy::Strategy;
 
@@ -479,8 +480,8 @@ impl Tuned {
     }
 
     fn recommendation(&self, analysis: &Analysis, currency: &str) -> String {
-        let why = match (&self.input, self.strategy()) {
-            _ if let Some(limit) = &analysis.limit => {
+        let why = match &analysis.limit {
+            Some(limit) => {
                 let (percentile, ms) = (limit.percentile, figures::duration(limit.ms));
                 if limit.kept {
                     format!(", the cheapest measured with p{percentile} within {ms}")
@@ -489,10 +490,8 @@ impl Tuned {
                 }
             }
             // How sure that is stands in the next sentence.
-            _ if analysis.search.is_some() => String::new(),
-            (_, Strategy::Cost) => ", the cheapest".to_owned(),
-            (_, Strategy::Speed) => ", the fastest".to_owned(),
-            (_, Strategy::Balanced) => ", the best balance".to_owned(),
+            None if analysis.search.is_some() => String::new(),
+            None => sentence::why(self.strategy()).to_owned(),
         };
         let against = match &analysis.baseline {
             Some(baseline) if baseline.cheaper_percent.is_none() => String::new(),
@@ -505,9 +504,8 @@ impl Tuned {
             _ => "",
         };
         format!(
-            "{} should have {} MB{why}: {} on average{trimmed} and {} per million invocations{against}.",
-            self.function(),
-            analysis.power,
+            "{}: {} on average{trimmed} and {} per million invocations{against}.",
+            sentence::recommendation(self.function(), analysis.power, &why),
             figures::duration(analysis.duration),
             figures::per_million(analysis.cost, currency),
         )

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tuning::figures;
 use tuning::output::Analysis;
+use tuning::sentence;
 use tuning::url;
 
 /// A month's money, in the currency of the region; amounts that are not known are absent.
@@ -54,25 +55,16 @@ impl Monthly {
     /// As a sentence; `present` is the function's size before the run in MB.
     #[must_use]
     pub fn sentence(&self, present: Option<u32>, currency: &str) -> String {
-        let money = |amount| figures::money(amount, currency);
-        let against = match (self.before, self.saving, present) {
-            (Some(before), Some(saving), Some(present)) if saving != 0.0 => format!(
-                " instead of {} with {present} MB, {} {}",
-                money(before),
-                money(saving.abs()),
-                if saving > 0.0 { "less" } else { "more" },
-            ),
-            (Some(_), Some(_), _) => ", as now".to_owned(),
-            _ => String::new(),
-        };
         let requests = match self.request_cost {
-            Some(fee) => format!("; the requests cost another {}, whatever the size", money(fee)),
+            Some(fee) => {
+                format!("; the requests cost another {}, whatever the size", figures::money(fee, currency))
+            }
             None => String::new(),
         };
         format!(
-            "At {} invocations a month: {}{against}{requests}.",
+            "At {} invocations a month: {}{requests}.",
             figures::fixed(self.invocations.into(), 0),
-            money(self.cost),
+            sentence::month(self.cost, self.before, self.saving, present, currency),
         )
     }
 }

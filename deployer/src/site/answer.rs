@@ -30,9 +30,10 @@ pub fn answer<B>(site: &Site, loopback: bool, request: &Request<B>) -> Response<
     let Some(file) = site.file(&path) else {
         return refusal(StatusCode::NOT_FOUND, "there is no such file here\n".to_owned(), &[]);
     };
-    let (representation, encoding) = match &file.gzip {
-        Some(gzip) if takes_gzip(request.headers()) => (gzip, Some("gzip")),
-        _ => (&file.plain, None),
+    let compressed = file.compressed.iter().find(|(coding, _)| takes(request.headers(), coding));
+    let (representation, encoding) = match compressed {
+        Some((coding, representation)) => (representation, Some(*coding)),
+        None => (&file.plain, None),
     };
     let mut answer = Response::builder()
         .header(header::SERVER, SERVER)
@@ -49,7 +50,9 @@ pub fn answer<B>(site: &Site, loopback: bool, request: &Request<B>) -> Response<
             .header(header::CONTENT_LENGTH, representation.body.len())
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
             .header("cross-origin-resource-policy", "same-origin")
-            .header(header::REFERRER_POLICY, "no-referrer");
+            .header(header::REFERRER_POLICY, "no-referrer")
+            // The policy in the page itself cannot say this.
+            .header(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'");
         if let Some(encoding) = encoding {
             answer = answer.header(header::CONTENT_ENCODING, encoding);
         }
@@ -94,16 +97,17 @@ fn is_loopback(authority: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether `Accept-Encoding` allows gzip (RFC 9110, 12.5.3): by name, else by `*`, and not with a weight of zero.
-fn takes_gzip(headers: &HeaderMap) -> bool {
+/// Whether `Accept-Encoding` allows a content coding (RFC 9110, 12.5.3): by name, else by `*`, and not with a weight of zero.
+fn takes(headers: &HeaderMap, coding: &str) -> bool {
     let (mut named, mut any) = (None, false);
-    for coding in values(headers, header::ACCEPT_ENCODING) {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+    for accepted in values(headers, header::ACCEPT_ENCODING) {
+        let (name, parameters) = accepted.split_once(';').unwrap_or((accepted, ""));
         let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
         let wanted = weight.is_ok_and(|weight| weight > 0.0);
         match name.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => named = Some(wanted),
             "*" => any = wanted,
+            // The older name of gzip.
+            name if name.trim_start_matches("x-") == coding => named = Some(wanted),
             _ => {}
         }
     }

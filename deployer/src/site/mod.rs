@@ -47,7 +47,8 @@ pub struct Site {
 struct File {
     media_type: &'static str,
     plain: Representation,
-    gzip: Option<Representation>,
+    /// By its content coding, the smallest first.
+    compressed: Vec<(&'static str, Representation)>,
 }
 
 #[derive(Debug)]
@@ -135,24 +136,35 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SiteError {
     move |source| SiteError::File { path, source }
 }
 
+type Compress = fn(&[u8]) -> std::io::Result<Vec<u8>>;
+
 impl File {
     fn new(path: &Path, content: Vec<u8>) -> Self {
         let (media_type, compressible) = media_type(path);
         let hash = hex::encode(&Sha256::digest(&content)[..16]);
-        let gzip = compressible
-            .then(|| compressed(&content))
-            .flatten()
-            .filter(|gzip| gzip.len() < content.len())
-            .map(|gzip| Representation { body: gzip.into(), etag: format!("\"{hash}-gzip\"") });
+        let codings: [(&str, Compress); 2] = [("br", brotli), ("gzip", gzip)];
+        let compressed = codings.into_iter().filter(|_| compressible).filter_map(|(coding, compress)| {
+            let body = compress(&content).ok().filter(|body| body.len() < content.len())?;
+            Some((coding, Representation { body: body.into(), etag: format!("\"{hash}-{coding}\"") }))
+        });
+        let compressed = compressed.collect();
         let plain = Representation { body: content.into(), etag: format!("\"{hash}\"") };
-        Self { media_type, plain, gzip }
+        Self { media_type, plain, compressed }
     }
 }
 
-fn compressed(content: &[u8]) -> Option<Vec<u8>> {
+/// Not at the best level, which takes half a second for the page and saves 4 %.
+fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let (level, window) = (9, 22);
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, level, window);
+    encoder.write_all(content)?;
+    Ok(encoder.into_inner())
+}
+
+fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).ok()?;
-    encoder.finish().ok()
+    encoder.write_all(content)?;
+    encoder.finish()
 }
 
 /// The media type by a file's extension, and whether compressing such files pays.

@@ -31,16 +31,20 @@ fn status(path: &str, headers: &[(&str, &str)]) -> u16 {
 const HERE: (&str, &str) = ("host", "127.0.0.1:8723");
 
 #[test]
-fn gzip_is_sent_to_those_that_take_it() {
+fn brotli_or_gzip_is_sent_to_those_that_take_it() {
     let encoded = |accepted: &str| {
         let answer: Response<()> = ask("/", &[HERE, ("accept-encoding", accepted)]);
-        answer.headers().get("content-encoding").is_some()
+        let coding = answer.headers().get("content-encoding");
+        coding.map(|coding| coding.to_str().unwrap().to_owned())
     };
-    for accepted in ["gzip", "GZIP", "br, gzip;q=0.1", "deflate, *", "x-gzip", "gzip; q=1"] {
-        assert!(encoded(accepted), "{accepted}");
+    for accepted in ["gzip", "GZIP", "br;q=0, gzip;q=0.1", "br;q=0, *", "x-gzip", "gzip; q=1"] {
+        assert_eq!(encoded(accepted).as_deref(), Some("gzip"), "{accepted}");
     }
-    for accepted in ["", "br", "gzip;q=0", "gzip;q=0.0, *", "*;q=0", "identity", "gzip;q=x", "notgzip"] {
-        assert!(!encoded(accepted), "{accepted}");
+    for accepted in ["br", "gzip, deflate, br, zstd", "deflate, *", "gzip;q=0, BR;q=0.5", "gzip;q=0.0, *"] {
+        assert_eq!(encoded(accepted).as_deref(), Some("br"), "{accepted}");
+    }
+    for accepted in ["", "zstd", "gzip;q=0, br;q=0", "*;q=0", "identity", "gzip;q=x", "notgzip"] {
+        assert_eq!(encoded(accepted), None, "{accepted}");
     }
     let tiny: Response<()> = ask("/tiny.css", &[HERE, ("accept-encoding", "gzip")]);
     assert_eq!(tiny.headers().get("content-encoding"), None, "what does not get smaller stays as it is");

@@ -13,17 +13,29 @@ pub fn significant(number: f64) -> String {
 }
 
 fn with_digits(number: f64, digits: usize) -> String {
-    if number == 0.0 {
-        return "0".to_owned();
+    if number == 0.0 || !number.is_finite() {
+        return if number == 0.0 { "0".to_owned() } else { format!("{number:.0}") };
     }
-    // The exponent after rounding: 9.996 has one digit before the point as it stands, and two as it is written.
-    let scientific = format!("{number:.*e}", digits - 1);
-    match scientific.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()) {
-        Some(exponent) if PLAIN.contains(&number.abs()) => {
-            fixed(number, (digits as i32 - 1 - exponent).max(0) as usize)
-        }
-        _ => scientific,
+    let least = 10f64.powi(digits as i32 - 1);
+    let mut exponent = number.abs().log10().floor() as i32;
+    // What is left of the digits when they are rounded: 9.996 has one digit before the point as it stands, and two as it is written.
+    let rounded = |exponent: i32| (scaled(number.abs(), digits as i32 - 1 - exponent)).round();
+    if rounded(exponent) >= 10.0 * least {
+        exponent += 1;
+    } else if rounded(exponent) < least {
+        exponent -= 1;
     }
+    if PLAIN.contains(&number.abs()) {
+        fixed(number, (digits as i32 - 1 - exponent).max(0) as usize)
+    } else {
+        format!("{:.*}e{exponent}", digits - 1, scaled(number, -exponent))
+    }
+}
+
+/// A number times a power of ten, in two steps: one factor alone may be out of range.
+fn scaled(number: f64, power: i32) -> f64 {
+    let half = power / 2;
+    number * 10f64.powi(half) * 10f64.powi(power - half)
 }
 
 /// A number with so many decimals and its thousands apart.
@@ -32,15 +44,58 @@ pub fn fixed(number: f64, decimals: usize) -> String {
     grouped(&format!("{number:.decimals$}"))
 }
 
+/// A number with at most so many decimals, without zeros at the end.
+#[must_use]
+pub fn trimmed(number: f64, decimals: usize) -> String {
+    without_zeros(&format!("{number:.decimals$}")).to_owned()
+}
+
+fn without_zeros(text: &str) -> &str {
+    if text.bytes().any(|byte| byte == b'.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    }
+}
+
 /// A label of an axis: at most four significant digits, without zeros at the end.
 #[must_use]
 pub fn label(number: f64) -> String {
     let text = with_digits(number, 4);
-    if text.contains('.') && !text.contains('e') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
+    if text.bytes().any(|byte| byte == b'e') { text } else { without_zeros(&text).to_owned() }
+}
+
+/// The shortest decimal number that reads as this amount and no other. Without the standard library's own way, whose tables for this type of
+/// number would be a hundredth of the page.
+#[must_use]
+pub fn exact(amount: f32) -> String {
+    let number = f64::from(amount);
+    if number < 0.0 {
+        return "-".to_owned() + &exact(-amount);
     }
+    if number == 0.0 || !number.is_finite() {
+        return format!("{number:.0}");
+    }
+    let exponent = number.log10().floor() as i32;
+    for digits in 0..9 {
+        let power = digits - exponent;
+        let whole = scaled(number, power).round();
+        if scaled(whole, -power) as f32 != amount {
+            continue;
+        }
+        let mut text = (whole as u64).to_string();
+        if power <= 0 {
+            text.extend((power..0).map(|_| '0'));
+            return text;
+        }
+        let power = power as usize;
+        while text.len() <= power {
+            text.insert(0, '0');
+        }
+        text.insert(text.len() - power, '.');
+        return text;
+    }
+    significant(number)
 }
 
 /// A duration given in milliseconds, from one second on in seconds.
@@ -85,7 +140,7 @@ pub fn difference(value: f64, reference: f64) -> String {
     match percent {
         p if !p.is_finite() => "–".to_owned(),
         p if p.abs() < 0.5 => "same".to_owned(),
-        p if p >= PLAIN.end => format!("+{p:.2e} %"),
+        p if p >= PLAIN.end => format!("+{} %", significant(p)),
         p if p > 0.0 => format!("+{} %", fixed(p, 0)),
         p => format!("−{} %", fixed(-p, 0)),
     }
@@ -176,6 +231,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_exact_amount_is_short_and_reads_back(amount in prop_oneof![0f32..1e6, prop::num::f32::POSITIVE, Just(0.0), Just(0.1), Just(f32::MAX)]) {
+            let text = exact(amount);
+            prop_assert_eq!(text.parse::<f32>().unwrap(), amount, "{}", text);
+            if amount.is_normal() {
+                prop_assert!(text.len() <= amount.to_string().len(), "{text} for {amount}");
+            }
+        }
+
         #[test]
         fn what_is_written_is_within_half_a_percent(number in prop::num::f64::POSITIVE | prop::num::f64::NORMAL) {
             let text = significant(number).replace(',', "");

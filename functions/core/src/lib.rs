@@ -12,11 +12,11 @@
 //! 7. [`url`]: the run as a link to the chart page, and back.
 //!
 //! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`waves`] compares two processors, [`regression`] compares
-//! two runs, [`figures`] says how a number is written for people, and [`calibration`] is what the speed of a core is told by;
-//! [`copies`] says what temporary copies are called;
+//! two runs, [`figures`] says how a number is written for people, and [`sentence`] what a result says in words; [`calibration`] is what
+//! the speed of a core is told by; [`copies`] says what temporary copies are called;
 //! [`throttling`] knows AWS's refusals that pass.
 //!
-//! The page uses [`url`], [`strategy`], [`figures`] and [`Currency`] only; those know nothing of JSON.
+//! The page uses [`url`], [`strategy`], [`figures`], [`sentence`], [`Currency`] and the words of [`search::Confidence`] only.
 
 pub mod calibration;
 pub mod copies;
@@ -31,6 +31,7 @@ pub mod pricing;
 pub mod regression;
 pub mod report;
 pub mod search;
+pub mod sentence;
 pub mod stats;
 pub mod strategy;
 pub mod throttling;

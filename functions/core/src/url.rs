@@ -9,28 +9,32 @@
 //! percent-encoded. Everything is in the fragment, so no browser ever sends it anywhere.
 //!
 //! **Optional parts** start with a lower-case name and a colon, which occurs neither in base64 nor in an encoded name:
-//! `sd:` (standard deviation of the duration), `p50:`, `p95:` (percentiles of it; all three float32 in base64, one per
-//! size) and `current:` (the function's size before the run, decimal). They belong to the first run; `p95.2:` is the third
-//! run's. `month:` ([`MONTH`]) and `curve:` ([`CURVE`]) belong to no run. Unknown ones are kept aside in [`Link::others`] and otherwise ignored.
+//! `sd:` (standard deviation of the duration), `p50:`, `p95:` (percentiles of it), `cold:` (average of the cold starts alone; all four
+//! float32 in base64, one per size), `current:` (the function's size before the run, decimal), `about:` ([`About`]: region, processor, day,
+//! number of invocations and name of the function, between dots) and `choice:` ([`Choice`]: the chosen size, what it was chosen by, and how sure
+//! that is in thousandths, between dots). They belong to the first run; `p95.2:` is the third run's. `month:` ([`MONTH`]), `limit:` ([`LIMIT`]) and
+//! `curve:` ([`CURVE`]) belong to no run. Unknown ones are kept aside in [`Link::others`] and otherwise ignored.
 //!
 //! The page this one replaces counts the parts between semicolons and knows only 3 and 4·N, so a link with optional
 //! parts does not open there. Hence [`encode()`] writes exactly what the runs hold: runs without [`Extras`] give the canonical
 //! form every page reads, and who fills `Extras` decides that the link is for this page ([`is_old_page`] tells).
 //!
 //! **What a link may hold.** Decoding is strict where a number would lie (a size below 1 MB, a time or cost that is
-//! negative, infinite or not a number, lists of different lengths: an error naming the part) and lenient where a mail or chat
-//! program may have mangled the text (`%3B` for `;`, a space for `+`, missing `=`, unsorted sizes).
+//! negative, infinite or not a number, lists of different lengths: an error naming the part), lenient where a mail or chat
+//! program may have mangled the text (`%3B` for `;`, a space for `+`, missing `=`, unsorted sizes), and without an optional part that is
+//! damaged: it costs only itself.
 
+mod base64;
 mod check;
 mod decode;
 mod encode;
 mod error;
 mod run;
 
-pub use decode::{decode, decode_link};
+pub use decode::{curve_points, decode, decode_link};
 pub use encode::{curve_part, encode, encode_hash, encode_link};
 pub use error::UrlError;
-pub use run::{Extras, Link, MAX_POINTS, MAX_RUNS, Run};
+pub use run::{About, Choice, Extras, LIMIT, Link, MAX_POINTS, MAX_RUNS, Run};
 
 /// The part with how many invocations a month has, decimal; it is the whole link's. The page says then what a month costs.
 pub const MONTH: &str = "month";

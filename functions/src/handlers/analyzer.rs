@@ -3,6 +3,10 @@
 //! Event: the flat document with `stats` (and, in an execution of the stack, `run`). Result: [`tuning::output::Analysis`],
 //! the output of the execution; `null` for a dry run. It calls no AWS API and needs no permission.
 
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 use tuning::output::{self, Bursts, Found, LinkDetail, Side, Stat};
 use tuning::pricing::{self, Architecture, Extras};
@@ -63,6 +67,7 @@ pub fn handle(document: &Value, clients: &Clients) -> Result<Value, Error> {
         publisher_passes: run.as_ref().map_or(1, |run| run.published.passes),
         visualization_url: page.as_deref().unwrap_or(DEFAULT_PAGE),
         link: LinkDetail::Full,
+        date: today(),
         invocations: &invocations,
         code_sha256: run.as_ref().map(|run| run.code_sha256.as_str()).filter(|code| !code.is_empty()),
         environments: input.environments().min(run.as_ref().map_or(u32::MAX, Run::most_lanes)),
@@ -126,4 +131,10 @@ fn sides(
 fn invocations(stats: &Value) -> Vec<Batch> {
     let batch = |stat: &Value| serde_json::from_value(stat.get("batch")?.clone()).ok();
     stats.as_array().and_then(|stats| stats.iter().map(batch).collect()).unwrap_or_default()
+}
+
+/// The day in UTC, as `2026-11-29`.
+fn today() -> String {
+    let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap_or_default();
+    now.chars().take("2026-11-29".len()).collect()
 }

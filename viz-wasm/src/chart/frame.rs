@@ -28,9 +28,11 @@ impl Frame {
         f64::from(self.width) < css * self.ratio
     }
 
-    /// The first and last pixel column between the value axes: room for labels beside them, less on narrow screens.
-    pub(super) fn sides(self) -> (i32, i32) {
+    /// The first and last pixel column between the value axes: room for labels beside them, less on narrow screens. On wide ones lines may
+    /// end in `names`, which take more.
+    pub(super) fn sides(self, names: bool) -> (i32, i32) {
         let side = self.px(if self.is_narrower(500.0) { 48.0 } else { 64.0 });
-        (side, (self.width as i32 - side).max(side + 1))
+        let right = if names && !self.is_narrower(700.0) { self.px(120.0) } else { side };
+        (side, (self.width as i32 - right).max(side + 1))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::View;
 use super::paste::links;
-use super::state::{Column, State, weight};
+use super::state::{Column, Shape, State, weight, written};
 use tuning::Currency;
 
 impl View {
@@ -18,6 +18,11 @@ impl View {
         let state = &mut next.state;
         match action {
             "hide" => state.toggle(value, count),
+            "view" => state.shape = Shape::of(value),
+            "month" => state.month = written(value, "Invocations a month", "10,000,000")?,
+            "limit" => {
+                state.limit = written(value, "Latency limit", "300")?.map(|ms| (ms, String::new()));
+            }
             "x" => state.log_x = !state.log_x,
             "y" => state.log_y = !state.log_y,
             "weight" => {
@@ -96,6 +101,7 @@ impl View {
             runs: Vec::new(),
             state: State::default(),
             currency: Currency::from_query(query),
+            curve: Vec::new(),
             others: Vec::new(),
         };
         view.add(pasted)?;

@@ -1,11 +1,12 @@
 //! Fragments of HTML. Everything that comes from a link passes [`escape`] here and nowhere else; names are isolated in `bdi`, so
 //! that right-to-left text cannot rearrange what stands around it. No `style` attributes: the page's policy forbids them.
 
-use super::state::{Column, LAYERS, run_word};
-use super::{EXAMPLE, View};
-use crate::theme::COLOURS;
+use super::figure::Figure;
+use super::state::{Column, LAYERS, Shape, run_word};
+use super::{COMPARISON, EXAMPLE, View, ordered, rank};
+use crate::theme::{COLOURS, SHAPES};
 use tuning::figures;
-use tuning::url::{Extras, MONTH, Run};
+use tuning::url::{Extras, Run, UrlError};
 
 /// Most rows of the table; a browser takes seconds to lay out more. The CSV has all.
 pub const MAX_ROWS: usize = 2_000;
@@ -34,9 +35,18 @@ pub fn bdi(name: &str) -> String {
     format!("<bdi>{}</bdi>", escape(name))
 }
 
+/// A run's colour and shape, for eyes.
+pub fn key(run: usize) -> String {
+    format!(
+        "<span class=\"key c{}\" aria-hidden=\"true\">{}</span>",
+        run % COLOURS,
+        SHAPES[run % SHAPES.len()]
+    )
+}
+
 /// A rounded value for people with the exact one for programs.
 pub fn data(exact: f32, rounded: &str) -> String {
-    format!("<data value=\"{exact}\">{}</data>", escape(rounded))
+    format!("<data value=\"{}\">{}</data>", figures::exact(exact), escape(rounded))
 }
 
 /// A duration, with the exact one for programs.
@@ -49,15 +59,23 @@ pub fn difference(value: f32, reference: f32) -> String {
     figures::difference(value.into(), reference.into())
 }
 
-/// What stands in place of a chart that cannot be drawn.
-pub fn problem(reason: &str) -> String {
-    format!(
-        "<h2>This link has no chart to show</h2><p>{}.</p>\
+/// What stands in place of a chart that cannot be drawn; a welcome, where the address has no link at all.
+pub fn problem(reason: &UrlError) -> String {
+    let mut html = match reason {
+        UrlError::Empty => "<h2>Which memory size should a Lambda function have?</h2><p>This page shows what a tuning run measured: how long a function takes and \
+         what it costs at each memory size, and which size to choose. Open the link that a run printed, or paste it below, several to compare them. Or look first:</p>"
+            .to_owned(),
+        _ => format!(
+            "<h2 class=\"wrong\">This link has no chart to show</h2><p>{}.</p>\
          <p>A chart link carries its whole result after the <code>#</code>: sizes, durations and costs, as \
-         <code>SIZES;TIMES;COSTS</code>. Copy it as a whole from the output of a tuning run.</p>\
-         <p><a id=\"example\" href=\"#{EXAMPLE}\">Open an example</a></p>",
-        escape(&sentence(reason))
-    )
+         <code>SIZES;TIMES;COSTS</code>. Copy it as a whole from the output of a tuning run.</p>",
+            escape(&sentence(&reason.to_string()))
+        ),
+    };
+    html += &format!(
+        "<p><a id=\"example\" href=\"#{EXAMPLE}\">an example of one run</a> · <a href=\"#{COMPARISON}\">of two runs compared</a></p>"
+    );
+    html
 }
 
 fn sentence(text: &str) -> String {
@@ -85,13 +103,16 @@ impl View {
                 "spread" => {
                     self.runs.iter().any(|run| !run.extras.stddev.is_empty() || !run.extras.p95.is_empty())
                 }
+                "curve" => !self.curve().is_empty(),
+                "cold" => self.runs.iter().any(|run| !run.extras.cold.is_empty()),
                 _ => true,
             };
             if useful {
                 let class = if single { word } else { "" };
                 let key = match word {
-                    "time" => "<span class=\"key\">●</span> ",
-                    "cost" => "<span class=\"key\">■</span> ",
+                    _ if !single || self.state.shape == Shape::Front => "",
+                    "time" => "<span class=\"key\" aria-hidden=\"true\">●</span> ",
+                    "cost" => "<span class=\"key\" aria-hidden=\"true\">■</span> ",
                     _ => "",
                 };
                 let label = format!("{key}{label}");
@@ -100,19 +121,21 @@ impl View {
         }
         if !single {
             for index in 0..self.runs.len() {
-                let (word, class) = (run_word(index), format!("c{}", index % COLOURS));
-                let label = format!("<span class=\"key\">●</span> {}", bdi(&self.name(index)));
-                html += &check(
-                    &format!("hide-{word}"),
-                    "hide",
-                    &word,
-                    !self.state.run_hidden(index),
-                    &class,
-                    &label,
-                );
+                let word = run_word(index);
+                let label = format!("{} {}", key(index), bdi(&self.name(index)));
+                html +=
+                    &check(&format!("hide-{word}"), "hide", &word, !self.state.run_hidden(index), "", &label);
             }
         }
-        html += &check("log-x", "x", "", self.state.log_x, "", "Log memory axis");
+        html += "<label>View <select id=\"view-as\" data-act=\"view\">";
+        for (shape, word, name) in Shape::ALL {
+            let selected = if shape == self.state.shape { " selected" } else { "" };
+            html += &format!("<option value=\"{word}\"{selected}>{name}</option>");
+        }
+        html += "</select></label>";
+        if self.state.shape != Shape::Front {
+            html += &check("log-x", "x", "", self.state.log_x, "", "Log memory axis");
+        }
         html += &check("log-y", "y", "", self.state.log_y, "", "Log value axes");
         html
     }
@@ -123,27 +146,29 @@ impl View {
         let (run, marks) = (&self.runs[index], self.marks(index));
         let mut html = String::new();
         let month = |price: f32| {
-            let (_, month) = self.others.iter().find(|(name, _)| name == MONTH)?;
-            let cost = f64::from(price) * f64::from(month.parse::<u32>().ok()?);
+            let cost = f64::from(price) * f64::from(self.state.month?);
             Some(format!("<br>{} a month", figures::money(cost, self.currency.symbol())))
         };
         let mut card = |title: &str, class: &str, point: usize| {
             let (time, price) = (run.times[point], run.costs[point]);
             html += &format!(
-                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small>{}</dd></div>",
+                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small>{}{}</dd></div>",
                 run.sizes[point],
                 figures::duration(time.into()),
                 difference(time, run.times[marks.fastest]),
                 self.cost(price),
                 difference(price, run.costs[marks.cheapest]),
                 month(price).unwrap_or_default(),
+                self.beside(run.sizes[point]),
             );
         };
         card("Cheapest", "good", marks.cheapest);
         card("Fastest", "good", marks.fastest);
         card("Balanced", "good", marks.balanced);
-        card("Most expensive", "bad", marks.dearest);
-        card("Slowest", "bad", marks.slowest);
+        if self.runs.len() == 1 {
+            card("Most expensive", "bad", marks.dearest);
+            card("Slowest", "bad", marks.slowest);
+        }
         if let Some(size) = run.extras.current {
             match run.sizes.iter().position(|&s| s == size) {
                 Some(point) => card("Current", "", point),
@@ -157,84 +182,74 @@ impl View {
         html
     }
 
-    /// One sentence: what choosing well is worth.
-    pub fn summary(&self) -> String {
-        let index = self.chosen();
-        let (run, marks) = (&self.runs[index], self.marks(index));
-        let subject =
-            if self.runs.len() > 1 { format!("{}: ", bdi(&self.name(index))) } else { String::new() };
-        if marks.cheapest == marks.fastest {
-            return format!(
-                "{subject}{} MB is the cheapest and the fastest size measured.",
-                run.sizes[marks.cheapest]
-            );
-        }
-        format!(
-            "{subject}{} MB is the cheapest size, {} MB the fastest (duration: {}, cost: {}).",
-            run.sizes[marks.cheapest],
-            run.sizes[marks.fastest],
-            difference(run.times[marks.fastest], run.times[marks.cheapest]),
-            difference(run.costs[marks.fastest], run.costs[marks.cheapest]),
-        )
+    /// The cheapest of the other runs at a size, against the chosen one; empty where no other has that size.
+    fn beside(&self, size: u32) -> String {
+        let others = self.points_at(size).into_iter().filter(|(index, _)| *index != self.chosen());
+        let best = others.min_by_key(|&(index, point)| rank(self.runs[index].costs[point]));
+        let Some((index, point)) = best else { return String::new() };
+        let (time, price) = self.versus(index, point);
+        format!("<br>{} {}: <small>{time}, cost {price}</small>", key(index), bdi(&self.name(index)))
     }
 
-    /// The table's head and body.
+    /// The table's head and body: grouped by size where there are several runs, each compared with the chosen one at that size.
     pub fn table(&self) -> String {
         let several = self.runs.len() > 1;
-        let extras: [(&str, List); 3] =
-            [("Std. dev.", |e| &e.stddev), ("p50", |e| &e.p50), ("p95", |e| &e.p95)];
+        let extras: [(&str, List); 4] = [
+            ("Std. dev.", |e| &e.stddev),
+            ("p50", |e| &e.p50),
+            ("p95", |e| &e.p95),
+            ("Cold start", |e| &e.cold),
+        ];
         let extras: Vec<_> = extras
             .into_iter()
             .filter(|(_, list)| self.runs.iter().any(|run| !list(&run.extras).is_empty()))
             .collect();
+        let (times, costs) = self.figures();
+        let base = self.chosen();
+        let versus = format!("<th scope=\"col\">vs {}</th>", bdi(&self.name(base)));
+        let beside = |what: &str| match several {
+            true => versus.clone(),
+            false => format!("<th scope=\"col\">to {what}</th>"),
+        };
 
-        let mut html = String::from("<thead><tr>");
-        let columns = [
-            (Column::Link, "Run", several),
-            (Column::Size, "Memory", true),
-            (Column::Time, "Duration", true),
-            (Column::Cost, "Cost per million", true),
-        ];
-        for (column, label, wanted) in columns {
-            if wanted {
-                html += &self.heading(column, label);
-                match column {
-                    Column::Time => html += "<th scope=\"col\">to fastest</th>",
-                    Column::Cost => html += "<th scope=\"col\">to cheapest</th>",
-                    _ => {}
-                }
-            }
+        let mut html = String::from("<thead><tr>") + &self.heading(Column::Size, "Memory (MB)");
+        if several {
+            html += &self.heading(Column::Link, "Run");
         }
+        html += &self.heading(Column::Time, &format!("Duration ({})", times.unit));
+        html += &beside("fastest");
+        html += &self.heading(Column::Cost, &format!("Cost per million ({})", costs.unit));
+        html += &beside("cheapest");
         for (label, _) in &extras {
-            html += &format!("<th scope=\"col\">{label}</th>");
+            html += &format!("<th scope=\"col\">{label} ({})</th>", times.unit);
         }
         html += "<th scope=\"col\">Noted for</th></tr></thead><tbody>";
 
         let rows = self.rows();
         let marks: Vec<_> = (0..self.runs.len()).map(|index| self.marks(index)).collect();
+        let mut before = 0;
         for &(index, point) in rows.iter().take(MAX_ROWS) {
             let (run, marks) = (&self.runs[index], marks[index]);
-            let (time, price) = (run.times[point], run.costs[point]);
-            html += "<tr>";
+            let (size, time, price) = (run.sizes[point], run.times[point], run.costs[point]);
+            html += if several && size != before { "<tr class=\"group\">" } else { "<tr>" };
+            before = size;
+            html += &format!("<th scope=\"row\"><data value=\"{size}\">{size}</data></th>");
+            let (mut to_time, mut to_price) =
+                (difference(time, run.times[marks.fastest]), difference(price, run.costs[marks.cheapest]));
             if several {
-                html += &format!(
-                    "<td class=\"c{}\"><span class=\"key\" aria-hidden=\"true\">●</span> {}</td>",
-                    index % COLOURS,
-                    bdi(&self.name(index))
-                );
+                html += &format!("<td>{} {}</td>", key(index), bdi(&self.name(index)));
+                (to_time, to_price) = self.versus(index, point);
             }
             html += &format!(
-                "<th scope=\"row\"><data value=\"{0}\">{0} MB</data></th><td>{1}</td><td>{2}</td><td>{3}</td><td>{4}</td>",
-                run.sizes[point],
-                milliseconds(time),
-                difference(time, run.times[marks.fastest]),
-                data(price, &self.cost(price)),
-                difference(price, run.costs[marks.cheapest]),
+                "<td>{}</td><td>{to_time}</td><td>{}</td><td>{to_price}</td>",
+                data(time, &times.text(time)),
+                data(price, &costs.text(price)),
             );
             for (_, list) in &extras {
                 html += "<td>";
-                if let Some(&value) = list(&run.extras).get(point) {
-                    html += &milliseconds(value);
+                // No cold start is no duration.
+                if let Some(&value) = list(&run.extras).get(point).filter(|value| **value > 0.0) {
+                    html += &data(value, &times.text(value));
                 }
                 html += "</td>";
             }
@@ -254,6 +269,28 @@ impl View {
         html
     }
 
+    /// How durations and costs are written in columns.
+    fn figures(&self) -> (Figure, Figure) {
+        let times = self.shown().flat_map(|(_, run)| run.times.iter().copied());
+        let costs = self.shown().flat_map(|(_, run)| run.costs.iter().copied());
+        (Figure::durations(times), Figure::costs(costs, self.currency.symbol()))
+    }
+
+    /// How duration and cost of a run's point compare with the chosen run's at that size; empty for that run itself.
+    pub(super) fn versus(&self, index: usize, point: usize) -> (String, String) {
+        let (run, base) = (&self.runs[index], &self.runs[self.chosen()]);
+        if index == self.chosen() {
+            return (String::new(), String::new());
+        }
+        match base.sizes.binary_search(&run.sizes[point]) {
+            Ok(other) => (
+                difference(run.times[point], base.times[other]),
+                difference(run.costs[point], base.costs[other]),
+            ),
+            Err(_) => ("–".to_owned(), "–".to_owned()),
+        }
+    }
+
     fn heading(&self, column: Column, label: &str) -> String {
         let word = column.word();
         let (sort, arrow) = match (self.state.sort == column, self.state.descending) {
@@ -266,29 +303,22 @@ impl View {
         )
     }
 
-    /// `(run, point)` of every row, as sorted.
+    /// `(run, point)` of every row, as sorted; equals as in the link.
     pub fn rows(&self) -> Vec<(usize, usize)> {
         let points = |(index, run): (usize, &Run)| (0..run.sizes.len()).map(move |point| (index, point));
-        let mut rows: Vec<(usize, usize)> = self.shown().flat_map(points).collect();
-        let point = |&(run, point): &(usize, usize)| {
+        let rows: Vec<(usize, usize)> = self.shown().flat_map(points).collect();
+        let key = |place: usize| {
+            let (run, point) = rows[place];
             let run = &self.runs[run];
-            (run.sizes[point], run.times[point], run.costs[point])
+            let key = match self.state.sort {
+                Column::Link => place as u64,
+                Column::Size => run.sizes[point].into(),
+                Column::Time => rank(run.times[point]),
+                Column::Cost => rank(run.costs[point]),
+            };
+            if self.state.descending { !key } else { key }
         };
-        match self.state.sort {
-            Column::Link if self.state.descending => rows.reverse(),
-            Column::Link => {}
-            column => rows.sort_unstable_by(|a, b| {
-                let ((size, time, cost), other) = (point(a), point(b));
-                let order = match column {
-                    Column::Link | Column::Size => size.cmp(&other.0),
-                    Column::Time => time.total_cmp(&other.1),
-                    Column::Cost => cost.total_cmp(&other.2),
-                };
-                let order = if self.state.descending { order.reverse() } else { order };
-                order.then_with(|| a.cmp(b))
-            }),
-        }
-        rows
+        ordered(rows.len(), key).into_iter().map(|place| rows[place]).collect()
     }
 
     /// The list of runs, to be renamed, reordered and removed, with each one's best points against the first run's.
@@ -299,8 +329,8 @@ impl View {
         for (index, run) in self.runs.iter().enumerate() {
             let (name, marks) = (escape(&self.name(index)), self.marks(index));
             html += &format!(
-                "<li><span class=\"key c{}\" aria-hidden=\"true\">●</span> <input id=\"rename-{index}\" dir=\"auto\" data-act=\"rename\" data-run=\"{index}\" value=\"{}\" placeholder=\"{name}\" aria-label=\"Name of run {}\"> ",
-                index % COLOURS,
+                "<li>{} <input id=\"rename-{index}\" dir=\"auto\" data-act=\"rename\" data-run=\"{index}\" value=\"{}\" placeholder=\"{name}\" aria-label=\"Name of run {}\"> ",
+                key(index),
                 escape(&run.name),
                 index + 1,
             );
@@ -347,7 +377,7 @@ impl View {
     /// What the balance weight means, for the slider.
     pub fn balance(&self) -> String {
         let cost = (self.state.weight * 100.0).round();
-        format!("{cost} % cost, {} % speed", 100.0 - cost)
+        format!("{cost:.0} % cost, {:.0} % speed", 100.0 - cost)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is to be shown, before any pixel: the runs of a link and the reader's choices about them.
 
 pub mod action;
+pub mod answer;
 pub mod axis;
 pub mod csv;
+pub mod figure;
 pub mod html;
 pub mod marks;
 pub mod paste;
@@ -12,9 +14,10 @@ pub mod state;
 use crate::view::marks::Marks;
 use crate::view::state::State;
 use std::borrow::Cow;
+use std::collections::BinaryHeap;
 use tuning::Currency;
 use tuning::figures::per_million;
-use tuning::url::{Link, Run, UrlError, decode_link, encode_hash};
+use tuning::url::{CURVE, Link, Run, UrlError, curve_points, decode_link, encode_hash};
 
 /// A fragment that works, for readers who come with an empty or a broken one.
 pub const EXAMPLE: &str = "gAAAAQACAAQABgAIAAwAEA==;\
@@ -23,7 +26,12 @@ pub const EXAMPLE: &str = "gAAAAQACAAQABgAIAAwAEA==;\
                           sd:pHA9QZMYxEACK0dA8KfGP8UgsD/n+6k/w/WoP8P1qD8=;\
                           p50:XI8PQ6CalEKY7hZCRIuWQdV4hUHl0IBBPQqAQT0KgEE=;\
                           p95:mpkxQwrXt0JSuDpCcT26QbgepUEpXJ9BZmaeQWZmnkE=;\
-                          current:128";
+                          current:128;about:eu-west-1.arm64.2026-11-29.50.thumbnails;choice:1024.balanced.830.970.990;month:10000000";
+
+/// A fragment with two runs.
+pub const COMPARISON: &str = "gAEAAgAEAAYACA==;Go9qRqDLVUbymEpGgC0jRn/iMkY=;41bGOHAK8Th8bWQ5mvyJObyvyTk=;\
+                             gAEAAgAEAAYACA==;0+hrRh7TR0YDoxBG/mQCRjclCkY=;sX2hOBZhtji8AgQ5ZIcyOV8vfDk=;\
+                             JS%20x86;JS%20ARM64";
 
 /// One link, opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +42,9 @@ pub struct View {
     pub state: State,
     /// What costs are in.
     pub currency: Currency,
-    /// Parts of the fragment that mean nothing here; they stay in the link.
+    /// The curve of a search: MB, and the milliseconds below which 5, 50 and 95 % of the plausible curves are.
+    curve: Vec<[f32; 4]>,
+    /// Parts of the fragment that are no choice of the reader's; they stay in the link.
     others: Vec<(String, String)>,
 }
 
@@ -46,7 +56,9 @@ impl View {
     pub fn open(hash: &str, query: &str) -> Result<Self, UrlError> {
         let link = decode_link(hash)?;
         let (state, others) = State::read(link.others, link.runs.len());
-        Ok(Self { runs: link.runs, state, currency: Currency::from_query(query), others })
+        let curve = others.iter().find(|(name, _)| name == CURVE);
+        let curve = curve.map(|(_, value)| curve_points(value)).unwrap_or_default();
+        Ok(Self { runs: link.runs, state, currency: Currency::from_query(query), curve, others })
     }
 
     /// The fragment that shows exactly this, without `#`.
@@ -59,12 +71,32 @@ impl View {
         encode_hash(&Link { runs: self.runs.clone(), others })
     }
 
-    /// What a run is called; `Run 2` when it has no name.
+    /// What a run is called: its name, or what the link says of its function; `Run 2` when there is neither.
     pub fn name(&self, run: usize) -> Cow<'_, str> {
-        match self.runs.get(run) {
-            Some(run) if !run.name.trim().is_empty() => Cow::Borrowed(&run.name),
-            _ => Cow::Owned(format!("Run {}", run + 1)),
+        let Some(Run { name, extras, .. }) = self.runs.get(run) else { return Cow::Borrowed("") };
+        match &extras.about {
+            _ if !name.trim().is_empty() => Cow::Borrowed(name),
+            Some(about) => Cow::Owned(format!("{} {} {}", about.function, about.architecture, about.date)),
+            None => Cow::Owned(format!("Run {}", run + 1)),
         }
+    }
+
+    /// The curve of a search, which the link has for one run only.
+    pub fn curve(&self) -> &[[f32; 4]] {
+        if self.runs.len() == 1 { &self.curve } else { &[] }
+    }
+
+    /// The points of a run that none beats in both duration and cost, the fastest first.
+    pub fn front(&self, run: usize) -> Vec<usize> {
+        let Run { times, costs, .. } = &self.runs[run];
+        let mut order = ordered(times.len(), |point| (rank(times[point]) << 32) | rank(costs[point]));
+        let mut least = f32::INFINITY;
+        order.retain(|&point| {
+            let better = costs[point] < least;
+            least = least.min(costs[point]);
+            better
+        });
+        order
     }
 
     /// What a million invocations cost at `each`.
@@ -83,7 +115,7 @@ impl View {
     }
 
     /// The runs that are not hidden, with their numbers.
-    pub fn shown(&self) -> impl Iterator<Item = (usize, &Run)> {
+    pub fn shown(&self) -> impl Iterator<Item = (usize, &Run)> + Clone {
         self.runs.iter().enumerate().filter(|(index, _)| !self.state.run_hidden(*index))
     }
 
@@ -97,6 +129,18 @@ impl View {
         }
         stops
     }
+}
+
+/// The numbers below `count` by their keys; equals as they are. A heap, whose code is a tenth of what the standard library sorts with.
+fn ordered(count: usize, key: impl Fn(usize) -> u64) -> Vec<usize> {
+    let keys: BinaryHeap<(u64, usize)> = (0..count).map(|place| (key(place), place)).collect();
+    keys.into_sorted_vec().into_iter().map(|(_, place)| place).collect()
+}
+
+/// The order of amounts, which are not negative, as whole numbers: that of their bits.
+fn rank(amount: f32) -> u64 {
+    // A negative zero has its sign as the highest bit.
+    (amount + 0.0).to_bits().into()
 }
 
 #[cfg(test)]

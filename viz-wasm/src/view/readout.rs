@@ -1,43 +1,83 @@
 //! What is said about one size: the text under the cross-line, for eyes and for screen readers.
 
 use super::View;
-use super::html::{bdi, data, difference, milliseconds};
+use super::html::{bdi, data, difference, key, milliseconds};
 use super::marks::Marks;
-use crate::theme::COLOURS;
+use super::state::Shape;
 use tuning::figures::duration;
 
 impl View {
     /// The read-out of a size as HTML: one line per run that has it.
     pub fn readout(&self, size: u32) -> String {
-        let mut html = format!("<strong>{size} MB</strong>");
+        let (mut html, mut head) = (String::new(), format!("<strong>{size} MB</strong> "));
+        if self.runs.len() > 1 {
+            html = format!("<div>{head}<small>against {}</small></div>", bdi(&self.name(self.chosen())));
+            head.clear();
+        }
         for (index, point) in self.points_at(size) {
             let (run, marks) = (&self.runs[index], self.marks(index));
             let (time, price) = (run.times[point], run.costs[point]);
             html += "<div>";
-            if self.runs.len() > 1 {
-                html += &format!(
-                    "<span class=\"key c{}\">●</span> {}: ",
-                    index % COLOURS,
-                    bdi(&self.name(index))
-                );
-            }
-            html += &format!(
-                "{} <small>({} to fastest)</small>, {} per million <small>({} to cheapest)</small>",
-                milliseconds(time),
-                difference(time, run.times[marks.fastest]),
-                data(price, &self.cost(price)),
-                difference(price, run.costs[marks.cheapest]),
+            html += &std::mem::take(&mut head);
+            let (mut to_time, mut to_price) = (
+                format!("{} to fastest", difference(time, run.times[marks.fastest])),
+                format!("{} to cheapest", difference(price, run.costs[marks.cheapest])),
             );
-            for (label, values) in
-                [("σ", &run.extras.stddev), ("p50", &run.extras.p50), ("p95", &run.extras.p95)]
-            {
-                if let Some(&value) = values.get(point) {
+            if self.runs.len() > 1 {
+                html += &format!("{} {}: ", key(index), bdi(&self.name(index)));
+                (to_time, to_price) = self.versus(index, point);
+            }
+            let small = |text: String| match text.is_empty() {
+                true => text,
+                false => format!(" <small>({text})</small>"),
+            };
+            html += &format!(
+                "{}{}, {} per million{}",
+                milliseconds(time),
+                small(to_time),
+                data(price, &self.cost(price)),
+                small(to_price),
+            );
+            for (label, values) in [
+                ("σ", &run.extras.stddev),
+                ("p50", &run.extras.p50),
+                ("p95", &run.extras.p95),
+                ("cold start", &run.extras.cold),
+            ] {
+                if let Some(&value) = values.get(point).filter(|value| **value > 0.0) {
                     html += &format!(" · {label} {}", milliseconds(value));
                 }
+            }
+            if self.state.shape == Shape::Front && index == self.chosen() {
+                html += &format!("<br>{}", self.step(point));
             }
             html += "</div>";
         }
         html
+    }
+
+    /// What a point of the chosen run costs and saves against the next cheaper one that none beats, or which one beats it.
+    fn step(&self, point: usize) -> String {
+        let run = &self.runs[self.chosen()];
+        let front = self.front(self.chosen());
+        let Some(place) = front.iter().position(|other| *other == point) else {
+            let beats = |other: &&usize| {
+                run.times[**other] <= run.times[point] && run.costs[**other] <= run.costs[point]
+            };
+            let better = front.iter().find(beats).map_or(0, |other| run.sizes[*other]);
+            return format!("{better} MB is not slower and not more expensive.");
+        };
+        let Some(&next) = front.get(place + 1) else {
+            return "No size is cheaper.".to_owned();
+        };
+        let (saved, more) = (run.times[next] - run.times[point], run.costs[point] - run.costs[next]);
+        format!(
+            "{} less than with {} MB for {} more per million: {} for each millisecond.",
+            duration(saved.into()),
+            run.sizes[next],
+            self.cost(more),
+            self.cost(more / saved)
+        )
     }
 
     /// The same in words, for `aria-valuetext`.
@@ -67,9 +107,11 @@ impl View {
     }
 
     /// [`Self::words`] with the marks at hand: finding them takes a walk over the whole run.
-    pub(super) fn words_with(&self, marks: Marks, run: usize, point: usize) -> Vec<&'static str> {
+    pub(crate) fn words_with(&self, marks: Marks, run: usize, point: usize) -> Vec<&'static str> {
         let current = self.runs[run].extras.current == Some(self.runs[run].sizes[point]);
+        let own = self.runs[run].extras.choice.as_ref().map(|choice| choice.power);
         [
+            (own == Some(self.runs[run].sizes[point]), "chosen"),
             (marks.cheapest == point, "cheapest"),
             (marks.fastest == point, "fastest"),
             (marks.balanced == point, "balanced"),

@@ -10,7 +10,7 @@ use super::{Analysis, Applied, Baseline, Measured, Prices, SkippedSize, Stat, St
 use crate::gate::Verdict;
 use crate::input::Input;
 use crate::pricing::{self, Architecture, Extras, LambdaPrice, Transitions};
-use crate::search::{self, Batch, Judgement, Task};
+use crate::search::{self, Batch, Confidence, Judgement, Task};
 use crate::stats::ColdStarts;
 use crate::strategy::{self, Candidate};
 use crate::url::{self, Link, UrlError};
@@ -30,6 +30,8 @@ pub struct Run<'a> {
     pub visualization_url: &'a str,
     /// How much goes into the link.
     pub link: LinkDetail,
+    /// The day of the run in UTC, as `2026-11-29`; empty when unknown.
+    pub date: String,
     /// The search that chose, if one did.
     pub search: Option<Found<'a>>,
     /// The invocations of a list of sizes one by one, as far as they are known.
@@ -60,8 +62,7 @@ pub struct Bursts {
 pub enum LinkDetail {
     /// Sizes, times and costs: what every page can read.
     Canonical,
-    /// The spread of the durations and the size before the run too, as far as they are known, unless the page is the old one, which
-    /// cannot read them.
+    /// Whatever the page shows beside them too, as far as it is known, unless the page is the old one, which cannot read it.
     #[default]
     Full,
 }
@@ -165,7 +166,15 @@ pub fn analyze(input: &Input, stats: &[Stat], run: &Run<'_>) -> Result<Option<An
             lambda_cost: stats.iter().map(Stat::total_cost).sum(),
             visualization: url::encode_link(
                 run.visualization_url,
-                &Link { runs: charts(&measured, run), others: curve(run) },
+                &Link {
+                    runs: charts(
+                        input,
+                        run,
+                        &measured,
+                        unusable.is_empty().then(|| choice(input, winner, sure, limit.as_ref())),
+                    ),
+                    others: others(input, run),
+                },
                 price.currency,
             )?,
         },
@@ -233,16 +242,47 @@ fn nothing(skipped: &[SkippedSize]) -> AnalyzeError {
     AnalyzeError::AllSkipped(reasons.join("; "))
 }
 
-fn charts(measured: &[&Measured], run: &Run<'_>) -> Vec<url::Run> {
-    let mut own = chart(measured, run);
+/// The winner for the link, with its probabilities.
+fn choice(
+    input: &Input,
+    winner: &Measured,
+    sure: Option<(Confidence, f64)>,
+    limit: Option<&Limited>,
+) -> url::Choice {
+    let thousandths = |share: f64| (share * 1000.0).round() as u32;
+    let (by, sure) = match (limit, sure) {
+        (Some(limit), _) => (url::LIMIT, vec![limit.probability]),
+        (None, Some((sure, _))) => (input.strategy.name(), vec![sure.within1, sure.within3, sure.within5]),
+        (None, None) => (input.strategy.name(), Vec::new()),
+    };
+    let sure = sure.into_iter().map(thousandths).collect();
+    url::Choice { power: winner.value, by: by.to_owned(), sure }
+}
+
+/// The runs of the chart's link. Without a `choice` where the figures cannot be used.
+fn charts(
+    input: &Input,
+    run: &Run<'_>,
+    measured: &[&Measured],
+    choice: Option<url::Choice>,
+) -> Vec<url::Run> {
+    let mut own = chart(input, run, measured);
+    if is_full(run) {
+        own.extras.choice = choice;
+    }
     if !run.beside.is_empty() {
         own.name = run.architecture.to_string();
     }
     std::iter::once(own).chain(run.beside.iter().cloned()).collect()
 }
 
-/// What a chart shows of a run.
-pub(super) fn chart(measured: &[&Measured], run: &Run<'_>) -> url::Run {
+/// Whether the page that the link is for can read more than every page can.
+fn is_full(run: &Run<'_>) -> bool {
+    run.link == LinkDetail::Full && !url::is_old_page(run.visualization_url)
+}
+
+/// What a chart shows of a run, but for its choice.
+pub(super) fn chart(input: &Input, run: &Run<'_>, measured: &[&Measured]) -> url::Run {
     let list =
         |figure: fn(&Measured) -> f64| measured.iter().map(|measured| figure(measured) as f32).collect();
     let mut chart = url::Run {
@@ -252,26 +292,45 @@ pub(super) fn chart(measured: &[&Measured], run: &Run<'_>) -> url::Run {
         costs: list(|measured| measured.average_price),
         extras: url::Extras::default(),
     };
-    if run.link == LinkDetail::Full && !url::is_old_page(run.visualization_url) {
+    if is_full(run) {
         let spread: Option<Vec<_>> = measured.iter().map(|measured| measured.spread).collect();
         if let Some(spread) = spread {
             chart.extras.stddev = spread.iter().map(|spread| spread.stddev as f32).collect();
             chart.extras.p50 = spread.iter().map(|spread| spread.p50 as f32).collect();
             chart.extras.p95 = spread.iter().map(|spread| spread.p95 as f32).collect();
         }
+        if measured.iter().any(|measured| measured.cold_duration.is_some()) {
+            chart.extras.cold = list(|measured| measured.cold_duration.unwrap_or_default());
+        }
         chart.extras.current = run.baseline;
+        chart.extras.about = Some(url::About {
+            region: input.lambda_arn.region.clone(),
+            architecture: run.architecture.to_string(),
+            date: run.date.clone(),
+            num: run.search.is_none().then_some(input.num),
+            function: input.lambda_arn.name.clone(),
+        });
     }
     chart
 }
 
-/// The band of a search, for pages that can read it.
-fn curve(run: &Run<'_>) -> Vec<(String, String)> {
-    let readable = run.link == LinkDetail::Full && !url::is_old_page(run.visualization_url);
-    let Some(search) = run.search.filter(|_| readable) else { return Vec::new() };
-    let points = search.decision.curve.iter();
-    let points =
-        points.map(|point| [point.power as f32, point.low as f32, point.middle as f32, point.high as f32]);
-    vec![(url::CURVE.to_owned(), url::curve_part(points))]
+/// What the chart's link says of the run as a whole.
+fn others(input: &Input, run: &Run<'_>) -> Vec<(String, String)> {
+    let mut others = Vec::new();
+    if is_full(run) {
+        if let Some(limit) = input.limit {
+            let value = format!("{}.{}", limit.ms.ceil(), limit.percentile);
+            others.push((url::LIMIT.to_owned(), value));
+        }
+        if let Some(search) = run.search {
+            let points =
+                search.decision.curve.iter().map(|point| {
+                    [point.power as f32, point.low as f32, point.middle as f32, point.high as f32]
+                });
+            others.push((url::CURVE.to_owned(), url::curve_part(points)));
+        }
+    }
+    others
 }
 
 fn prices(region: &str, architecture: Architecture, price: &LambdaPrice) -> Prices {

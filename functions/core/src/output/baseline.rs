@@ -1,6 +1,7 @@
 //! The winner against the size the function had before the run.
 
 use super::Measured;
+use crate::sentence::Change;
 use serde::{Deserialize, Serialize};
 
 /// What the winner changes against the function's size before the run.
@@ -45,36 +46,18 @@ impl Baseline {
                 },
             };
         };
-        let cheaper = saved(before.average_price, winner.average_price);
-        let faster = saved(before.average_duration, winner.average_duration);
+        let change = Change::new(before.candidate(), winner.candidate());
         Self {
             power,
             cost: Some(before.average_price),
             duration: Some(before.average_duration),
-            cheaper_percent: Some(cheaper),
-            faster_percent: Some(faster),
+            cheaper_percent: Some(change.cheaper_percent),
+            faster_percent: Some(change.faster_percent),
             summary: if winner.value == power {
                 format!("{power} MB is what the function has already")
             } else {
-                format!(
-                    "{}, {}",
-                    words(cheaper, ["cheaper", "more expensive", "same cost"]),
-                    words(faster, ["faster", "slower", "same duration"])
-                )
+                change.summary()
             },
         }
-    }
-}
-
-/// By how many per cent `now` is below `before`, to a tenth.
-fn saved(before: f64, now: f64) -> f64 {
-    if before > 0.0 { ((1.0 - now / before) * 1000.0).round() / 10.0 } else { 0.0 }
-}
-
-fn words(percent: f64, [less, more, same]: [&str; 3]) -> String {
-    match percent.round() {
-        0.0 => same.to_owned(),
-        percent if percent > 0.0 => format!("{percent} % {less}"),
-        percent => format!("{} % {more}", -percent),
     }
 }

@@ -91,7 +91,7 @@ pub fn analyze_both(
     };
     let measured: Vec<&Measured> = other.stats.iter().filter_map(Stat::as_measured).collect();
     let beside = (!measured.is_empty()).then(|| {
-        let mut chart = chart(&measured, &of(&other));
+        let mut chart = chart(input, &of(&other), &measured);
         chart.name = other.architecture.to_string();
         chart
     });

@@ -1,9 +1,14 @@
 //! The rules that hold in both directions, so that whatever is written can be read.
 
 use super::error::UrlError;
+use std::collections::BinaryHeap;
+
 use super::run::{Extras, MAX_POINTS, MAX_SIZE, Run};
 
-pub(super) const NOT_A_SIZE: &str = "a memory size in MB is expected";
+/// Whether a number is a memory size that a link can hold.
+pub(super) fn is_size(size: u32) -> bool {
+    (1..=MAX_SIZE).contains(&size)
+}
 
 /// Whether a run makes a chart. `number` is its place in the link, from 1.
 pub(super) fn check(run: &Run, number: usize) -> Result<(), UrlError> {
@@ -15,7 +20,7 @@ pub(super) fn check(run: &Run, number: usize) -> Result<(), UrlError> {
         return Err(UrlError::TooManyPoints { run: number, points });
     }
     for (index, &size) in run.sizes.iter().enumerate() {
-        if !(1..=MAX_SIZE).contains(&size) {
+        if !is_size(size) {
             return Err(UrlError::Size { run: number, position: index + 1, value: size.into() });
         }
     }
@@ -27,14 +32,14 @@ pub(super) fn check(run: &Run, number: usize) -> Result<(), UrlError> {
         }
     }
     match run.extras.current {
-        Some(size) if !(1..=MAX_SIZE).contains(&size) => {
-            Err(UrlError::Part { part: format!("current:{size}"), reason: NOT_A_SIZE })
+        Some(size) if !is_size(size) => {
+            Err(UrlError::Part { part: format!("current:{size}"), reason: "a memory size in MB is expected" })
         }
         _ => Ok(()),
     }
 }
 
-fn amounts(run: usize, part: &'static str, sizes: usize, values: &[f32]) -> Result<(), UrlError> {
+pub(super) fn amounts(run: usize, part: &'static str, sizes: usize, values: &[f32]) -> Result<(), UrlError> {
     if values.len() != sizes {
         return Err(UrlError::Lengths { run, part, sizes, values: values.len() });
     }
@@ -48,19 +53,23 @@ fn amounts(run: usize, part: &'static str, sizes: usize, values: &[f32]) -> Resu
 
 /// A run ordered by size; equal sizes keep their order.
 pub(super) fn sorted(run: &Run) -> Run {
-    let mut order: Vec<usize> = (0..run.sizes.len()).collect();
-    order.sort_unstable_by_key(|&index| (run.sizes[index], index));
-    let pick = |values: &[f32]| order.iter().filter_map(|&index| values.get(index).copied()).collect();
+    // The page sorts with this, too, and has no other way to.
+    let order: BinaryHeap<(u64, usize)> = run.sizes.iter().map(|&size| size.into()).zip(0..).collect();
+    let order = order.into_sorted_vec();
+    let pick = |values: &[f32]| order.iter().filter_map(|&(_, index)| values.get(index).copied()).collect();
     Run {
         name: run.name.clone(),
-        sizes: order.iter().map(|&index| run.sizes[index]).collect(),
+        sizes: order.iter().map(|&(_, index)| run.sizes[index]).collect(),
         times: pick(&run.times),
         costs: pick(&run.costs),
         extras: Extras {
             stddev: pick(&run.extras.stddev),
             p50: pick(&run.extras.p50),
             p95: pick(&run.extras.p95),
+            cold: pick(&run.extras.cold),
             current: run.extras.current,
+            about: run.extras.about.clone(),
+            choice: run.extras.choice.clone(),
         },
     }
 }

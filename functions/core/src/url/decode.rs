@@ -1,19 +1,11 @@
 //! Text to runs. The text comes from anybody: nothing here may panic or take long.
 
-use super::check::{NOT_A_SIZE, check, is_part_name, sorted};
+use super::base64;
+use super::check::{amounts, check, is_part_name, is_size, sorted};
 use super::error::UrlError;
-use super::run::{Extras, Link, MAX_RUNS, Run};
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use super::run::{About, Choice, Extras, Link, MAX_POINTS, MAX_RUNS, Run};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
-
-/// Links lose their `=` on the way through chat programs.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The runs in a fragment (with or without its `#`), each sorted by size.
 ///
@@ -32,7 +24,7 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
     if hash.is_empty() {
         return Err(UrlError::Empty);
     }
-    let hash = if hash.contains(';') {
+    let hash = if hash.bytes().any(|byte| byte == b';') {
         Cow::Borrowed(hash)
     } else {
         // Some programs escape the whole fragment.
@@ -44,7 +36,7 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
     let mut link = Link { runs: positional_runs(&positional)?, others: Vec::new() };
     for part in named {
         if let Some((name, index, value)) = split_part(part) {
-            optional(&mut link, part, name, index, value)?;
+            optional(&mut link, name, index, value);
         }
     }
     for (index, run) in link.runs.iter_mut().enumerate() {
@@ -52,6 +44,14 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
         *run = sorted(run);
     }
     Ok(link)
+}
+
+/// The points in the value of the part [`super::CURVE`]: MB and three durations in milliseconds. None for a value that is none.
+pub fn curve_points(value: &str) -> Vec<[f32; 4]> {
+    let values = floats(1, super::CURVE, value).unwrap_or_default();
+    let points = values.as_chunks::<4>().0;
+    let sound = |point: &[f32; 4]| point.iter().all(|value| value.is_finite() && *value >= 0.0);
+    if points.len() <= MAX_POINTS && points.iter().all(sound) { points.to_vec() } else { Vec::new() }
 }
 
 fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
@@ -81,28 +81,26 @@ fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
         .collect()
 }
 
-/// Puts one optional part where it belongs.
-fn optional(link: &mut Link, part: &str, name: &str, index: usize, value: &str) -> Result<(), UrlError> {
-    let wrong = |reason| UrlError::Part { part: part.chars().take(40).collect(), reason };
-    let ours = name == "current" || Extras::default().list_mut(name).is_some();
+/// Puts one optional part where it belongs. None for one that is damaged: it costs only itself.
+fn optional(link: &mut Link, name: &str, index: usize, value: &str) -> Option<()> {
+    let ours = ["current", "about", "choice"].contains(&name) || Extras::default().list_mut(name).is_some();
+    let text = || percent_decode_str(value).decode_utf8_lossy().into_owned();
     if !ours {
-        let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
-        link.others.push((name.to_owned(), value));
-        return Ok(());
+        link.others.push((name.to_owned(), text()));
+        return Some(());
     }
-    let run = link.runs.get_mut(index).ok_or_else(|| wrong("there is no run of that number"))?;
-    if name == "current" {
-        let size = value.parse().map_err(|_| wrong(NOT_A_SIZE))?;
-        run.extras.current = Some(size);
-    } else if let Some(list) = run.extras.list_mut(name) {
-        let name = match name {
-            "sd" => "sd",
-            "p50" => "p50",
-            _ => "p95",
-        };
-        *list = floats(index + 1, name, value)?;
+    let run = link.runs.get_mut(index)?;
+    match name {
+        "current" => run.extras.current = value.parse().ok().filter(|size| is_size(*size)),
+        "about" => run.extras.about = About::read(&text()),
+        "choice" => run.extras.choice = Choice::read(&text()),
+        _ => {
+            let values = floats(index + 1, "amounts", value).ok()?;
+            amounts(index + 1, "amounts", run.sizes.len(), &values).ok()?;
+            *run.extras.list_mut(name)? = values;
+        }
     }
-    Ok(())
+    Some(())
 }
 
 /// `name:value` or `name.2:value`; `None` for sizes, times, costs and names of runs.
@@ -145,8 +143,11 @@ fn what_is_wrong(text: &str) -> String {
 fn bytes(run: usize, part: &'static str, width: usize, text: &str) -> Result<Vec<u8>, UrlError> {
     // Neither '%' nor a space is in the alphabet: they can only be a mangled '=', '/' or '+'.
     let text = percent_decode_str(text).decode_utf8_lossy().replace(' ', "+");
-    let bytes =
-        BASE64.decode(&text).map_err(|_| UrlError::NotBase64 { run, part, reason: what_is_wrong(&text) })?;
+    let bytes = base64::decode(&text).ok_or_else(|| UrlError::NotBase64 {
+        run,
+        part,
+        reason: what_is_wrong(&text),
+    })?;
     if bytes.len() % width != 0 {
         return Err(UrlError::NotWhole { run, part, bytes: bytes.len(), width });
     }

@@ -4,8 +4,6 @@ use super::check::{check, is_part_name, sorted};
 use super::error::UrlError;
 use super::run::{Link, MAX_RUNS, Run};
 use crate::Currency;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What JavaScript's `encodeURIComponent` escapes, so that names look as they do in existing links.
@@ -75,6 +73,12 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
         if let Some(size) = run.extras.current {
             extras.push(mark("current") + &size.to_string());
         }
+        if let Some(about) = &run.extras.about {
+            extras.push(mark("about") + &text(&about.text()));
+        }
+        if let Some(choice) = &run.extras.choice {
+            extras.push(mark("choice") + &text(&choice.text()));
+        }
     }
     if link.runs.len() > 1 || !link.runs[0].name.is_empty() {
         parts.extend(link.runs.iter().map(|run| text(&run.name)));
@@ -106,5 +110,5 @@ fn floats(values: &[f32]) -> String {
 }
 
 fn base64(bytes: impl Iterator<Item = u8>) -> String {
-    BASE64_STANDARD.encode(bytes.collect::<Vec<u8>>())
+    super::base64::encode(&bytes.collect::<Vec<u8>>())
 }

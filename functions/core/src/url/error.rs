@@ -1,5 +1,7 @@
 //! What can be wrong with a link, in words that name the part.
 
+use crate::figures::exact;
+
 use super::run::{MAX_POINTS, MAX_RUNS, MAX_SIZE};
 
 /// Why a fragment is not a chart, or runs do not make one.
@@ -35,7 +37,7 @@ pub enum UrlError {
     NotBase64 {
         /// Which run, from 1.
         run: usize,
-        /// `sizes`, `times`, `costs`, `sd`, `p50` or `p95`.
+        /// `sizes`, `times`, `costs`, or an optional part's.
         part: &'static str,
         /// What is wrong with the text.
         reason: String,
@@ -77,7 +79,7 @@ pub enum UrlError {
         value: i64,
     },
     /// A time or a cost that is no amount.
-    #[error("value {position} of the {part} of run {run} is {value}: it must be a number, not negative")]
+    #[error("value {position} of the {part} of run {run} is {}: it must be a number, not negative", exact(*value))]
     Amount {
         /// Which run, from 1.
         run: usize,
@@ -88,7 +90,7 @@ pub enum UrlError {
         /// What it is.
         value: f32,
     },
-    /// An optional part for a run that is not there, or one whose value is no size.
+    /// An optional part that cannot be written.
     #[error("the part '{part}' is wrong: {reason}")]
     Part {
         /// The part as it stands in the link, cut when long.

@@ -1,5 +1,7 @@
 //! What a link holds.
 
+use super::check::is_size;
+
 /// Most runs in one link. Far above what a chart can show; a bound so that a hostile link costs nothing.
 pub const MAX_RUNS: usize = 100;
 
@@ -33,8 +35,85 @@ pub struct Extras {
     pub p50: Vec<f32>,
     /// 95th percentile of the duration in milliseconds.
     pub p95: Vec<f32>,
+    /// Average duration of the cold starts alone in milliseconds; 0 where there was none.
+    pub cold: Vec<f32>,
     /// The function's memory size in MB before the run.
     pub current: Option<u32>,
+    /// What was measured.
+    pub about: Option<About>,
+    /// What the run chose.
+    pub choice: Option<Choice>,
+}
+
+/// What a run measured, when and how often. Empty texts are not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// The function's region.
+    pub region: String,
+    /// The function's processor: `arm64` or `x86_64`.
+    pub architecture: String,
+    /// The day of the run in UTC, as `2026-11-29`.
+    pub date: String,
+    /// Invocations of each size that were asked for; none where sizes were searched for.
+    pub num: Option<u32>,
+    /// The function's name.
+    pub function: String,
+}
+
+/// The size that a run chose, by what, and how sure that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The chosen size in MB.
+    pub power: u32,
+    /// What it was chosen by: a strategy's name, or [`LIMIT`].
+    pub by: String,
+    /// Probabilities in thousandths: that no size is more than 1, 3 and 5 % better, or, of a limit, that it is kept. Empty when unknown.
+    pub sure: Vec<u32>,
+}
+
+/// The part with a latency limit in whole milliseconds, which may be followed by a dot and the percentile that it is about. It is the whole
+/// link's. Also what a size is chosen by that is the cheapest to keep one.
+pub const LIMIT: &str = "limit";
+
+impl About {
+    /// Fields between dots, the name last: it may have dots of its own.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let mut fields = text.splitn(5, '.').map(str::to_owned);
+        let mut next = || fields.next();
+        Some(Self {
+            region: next()?,
+            architecture: next()?,
+            date: next()?,
+            num: next()?.parse().ok(),
+            function: next()?,
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let num = self.num.map(|num| num.to_string()).unwrap_or_default();
+        format!("{}.{}.{}.{num}.{}", self.region, self.architecture, self.date, self.function)
+    }
+}
+
+impl Choice {
+    /// Size, criterion and probabilities, between dots. None for a text that says anything else.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let mut fields = text.split('.');
+        let power = fields.next()?.parse().ok().filter(|size| is_size(*size))?;
+        let by = fields.next()?.to_owned();
+        let sure: Option<Vec<u32>> =
+            fields.map(|share| share.parse().ok().filter(|share| *share <= 1000)).collect();
+        Some(Self { power, by, sure: sure? })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}.{}", self.power, self.by);
+        for share in &self.sure {
+            text += ".";
+            text += &share.to_string();
+        }
+        text
+    }
 }
 
 impl Extras {
@@ -44,8 +123,8 @@ impl Extras {
     }
 
     /// The lists with their part names, in the order they are written.
-    pub(super) fn lists(&self) -> [(&'static str, &Vec<f32>); 3] {
-        [("sd", &self.stddev), ("p50", &self.p50), ("p95", &self.p95)]
+    pub(super) fn lists(&self) -> [(&'static str, &Vec<f32>); 4] {
+        [("sd", &self.stddev), ("p50", &self.p50), ("p95", &self.p95), ("cold", &self.cold)]
     }
 
     pub(super) fn list_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
@@ -53,6 +132,7 @@ impl Extras {
             "sd" => Some(&mut self.stddev),
             "p50" => Some(&mut self.p50),
             "p95" => Some(&mut self.p95),
+            "cold" => Some(&mut self.cold),
             _ => None,
         }
     }

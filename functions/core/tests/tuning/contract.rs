@@ -41,7 +41,9 @@ fn the_analyzer_answers_as_recorded() {
             extras: Extras { storage_mb: 512, snap_start: false },
             publisher_passes: 1,
             visualization_url: "https://example.test/",
-            link: LinkDetail::Full,
+            // What the reference writes; what the page shows beside it is in `outputs.rs`.
+            link: LinkDetail::Canonical,
+            date: "2026-11-29".to_owned(),
             search: None,
             invocations: &[],
             code_sha256: None,

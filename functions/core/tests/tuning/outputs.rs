@@ -37,6 +37,7 @@ fn run(baseline: Option<u32>) -> Run<'static> {
         publisher_passes: 1,
         visualization_url: "https://charts.example/",
         link: LinkDetail::Full,
+        date: "2026-11-29".to_owned(),
         search: None,
         invocations: &[],
         code_sha256: None,
@@ -382,6 +383,12 @@ fn the_link_carries_the_spread_unless_the_page_cannot_read_it() {
     assert_eq!(decoded[0].extras.current, Some(256));
     assert_eq!(decoded[0].extras.p50, [100.0, 49.0]);
     assert_eq!(decoded[0].extras.p95, [110.0, 49.0]);
+    let about = decoded[0].extras.about.as_ref().unwrap();
+    assert_eq!((about.function.as_str(), about.region.as_str()), ("f", "eu-west-1"));
+    assert_eq!((about.date.as_str(), about.architecture.as_str()), ("2026-11-29", "x86_64"));
+    assert!(about.num.is_some());
+    let choice = decoded[0].extras.choice.as_ref().unwrap();
+    assert_eq!((choice.power, choice.by.as_str()), (512, "cost"));
 
     let canonical = link(&Run { link: LinkDetail::Canonical, ..run(Some(256)) });
     assert_eq!(canonical.matches(';').count(), 2);
