@@ -455,6 +455,14 @@ async fn a_gate_against_a_former_result_fails_only_beyond_doubt() {
     assert_eq!(regression["finding"], "undecided", "{regression}");
     said.complains(&["which does not tell whether it is more than the 10 % allowed; "]);
 
+    let text = world.deployer(&[&["tune", "wait"], &flags[..], &[&former(0.01, 0.0001)]].concat()).status(3);
+    let sentence = "more than the 10 % allowed";
+    assert_eq!(
+        (text.stdout.matches(sentence).count(), text.stderr.matches(sentence).count()),
+        (1, 0),
+        "{text:?}"
+    );
+
     // A chart link, and a result without the figures of each size, say less of it.
     let link = "https://x.example/#AAI=;CtcjPA==;vTcGNg==;sd:CtcjPA==;";
     let link = link.trim_end_matches(';');

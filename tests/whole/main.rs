@@ -19,6 +19,7 @@ mod copies;
 mod crashes;
 mod denied;
 mod deploy;
+mod drift;
 mod elsewhere;
 mod emulator;
 mod emulators;

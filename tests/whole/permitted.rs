@@ -51,6 +51,12 @@ async fn with_the_documented_policies_every_verb_works() {
 
     run(&[&["preview"], &architecture[..]].concat());
     run(&[&UP[..], &["--power-values", "128,512"]].concat());
+    let drift = run(&["drift", "--json"]).json();
+    assert_eq!(
+        (&drift["drifted"], drift["unknown"].as_array().unwrap().len()),
+        (&Value::Bool(false), 0),
+        "{drift}"
+    );
     run(&["outputs"]);
     let before = function.snapshot().await;
     for profile in ["deploys", "tunes"] {
@@ -65,6 +71,8 @@ async fn with_the_documented_policies_every_verb_works() {
     let more = ["--total-execution-timeout", "200", "--log-retention-days", "30", "--kms-key-arns", key];
     run(&[&["preview"], &architecture[..], &more].concat());
     run(&[&UP[..], &more, &["--host-visualization"]].concat());
+    let drift = run(&["drift", "--json"]).json();
+    assert!(drift["unknown"].as_array().unwrap().is_empty(), "with the page's resources: {drift}");
     run(&[&UP[..], &["--host-visualization=false"]].concat());
     run(&["destroy", "--yes"]);
     assert!(world.states.list_state_machines().send().await.unwrap().state_machines().is_empty());

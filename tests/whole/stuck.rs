@@ -3,7 +3,7 @@
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 use serde_json::{Value, json};
 
-use crate::harness::{Running, Said, World};
+use crate::harness::{Running, Said, UP, World};
 
 const STACK: &str = "deployer-power-tuning";
 const GROUP: &str = "/aws/lambda/deployer-power-tuning-analyzer";
@@ -167,7 +167,10 @@ async fn a_change_set_that_was_never_executed_is_in_nobodys_way() {
     assert_eq!(world.status(STACK).await, "CREATE_COMPLETE");
 }
 
-/// A function of the stack is deleted by hand, and the next update gets stuck on it.
+/// Who may not look for drift, and so does not know of it.
+const BLIND: (&str, &[&str]) = ("blind", &["cloudformation:DetectStackDrift"]);
+
+/// A function of the stack is deleted by hand, and the next update, by [`BLIND`], gets stuck on it.
 async fn stuck_rollback(world: &World) -> String {
     world.up(&[]).success();
     let functions = world.lambda.list_functions().send().await.unwrap();
@@ -175,27 +178,32 @@ async fn stuck_rollback(world: &World) -> String {
         functions.functions().iter().filter_map(|f| f.function_name()).find(|n| n.contains("executor"));
     let executor = executor.unwrap().to_owned();
     world.lambda.delete_function().function_name(&executor).send().await.unwrap();
-    let said = world.up(&["--total-execution-timeout", "100"]).status(1);
+    let said =
+        world.as_profile("blind", &[&UP[..], &["--total-execution-timeout", "100"]].concat()).status(1);
     assert_eq!(world.status(STACK).await, "UPDATE_ROLLBACK_FAILED");
     said.complains(&[
+        "whether something was changed outside CloudFormation is not known: these credentials need the permission \
+         cloudformation:DetectStackDrift",
         "the update's rollback failed as well: remove the cause, then `deployer up` continues it",
     ]);
     executor
 }
 
 #[tokio::test]
-async fn what_was_deleted_by_hand_is_named_and_destroying_is_the_way_out() {
+async fn what_was_deleted_by_hand_is_named_where_drift_cannot_be_detected() {
     let world = World::empty().await;
     world.up(&[]).success();
     let functions = world.lambda.list_functions().send().await.unwrap();
     let analyzer =
         functions.functions().iter().filter_map(|f| f.function_name()).find(|n| n.contains("analyzer"));
     world.lambda.delete_function().function_name(analyzer.unwrap()).send().await.unwrap();
-    let said = world.up(&[]).status(1);
+    world.roles(&[BLIND]).await;
+    let said = world.as_profile("blind", &UP).status(1);
     assert_eq!(
         failure(&said.stderr).trim_end(),
         "error: resources of the stack deployer-power-tuning were deleted outside CloudFormation: analyzer\n\
-         hint: an update does not bring them back: `deployer destroy`, then `deployer up`, makes the stack anew"
+         hint: an update does not bring them back here: `deployer destroy`, then `deployer up`, makes the stack anew; \
+         on AWS `deployer up` does it, with the permission cloudformation:DetectStackDrift"
     );
     world.deployer(&["destroy", "--yes"]).success();
     world.up(&[]).success();
@@ -204,6 +212,7 @@ async fn what_was_deleted_by_hand_is_named_and_destroying_is_the_way_out() {
 #[tokio::test]
 async fn a_rollback_that_got_stuck_is_continued_or_given_up() {
     let world = World::empty().await;
+    world.roles(&[BLIND]).await;
     let executor = stuck_rollback(&world).await;
     let preview = world.as_released(&["preview", "--architecture", std::env::consts::ARCH]).status(1);
     let explained = failure(&preview.stderr);
@@ -230,7 +239,8 @@ async fn a_rollback_that_got_stuck_is_continued_or_given_up() {
     ];
     world.aws(&skip).success();
     assert_eq!(world.at_rest(STACK).await, "UPDATE_ROLLBACK_COMPLETE");
-    world.up(&[]).status(1).complains(&["were deleted outside CloudFormation: executor"]);
+    world.up(&[]).success().complains(&["changed outside CloudFormation: executor is deleted"]);
+    assert_eq!(world.lambda.list_functions().send().await.unwrap().functions().len(), 6);
 
     // Repaired instead, `up` continues and then does what it was asked for.
     world.deployer(&["destroy", "--yes"]).success();

@@ -21,6 +21,7 @@ pub mod compare;
 pub mod completions;
 pub mod demo;
 pub mod destroy;
+pub mod drift;
 pub mod history;
 pub mod local;
 pub mod outputs;
@@ -42,6 +43,8 @@ pub enum Command {
     Up(up::Options),
     /// Show what `up` would change.
     Preview(preview::Options),
+    /// Show what of the stack was changed outside CloudFormation.
+    Drift(drift::Options),
     /// Show the stack's outputs.
     Outputs,
     /// Delete the stack.
@@ -89,6 +92,7 @@ impl Command {
         match self {
             Self::Up(options) => up::run(options, context).await,
             Self::Preview(options) => preview::run(options, context).await,
+            Self::Drift(options) => drift::run(options, context).await,
             Self::Outputs => outputs::run(context).await,
             Self::Destroy => destroy::run(context).await,
             Self::Tune(options) => tune::run(*options, context).await,

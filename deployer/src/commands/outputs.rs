@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::aws::Aws;
 use crate::context::Context;
 use crate::deployment::Deployment;
 use crate::deployment::stack::{Condition, Stack};
@@ -63,15 +64,28 @@ impl fmt::Display for Deployed {
 /// A stack that is not there.
 pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let aws = context.aws().await?;
+    let deployment = Deployment::new(aws, &context.settings.stack_name, &context.events);
+    Outcome::new(&Deployed::found(&deployed(&deployment, context, aws).await?, aws.place()))
+}
+
+/// The stack, which has to be there and to have been deployed once.
+///
+/// # Errors
+/// It is not, or was not.
+pub(super) async fn deployed(
+    deployment: &Deployment<'_>,
+    context: &Context,
+    aws: &Aws,
+) -> anyhow::Result<Stack> {
     let name = &context.settings.stack_name;
-    match Deployment::new(aws, name, &context.events).find().await? {
+    match deployment.find().await? {
         Some(stack) if matches!(stack.condition(), Condition::NeverCreated | Condition::Reviewed) => {
             Err(hinted(
                 anyhow::anyhow!("the stack {name} was never deployed completely: it is in {}", stack.status),
                 "deploy it with `deployer up`, which replaces what is left",
             ))
         }
-        Some(stack) => Outcome::new(&Deployed::found(&stack, aws.place())),
+        Some(stack) => Ok(stack),
         None => {
             let flag = if aws.is_local() { " --local" } else { "" };
             Err(hinted(

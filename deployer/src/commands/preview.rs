@@ -9,6 +9,7 @@ use crate::aws::Aws;
 use crate::context::Context;
 use crate::deployment::Deployment;
 use crate::deployment::change_set::Proposal;
+use crate::deployment::drift::Drift;
 use crate::deployment::page::{self, Page};
 use crate::deployment::stack::{Condition, Stack};
 use crate::difference::Difference;
@@ -24,7 +25,7 @@ pub struct Options {
     pub deploy: up::Options,
 }
 
-/// What `up` would change. As JSON: `{"changes":bool,"difference":{…}|null,"pageChanges":bool}`.
+/// What `up` would change. As JSON: `{"changes":bool,"difference":{…}|null,"pageChanges":bool,"drift":{…}|null}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
@@ -32,12 +33,17 @@ pub struct Preview {
     difference: Option<Difference>,
     /// Whether the hosted chart page would be uploaded.
     page_changes: bool,
+    /// What was changed outside CloudFormation; none where that is not known.
+    drift: Option<Drift>,
     #[serde(skip)]
     stack: String,
 }
 
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.is_none()) {
+            write!(f, "{drift}\n\n")?;
+        }
         match &self.difference {
             Some(difference) => difference.fmt(f)?,
             None => write!(f, "The stack {} is up to date.", self.stack)?,
@@ -86,14 +92,19 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         Some(page) => would_upload(page, stack.as_ref(), aws, context).await?,
         None => false,
     };
-    let plan = Plan::make(deploy, stack.as_ref(), context, &deployment, aws).await?;
+    let (plan, drift) = tokio::join!(
+        Plan::make(deploy, stack.as_ref(), context, &deployment, aws),
+        up::drift(&deployment, stack.as_ref())
+    );
+    let plan = plan?;
+    let drifted = drift.as_ref().is_some_and(|drift| !drift.is_none());
     let difference = match &stack {
         Some(stack) if stack.condition() == Condition::NeverCreated => Some(deployment.anew(&plan.wanted)?),
-        Some(stack) if deployment.is_up_to_date(stack, &plan.wanted).await? => None,
+        Some(stack) if !drifted && deployment.is_up_to_date(stack, &plan.wanted).await? => None,
         _ => {
             let plan = plan.for_preview(context, aws).await?;
             context.events.started("asking CloudFormation what would change");
-            match deployment.propose(stack.as_ref(), &plan.wanted).await? {
+            match deployment.propose(stack.as_ref(), &plan.wanted, drifted).await? {
                 Proposal::Unchanged => None,
                 Proposal::Changes(change_set) => {
                     deployment.withdraw(&change_set).await?;
@@ -104,7 +115,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     };
     let changes = difference.is_some() || page_changes;
     let status = if detailed_exit_code && changes { Status::UsageOrChanges } else { Status::Done };
-    let preview = Preview { changes, difference, page_changes, stack: name.clone() };
+    let preview = Preview { changes, difference, page_changes, drift, stack: name.clone() };
     Ok(Outcome::new(&preview)?.folded(true).with_status(status))
 }
 

@@ -438,7 +438,9 @@ async fn result(
             let chart = tuned.chart(options.open);
             let outcome = Outcome::new(&tuned)?.folded(!options.markdown).with_chart(chart);
             let met = tuned.exceeded().is_empty() && !tuned.is_slower();
-            tuned.doubtful().into_iter().for_each(|sentence| context.events.warning(sentence));
+            // The text of the result has the sentence itself.
+            let unsaid = tuned.doubtful().filter(|_| context.settings.output.json);
+            unsaid.into_iter().for_each(|sentence| context.events.warning(sentence));
             for limit in tuned.exceeded() {
                 context.events.warning(format!("the chosen size {limit}"));
             }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::change_set::{Proposal, Wanted};
 use crate::deployment::copies;
+use crate::deployment::drift::Drift;
 use crate::deployment::page::{self, Page};
 use crate::deployment::parameters::Parameters;
 use crate::deployment::stack::{Condition, Stack};
@@ -53,12 +54,22 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let page = page::wanted(&options.parameters, stack.as_ref(), aws, &context.events).await?;
     copies::check(&options.parameters, stack.as_ref())?;
     let protection = options.protection;
-    let plan = Plan::make(options, stack.as_ref(), context, &deployment, aws).await?;
+    let (plan, drift) = tokio::join!(
+        Plan::make(options, stack.as_ref(), context, &deployment, aws),
+        drift(&deployment, stack.as_ref())
+    );
+    let plan = plan?;
+    let drifted = drift.as_ref().is_some_and(|drift| !drift.is_none());
+    if let Some(drift) = drift.as_ref().filter(|_| drifted) {
+        context.events.warning(format!("changed outside CloudFormation: {}", drift.in_short()));
+    }
 
-    if let Some(stack) = &stack
+    if let Some(stack) = stack.as_ref().filter(|_| !drifted)
         && deployment.is_up_to_date(stack, &plan.wanted).await?
     {
-        deployment.check_health(stack).await?;
+        if drift.is_none() {
+            deployment.check_health(stack).await?;
+        }
         deployment.protect(stack, protection).await?;
         publish(page.as_ref(), stack, aws, context).await?;
         return Outcome::new(&Deployed::new("unchanged", stack, aws.place()));
@@ -79,10 +90,14 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         deployment.delete(&failed, plan.wanted.role_arn.as_deref()).await?;
     }
     context.events.started("asking CloudFormation what would change");
-    let change_set = match deployment.propose(stack.as_ref(), &plan.wanted).await? {
+    let change_set = match deployment.propose(stack.as_ref(), &plan.wanted, drifted).await? {
         Proposal::Changes(change_set) => change_set,
         Proposal::Unchanged => {
             let stack = stack.context("the change set of a new stack is empty")?;
+            deployment.check_health(&stack).await?;
+            if drifted {
+                context.events.warning("CloudFormation does not put right here what was changed outside it");
+            }
             deployment.protect(&stack, protection).await?;
             publish(page.as_ref(), &stack, aws, context).await?;
             return Outcome::new(&Deployed::new("unchanged", &stack, aws.place()));
@@ -122,6 +137,12 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     publish(page.as_ref(), &stack, aws, context).await?;
     let change = if change_set.difference.operation == Operation::Update { "updated" } else { "created" };
     Outcome::new(&Deployed::new(change, &stack, aws.place()))
+}
+
+/// What of a stack that can be updated was changed outside CloudFormation; none where that is not known.
+pub(super) async fn drift(deployment: &Deployment<'_>, stack: Option<&Stack>) -> Option<Drift> {
+    let stack = stack.filter(|stack| stack.condition() == Condition::Ready)?;
+    deployment.drift_if_told(stack).await
 }
 
 /// Brings the hosted page up to date, when there is to be one.
@@ -332,7 +353,7 @@ mod tests {
         bucket.ensure().await.unwrap();
         wanted.template_url = Some(upload_template(&bucket, &text, &context, aws).await.unwrap());
         let deployment = Deployment::new(aws, "long", &context.events);
-        let Proposal::Changes(change_set) = deployment.propose(None, &wanted).await.unwrap() else {
+        let Proposal::Changes(change_set) = deployment.propose(None, &wanted, false).await.unwrap() else {
             panic!("a new stack is a change")
         };
         let stack = deployment.execute(&change_set).await.unwrap();

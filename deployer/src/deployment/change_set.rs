@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, Change, ChangeSetStatus, ChangeSetType, EventFilter, ExecutionStatus, Tag,
+    Capability, Change, ChangeSetStatus, ChangeSetType, DeploymentMode, EventFilter, ExecutionStatus, Tag,
 };
 use serde_json::Value;
 use template::eval::{LATER, Pseudo};
@@ -89,13 +89,27 @@ impl Deployment<'_> {
         Ok(deployed.as_ref() == Some(&wanted.template))
     }
 
-    /// Asks CloudFormation what would change.
+    /// Asks CloudFormation what would change. With `revert` it compares with what there really is, so that it also puts right
+    /// what was changed or deleted outside CloudFormation.
     ///
     /// # Errors
     /// A proposal that CloudFormation refuses, with its reason.
-    pub async fn propose(&self, stack: Option<&Stack>, wanted: &Wanted) -> anyhow::Result<Proposal> {
+    pub async fn propose(
+        &self,
+        stack: Option<&Stack>,
+        wanted: &Wanted,
+        revert: bool,
+    ) -> anyhow::Result<Proposal> {
         let existing = stack.filter(|stack| stack.condition() != Condition::Reviewed);
-        let id = self.create_change_set(existing, wanted).await.context("creating the change set")?;
+        let mode = (revert && existing.is_some()).then_some(DeploymentMode::RevertDrift);
+        let id = match self.create_change_set(existing, wanted, mode.clone()).await {
+            // It exists since November 2025, and not in every partition.
+            Err(error) if mode.is_some() && error.message.contains("DeploymentMode") => {
+                self.create_change_set(existing, wanted, None).await
+            }
+            created => created,
+        };
+        let id = id.context("creating the change set")?;
         let mut change_set = ChangeSet {
             stack_id: existing.map_or_else(|| self.name.to_owned(), |stack| stack.id.clone()),
             only_reviewed: existing.is_none(),
@@ -174,6 +188,7 @@ impl Deployment<'_> {
         &self,
         existing: Option<&Stack>,
         wanted: &Wanted,
+        mode: Option<DeploymentMode>,
     ) -> Result<String, CallError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let empty = BTreeMap::new();
@@ -198,6 +213,7 @@ impl Deployment<'_> {
             .set_parameters(Some(parameters))
             .set_tags(tags)
             .set_role_arn(wanted.role_arn.clone())
+            .set_deployment_mode(mode)
             .capabilities(Capability::CapabilityIam)
             .send()
             .await

@@ -1,4 +1,5 @@
-//! What of a stack is not there any more: CloudFormation does not look, so a stack can be up to date and broken.
+//! What of a stack is not there any more, found without CloudFormation: where its drift detection is not allowed or not
+//! there, a stack can be up to date and broken.
 
 use anyhow::Context as _;
 
@@ -6,6 +7,10 @@ use super::Deployment;
 use super::stack::Stack;
 use crate::call::{Call, CallError};
 use crate::failure::hinted;
+
+/// What helps where CloudFormation does not bring back by itself what was deleted.
+const GONE: &str = "an update does not bring them back here: `deployer destroy`, then `deployer up`, makes the stack anew; \
+                    on AWS `deployer up` does it, with the permission cloudformation:DetectStackDrift";
 
 impl Deployment<'_> {
     /// Checks that the stack's functions and its state machine are there. Who may not look is not told.
@@ -32,7 +37,7 @@ impl Deployment<'_> {
                 self.name,
                 missing.join(", ")
             ),
-            "an update does not bring them back: `deployer destroy`, then `deployer up`, makes the stack anew",
+            GONE,
         ))
     }
 

@@ -194,8 +194,8 @@ impl OperationFailed {
         if let Some(remedy) = remedy(reason) {
             remedy
         } else if self.status.starts_with("UPDATE") && has(&["does not exist", "not found", "notfound"]) {
-            "a resource of the stack was deleted outside CloudFormation: make it again under its old name, or run `deployer \
-             destroy` and then `deployer up`"
+            "a resource of the stack was deleted outside CloudFormation: `deployer drift` names it, and `deployer up` makes it \
+             again"
                 .to_owned()
         } else if self.status == "DELETE_FAILED" {
             "remove what is in the way, then `deployer destroy` again".to_owned()

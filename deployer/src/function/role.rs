@@ -92,7 +92,7 @@ pub async fn put(aws: &Aws, function: &str, rights: &Rights) -> anyhow::Result<S
         {
             return Ok(stack.clone());
         }
-        match (deployment.propose(stack.as_ref(), &wanted).await?, stack) {
+        match (deployment.propose(stack.as_ref(), &wanted, false).await?, stack) {
             (Proposal::Unchanged, Some(stack)) => Ok(stack),
             (Proposal::Unchanged, None) => anyhow::bail!("the change set of a new stack is empty"),
             (Proposal::Changes(change_set), _) => deployment.execute(&change_set).await,

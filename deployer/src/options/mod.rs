@@ -44,6 +44,8 @@ pub enum Verb {
     Demo,
     /// `outputs`
     Outputs,
+    /// `drift`
+    Drift,
     /// `destroy`
     Destroy,
     /// `synth`
@@ -68,7 +70,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 20] = [
+    pub const ALL: [(Self, &str, &str); 21] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
@@ -95,6 +97,7 @@ impl Verb {
             "Show all of it on this machine: deploy, tune a sample function, read the result",
         ),
         (Self::Outputs, "outputs", "Show the deployed stack's outputs"),
+        (Self::Drift, "drift", "Show what of the stack was changed or deleted outside CloudFormation"),
         (Self::Destroy, "destroy", "Delete the stack and the assets uploaded for it"),
         (Self::Synth, "synth", "Write the CloudFormation template"),
         (

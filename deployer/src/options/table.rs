@@ -215,8 +215,8 @@ table! {
     ROLE_ARN: String = opt("role-arn", "ARN", Rule::Pattern(ROLE, "a role's ARN, arn:aws:iam::ACCOUNT:role/NAME")).on(&[Verb::Up, Verb::Preview]);
     /// A bucket for the assets, instead of one that is made for them
     ASSETS_BUCKET: String = opt("assets-bucket", "BUCKET", Rule::Pattern(BUCKET, BUCKET_SAYS)).on(&[Verb::Up, Verb::Preview]);
-    /// End with 0 when nothing would change, 2 when something would, 1 on failure
-    DETAILED_EXITCODE: bool = opt("detailed-exitcode", "", Rule::Switch).on(&[Verb::Preview]);
+    /// End with 0 when nothing would change, 2 when something would, 1 on failure; drift: 2 when something has drifted
+    DETAILED_EXITCODE: bool = opt("detailed-exitcode", "", Rule::Switch).on(&[Verb::Preview, Verb::Drift]);
     /// The page that chart links lead to
     VISUALIZATION_URL: String = opt("visualization-url", "URL", Rule::Optional(URL, "an http:// or https:// address without `#`, after which the results stand"))
         .on(&[Verb::Up, Verb::Preview, Verb::Compare])

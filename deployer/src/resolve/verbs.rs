@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::layers::Reader;
 use crate::build::Flavour;
 use crate::commands::{
-    Command, apply, build, calibrate, cleanup, compare, history, local, preview, release, serve, synth, tune,
-    up,
+    Command, apply, build, calibrate, cleanup, compare, drift, history, local, preview, release, serve,
+    synth, tune, up,
 };
 use crate::definitions::Definitions;
 use crate::deployment::parameters::Parameters;
@@ -64,6 +64,9 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
         }
         Verb::Demo => Command::Demo(reader.get(&options::SEED)),
         Verb::Outputs => Command::Outputs,
+        Verb::Drift => {
+            Command::Drift(drift::Options { detailed_exit_code: reader.is_on(&options::DETAILED_EXITCODE) })
+        }
         Verb::Destroy => Command::Destroy,
         Verb::Synth => {
             let out = reader.get(&options::OUT);

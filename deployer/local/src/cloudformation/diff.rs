@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::drift::Drift;
 use super::error::invalid;
 use super::ledger;
 use super::operation::{Live, Plan};
@@ -25,11 +26,14 @@ pub struct Changes {
     pub incomplete: Option<String>,
 }
 
-/// Compares what a stack is with what it is wanted to be.
+/// What was changed outside CloudFormation, by logical id.
+pub type Drifts = BTreeMap<String, Drift>;
+
+/// Compares what a stack is with what it is wanted to be; where drift is given, with what its resources really are.
 ///
 /// # Errors
 /// `ValidationError` when the template does not work with these parameters, or changes a resource's type.
-pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes> {
+pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted, drifts: &Drifts) -> Result<Changes> {
     let types = aws.cloudformation.types();
     let after = Plan::new(types, stack, wanted).map_err(invalid)?;
     let resources = ledger::resources(&aws.store, &stack.uuid);
@@ -64,7 +68,14 @@ pub fn changes(aws: &Aws, stack: &Stack, wanted: &Wanted) -> Result<Changes> {
         proposed.missing.take();
         let change = match existing.get(&name) {
             None => Some(comparison.addition(&proposed)?),
+            Some(_) if drifts.get(&name).is_some_and(Drift::is_deleted) => {
+                Some(comparison.addition(&proposed)?)
+            }
             Some(resource) => comparison.modification(resource, stack, wanted, &proposed)?,
+        };
+        let change = match drifts.get(&name) {
+            Some(drift) => comparison.against_actual(change, drift, &proposed)?,
+            None => change,
         };
         if let Some(export) = proposed.missing.take() {
             incomplete.get_or_insert_with(|| {
@@ -97,7 +108,7 @@ pub fn without_values(change: &mut Value) {
     members.remove("AfterContext");
     for detail in members.get_mut("Details").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(target) = detail.get_mut("Target").and_then(Value::as_object_mut) {
-            for member in ["Path", "BeforeValue", "AfterValue", "AttributeChangeType"] {
+            for member in ["Path", "BeforeValue", "AfterValue", "AttributeChangeType", "Drift"] {
                 target.remove(member);
             }
         }
@@ -261,6 +272,80 @@ impl Comparison<'_> {
         if replacement == "True" {
             let kept = declared.replace_policy.as_deref() == Some("Retain");
             change["PolicyAction"] = if kept { "ReplaceAndRetain" } else { "ReplaceAndDelete" }.into();
+        }
+        Ok(Some(change))
+    }
+
+    /// A change against what the resource really is. One that the template does not ask for comes from drift alone.
+    fn against_actual(
+        &self,
+        change: Option<Value>,
+        drift: &Drift,
+        proposed: &Proposed<'_>,
+    ) -> Result<Option<Value>> {
+        let schema = self.handler.schema();
+        let mut change = match change {
+            Some(change) => change,
+            None if drift.is_drifted() => json!({
+                "Action": "Modify",
+                "LogicalResourceId": self.name,
+                "PhysicalResourceId": drift.physical_id,
+                "ResourceType": schema.kind,
+                "Replacement": "False",
+                "Scope": [],
+                "Details": [],
+                "BeforeContext": json!({"Properties": drift.actual}).to_string(),
+                "AfterContext": json!({"Properties": self.properties(proposed)?}).to_string(),
+            }),
+            None => return Ok(None),
+        };
+        change["ResourceDriftStatus"] = drift.status.clone().into();
+        if drift.is_deleted() {
+            change["PhysicalResourceId"] = drift.physical_id.clone().into();
+        }
+        for name in drift.properties() {
+            let told = |detail: &&mut Value| {
+                let target = &detail["Target"];
+                target["Name"] == name.as_str() || (name == "Tags" && target["Attribute"] == "Tags")
+            };
+            let (before, actual) = (drift.expected.get(&name), drift.actual.get(&name));
+            let text = |value: Option<&Value>| {
+                value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            };
+            let live = json!({
+                "PreviousValue": text(before),
+                "ActualValue": text(actual),
+                "DriftDetectionTimestamp": drift.time,
+            });
+            let Some(details) = change["Details"].as_array_mut() else { continue };
+            if let Some(detail) = details.iter_mut().find(told) {
+                if let Some(actual) = text(actual) {
+                    detail["Target"]["BeforeValue"] = actual.into();
+                }
+                detail["Target"]["BeforeValueFrom"] = "ACTUAL_STATE".into();
+                detail["Target"]["AfterValueFrom"] = "TEMPLATE".into();
+                detail["Target"]["Drift"] = live;
+                continue;
+            }
+            let attribute = if name == "Tags" { "Tags" } else { "Properties" };
+            let replaces = schema.property(&name).is_some_and(|property| property.replaces);
+            let mut target = self::change(actual, before, &format!("/Properties/{name}"));
+            target.insert("Attribute".into(), attribute.into());
+            target.insert("RequiresRecreation".into(), if replaces { "Always" } else { "Never" }.into());
+            if attribute == "Properties" {
+                target.insert("Name".into(), name.clone().into());
+            }
+            target.insert("BeforeValueFrom".into(), "ACTUAL_STATE".into());
+            target.insert("AfterValueFrom".into(), "TEMPLATE".into());
+            target.insert("Drift".into(), live);
+            let detail =
+                json!({"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"});
+            details.push(detail);
+            if let Some(scope) = change["Scope"].as_array_mut()
+                && !scope.iter().any(|known| known == attribute)
+            {
+                scope.push(attribute.into());
+            }
         }
         Ok(Some(change))
     }

@@ -6,6 +6,7 @@
 
 mod api;
 mod diff;
+mod drift;
 mod error;
 mod ledger;
 mod operation;

@@ -30,6 +30,10 @@ pub mod kind {
     pub const EVENT: &str = "stack-event";
     /// [`super::ChangeSet`] by `STACK-UUID/UUID`.
     pub const CHANGE_SET: &str = "stack-change-set";
+    /// [`crate::cloudformation::drift::Drift`] by `UUID/LOGICAL-ID`.
+    pub const DRIFT: &str = "stack-drift";
+    /// [`crate::cloudformation::drift::Detection`] by `UUID/ID`.
+    pub const DETECTION: &str = "stack-drift-detection";
 }
 
 /// What a stack was last asked to be.
@@ -163,6 +167,9 @@ pub struct Operation {
     pub change_set: Option<String>,
     /// The role session it was asked from, when the stack has no role of its own.
     pub caller: Option<(String, String)>,
+    /// Whether what was changed outside CloudFormation is put right, too.
+    #[serde(default)]
+    pub revert: bool,
 }
 
 impl Stack {
@@ -197,6 +204,7 @@ impl Operation {
                 Caller::Role { arn, session } => Some((arn.clone(), session.clone())),
                 _ => None,
             },
+            revert: false,
         }
     }
 
@@ -327,4 +335,7 @@ pub struct ChangeSet {
     /// Why the values that it shows are not complete.
     #[serde(default)]
     pub incomplete: Option<String>,
+    /// For one that puts right what was changed outside CloudFormation: the stack's drift when it was made.
+    #[serde(default)]
+    pub reverts: Option<String>,
 }

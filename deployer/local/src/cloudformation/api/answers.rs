@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::Result;
+use super::drift;
 use crate::cloudformation::error::invalid;
 use crate::cloudformation::records::{Event, Resource, Stack, Wanted};
 use crate::cloudformation::resources::Registry;
 use crate::params::Params;
+use crate::{Aws, Result};
 use template::parse;
 
 /// AWS's number of entries of a page.
@@ -63,7 +64,8 @@ pub fn tags(wanted: &Wanted) -> Value {
 }
 
 /// A stack of `DescribeStacks`.
-pub fn stack(stack: &Stack, registry: &Registry) -> Value {
+pub fn stack(aws: &Aws, stack: &Stack) -> Value {
+    let registry = aws.cloudformation.types();
     let description = parse::parse(&stack.wanted.template, registry).ok().and_then(|t| t.description);
     let outputs: Value = stack
         .outputs
@@ -96,13 +98,14 @@ pub fn stack(stack: &Stack, registry: &Registry) -> Value {
         "Tags": tags(&stack.wanted),
         "EnableTerminationProtection": stack.termination_protection,
         "RollbackConfiguration": {},
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": drift::of_stack(aws, stack),
     }))
 }
 
 /// A stack of `ListStacks`.
-pub fn summary(stack: &Stack, registry: &Registry) -> Value {
-    let description = parse::parse(&stack.wanted.template, registry).ok().and_then(|t| t.description);
+pub fn summary(aws: &Aws, stack: &Stack) -> Value {
+    let description =
+        parse::parse(&stack.wanted.template, aws.cloudformation.types()).ok().and_then(|t| t.description);
     object(json!({
         "StackId": stack.id,
         "StackName": stack.name,
@@ -112,7 +115,7 @@ pub fn summary(stack: &Stack, registry: &Registry) -> Value {
         "DeletionTime": stack.deleted,
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason,
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": drift::of_stack(aws, stack),
     }))
 }
 
@@ -134,14 +137,14 @@ pub fn event(stack: &Stack, event: &Event) -> Value {
 }
 
 /// A resource; its time goes by another name in each of the operations.
-pub fn resource(resource: &Resource, time: &str) -> Value {
+pub fn resource(aws: &Aws, stack: &Stack, resource: &Resource, time: &str) -> Value {
     let mut answer = json!({
         "LogicalResourceId": resource.logical_id,
         "PhysicalResourceId": resource.physical_id,
         "ResourceType": resource.kind,
         "ResourceStatus": resource.status,
         "ResourceStatusReason": resource.status_reason,
-        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": drift::of_resource(aws, stack, &resource.logical_id),
     });
     answer[time] = resource.updated.clone().into();
     object(answer)

@@ -8,10 +8,12 @@ use super::answers::{self, page};
 use super::describe::on_failure;
 use super::input::{self, token};
 use super::stacks::{self, begin, begin_update, updatable};
+use crate::cloudformation::diff::Drifts;
+use crate::cloudformation::drift::Drift;
 use crate::cloudformation::error::{invalid, no_stack, one_of};
 use crate::cloudformation::records::{ChangeSet, OnFailure, Operation, Phase, Stack, Wanted, kind, now};
 use crate::cloudformation::validation::{self, Findings};
-use crate::cloudformation::{diff, ledger};
+use crate::cloudformation::{diff, drift, ledger};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller, Result, ids};
 
@@ -91,11 +93,16 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
         Some(_) => Some(OnFailure::Rollback),
         None => None,
     };
+    let reverts = one_of(params, "DeploymentMode", &["REVERT_DRIFT"])?.is_some();
+    if reverts && creates {
+        return Err(invalid("DeploymentMode can be specified for change sets of type UPDATE only"));
+    }
     let description = params.optional_text("Description")?.map(str::to_owned);
 
     let new = existing.is_none();
     let mut stack = existing.unwrap_or_else(|| stacks::new(aws, stack_name, Wanted::default()));
-    let changes = diff::changes(aws, &stack, &wanted)?;
+    let drifts = if reverts { drift::look(aws, caller, &stack, &[]).await } else { Drifts::new() };
+    let changes = diff::changes(aws, &stack, &wanted, &drifts)?;
     let findings = if params.flag("DisableValidation")? {
         Findings::default()
     } else {
@@ -134,6 +141,9 @@ pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
             changes: changes.resources,
             findings: findings.events,
             incomplete: changes.incomplete,
+            reverts: reverts.then(|| {
+                if drifts.values().any(Drift::is_drifted) { "DRIFTED" } else { "IN_SYNC" }.to_owned()
+            }),
         };
         records.put(kind::CHANGE_SET, &set.key, &set);
         Ok(set)
@@ -182,6 +192,8 @@ pub fn describe(aws: &Aws, params: Params<'_>) -> Result<Value> {
         "Tags": answers::tags(&set.wanted),
         "IncludeNestedStacks": false,
         "OnStackFailure": on_failure,
+        "DeploymentMode": set.reverts.as_ref().map(|_| "REVERT_DRIFT"),
+        "StackDriftStatus": set.reverts,
     }));
     if let (Some(answer), Value::Object(rest)) = (answer.as_object_mut(), rest) {
         answer.extend(rest);
@@ -270,6 +282,7 @@ pub fn execute(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Va
         let phase = if set.creates { Phase::Create } else { Phase::Update };
         let mut operation = Operation::new(phase, token, caller);
         operation.change_set = Some(set.key.clone());
+        operation.revert = set.reverts.is_some();
         operation.on_failure = match set.on_failure {
             _ if disable => OnFailure::DoNothing,
             Some(on_failure) => on_failure,

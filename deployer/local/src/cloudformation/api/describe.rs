@@ -13,15 +13,14 @@ use crate::{Aws, Result};
 
 /// `DescribeStacks`.
 pub fn stacks(aws: &Aws, params: Params<'_>) -> Result<Value> {
-    let types = aws.cloudformation.types();
     if params.get("StackName").is_some() {
         let stack = input::stack(aws, params)?;
-        return page(params, "Stacks", &[answers::stack(&stack, types)]);
+        return page(params, "Stacks", &[answers::stack(aws, &stack)]);
     }
     let mut stacks = ledger::all(&aws.store);
     stacks.retain(|stack| stack.status != "DELETE_COMPLETE");
     stacks.sort_by(|a, b| b.created.cmp(&a.created));
-    let stacks: Vec<Value> = stacks.iter().map(|stack| answers::stack(stack, types)).collect();
+    let stacks: Vec<Value> = stacks.iter().map(|stack| answers::stack(aws, stack)).collect();
     page(params, "Stacks", &stacks)
 }
 
@@ -31,8 +30,7 @@ pub fn list(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let mut stacks = ledger::all(&aws.store);
     stacks.retain(|stack| wanted.is_empty() || wanted.contains(&stack.status.as_str()));
     stacks.sort_by(|a, b| b.created.cmp(&a.created));
-    let types = aws.cloudformation.types();
-    let stacks: Vec<Value> = stacks.iter().map(|stack| answers::summary(stack, types)).collect();
+    let stacks: Vec<Value> = stacks.iter().map(|stack| answers::summary(aws, stack)).collect();
     page(params, "StackSummaries", &stacks)
 }
 
@@ -64,7 +62,7 @@ pub fn list_resources(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let stack = input::stack(aws, params)?;
     let resources: Vec<Value> = ledger::resources(&aws.store, &stack.uuid)
         .values()
-        .map(|resource| answers::resource(resource, "LastUpdatedTimestamp"))
+        .map(|resource| answers::resource(aws, &stack, resource, "LastUpdatedTimestamp"))
         .collect();
     page(params, "StackResourceSummaries", &resources)
 }
@@ -101,7 +99,7 @@ pub fn resources(aws: &Aws, params: Params<'_>) -> Result<Value> {
         .values()
         .filter(|resource| fits(resource))
         .map(|resource| {
-            let mut answer = answers::resource(resource, "Timestamp");
+            let mut answer = answers::resource(aws, &stack, resource, "Timestamp");
             answer["StackId"] = stack.id.clone().into();
             answer["StackName"] = stack.name.clone().into();
             answer
@@ -120,7 +118,7 @@ pub fn resource(aws: &Aws, params: Params<'_>) -> Result<Value> {
     let resource = resources
         .get(logical)
         .ok_or_else(|| invalid(format!("Resource {logical} does not exist for stack {name}")))?;
-    let mut answer = answers::resource(resource, "LastUpdatedTimestamp");
+    let mut answer = answers::resource(aws, &stack, resource, "LastUpdatedTimestamp");
     answer["StackId"] = stack.id.clone().into();
     answer["StackName"] = stack.name.clone().into();
     if let Some(metadata) = &resource.metadata {

@@ -3,6 +3,7 @@
 mod answers;
 mod change_sets;
 mod describe;
+mod drift;
 mod input;
 mod stacks;
 mod templates;
@@ -32,10 +33,14 @@ pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value
         "DeleteStack",
         "DescribeChangeSet",
         "DescribeEvents",
+        "DescribeStackDriftDetectionStatus",
         "DescribeStackEvents",
         "DescribeStackResource",
+        "DescribeStackResourceDrifts",
         "DescribeStackResources",
         "DescribeStacks",
+        "DetectStackDrift",
+        "DetectStackResourceDrift",
         "ExecuteChangeSet",
         "GetTemplate",
         "GetTemplateSummary",
@@ -61,10 +66,14 @@ pub async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value
         "DeleteStack" => stacks::delete(aws, caller, params),
         "DescribeChangeSet" => change_sets::describe(aws, params),
         "DescribeEvents" => change_sets::events(aws, params),
+        "DescribeStackDriftDetectionStatus" => drift::status(aws, params),
         "DescribeStackEvents" => describe::events(aws, params),
         "DescribeStackResource" => describe::resource(aws, params),
+        "DescribeStackResourceDrifts" => drift::drifts(aws, params),
         "DescribeStackResources" => describe::resources(aws, params),
         "DescribeStacks" => describe::stacks(aws, params),
+        "DetectStackDrift" => drift::detect(aws, caller, params),
+        "DetectStackResourceDrift" => drift::detect_one(aws, caller, params).await,
         "ExecuteChangeSet" => change_sets::execute(aws, caller, params),
         "GetTemplate" => templates::get(aws, params),
         "GetTemplateSummary" => templates::summary(aws, caller, params).await,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::describe::{UPDATABLE, on_failure};
 use super::input::{self, token};
+use crate::cloudformation::diff::Drifts;
 use crate::cloudformation::error::{invalid, no_stack, one_of};
 use crate::cloudformation::operation::Plan;
 use crate::cloudformation::records::{OnFailure, Operation, Phase, Stack, Wanted, kind, now};
@@ -91,6 +92,7 @@ pub fn updatable(stack: &Stack) -> Result<()> {
 /// `CreateStack`.
 pub async fn create(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = input::name(params, "StackName")?;
+    params.refuse(&["DeploymentMode"], "leave it out")?;
     let (wanted, _) = input::wanted(aws, caller, params, None).await?;
     let disable = params.flag("DisableRollback")?;
     let mut operation = Operation::new(Phase::Create, token(params)?, caller);
@@ -125,8 +127,9 @@ pub async fn update(aws: &Arc<Aws>, caller: &Caller, params: Params<'_>) -> Resu
         .filter(|stack| stack.status != "DELETE_COMPLETE")
         .ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
     updatable(&stack)?;
+    params.refuse(&["DeploymentMode"], "leave it out")?;
     let (wanted, _) = input::wanted(aws, caller, params, Some(&stack.wanted)).await?;
-    if !diff::changes(aws, &stack, &wanted)?.any {
+    if !diff::changes(aws, &stack, &wanted, &Drifts::new())?.any {
         return Err(invalid("No updates are to be performed."));
     }
     let mut operation = Operation::new(Phase::Update, token(params)?, caller);

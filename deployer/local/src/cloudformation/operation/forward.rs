@@ -11,6 +11,7 @@ use super::walk::{Step, walk};
 use super::work::{Live, Work};
 use super::{advance, failed, finish};
 use crate::Aws;
+use crate::cloudformation::drift::{self, Drift};
 use crate::cloudformation::ledger;
 use crate::cloudformation::records::{
     Incarnation, OnFailure, Operation, Output, Phase, Progress, Resource, Stack, now,
@@ -240,7 +241,18 @@ impl Task {
         let schema = handler.schema();
         let differing = Schema::differing(&before.properties, &properties);
         let retagged = schema.taggable && before.tags != site.tags;
-        if differing.is_empty() && !retagged {
+        // Taken up again, what is there is the change itself, half made.
+        let drift = if self.work.operation.revert && after.is_none() {
+            drift::of(handler, site, &before).await
+        } else {
+            None
+        };
+        if drift.as_ref().is_some_and(Drift::is_deleted) {
+            self.work.announce(&mut self.resource, "CREATE_IN_PROGRESS", None);
+            return self.create(handler, site, properties, None, "CREATE").await;
+        }
+        let reverted = drift.as_ref().is_some_and(Drift::is_drifted);
+        if differing.is_empty() && !retagged && !reverted {
             self.resource.progress = Progress::Done;
             self.work.keep(&self.resource);
             return true;
@@ -273,7 +285,14 @@ impl Task {
         self.resource.before = Some(before.clone());
         self.resource.current = Some(current);
         self.work.keep(&self.resource);
-        if let Err(failure) = handler.update(site, &id, &before.properties, &properties).await {
+        // What somebody added is taken away only if the handler knows of it.
+        let mut former = before.properties.clone();
+        if let (Some(former), Some(actual)) =
+            (former.as_object_mut(), drift.as_ref().and_then(|drift| drift.actual.as_object()))
+        {
+            former.extend(actual.clone());
+        }
+        if let Err(failure) = handler.update(site, &id, &former, &properties).await {
             return self.fail("UPDATE", failure.reason(&site.token));
         }
         self.complete(handler, site, &id, &properties, "UPDATE").await
@@ -358,6 +377,7 @@ impl Task {
             return self.fail(verb, format!("Resource {what} cancelled"));
         }
         self.resource.progress = Progress::Done;
+        self.work.forget_drift(&self.resource.logical_id);
         self.work.tell(&mut self.resource, &format!("{verb}_COMPLETE"), None);
         true
     }

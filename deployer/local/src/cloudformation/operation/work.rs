@@ -92,6 +92,11 @@ impl Work {
         self.resources.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
+    /// What was known of a resource's drift holds no more once it was changed.
+    pub fn forget_drift(&self, name: &str) {
+        self.aws.store.delete(kind::DRIFT, &format!("{}/{name}", self.stack.uuid));
+    }
+
     /// The handler of a type, and the place it works at.
     pub fn at(&self, resource: &Resource) -> Option<(Arc<dyn Handler>, Site)> {
         let handler = self.aws.cloudformation.types().get(&resource.kind)?.clone();

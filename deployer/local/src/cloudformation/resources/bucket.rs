@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::{Answer, Attributes, Failure, Handler, Site};
+use super::site::tag_list;
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::S3;
+use crate::protocol::xml_in::Element;
 
 static BUCKET: Schema = Schema {
     kind: "AWS::S3::Bucket",
@@ -41,6 +43,8 @@ struct Part {
     delete: Option<&'static str>,
     member: &'static str,
     convert: fn(&Value) -> Value,
+    get: &'static str,
+    read: fn(&Element) -> Value,
 }
 
 const PARTS: [Part; 5] = [
@@ -48,6 +52,17 @@ const PARTS: [Part; 5] = [
         property: "BucketEncryption",
         put: "PutBucketEncryption",
         delete: Some("DeleteBucketEncryption"),
+        get: "GetBucketEncryption",
+        read: |document| {
+            let rules = document.children_named("Rule").map(|rule| {
+                let by_default = rule.children_named("ApplyServerSideEncryptionByDefault").next();
+                let by_default = by_default.map(|e| texts(e, &["KMSMasterKeyID", "SSEAlgorithm"]));
+                let mut rule = texts(rule, &["BucketKeyEnabled"]);
+                rule.extend(by_default.map(|d| ("ServerSideEncryptionByDefault".to_owned(), d.into())));
+                Value::from(rule)
+            });
+            json!({"ServerSideEncryptionConfiguration": rules.collect::<Vec<_>>()})
+        },
         member: "ServerSideEncryptionConfiguration",
         convert: |value| {
             let rules =
@@ -74,6 +89,8 @@ const PARTS: [Part; 5] = [
         property: "LifecycleConfiguration",
         put: "PutBucketLifecycleConfiguration",
         delete: Some("DeleteBucketLifecycle"),
+        get: "GetBucketLifecycleConfiguration",
+        read: |document| json!({"Rules": document.children_named("Rule").map(rule_read).collect::<Vec<_>>()}),
         member: "LifecycleConfiguration",
         convert: |value| {
             let rules = value["Rules"].as_array().into_iter().flatten().map(lifecycle_rule);
@@ -84,6 +101,12 @@ const PARTS: [Part; 5] = [
         property: "OwnershipControls",
         put: "PutBucketOwnershipControls",
         delete: Some("DeleteBucketOwnershipControls"),
+        get: "GetBucketOwnershipControls",
+        read: |document| {
+            let rules =
+                document.children_named("Rule").map(|rule| Value::from(texts(rule, &["ObjectOwnership"])));
+            json!({"Rules": rules.collect::<Vec<_>>()})
+        },
         member: "OwnershipControls",
         convert: Value::clone,
     },
@@ -91,17 +114,65 @@ const PARTS: [Part; 5] = [
         property: "PublicAccessBlockConfiguration",
         put: "PutPublicAccessBlock",
         delete: Some("DeletePublicAccessBlock"),
+        get: "GetPublicAccessBlock",
+        read: |document| {
+            let settings =
+                ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+            texts(document, &settings).into()
+        },
         member: "PublicAccessBlockConfiguration",
         convert: Value::clone,
     },
     Part {
         property: "VersioningConfiguration",
         put: "PutBucketVersioning",
+        get: "GetBucketVersioning",
+        read: |document| texts(document, &["Status"]).into(),
         delete: None,
         member: "VersioningConfiguration",
         convert: Value::clone,
     },
 ];
+
+/// The texts of an element's children, where they are.
+fn texts(element: &Element, names: &[&str]) -> Map<String, Value> {
+    let text = |name: &&str| Some(((*name).to_owned(), Value::from(element.child_text(name)?.trim())));
+    names.iter().filter_map(text).collect()
+}
+
+/// A lifecycle rule in the template's words.
+fn rule_read(rule: &Element) -> Value {
+    let mut read = texts(rule, &["Status"]);
+    let renamed = |element: &Element, from: &str, to: &str| {
+        element.child_text(from).map(|text| (to.to_owned(), Value::from(text.trim())))
+    };
+    read.extend(renamed(rule, "ID", "Id"));
+    read.extend(rule.children_named("Filter").find_map(|filter| renamed(filter, "Prefix", "Prefix")));
+    for expiration in rule.children_named("Expiration") {
+        read.extend(renamed(expiration, "Days", "ExpirationInDays"));
+        read.extend(renamed(expiration, "Date", "ExpirationDate"));
+        read.extend(renamed(expiration, "ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker"));
+    }
+    for expiration in rule.children_named("NoncurrentVersionExpiration") {
+        read.extend(renamed(expiration, "NoncurrentDays", "NoncurrentVersionExpirationInDays"));
+        let days = texts(expiration, &["NoncurrentDays", "NewerNoncurrentVersions"]);
+        read.insert("NoncurrentVersionExpiration".to_owned(), days.into());
+    }
+    for abort in rule.children_named("AbortIncompleteMultipartUpload") {
+        let days = texts(abort, &["DaysAfterInitiation"]);
+        read.insert("AbortIncompleteMultipartUpload".to_owned(), days.into());
+    }
+    let transitions = rule.children_named("Transition").map(|transition| {
+        let mut read = texts(transition, &["StorageClass"]);
+        read.extend(renamed(transition, "Days", "TransitionInDays"));
+        Value::from(read)
+    });
+    let transitions: Vec<Value> = transitions.collect();
+    if !transitions.is_empty() {
+        read.insert("Transitions".to_owned(), transitions.into());
+    }
+    read.into()
+}
 
 /// A lifecycle rule in the API's words.
 fn lifecycle_rule(rule: &Value) -> Value {
@@ -127,6 +198,12 @@ fn lifecycle_rule(rule: &Value) -> Value {
 pub struct Bucket;
 
 impl Bucket {
+    /// A configuration as it is; nothing where there is none.
+    async fn document(site: &Site, get: &'static str, id: &str) -> Result<Option<String>, Failure> {
+        let answer = site.find(S3, get, json!({"Bucket": id})).await?;
+        Ok(answer.and_then(|answer| answer["Document"].as_str().map(str::to_owned)))
+    }
+
     async fn configure(site: &Site, id: &str, before: &Value, after: &Value) -> Result<(), Failure> {
         for part in PARTS {
             if let Some(value) = after.get(part.property) {
@@ -189,6 +266,39 @@ impl Handler for Bucket {
         Box::pin(Self::configure(site, id, before, after))
     }
 
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            if site.find(S3, "HeadBucket", json!({"Bucket": id})).await?.is_none() {
+                return Ok(Actual::Deleted);
+            }
+            let parsed = |text: String| Element::parse(&text).unwrap_or_default();
+            let mut properties = Map::from_iter([("BucketName".to_owned(), Value::from(id))]);
+            for part in PARTS.iter().filter(|part| stated.get(part.property).is_some()) {
+                if let Some(document) = Self::document(site, part.get, id).await? {
+                    properties.insert(part.property.to_owned(), (part.read)(&parsed(document)));
+                }
+            }
+            if stated.get("Tags").is_some()
+                && let Some(document) = Self::document(site, "GetBucketTagging", id).await?
+            {
+                let document = parsed(document);
+                let tags = document.children_named("TagSet").flat_map(|set| set.children_named("Tag"));
+                let tags = tags.map(|tag| Value::from(texts(tag, &["Key", "Value"])));
+                properties.insert("Tags".to_owned(), tag_list(&tags.collect()));
+            }
+            let readable = &[
+                "BucketEncryption",
+                "BucketName",
+                "LifecycleConfiguration",
+                "OwnershipControls",
+                "PublicAccessBlockConfiguration",
+                "Tags",
+                "VersioningConfiguration",
+            ];
+            Ok(Actual::Has { properties, readable })
+        })
+    }
+
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move { site.find(S3, "DeleteBucket", json!({"Bucket": id})).await.map(|_| ()) })
     }
@@ -236,6 +346,20 @@ impl Handler for Policy {
 
     fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(Self::put(site, id, after))
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let Some(text) = Bucket::document(site, "GetBucketPolicy", id).await? else {
+                return Ok(Actual::Deleted);
+            };
+            let document = serde_json::from_str(&text).unwrap_or_default();
+            let properties = Map::from_iter([
+                ("Bucket".to_owned(), Value::from(id)),
+                ("PolicyDocument".to_owned(), document),
+            ]);
+            Ok(Actual::Has { properties, readable: &["Bucket", "PolicyDocument"] })
+        })
     }
 
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::schema::{self, Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Answer, Attributes, Handler, Site};
+use super::{Actual, Answer, Attributes, Handler, Site};
 use crate::Service::CloudFront;
 
 static DISTRIBUTION: Schema = Schema {
@@ -77,6 +77,18 @@ impl Handler for Distribution {
         })
     }
 
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            Ok(match site.find(CloudFront, "GetDistribution", json!({"Id": id})).await? {
+                Some(found) => Actual::Has {
+                    properties: members(&found, &["DistributionConfig"]),
+                    readable: &["DistributionConfig"],
+                },
+                None => Actual::Deleted,
+            })
+        })
+    }
+
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
             let config = &properties["DistributionConfig"];
@@ -145,6 +157,18 @@ impl Handler for OriginAccessControl {
         Box::pin(async move {
             let found = site.find(CloudFront, "GetOriginAccessControl", json!({"Id": id})).await?;
             Ok(found.map(|answer| members(&answer, &["Id"])))
+        })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            Ok(match site.find(CloudFront, "GetOriginAccessControl", json!({"Id": id})).await? {
+                Some(found) => Actual::Has {
+                    properties: members(&found, &["OriginAccessControlConfig"]),
+                    readable: &["OriginAccessControlConfig"],
+                },
+                None => Actual::Deleted,
+            })
         })
     }
 

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::site::members;
-use super::{Answer, Attributes, Failure, Handler, Site};
+use super::site::{members, tag_list};
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Lambda;
 
 /// How long a function may be `Pending` or an update of it `InProgress`.
@@ -75,6 +75,50 @@ static SCHEMA: Schema = Schema {
     naming: Naming::Stack(64),
     taggable: true,
 };
+
+/// What `GetFunctionConfiguration` answers as the template has it.
+const CONFIGURATION: &[&str] = &[
+    "Architectures",
+    "DeadLetterConfig",
+    "Description",
+    "Environment",
+    "EphemeralStorage",
+    "FunctionName",
+    "Handler",
+    "LoggingConfig",
+    "MemorySize",
+    "PackageType",
+    "Role",
+    "Runtime",
+    "SnapStart",
+    "Timeout",
+    "TracingConfig",
+    "VpcConfig",
+];
+
+/// What drift is detected of: as on AWS not the code, which cannot be read as it was given.
+const READABLE: &[&str] = &[
+    "Architectures",
+    "DeadLetterConfig",
+    "Description",
+    "Environment",
+    "EphemeralStorage",
+    "FunctionName",
+    "Handler",
+    "KmsKeyArn",
+    "Layers",
+    "LoggingConfig",
+    "MemorySize",
+    "PackageType",
+    "ReservedConcurrentExecutions",
+    "Role",
+    "Runtime",
+    "SnapStart",
+    "Tags",
+    "Timeout",
+    "TracingConfig",
+    "VpcConfig",
+];
 
 /// Configuration with what AWS has in its place when a property is taken away; `None` leaves the member out.
 fn configuration(properties: &Value) -> Map<String, Value> {
@@ -232,6 +276,30 @@ impl Handler for Function {
             Self::reserve(site, id, before, after).await?;
             let arn = ("Resource", &state["FunctionArn"]);
             site.retag(Lambda, arn, json!(site.tags(after)), before, after).await
+        })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let named = || json!({"FunctionName": id});
+            let Some(found) = site.find(Lambda, "GetFunctionConfiguration", named()).await? else {
+                return Ok(Actual::Deleted);
+            };
+            let mut properties = members(&found, CONFIGURATION);
+            properties.extend(members(&found, &["KMSKeyArn=KmsKeyArn"]));
+            if let Some(layers) = found["Layers"].as_array() {
+                let arns = layers.iter().map(|layer| layer["Arn"].clone());
+                properties.insert("Layers".to_owned(), arns.collect());
+            }
+            if stated.get("ReservedConcurrentExecutions").is_some() {
+                let answer = site.call(Lambda, "GetFunctionConcurrency", named()).await?;
+                properties.extend(members(&answer, &["ReservedConcurrentExecutions"]));
+            }
+            if stated.get("Tags").is_some() {
+                let answer = site.call(Lambda, "ListTags", json!({"Resource": found["FunctionArn"]})).await?;
+                properties.insert("Tags".to_owned(), tag_list(&answer["Tags"]));
+            }
+            Ok(Actual::Has { properties, readable: READABLE })
         })
     }
 

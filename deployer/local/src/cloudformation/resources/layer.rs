@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape};
 use super::site::members;
-use super::{Answer, Attributes, Handler, Site};
+use super::{Actual, Answer, Attributes, Handler, Site, existence};
 use crate::Service::Lambda;
 
 static SCHEMA: Schema = Schema {
@@ -49,6 +49,10 @@ impl Handler for LayerVersion {
             let found = site.find(Lambda, "GetLayerVersionByArn", json!({"Arn": id})).await?;
             Ok(found.map(|answer| members(&answer, &["LayerVersionArn"])))
         })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(existence(self, site, id, stated))
     }
 
     fn create<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, String> {

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::{Answer, Attributes, Handler, Site};
+use super::site::{members, tag_list};
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Logs;
 
 static SCHEMA: Schema = Schema {
@@ -26,6 +27,26 @@ impl LogGroup {
     fn arn(site: &Site, id: &str) -> String {
         site.aws.arn("logs", &format!("log-group:{id}"))
     }
+
+    /// The group as `DescribeLogGroups` tells of it.
+    async fn described(site: &Site, id: &str) -> Result<Option<Value>, Failure> {
+        let mut token = Value::Null;
+        loop {
+            let mut input = json!({"logGroupNamePrefix": id});
+            if !token.is_null() {
+                input["nextToken"] = token;
+            }
+            let answer = site.call(Logs, "DescribeLogGroups", input).await?;
+            let groups = answer["logGroups"].as_array().into_iter().flatten();
+            if let Some(group) = groups.into_iter().find(|group| group["logGroupName"] == id) {
+                return Ok(Some(group.clone()));
+            }
+            token = answer["nextToken"].clone();
+            if token.is_null() {
+                return Ok(None);
+            }
+        }
+    }
 }
 
 impl Handler for LogGroup {
@@ -35,24 +56,23 @@ impl Handler for LogGroup {
 
     fn read<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Attributes> {
         Box::pin(async move {
-            let mut token = Value::Null;
-            loop {
-                let mut input = json!({"logGroupNamePrefix": id});
-                if !token.is_null() {
-                    input["nextToken"] = token;
-                }
-                let answer = site.call(Logs, "DescribeLogGroups", input).await?;
-                let there =
-                    answer["logGroups"].as_array().into_iter().flatten().any(|g| g["logGroupName"] == id);
-                if there {
-                    let arn = format!("{}:*", Self::arn(site, id));
-                    return Ok(Some(Map::from_iter([("Arn".to_owned(), Value::from(arn))])));
-                }
-                token = answer["nextToken"].clone();
-                if token.is_null() {
-                    return Ok(None);
-                }
+            let arn = format!("{}:*", Self::arn(site, id));
+            let found = Self::described(site, id).await?;
+            Ok(found.map(|_| Map::from_iter([("Arn".to_owned(), Value::from(arn))])))
+        })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let Some(found) = Self::described(site, id).await? else { return Ok(Actual::Deleted) };
+            let mut properties =
+                members(&found, &["logGroupName=LogGroupName", "retentionInDays=RetentionInDays"]);
+            if stated.get("Tags").is_some() {
+                let input = json!({"resourceArn": Self::arn(site, id)});
+                let answer = site.call(Logs, "ListTagsForResource", input).await?;
+                properties.insert("Tags".to_owned(), tag_list(&answer["tags"]));
             }
+            Ok(Actual::Has { properties, readable: &["LogGroupName", "RetentionInDays", "Tags"] })
         })
     }
 

@@ -36,6 +36,22 @@ pub type Answer<'a, T = ()> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 
 /// The attributes of an existing resource, or nothing when there is none.
 pub type Attributes = Option<Map<String, Value>>;
 
+/// What a service has of a resource's properties.
+#[derive(Debug)]
+pub enum Actual {
+    /// The drift of this type cannot be detected.
+    NotChecked,
+    /// There is no such resource.
+    Deleted,
+    /// Those that it has, in the template's words.
+    Has {
+        /// Values by name; one that is not there is not set.
+        properties: Map<String, Value>,
+        /// The names of all that can be read. The others, such as a function's code, cannot be compared.
+        readable: &'static [&'static str],
+    },
+}
+
 /// The work of a resource type.
 pub trait Handler: Send + Sync {
     /// What the type is.
@@ -58,8 +74,21 @@ pub trait Handler: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
+    /// What it has of the properties that its template states.
+    fn actual<'a>(&'a self, _: &'a Site, _: &'a str, _stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async { Ok(Actual::NotChecked) })
+    }
+
     /// Deletes it.
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a>;
+}
+
+/// The drift of a type whose every change is a replacement: whether it is there.
+async fn existence(handler: &dyn Handler, site: &Site, id: &str, stated: &Value) -> Result<Actual, Failure> {
+    Ok(match handler.read(site, id, stated).await? {
+        Some(_) => Actual::Has { properties: Map::new(), readable: &[] },
+        None => Actual::Deleted,
+    })
 }
 
 /// The types the endpoint knows.

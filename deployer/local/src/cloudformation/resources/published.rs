@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape};
 use super::site::members;
-use super::{Answer, Attributes, Handler, Site};
+use super::{Actual, Answer, Attributes, Handler, Site, existence};
 use crate::Service::Lambda;
 
 static VERSION: Schema = Schema {
@@ -37,6 +37,10 @@ impl Handler for Version {
             let found = site.find(Lambda, "GetFunctionConfiguration", json!({"FunctionName": id})).await?;
             Ok(found.map(|a| members(&a, &["FunctionArn", "Version"])))
         })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(existence(self, site, id, stated))
     }
 
     fn create<'a>(&'a self, site: &'a Site, _: &'a str, properties: &'a Value) -> Answer<'a, String> {
@@ -127,6 +131,19 @@ impl Handler for Alias {
         })
     }
 
+    fn actual<'a>(&'a self, site: &'a Site, _: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let input = members(stated, &["FunctionName", "Name"]);
+            Ok(match site.find(Lambda, "GetAlias", input.into()).await? {
+                Some(found) => Actual::Has {
+                    properties: members(&found, &["Description", "FunctionVersion", "Name"]),
+                    readable: &["Description", "FunctionVersion", "Name"],
+                },
+                None => Actual::Deleted,
+            })
+        })
+    }
+
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
             let answer = site.call(Lambda, "CreateAlias", Self::input(properties)).await?;
@@ -181,6 +198,10 @@ impl Handler for Permission {
             let there = policy["Statement"].as_array().is_some_and(|all| all.iter().any(|s| s["Sid"] == id));
             Ok(there.then(|| Map::from_iter([("Id".to_owned(), Value::from(id))])))
         })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(existence(self, site, id, stated))
     }
 
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::site::members;
-use super::{Answer, Attributes, Failure, Handler, Site};
+use super::site::{members, tag_list};
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Iam;
+use crate::cloudformation::ledger;
 
 const POLICY: Shape = Shape::Object(&[
     Property::new("PolicyName", Shape::Text).required(),
@@ -124,6 +126,55 @@ impl Handler for Role {
         })
     }
 
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let Some(found) = site.find(Iam, "GetRole", json!({"RoleName": id})).await? else {
+                return Ok(Actual::Deleted);
+            };
+            let found = &found["Role"];
+            let mut properties = members(found, &["Description", "MaxSessionDuration", "Path", "RoleName"]);
+            let trust = document(&found["AssumeRolePolicyDocument"]);
+            properties.insert("AssumeRolePolicyDocument".to_owned(), trust);
+            if let Some(boundary) = found["PermissionsBoundary"].get("PermissionsBoundaryArn") {
+                properties.insert("PermissionsBoundary".to_owned(), boundary.clone());
+            }
+            properties.insert("Tags".to_owned(), tag_list(&found["Tags"]));
+            if stated.get("Policies").is_some() {
+                let mut policies = Vec::new();
+                // Those that other resources of the stack put there are theirs.
+                let uuid = site.stack_id.rsplit('/').next().unwrap_or_default();
+                let resources = ledger::resources(&site.aws.store, uuid);
+                let others = resources.values().filter(|resource| resource.kind == INLINE.kind);
+                let others: Vec<&Value> =
+                    others.filter_map(|r| r.current.as_ref()?.properties.get("PolicyName")).collect();
+                let mine = Self::inline(site, id).await?.into_iter();
+                for name in mine.filter(|name| !others.iter().any(|other| *other == name.as_str())) {
+                    let input = json!({"RoleName": id, "PolicyName": name});
+                    let policy = site.call(Iam, "GetRolePolicy", input).await?;
+                    let document = document(&policy["PolicyDocument"]);
+                    policies.push(json!({"PolicyName": name, "PolicyDocument": document}));
+                }
+                properties.insert("Policies".to_owned(), policies.into());
+            }
+            if stated.get("ManagedPolicyArns").is_some() {
+                let attached = Self::attached(site, id).await?;
+                properties.insert("ManagedPolicyArns".to_owned(), attached.into_iter().collect());
+            }
+            let readable = &[
+                "AssumeRolePolicyDocument",
+                "Description",
+                "ManagedPolicyArns",
+                "MaxSessionDuration",
+                "Path",
+                "PermissionsBoundary",
+                "Policies",
+                "RoleName",
+                "Tags",
+            ];
+            Ok(Actual::Has { properties, readable })
+        })
+    }
+
     fn delete<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a> {
         Box::pin(async move {
             for name in Self::inline(site, id).await? {
@@ -233,6 +284,12 @@ pub(super) fn roles_only(properties: &Value) -> Result<(), Failure> {
             "{other} are not known to the local endpoint; attach the policy to roles"
         ))),
     }
+}
+
+/// A policy document as IAM answers it: its text, percent-encoded.
+fn document(answered: &Value) -> Value {
+    let text = percent_decode_str(answered.as_str().unwrap_or_default()).decode_utf8_lossy();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 pub(super) fn list<'v>(properties: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

@@ -1,10 +1,10 @@
 //! `AWS::Events::Rule`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::site::members;
-use super::{Answer, Attributes, Failure, Handler, Site};
+use super::site::{members, tag_list};
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::Events;
 
 static SCHEMA: Schema = Schema {
@@ -108,6 +108,39 @@ impl Handler for Rule {
                 targets(before).iter().map(|t| t["Id"].clone()).filter(|id| !kept.contains(id)).collect();
             Self::drop_targets(site, id, after, dropped).await?;
             Self::tag(site, arn, before, after).await
+        })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let Some(found) = site.find(Events, "DescribeRule", named(stated, id)).await? else {
+                return Ok(Actual::Deleted);
+            };
+            let mut properties = members(
+                &found,
+                &["Description", "EventBusName", "Name", "RoleArn", "ScheduleExpression", "State"],
+            );
+            let pattern = found["EventPattern"].as_str().and_then(|text| serde_json::from_str(text).ok());
+            properties.extend(pattern.map(|pattern: Value| ("EventPattern".to_owned(), pattern)));
+            let targets = site.call(Events, "ListTargetsByRule", of_rule(stated, id).into()).await?;
+            properties.extend(members(&targets, &["Targets"]));
+            if stated.get("Tags").is_some() {
+                let input = json!({"ResourceARN": found["Arn"]});
+                let answer = site.call(Events, "ListTagsForResource", input).await?;
+                properties.insert("Tags".to_owned(), tag_list(&answer["Tags"]));
+            }
+            let readable = &[
+                "Description",
+                "EventBusName",
+                "EventPattern",
+                "Name",
+                "RoleArn",
+                "ScheduleExpression",
+                "State",
+                "Tags",
+                "Targets",
+            ];
+            Ok(Actual::Has { properties, readable })
         })
     }
 

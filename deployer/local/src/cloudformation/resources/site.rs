@@ -212,6 +212,31 @@ impl Site {
     }
 }
 
+/// A service's tags, as a map or as a list of whatever case, as templates have them. Those of AWS itself are left out.
+#[must_use]
+pub fn tag_list(tags: &Value) -> Value {
+    let pair = |key: &str, value: &Value| json!({"Key": key, "Value": value});
+    let list: Vec<Value> = match tags {
+        Value::Object(map) => map.iter().map(|(key, value)| pair(key, value)).collect(),
+        other => {
+            let items = other.as_array().into_iter().flatten();
+            let member = |item: &Value, names: [&str; 2]| {
+                names.into_iter().find_map(|name| item.get(name).cloned()).unwrap_or_default()
+            };
+            items
+                .map(|item| {
+                    pair(
+                        member(item, ["Key", "key"]).as_str().unwrap_or_default(),
+                        &member(item, ["Value", "value"]),
+                    )
+                })
+                .collect()
+        }
+    };
+    let own = |tag: &Value| !tag["Key"].as_str().unwrap_or_default().starts_with("aws:");
+    list.into_iter().filter(own).collect()
+}
+
 /// The members of `properties` named here; those not there are left out. Where its service knows one by another name, that
 /// follows: `KmsKeyArn=KMSKeyArn`.
 #[must_use]

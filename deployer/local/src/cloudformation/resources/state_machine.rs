@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{Naming, Property, Schema, Shape, TAGS};
-use super::site::members;
-use super::{Answer, Attributes, Failure, Handler, Site};
+use super::site::{members, tag_list};
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::States;
 
 static SCHEMA: Schema = Schema {
@@ -90,6 +90,15 @@ impl StateMachine {
 
 /// Names as Step Functions writes them, for names as CloudFormation does.
 fn small_initials(value: &Value) -> Value {
+    renamed(value, str::make_ascii_lowercase)
+}
+
+/// The same the other way round.
+fn capital_initials(value: &Value) -> Value {
+    renamed(value, str::make_ascii_uppercase)
+}
+
+fn renamed(value: &Value, change: fn(&mut str)) -> Value {
     match value {
         Value::Object(members) => Value::Object(
             members
@@ -97,13 +106,13 @@ fn small_initials(value: &Value) -> Value {
                 .map(|(name, member)| {
                     let mut name = name.clone();
                     if let Some(first) = name.get_mut(..1) {
-                        first.make_ascii_lowercase();
+                        change(first);
                     }
-                    (name, small_initials(member))
+                    (name, renamed(member, change))
                 })
                 .collect(),
         ),
-        Value::Array(items) => items.iter().map(small_initials).collect(),
+        Value::Array(items) => items.iter().map(|item| renamed(item, change)).collect(),
         plain => plain.clone(),
     }
 }
@@ -157,6 +166,48 @@ impl Handler for StateMachine {
             input.insert("stateMachineArn".into(), id.into());
             site.call(States, "UpdateStateMachine", input.into()).await?;
             site.retag(States, ("resourceArn", &id.into()), Self::tags(site, after), before, after).await
+        })
+    }
+
+    fn actual<'a>(&'a self, site: &'a Site, id: &'a str, stated: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let found = site.find(States, "DescribeStateMachine", json!({"stateMachineArn": id})).await?;
+            let Some(found) = found.filter(|answer| answer["status"] != "DELETING") else {
+                return Ok(Actual::Deleted);
+            };
+            let mut properties =
+                members(&found, &["name=StateMachineName", "roleArn=RoleArn", "type=StateMachineType"]);
+            for (member, property) in [
+                ("encryptionConfiguration", "EncryptionConfiguration"),
+                ("loggingConfiguration", "LoggingConfiguration"),
+                ("tracingConfiguration", "TracingConfiguration"),
+            ] {
+                if let Some(value) = found.get(member) {
+                    properties.insert(property.to_owned(), capital_initials(value));
+                }
+            }
+            if let Some(text) = stated.get("DefinitionString") {
+                // With its substitutions made it is another text: that is compared.
+                let given = Self::definition(site, stated).await?;
+                let same = found["definition"] == given.as_str();
+                let definition = if same { text.clone() } else { found["definition"].clone() };
+                properties.insert("DefinitionString".to_owned(), definition);
+            }
+            if stated.get("Tags").is_some() {
+                let answer = site.call(States, "ListTagsForResource", json!({"resourceArn": id})).await?;
+                properties.insert("Tags".to_owned(), tag_list(&answer["tags"]));
+            }
+            let readable = &[
+                "DefinitionString",
+                "EncryptionConfiguration",
+                "LoggingConfiguration",
+                "RoleArn",
+                "StateMachineName",
+                "StateMachineType",
+                "Tags",
+                "TracingConfiguration",
+            ];
+            Ok(Actual::Has { properties, readable })
         })
     }
 

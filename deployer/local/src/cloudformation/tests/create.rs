@@ -282,7 +282,6 @@ async fn what_a_stack_cannot_be_given_is_refused_by_name() {
     let template = json!({"Resources": {"A": plain(json!({}))}}).to_string();
     cfn.create(json!({"A": plain(json!({}))})).await;
     for (member, value) in [
-        ("DeploymentMode", json!("REVERT_DRIFT")),
         ("ImportExistingResources", json!("true")),
         ("NotificationARNs", json!(["arn:aws:sns:us-east-1:000000000000:topic"])),
         ("RetainExceptOnCreate", json!(true)),
@@ -326,7 +325,7 @@ async fn what_is_not_there_is_told_in_awss_words() {
         );
     }
     assert_eq!(cfn.call("DeleteStack", json!({"StackName": "x"})).await, Ok(json!({})));
-    let error = cfn.call("DetectStackDrift", input).await.unwrap_err();
+    let error = cfn.call("DetectStackSetDrift", input).await.unwrap_err();
     assert_eq!(error.code, "InvalidAction");
 }
 

@@ -3,6 +3,7 @@
 
 mod change_sets;
 mod create;
+mod drift;
 mod kill;
 mod made_elsewhere;
 mod real;

@@ -98,7 +98,7 @@ pub(super) fn allow(action: &str, resource: Value) -> Value {
     json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
 }
 
-fn template() -> Value {
+pub(super) fn template() -> Value {
     json!({
         "Parameters": {
             "Memory": {"Type": "Number", "Default": 128},

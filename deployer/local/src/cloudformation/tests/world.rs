@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Map, Value, json};
 
 use crate::cloudformation::resources::schema::{Naming, Property, Schema, Shape, TAGS};
-use crate::cloudformation::resources::{Answer, Attributes, Failure, Handler, Registry, Site};
+use crate::cloudformation::resources::{Actual, Answer, Attributes, Failure, Handler, Registry, Site};
 
 const PROPERTIES: &[Property] = &[
     Property::new("Count", Shape::Integer),
@@ -210,6 +210,19 @@ impl Handler for Thing {
                 fails(after, "update")
             };
             self.world.change(format!("update {}", site.logical_id), update).await
+        })
+    }
+
+    fn actual<'a>(&'a self, _: &'a Site, id: &'a str, _: &'a Value) -> Answer<'a, Actual> {
+        Box::pin(async move {
+            let state = self.world.state.lock().unwrap();
+            Ok(match state.things.get(id) {
+                Some(thing) => Actual::Has {
+                    properties: thing["properties"].as_object().unwrap().clone(),
+                    readable: &["Count", "Kind", "List", "Name", "Note", "Value"],
+                },
+                None => Actual::Deleted,
+            })
         })
     }
 
