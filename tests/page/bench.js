@@ -112,8 +112,8 @@ try {
 ${table(['points', 'cold, ms', 'Chart.js alone', 'warm, ms', 'Chart.js alone', 'pointer moved, ms', 'switch, ms'], speeds)}
 
 Medians of ${ROUNDS} rounds in Debian's Chromium, the best in brackets: from navigation to the chart drawn with an empty cache and with a full one,
-the work for one move of the pointer, and for a switch of what is shown with its layout. Beside it, in the same run, a page that does nothing but draw the same numbers with Chart.js; the old
-page, which does that and more, took 1.13 times as long as such a page cold and 1.02 times warm.`;
+the work for one move of the pointer, and for a switch of what is shown with its layout. Beside it, in the same run, a page that does nothing
+but draw the same numbers with Chart.js; the old page, which does that and more, took 1.13 times as long as such a page cold and 1.02 times warm.`;
   const readme = new URL('README.md', root), before = await readFile(readme, 'utf8');
   const mark = /(<!-- page-figures -->\n)[^]*?(\n<!-- \/page-figures -->)/;
   if (!mark.test(before)) throw new Error('README.md has no place for the figures: <!-- page-figures --> … <!-- /page-figures -->');
