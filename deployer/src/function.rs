@@ -12,7 +12,7 @@ use aws_sdk_lambda::types::{
     Runtime, SnapStartApplyOn, State,
 };
 use serde_json::{Map, Value};
-use tuning::input::{Input, SMALLEST, fields};
+use tuning::input::{Input, SMALLEST, Tune, fields};
 use tuning::pricing::{self, Architecture, Extras};
 
 use crate::aws::Aws;
@@ -80,18 +80,20 @@ pub struct Found {
 
 impl Found {
     /// What a run costs besides its invocations, where the function's settings make it cost more. The sizes of the input may be the
-    /// stack's, which are not known here.
+    /// stack's, which are not known here; nobody knows those of a search.
     #[must_use]
     pub fn charges(&self, region: &str, input: &Input, sizes_are_known: bool) -> Option<String> {
         if !self.snap_start {
             return None;
         }
         let of_each = input.only_cold_starts && !input.in_bursts();
-        let copies = if of_each { input.invocations() as usize } else { 1 };
-        let measured = input.power_values.iter().flat_map(|&size| std::iter::repeat_n(size, copies));
-        // One more keeps the function as it was.
-        let versions: Vec<u32> = measured.chain([self.memory]).collect();
-        Some(pricing::snapshots_note(region, sizes_are_known.then_some(versions.as_slice())))
+        let times = if of_each { input.invocations() as usize } else { 1 } * input.architectures.len().max(1);
+        let measured = input.power_values.iter().flat_map(|&size| std::iter::repeat_n(size, times));
+        // One more keeps the function as it was, which copies leave alone.
+        let kept = (input.tune == Tune::InPlace).then_some(self.memory);
+        let versions: Vec<u32> = measured.chain(kept).collect();
+        let are_known = sizes_are_known && input.search.is_none();
+        Some(pricing::snapshots_note(region, are_known.then_some(versions.as_slice())))
     }
 }
 

@@ -4,6 +4,8 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EphemeralStorage, FunctionCode, Runtime, SnapStart, SnapStartApplyOn};
 use serde_json::Value;
 
+use crate::bench::ROLE;
+use crate::copies::COPIES;
 use crate::harness::{World, zip_of};
 
 pub fn handler(statement: &str) -> FunctionCode {
@@ -11,14 +13,42 @@ pub fn handler(statement: &str) -> FunctionCode {
     FunctionCode::builder().zip_file(Blob::new(zip_of("app.py", code.as_bytes()))).build()
 }
 
-#[tokio::test]
-async fn a_run_on_snap_start_says_beforehand_what_it_costs_and_that_costs_are_incomplete() {
-    let world = World::new().await;
+/// A function with SnapStart, which Lambda bills.
+async fn snapped(world: &World) {
     let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::PublishedVersions).build();
     let create = world.lambda.create_function().function_name("snapped").code(handler("pass"));
     let create = create.handler("app.handler").runtime(Runtime::Python313).snap_start(snap_start);
-    create.memory_size(1024).timeout(30).role("arn:aws:iam::000000000000:role/sample").send().await.unwrap();
+    create.memory_size(1024).timeout(30).role(ROLE).send().await.unwrap();
+}
 
+/// Each copy has one version, and none is published of the function itself.
+#[tokio::test]
+async fn copies_on_snap_start_are_told_without_a_version_of_the_function() {
+    let world = World::with(&COPIES).await;
+    snapped(&world).await;
+    let tune = ["tune", "snapped", "--json", "--power-values"];
+    let said = |more: &[&str]| world.deployer(&[&tune[..], more].concat()).success();
+    // 3 GB x 3 h x $0.0000015046 for the first.
+    for (more, before) in [
+        (
+            &["1024,2048", "--num", "5"][..],
+            "the snapshots of the 2 versions of this run for at least 3 hours each, about $0.05,",
+        ),
+        (&["1024,2048", "--num", "5", "--tune", "in-place"], "the snapshots of the 3 versions of this run"),
+        (
+            &["1024", "--architectures", "x86_64,arm64", "--num", "15"],
+            "the snapshots of the 2 versions of this run",
+        ),
+        (&["auto", "--max-invocations", "20"], "the snapshots of the versions of this run"),
+    ] {
+        said(more).complains(&[before]);
+    }
+}
+
+#[tokio::test]
+async fn a_run_on_snap_start_says_beforehand_what_it_costs_and_that_costs_are_incomplete() {
+    let world = World::new().await;
+    snapped(&world).await;
     let tune =
         ["tune", "snapped", "--num", "5", "--power-values", "1024,2048", "--only-cold-starts", "--json"];
     let said = world.deployer(&tune).success();
