@@ -45,7 +45,15 @@ fn an_input_is_what_the_schema_says() {
             ],
         ),
         ("payload", vec![json!(null), json!([1, { "a": "b" }]), json!("text")]),
-        ("payloadS3", vec![json!("s3://bucket/key"), json!("s3://bucket"), json!("http://bucket/key")]),
+        (
+            "payloadS3",
+            vec![
+                json!("s3://bucket/key"),
+                json!("s3://b/key"),
+                json!("s3://bucket"),
+                json!("http://bucket/key"),
+            ],
+        ),
         ("parallelInvocation", vec![json!(true), json!("true"), json!(1)]),
         ("strategy", vec![json!("balanced"), json!("best"), json!(1)]),
         ("balancedWeight", vec![json!(0.3), json!([])]),

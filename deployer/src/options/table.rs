@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use local_aws::cloudformation::STACK_NAME as STACK_NAME_PATTERN;
 use local_aws::logs::RETENTION_DAYS;
 use serde_json::Value;
-use tuning::input::{DEFAULT_POWER_VALUES, fields};
+use tuning::input::{BUCKET, BUCKET_SAYS, DEFAULT_POWER_VALUES, fields};
 use tuning::pricing::Architecture;
 
 use super::{Opt, Rule, Spec, Verb, field, opt};
@@ -17,8 +17,6 @@ pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
 const URL: &str = r"^https?://[^/\s#][^\s#]*$";
 const POLICY: &str = r"^arn:[^:]+:iam::[^:]*:policy/.+$";
 const ROLE: &str = r"^arn:[^:]+:iam::[^:]*:role/.+$";
-const BUCKET: &str = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$";
-const BUCKET_SAYS: &str = "a bucket's name: 3 to 63 lower-case letters, digits, hyphens and dots";
 /// A pattern of fewer parts could reach beyond versions: the right to delete them is for "<this>:*".
 const LAMBDA_RESOURCE_PATTERN: &str =
     r"^(\*|arn:[a-z*-]+:lambda:[a-z0-9*-]+:[0-9*]+:function:[A-Za-z0-9_*?-]+)$";

@@ -7,6 +7,7 @@
 //! shells and templates; booleans may not, because `"false"` is true in the language of the project this one replaces.
 
 mod arn;
+mod bucket;
 pub mod fields;
 mod form;
 mod json;
@@ -18,6 +19,7 @@ mod tune;
 mod unknown;
 
 pub use arn::{LambdaArn, Qualifier};
+pub use bucket::{BUCKET, BUCKET_SAYS};
 pub use fields::{FIELDS, Field, Form};
 pub use limit::Limit;
 pub use power_values::{DEFAULT_POWER_VALUES, Defaults, PowerValues, one as power_value};

@@ -1,5 +1,6 @@
 //! What the forms of fields mean: the values in words, a value judged, a text read.
 
+use super::bucket::BUCKET;
 use super::fields::Form;
 use super::problem::shown;
 use super::read::{self, number};
@@ -74,7 +75,7 @@ impl Form {
             Self::Flag => json!({ "type": "boolean" }),
             Self::Word(words) => json!({ "enum": words }),
             Self::Json => json!(true),
-            Self::Object => text(r"^s3://[a-z0-9._-]{3,63}/.+$"),
+            Self::Object => text(&format!("^s3://{}/.+$", BUCKET.trim_matches(['^', '$']))),
             Self::Alias => text("^[A-Za-z0-9_-]{1,128}$"),
             Self::Role => text(ROLE),
             Self::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),

@@ -1,5 +1,6 @@
 //! Reading one field: the value, or what is wrong with it. The reader gathers the problems so that one does not hide another.
 
+use super::bucket::{BUCKET_SAYS, is_bucket};
 use super::fields::{Field, Form};
 use super::problem::shown;
 use super::{LOCK_ALIAS, LambdaArn, Problem, Problems, Qualifier, S3Object};
@@ -179,14 +180,18 @@ fn arn<T>(value: &Value, read: fn(&str) -> Result<T, String>) -> Read<T> {
 }
 
 pub(super) fn s3_object(value: &Value) -> Read<S3Object> {
-    let read = || {
-        let (bucket, key) = value.as_str()?.strip_prefix("s3://")?.split_once('/')?;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
-        let is_bucket = (3..=63).contains(&bucket.len()) && bucket.chars().all(plain);
-        let is_key = !key.is_empty() && key.len() <= 1024;
-        (is_bucket && is_key).then(|| S3Object { bucket: bucket.to_owned(), key: key.to_owned() })
+    let parts = || value.as_str()?.strip_prefix("s3://")?.split_once('/');
+    let (bucket, key) = parts().ok_or_else(|| format!("is {}: use s3://bucket/key", shown(value)))?;
+    let wrong = if !is_bucket(bucket) {
+        format!("whose bucket is \"{bucket}\": use s3://bucket/key with {BUCKET_SAYS}")
+    } else if key.is_empty() {
+        "which names no object: use s3://bucket/key".to_owned()
+    } else if key.len() > 1024 {
+        format!("whose key has {} bytes: use s3://bucket/key with a key of at most 1024 bytes", key.len())
+    } else {
+        return Ok(S3Object { bucket: bucket.to_owned(), key: key.to_owned() });
     };
-    read().ok_or_else(|| format!("is {}: use s3://bucket/key", shown(value)))
+    Err(format!("is {}, {wrong}", shown(value)))
 }
 
 pub(super) fn alias(value: &Value) -> Read<String> {

@@ -406,16 +406,35 @@ fn payloads_in_s3_are_named_by_bucket_and_key() {
     assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my.bucket-1", "a/b c.json"));
     assert_eq!(object.to_string(), "s3://my.bucket-1/a/b c.json");
     assert_eq!(input.payload, None);
-    for wrong in [
-        "s3://bucket",
-        "s3://bucket/",
-        "s3:///key",
-        "https://bucket/key",
-        "s3://B_ucket/key",
-        "s3://ab/key",
-        "",
+    for wrong in ["s3://bucket", "https://bucket/key", ""] {
+        let said = format!("is \"{wrong}\": use s3://bucket/key");
+        assert_eq!(problem("payloadS3", json!(wrong)), said);
+    }
+    let long = "k".repeat(1025);
+    for (bucket, key, why) in [
+        ("bucket", "", "which names no object: use s3://bucket/key"),
+        ("bucket", long.as_str(), "whose key has 1025 bytes: use s3://bucket/key with a key of at most 1024"),
     ] {
-        assert!(problem("payloadS3", json!(wrong)).contains("use s3://bucket/key"), "{wrong}");
+        let wrong = problem("payloadS3", json!(format!("s3://{bucket}/{key}")));
+        assert!(wrong.contains(why), "{wrong}");
+    }
+}
+
+/// Wherever an object in S3 is named, and in the schema alike.
+#[test]
+fn what_is_no_buckets_name_is_told_the_rule() {
+    let long = "b".repeat(64);
+    for bucket in ["", "b", "ab", "B_ucket", "old_bucket", "-bucket", "bucket.", long.as_str()] {
+        for field in ["payloadS3", "codeArm64", "codeX86"] {
+            let problems = parse(json!({"tune": "copy", field: format!("s3://{bucket}/key")})).unwrap_err();
+            let said = problems.0.iter().find(|problem| problem.field == field).unwrap();
+            let rule =
+                "use s3://bucket/key with a bucket's name: 3 to 63 lower-case letters, digits and, inside,";
+            assert!(said.message.contains(&format!("whose bucket is \"{bucket}\": {rule}")), "{said}");
+        }
+    }
+    for bucket in ["abc", "my.bucket-1", "0.0", &"b".repeat(63)] {
+        parse(json!({"payloadS3": format!("s3://{bucket}/key")})).unwrap();
     }
 }
 
