@@ -6,6 +6,9 @@
 
 // The rooms of the whole-program tests; not all of what they hold is needed here.
 #[allow(dead_code, reason = "shared with the tests")]
+#[path = "../whole/answering.rs"]
+mod answering;
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../whole/bench.rs"]
 mod bench;
 #[allow(dead_code, reason = "shared with the tests")]
@@ -376,12 +379,15 @@ async fn main() {
         bench.stop().await;
     }
     if is_asked("ministack") {
-        let ministack = Emulator::ministack();
-        ministack.up(&[]).success();
+        let ministack = Emulator::ministack_for_copies();
+        ministack.up(&COPIES[2..]).success();
         ministack.python_sample("sample", OWN_MS);
         head(&format!("On MiniStack, a function of {OWN_MS} ms, median of {repeat}; the long ones once"));
-        // It has no runtime management, without which a copy could run on another version of the runtime than the function.
-        for (what, input) in shapes().into_iter().filter(|(_, input)| input["tune"] != "copy") {
+        for (what, mut input) in shapes() {
+            // The stack makes copies unless it is told otherwise.
+            if input.get("tune").is_none() {
+                input["tune"] = "in-place".into();
+            }
             let times = if input["num"] == 10 && input["powerValues"].is_array() { repeat } else { 1 };
             median((0..times).map(|_| on_ministack(&ministack, &input)).collect()).row(what);
         }

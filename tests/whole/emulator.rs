@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::answering::{self, Known};
 use crate::harness::{Said, UP, emulator, isolated, release, tool};
 
 /// An emulator on a free port, with a folder of its own for all it writes.
@@ -16,10 +17,12 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    fn start(program: &str, arguments: &dyn Fn(u16) -> Vec<String>) -> Self {
+    fn start(program: &str, arguments: &dyn Fn(u16) -> Vec<String>, known: Vec<Known>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let url = format!("http://127.0.0.1:{port}");
+        let address = format!("127.0.0.1:{port}");
+        let url =
+            if known.is_empty() { format!("http://{address}") } else { answering::before(address, known) };
         let inside = |name: &str| {
             let path = folder.path().join(name);
             std::fs::create_dir_all(&path).unwrap();
@@ -55,14 +58,24 @@ impl Emulator {
 
     /// MiniStack.
     pub fn ministack() -> Self {
-        Self::start("ministack", &|_| Vec::new())
+        Self::start("ministack", &|_| Vec::new(), Vec::new())
+    }
+
+    /// MiniStack with what copies need besides: it has no runtime management, so its functions are those that nobody has pinned to a
+    /// version of their runtime.
+    pub fn ministack_for_copies() -> Self {
+        let unpinned = Known {
+            method: "GET",
+            path_end: "/runtime-management-config",
+            answer: json!({ "UpdateRuntimeOn": "Auto", "RuntimeVersionArn": null }),
+        };
+        Self::start("ministack", &|_| Vec::new(), vec![unpinned])
     }
 
     /// moto.
     pub fn moto() -> Self {
-        Self::start("moto_server", &|port| {
-            vec!["-H".into(), "127.0.0.1".into(), "-p".into(), port.to_string()]
-        })
+        let here = |port: u16| vec!["-H".into(), "127.0.0.1".into(), "-p".into(), port.to_string()];
+        Self::start("moto_server", &here, Vec::new())
     }
 
     fn log(&self) -> String {

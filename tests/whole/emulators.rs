@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::bench::ROLE;
 use crate::emulator::Emulator;
 use crate::harness::{Said, World, isolated, release, tool};
 use crate::release::Folder;
@@ -90,6 +91,25 @@ fn ministack_is_deployed_to_tuned_on_and_left_as_it_was() {
     left["groups"].as_array_mut().unwrap().retain(|group| group != "/aws/lambda/sample");
     assert_eq!(left, nothing());
     ministack.deployer(&["destroy", "--yes"]).success();
+}
+
+#[test]
+fn ministack_measures_copies_and_keeps_none() {
+    let ministack = Emulator::ministack_for_copies();
+    ministack.up(&["--power-values", "128,256", "--copies", "also", "--copyable-roles", ROLE]).success();
+    ministack.python_sample("sample", 20);
+    let shown = || ministack.aws(&["lambda", "get-function", "--function-name", "sample"]).success().json();
+    let source = shown()["Configuration"].clone();
+    let said =
+        ministack.deployer(&["tune", "sample", "--num", "5", "--json", "--include-output-results"]).success();
+    let output = said.complains(&["measuring temporary copies of sample"]).json();
+    for stat in output["stats"].as_array().unwrap() {
+        assert_eq!(stat["invocations"], 5, "{output}");
+        assert!(stat["averageDuration"].as_f64().unwrap() >= 20.0, "{output}");
+    }
+    assert_eq!(shown()["Configuration"], source);
+    let names = ministack.left()["functions"].to_string();
+    assert!(names.contains("sample") && !names.contains("deployer-tuning-"), "{names}");
 }
 
 #[test]

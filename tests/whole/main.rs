@@ -5,6 +5,7 @@
 
 mod account;
 mod action;
+mod answering;
 mod applied;
 mod apply;
 mod auto;
