@@ -658,6 +658,18 @@ async fn what_cannot_be_copied_is_refused_before_anything_is_made() {
     );
     assert!(over.cause.contains("in-place"), "{}", over.cause);
     nothing_is_left(&bench).await;
+    // A function that has a deleted layer keeps it, and no other can get it.
+    bench.renew().await;
+    let layer = json!({ "LayerName": "gone", "Content": { "ZipFile": bench.code } });
+    let layer = bench.ok(Service::Lambda, "PublishLayerVersion", layer).await["LayerVersionArn"].clone();
+    bench.lambda("UpdateFunctionConfiguration", json!({ "Layers": [layer] })).await;
+    succeeded(&bench.run(input(json!({}))).await);
+    let version = json!({ "LayerName": "gone", "VersionNumber": 1 });
+    bench.ok(Service::Lambda, "DeleteLayerVersion", version).await;
+    let over = bench.run(input(json!({}))).await;
+    let gone = format!("cannot be copied: Layers: {} was deleted", layer.as_str().unwrap());
+    assert!(over.cause.contains(&gone) && over.cause.contains("in-place"), "{}", over.cause);
+    nothing_is_left(&bench).await;
     // A quiet log is no obstacle for a copy, which has another.
     bench.renew().await;
     let quiet = json!({ "LogFormat": "JSON", "SystemLogLevel": "WARN" });
@@ -673,8 +685,116 @@ async fn what_cannot_be_copied_is_refused_before_anything_is_made() {
     nothing_is_left(&bench).await;
 }
 
+/// The Lambda that takes it to the stack's bucket has less memory than that.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_has_the_layers_and_the_network_of_its_source() {
+async fn a_package_of_200_mb_is_taken_through_by_a_lambda_of_128() {
+    let bench = Bench::processes_with(&COPIES).await;
+    let samples = std::io::Cursor::new(crate::harness::samples_zip());
+    let mut package = zip::ZipWriter::new_append(samples).unwrap();
+    // Noise does not get smaller when it is packed.
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    package.start_file("noise", stored).unwrap();
+    let mut noise = vec![0; 1 << 20];
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..200 {
+        random.fill(&mut noise);
+        std::io::Write::write_all(&mut package, &noise).unwrap();
+    }
+    let package = package.finish().unwrap().into_inner();
+    bench.ok(Service::S3, "CreateBucket", json!({ "Bucket": "packages" })).await;
+    let put = local_aws::s3::PutObject {
+        bucket: "packages".to_owned(),
+        key: "large.zip".to_owned(),
+        body: package.into(),
+        ..Default::default()
+    };
+    bench.aws().s3.put_object(bench.aws(), &local_aws::Caller::Owner, put).await.unwrap();
+    bench.make_with("large", json!({ "Code": { "S3Bucket": "packages", "S3Key": "large.zip" } })).await;
+    let execution = bench.start_on("large", input(json!({})), None).await.unwrap();
+    succeeded(&bench.ended(&execution).await);
+    nothing_is_left(&bench).await;
+    let group = json!({ "logGroupName": "/aws/lambda/deployer-power-tuning-publisher" });
+    let mut reports = Vec::new();
+    // A log is written beside the answer, not before it.
+    for _ in 0..400 {
+        let events = bench.ok(Service::Logs, "FilterLogEvents", group.clone()).await["events"].clone();
+        let lines =
+            events.as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned());
+        reports = lines.filter(|line| line.starts_with("REPORT")).collect();
+        if !reports.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let figure = |report: &str, name: &str| -> u32 {
+        let value = report.split('\t').find_map(|field| field.strip_prefix(name)).unwrap();
+        value.trim().trim_end_matches(" MB").parse().unwrap()
+    };
+    assert!(!reports.is_empty());
+    for report in reports {
+        assert_eq!(figure(&report, "Memory Size:"), 128, "{report}");
+        assert!(figure(&report, "Max Memory Used:") < 100, "{report}");
+    }
+}
+
+/// An access point of a file system in the account.
+pub const ACCESS_POINT: &str =
+    "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0";
+
+/// Its tag may be given to another image at any time: measured is the one that the function has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_an_image_has_its_digest_and_settings() {
+    let bench = Bench::in_process_with(&COPIES).await;
+    let repository = "000000000000.dkr.ecr.us-east-1.amazonaws.com/shop/orders";
+    let settings = json!({
+        "PackageType": "Image", "Code": { "ImageUri": format!("{repository}:live") }, "Runtime": null, "Handler": null,
+        "ImageConfig": { "Command": ["scripted", "twice"], "WorkingDirectory": "/shop" },
+    });
+    bench.make_with("image", settings).await;
+    let shown =
+        async |name: &str| bench.ok(Service::Lambda, "GetFunction", json!({ "FunctionName": name })).await;
+    let source = shown("image").await;
+    let by_digest = source["Code"]["ResolvedImageUri"].as_str().unwrap();
+    let hash = source["Configuration"]["CodeSha256"].as_str().unwrap();
+    assert_eq!(by_digest, format!("{repository}@sha256:{hash}"));
+    bench.stage().script((0..10).map(|_| Answer::good().after(300)));
+    let execution = bench.start_on("image", input(json!({})), None).await.unwrap();
+    for name in made(&bench, 2).await {
+        let copy = shown(&name).await;
+        assert_eq!(
+            (&copy["Code"]["ImageUri"], &copy["Code"]["ResolvedImageUri"]),
+            (&json!(by_digest), &json!(by_digest))
+        );
+        for member in
+            ["PackageType", "ImageConfigResponse", "CodeSha256", "Architectures", "Timeout", "Environment"]
+        {
+            assert_eq!(copy["Configuration"][member], source["Configuration"][member], "{member}");
+        }
+        assert_eq!(
+            copy["Configuration"]["ImageConfigResponse"]["ImageConfig"]["Command"],
+            json!(["scripted", "twice"])
+        );
+        assert_eq!(
+            (copy["Configuration"].get("Runtime"), copy["Configuration"].get("Handler")),
+            (None, None)
+        );
+    }
+    assert_eq!(code(&bench).await, Vec::<String>::new(), "no package goes through the stack's bucket");
+    succeeded(&bench.ended(&execution).await);
+    assert_eq!(bench.stage().seen().len(), 10);
+    assert_eq!(shown("image").await, source);
+    nothing_is_left(&bench).await;
+
+    // An image is built for one processor.
+    let both = input(json!({ "architectures": ["x86_64", "arm64"], "num": 15 }));
+    let over = bench.start_on("image", both, None).await.unwrap();
+    let over = bench.ended(&over).await;
+    assert!(over.cause.contains("the function is an image, which is for x86_64 alone"), "{}", over.cause);
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_has_the_layers_the_network_and_the_files_of_its_source() {
     let bench = Bench::in_process_with(&COPIES).await;
     let layer = json!({ "LayerName": "extra", "Content": { "ZipFile": bench.code } });
     let layer = bench.ok(Service::Lambda, "PublishLayerVersion", layer).await["LayerVersionArn"].clone();
@@ -683,9 +803,10 @@ async fn a_copy_has_the_layers_and_the_network_of_its_source() {
         json!({ "RoleName": "sample", "PolicyName": "network", "PolicyDocument": attach.to_string() });
     bench.ok(Service::Iam, "PutRolePolicy", attach).await;
     let network = json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] });
+    let files = json!([{ "Arn": ACCESS_POINT, "LocalMountPath": "/mnt/models" }]);
     let settings = json!({
         "Handler": "scripted", "Layers": [layer], "VpcConfig": network, "TracingConfig": { "Mode": "Active" },
-        "EphemeralStorage": { "Size": 1024 },
+        "EphemeralStorage": { "Size": 1024 }, "FileSystemConfigs": files,
     });
     bench.lambda("UpdateFunctionConfiguration", settings).await;
     bench.stage().script((0..10).map(|_| Answer::good().after(200)));
@@ -697,6 +818,7 @@ async fn a_copy_has_the_layers_and_the_network_of_its_source() {
         for member in [
             "Layers",
             "VpcConfig",
+            "FileSystemConfigs",
             "TracingConfig",
             "EphemeralStorage",
             "Architectures",
@@ -705,6 +827,7 @@ async fn a_copy_has_the_layers_and_the_network_of_its_source() {
         ] {
             assert_eq!(copy[member], source[member], "{member}");
         }
+        assert_eq!(copy["FileSystemConfigs"], files);
     }
     succeeded(&bench.ended(&execution).await);
     nothing_is_left(&bench).await;

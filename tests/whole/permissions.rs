@@ -124,7 +124,7 @@ async fn leave_behind(bench: &Bench) {
     bench.lambda("CreateAlias", alias).await;
 }
 
-/// The function with layers, a network, snapshots and a pinned runtime.
+/// The function with layers, a network, a file system, snapshots and a pinned runtime.
 async fn copyable(bench: &Bench) {
     let attach = json!({ "Statement": [{ "Effect": "Allow", "Action": "ec2:*", "Resource": "*" }] });
     let attach =
@@ -135,6 +135,7 @@ async fn copyable(bench: &Bench) {
     let settings = json!({
         "Runtime": "python3.13", "Layers": [layer], "SnapStart": { "ApplyOn": "PublishedVersions" },
         "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] },
+        "FileSystemConfigs": [{ "Arn": copies::ACCESS_POINT, "LocalMountPath": "/mnt/models" }],
     });
     bench.lambda("UpdateFunctionConfiguration", settings).await;
     let pinned =
@@ -142,7 +143,7 @@ async fn copyable(bench: &Bench) {
     bench.lambda("PutRuntimeManagementConfig", pinned).await;
 }
 
-/// Without any action that a stack grants which measures copies only, a run fails or leaves something. The endpoint has no file systems.
+/// Without any action that a stack grants which measures copies only, a run fails or leaves something.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stack_that_measures_copies_needs_every_action_it_has() {
     let own = "arn:aws:iam::000000000000:role/sample";
@@ -157,9 +158,7 @@ async fn a_stack_that_measures_copies_needs_every_action_it_has() {
         reset(&bench).await;
         for (action, document) in role.without_each() {
             // For who cleans up by hand or after a stopped execution, which the tests of copies do.
-            if action.starts_with("elasticfilesystem:")
-                || (name == "cleaner" && action.starts_with("states:"))
-            {
+            if name == "cleaner" && action.starts_with("states:") {
                 continue;
             }
             role.put(&bench, &document).await;

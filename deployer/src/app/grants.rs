@@ -112,8 +112,9 @@ fn layers() -> Grant {
 /// What Lambda asks of whoever creates a function with layers, in a VPC or with a file system. EC2 knows no narrower resources for
 /// these calls.
 fn attach(choices: &Choices) -> [Grant; 3] {
+    // A function names an access point, by which Lambda looks at the file system.
     let files: Val<Arn> =
-        text!["arn:", pseudo::partition(), ":elasticfilesystem:*:", pseudo::account_id(), ":file-system/*"];
+        text!["arn:", pseudo::partition(), ":elasticfilesystem:*:", pseudo::account_id(), ":*"];
     let looks = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
     [layers(), Grant::new(["elasticfilesystem:DescribeMountTargets"], [files]), Grant::on_everything(looks)]
         .map(|grant| grant.only_if(&choices.makes_copies))

@@ -9,6 +9,7 @@ use crate::{ApiError, Aws, Caller, Result};
 
 use super::Lambda;
 use super::errors::{invalid, service};
+use super::image::Image;
 use super::package::Package;
 
 /// Where a zip comes from.
@@ -27,14 +28,38 @@ pub struct Code {
     source_kms_key: Option<String>,
 }
 
+/// What a function is made of.
+#[derive(Debug)]
+pub enum Source {
+    /// A zip.
+    Zip(Package),
+    /// A container image.
+    Image(Image),
+}
+
 impl Lambda {
+    /// Gets the code of a function that is an image, or is none. `asks` is what AWS asks for where the one is given for the other.
+    pub(super) async fn source(
+        &self,
+        aws: &Arc<Aws>,
+        caller: &Caller,
+        code: Code,
+        (is_image, asks): (bool, &str),
+    ) -> Result<Source> {
+        match code.image_uri {
+            Some(_) if !is_image => Err(invalid(format!(
+                "Please don't provide ImageUri when {asks} a function with packageType Zip."
+            ))),
+            Some(uri) => Image::named(aws, &uri).map(Source::Image),
+            None if is_image => Err(invalid(format!(
+                "Please provide ImageUri when {asks} a function with packageType Image."
+            ))),
+            None => self.fetch(aws, caller, code).await.map(Source::Zip),
+        }
+    }
+
     /// Gets the package that a request carries or points to.
     pub(super) async fn fetch(&self, aws: &Arc<Aws>, caller: &Caller, code: Code) -> Result<Package> {
-        if code.image_uri.is_some() {
-            return Err(invalid(
-                "ImageUri is not supported: the local endpoint runs zip packages only; give the code as a zip",
-            ));
-        }
         if code.source_kms_key.is_some() {
             return Err(invalid(
                 "SourceKMSKeyArn is not supported: the local endpoint does not encrypt packages; leave it out",

@@ -7,11 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::{ApiError, Aws, Caller, Result};
 
+use super::code::Source;
 use super::engine::language::RUNTIMES;
 use super::errors::invalid;
+use super::image::ImageConfig;
 use super::input::{Constraints, number};
 use super::layers::{VERSION_ARN, is_version_arn};
-use super::record::{Content, KEPT, Logging, Vpc};
+use super::record::{Content, FileSystem, KEPT, Logging, Vpc};
 
 /// Runtimes whose code brings its own `bootstrap`.
 const OWN_BOOTSTRAP: [&str; 2] = ["provided.al2023", "provided.al2"];
@@ -78,9 +80,8 @@ pub struct Configured {
     snap_start: Option<SnapStartInput>,
     /// ARNs of layer versions; what they hold is found by [`super::Lambda::layers`].
     pub layers: Option<Vec<String>>,
-    #[serde(default)]
-    file_system_configs: Option<Vec<Value>>,
-    image_config: Option<Value>,
+    file_system_configs: Option<Vec<FileSystem>>,
+    image_config: Option<ImageConfig>,
     capacity_provider_config: Option<Value>,
     durable_config: Option<Value>,
     tenancy_config: Option<Value>,
@@ -175,6 +176,18 @@ impl Configured {
         if let Some(layers) = &self.layers {
             constraints.arns("layers", layers, layers.iter().all(|arn| is_version_arn(arn)), VERSION_ARN);
         }
+        if let Some(systems) = &self.file_system_configs {
+            let paths: Vec<String> = systems.iter().map(|system| system.local_mount_path.clone()).collect();
+            constraints.items("fileSystemConfigs", &paths, 1);
+            for FileSystem { arn, local_mount_path } in systems {
+                constraints.pattern("fileSystemConfigs.arn", arn, is_access_point(arn), ACCESS_POINT);
+                let holds = local_mount_path.strip_prefix("/mnt/").is_some_and(|name| {
+                    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                });
+                let member = "fileSystemConfigs.localMountPath";
+                constraints.pattern(member, local_mount_path, holds, "/mnt/[a-zA-Z0-9-_.]+");
+            }
+        }
         let snap_start = self.snap_start.as_ref().and_then(|s| s.apply_on.as_deref());
         constraints.one_of("snapStart.applyOn", snap_start, &["PublishedVersions", "None"]);
     }
@@ -183,13 +196,15 @@ impl Configured {
     ///
     /// # Errors
     /// `InvalidParameterValueException` for what Lambda refuses or this endpoint cannot run.
-    pub fn create(
-        self,
-        function: &str,
-        package: super::package::Package,
-        architecture: String,
-    ) -> Result<Content> {
-        if self.runtime.is_none() || self.handler.is_none() {
+    pub fn create(self, function: &str, source: Source, architecture: String) -> Result<Content> {
+        let is_image = matches!(source, Source::Image(_));
+        let has_layers = self.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+        if is_image && (self.runtime.is_some() || self.handler.is_some() || has_layers) {
+            return Err(invalid(
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+            ));
+        }
+        if !is_image && (self.runtime.is_none() || self.handler.is_none()) {
             return Err(invalid(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
             ));
@@ -199,8 +214,8 @@ impl Configured {
             runtime: String::new(),
             role: String::new(),
             handler: String::new(),
-            code_size: package.size,
-            code_sha256: package.sha256,
+            code_size: 0,
+            code_sha256: String::new(),
             timeout: 3,
             memory_size: 128,
             environment: None,
@@ -214,7 +229,10 @@ impl Configured {
             snap_start: false,
             kept: Map::new(),
             layers: Vec::new(),
+            image: None,
+            file_systems: Vec::new(),
         };
+        content.take(source);
         self.change(function, &mut content)?;
         Ok(content)
     }
@@ -225,6 +243,16 @@ impl Configured {
     /// As [`Configured::create`].
     pub fn change(self, function: &str, content: &mut Content) -> Result<()> {
         self.refuse_what_cannot_run()?;
+        match (self.image_config, &mut content.image) {
+            (Some(config), Some(image)) => image.config = config,
+            (Some(_), None) => {
+                return Err(invalid(
+                    "ImageConfig is not supported for functions created with deployment packages.",
+                ));
+            }
+            (None, _) => {}
+        }
+        set(&mut content.file_systems, self.file_system_configs);
         set(&mut content.description, self.description);
         set(&mut content.runtime, self.runtime);
         set(&mut content.role, self.role);
@@ -263,11 +291,9 @@ impl Configured {
             &mut content.snap_start,
             self.snap_start.and_then(|s| s.apply_on).map(|on| on == "PublishedVersions"),
         );
-        if content.snap_start && OWN_BOOTSTRAP.contains(&content.runtime.as_str()) {
-            return Err(invalid(format!(
-                "{} is not supported for SnapStart enabled functions.",
-                content.runtime
-            )));
+        let own = if content.image.is_some() { "Image" } else { content.runtime.as_str() };
+        if content.snap_start && (content.image.is_some() || OWN_BOOTSTRAP.contains(&own)) {
+            return Err(invalid(format!("{own} is not supported for SnapStart enabled functions.")));
         }
         let kept = [self.capacity_provider_config, self.durable_config, self.tenancy_config];
         for (name, value) in KEPT.into_iter().zip(kept) {
@@ -330,6 +356,29 @@ impl Configured {
         Ok(())
     }
 
+    /// Whether a function's file systems can be reached from its network, and the caller may look at them.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException` without a network, `AccessDeniedException`.
+    pub fn check_file_systems(aws: &Aws, caller: &Caller, content: &Content) -> Result<()> {
+        let Some(FileSystem { arn, .. }) = content.file_systems.first() else { return Ok(()) };
+        if content.vpc.as_ref().is_none_or(|vpc| vpc.subnets.is_empty()) {
+            return Err(invalid(format!(
+                "Function must be configured to execute in a VPC to reference access point {arn}. Please update the function \
+                 configuration to include VPC subnets and security groups."
+            )));
+        }
+        if aws.iam.authorize(aws, caller, "elasticfilesystem:DescribeMountTargets", arn).is_err() {
+            // In the words of what Lambda says about EC2.
+            let message = format!(
+                "Your access has been denied by EFS, please make sure your request credentials have permission to \
+                 DescribeMountTargets for {arn}. EFS Error Code: AccessDeniedException."
+            );
+            return Err(ApiError::new(403, "AccessDeniedException", message));
+        }
+        Ok(())
+    }
+
     /// Whether a function's role may do what Lambda does with it to attach the function to a VPC.
     ///
     /// # Errors
@@ -365,17 +414,6 @@ impl Configured {
                 runtimes().collect::<Vec<_>>().join(", ")
             )));
         }
-        let there = |list: &Option<Vec<Value>>| list.as_ref().is_some_and(|l| !l.is_empty());
-        if there(&self.file_system_configs) {
-            return Err(invalid(
-                "FileSystemConfigs are not supported by the local endpoint: leave them out.",
-            ));
-        }
-        if self.image_config.as_ref().is_some_and(|i| !i.is_null()) {
-            return Err(invalid(
-                "ImageConfig is not supported for functions created with deployment packages.",
-            ));
-        }
         Ok(())
     }
 }
@@ -409,6 +447,30 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
+}
+
+/// An access point's ARN, of EFS or S3 Files, as Lambda's API describes it.
+const ACCESS_POINT: &str = "arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}";
+
+fn is_access_point(arn: &str) -> bool {
+    let fields: Vec<&str> = arn.splitn(6, ':').collect();
+    let &["arn", partition, service, region, account, resource] = fields.as_slice() else { return false };
+    let is_id = |id: &str, longest: usize| {
+        (17..=longest).contains(&id.len()) && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_resource = match service {
+        "elasticfilesystem" => resource.strip_prefix("access-point/fsap-").is_some_and(|id| is_id(id, 17)),
+        "s3files" => resource
+            .strip_prefix("file-system/fs-")
+            .and_then(|rest| rest.split_once("/access-point/fsap-"))
+            .is_some_and(|(system, point)| is_id(system, 40) && is_id(point, 40)),
+        _ => false,
+    };
+    partition.starts_with("aws")
+        && !region.is_empty()
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && is_resource
 }
 
 fn is_role_arn(text: &str) -> bool {
@@ -473,7 +535,8 @@ mod tests {
         let mut constraints = Constraints::default();
         configured.constrain(&mut constraints);
         constraints.check()?;
-        configured.create("f", Package { sha256: "00".to_owned(), size: 1 }, "x86_64".to_owned())
+        let source = Source::Zip(Package { sha256: "00".to_owned(), size: 1 });
+        configured.create("f", source, "x86_64".to_owned())
     }
 
     #[test]
@@ -489,7 +552,7 @@ mod tests {
             ("Runtime", json!("ruby3.3"), "python3.13"),
             ("Runtime", json!("python2.7"), "Member must satisfy enum value set"),
             ("SnapStart", json!({"ApplyOn": "PublishedVersions"}), "SnapStart"),
-            ("FileSystemConfigs", json!([{}]), "FileSystemConfigs"),
+            ("ImageConfig", json!({"Command": ["app.handler"]}), "ImageConfig is not supported"),
             ("Environment", json!({"Variables": {"AWS_REGION": "x"}}), "reserved keys"),
             ("Environment", json!({"Variables": {"A_": "x".repeat(4096)}}), "4KB limit"),
             ("LoggingConfig", json!({"SystemLogLevel": "WARN"}), "LogFormat"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{Aws, Caller, Result};
 
-use super::code::Code;
+use super::code::{Code, Source};
 use super::configuration::Configured;
 use super::errors::{conflict, invalid, no_function};
 use super::input::{Constraints, Named, Page, flag, is_word, read};
@@ -71,6 +71,7 @@ impl Lambda {
         let input: Create = read(input)?;
         let mut constraints = Constraints::default();
         constraints.required("code", input.code.as_ref());
+        constraints.one_of("packageType", input.package_type.as_deref(), &["Image", "Zip"]);
         input.configured.constrain(&mut constraints);
         constraints.check()?;
         input.configured.check_quota(self.behaviour().memory_quota)?;
@@ -81,11 +82,6 @@ impl Lambda {
             target.authorize(aws, caller, "TagResource")?;
         }
         tags::check(&input.tags)?;
-        if input.package_type.as_deref().is_some_and(|t| t != "Zip") {
-            return Err(invalid(
-                "the local endpoint runs functions of the package type Zip only: give the code as a zip",
-            ));
-        }
         if input.code_signing_config_arn.is_some() {
             return Err(invalid(
                 "CodeSigningConfigArn is not supported: the local endpoint checks no signatures",
@@ -103,13 +99,15 @@ impl Lambda {
             return Err(invalid("Please provide a source for function code."));
         };
         let layers = self.layers(aws, caller, input.configured.layers.as_deref().unwrap_or_default())?;
-        let package = self.fetch(aws, caller, code).await?;
-        self.check_code_storage(aws, package.size)?;
-        let mut content = input.configured.create(&target.name, package, architecture)?;
+        let is_image = input.package_type.as_deref() == Some("Image");
+        let source = self.source(aws, caller, code, (is_image, "creating")).await?;
+        let mut content = input.configured.create(&target.name, source, architecture)?;
+        self.check_code_storage(aws, content.code_size)?;
         content.layers = layers;
         self.fits(&content.code_sha256, &content.layers).await?;
         Configured::check_network_of_caller(aws, caller, &content)?;
         Configured::check_network(aws, &content)?;
+        Configured::check_file_systems(aws, caller, &content)?;
         keys::check_grant(aws, caller, &content)?;
         let delay = self.settle_ms();
         // The version comes with the function, and is ready when that is.
@@ -143,12 +141,20 @@ impl Lambda {
     pub(super) fn get_function(&self, aws: &Aws, caller: &Caller, input: Value) -> Result<Value> {
         let (target, function, configuration) = self.find(aws, caller, input, "GetFunction")?;
         let sha256 = &configuration.content.code_sha256;
-        let location = self.presigner.url(aws, "snapshots", &target.name, sha256);
+        let code = match &configuration.content.image {
+            Some(image) => {
+                json!({"RepositoryType": "ECR", "ImageUri": image.uri, "ResolvedImageUri": image.resolved()})
+            }
+            None => {
+                let location = self.presigner.url(aws, "snapshots", &target.name, sha256);
+                json!({"RepositoryType": "S3", "Location": location})
+            }
+        };
         let mut configured = configuration.shown(aws, &target.name, target.qualifier.as_deref());
         keys::hide(aws, caller, &configuration.content, &mut configured);
         let mut shown = json!({
             "Configuration": configured,
-            "Code": {"RepositoryType": "S3", "Location": location},
+            "Code": code,
         });
         if !function.tags.is_empty() {
             shown["Tags"] = json!(function.tags);
@@ -270,8 +276,11 @@ impl Lambda {
         let architecture = architecture(input.architectures.as_deref())?;
         let function = self.function(aws, &target)?;
         changeable(aws, &function, input.revision_id.as_deref())?;
-        let package = self.fetch(aws, caller, input.code).await?;
-        self.fits(&package.sha256, &function.latest.content.layers).await?;
+        let is_image = function.latest.content.image.is_some();
+        let source = self.source(aws, caller, input.code, (is_image, "updating")).await?;
+        if let Source::Zip(package) = &source {
+            self.fits(&package.sha256, &function.latest.content.layers).await?;
+        }
         let delay = self.settle_ms();
         let publishing = Publishing { zip_ms: delay, ..self.publishing() };
         let answer = aws.store.transaction(|records| {
@@ -279,8 +288,7 @@ impl Lambda {
                 records.get(FUNCTION, &target.name).ok_or_else(|| no_function(target.arn(aws)))?;
             changeable(aws, &function, input.revision_id.as_deref())?;
             let mut content = function.latest.content.clone();
-            content.code_sha256 = package.sha256;
-            content.code_size = package.size;
+            content.take(source);
             content.architecture = architecture.unwrap_or(content.architecture);
             function.change(content, delay);
             if input.dry_run {
@@ -328,6 +336,7 @@ impl Lambda {
             if content.vpc != function.latest.content.vpc || content.role != function.latest.content.role {
                 Configured::check_network(aws, &content)?;
             }
+            Configured::check_file_systems(aws, caller, &content)?;
             keys::check_grant(aws, caller, &content)?;
             function.change(content, delay);
             records.put(FUNCTION, &target.name, &function);

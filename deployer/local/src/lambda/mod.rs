@@ -12,6 +12,7 @@ mod engine;
 mod errors;
 mod functions;
 pub(crate) mod http;
+mod image;
 mod input;
 mod invoke;
 mod invoke_error;

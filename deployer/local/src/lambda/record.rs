@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::store::{Records, Store};
 use crate::{Aws, ids};
 
+use super::code::Source;
+use super::image::{Image, ImageConfig};
 use super::name::{self, LATEST};
 use super::runtime_management::RuntimeManagement;
 
@@ -155,6 +157,22 @@ pub struct Content {
     /// Layers, later ones over earlier ones. Records written before there were any have none.
     #[serde(default)]
     pub layers: Vec<Layer>,
+    /// The image of a function that is one; it has neither runtime nor handler.
+    #[serde(default)]
+    pub image: Option<Image>,
+    /// File systems, kept as given.
+    #[serde(default)]
+    pub file_systems: Vec<FileSystem>,
+}
+
+/// A file system that a function mounts, of which the local endpoint has only the names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FileSystem {
+    /// The access point's ARN.
+    pub arn: String,
+    /// Where it is mounted, in `/mnt`.
+    pub local_mount_path: String,
 }
 
 /// A layer version as a function has it; it stays so when the layer version is deleted.
@@ -281,15 +299,17 @@ impl Configuration {
         };
         set("FunctionName", json!(function));
         set("FunctionArn", json!(name::arn(aws, function, qualifier)));
-        set("Runtime", json!(c.runtime));
+        if c.image.is_none() {
+            set("Runtime", json!(c.runtime));
+            set("Handler", json!(c.handler));
+        }
         set("Role", json!(c.role));
-        set("Handler", json!(c.handler));
         set("CodeSize", json!(c.code_size));
         set("Description", json!(c.description));
         set("Timeout", json!(c.timeout));
         set("MemorySize", json!(c.memory_size));
         set("LastModified", json!(aws_time(self.last_modified)));
-        set("CodeSha256", json!(base64_of_hex(&c.code_sha256)));
+        set("CodeSha256", json!(c.shown_code_sha256()));
         set("Version", json!(self.version));
         if let Some(vpc) = &c.vpc {
             set(
@@ -313,7 +333,13 @@ impl Configuration {
         }
         set("TracingConfig", json!({"Mode": c.tracing}));
         set("RevisionId", json!(self.revision()));
-        set("PackageType", json!("Zip"));
+        set("PackageType", json!(if c.image.is_some() { "Image" } else { "Zip" }));
+        if let Some(image) = c.image.as_ref().filter(|image| image.config != ImageConfig::default()) {
+            set("ImageConfigResponse", json!({"ImageConfig": image.config}));
+        }
+        if !c.file_systems.is_empty() {
+            set("FileSystemConfigs", json!(c.file_systems));
+        }
         set("Architectures", json!([c.architecture]));
         set("EphemeralStorage", json!({"Size": c.ephemeral_storage}));
         let snapshot = c.snap_start && self.version != LATEST && self.settled() && !self.snapshot_fails;
@@ -362,6 +388,32 @@ impl Configuration {
 }
 
 impl Content {
+    /// The code's hash as Lambda shows it: of a zip in base64, of an image as it is in the digest.
+    pub fn shown_code_sha256(&self) -> String {
+        if self.image.is_some() { self.code_sha256.clone() } else { base64_of_hex(&self.code_sha256) }
+    }
+
+    /// Replaces the code by other code of the same kind; what is set of an image stays.
+    pub fn take(&mut self, source: Source) {
+        match source {
+            Source::Zip(package) => {
+                self.code_sha256 = package.sha256;
+                self.code_size = package.size;
+            }
+            Source::Image(image) => {
+                self.code_sha256.clone_from(&image.digest);
+                let config = self.image.take().map(|image| image.config).unwrap_or_default();
+                self.image = Some(Image { config, ..image });
+            }
+        }
+    }
+
+    /// What the code dispatches on.
+    pub fn dispatches_on(&self) -> &str {
+        let command = self.image.as_ref().and_then(|image| image.config.command.as_deref());
+        command.and_then(<[String]>::first).unwrap_or(&self.handler)
+    }
+
     /// The zips of its layers, SHA-256 in hexadecimal, in their order.
     pub fn layer_zips(&self) -> Vec<&str> {
         self.layers.iter().map(|layer| layer.code_sha256.as_str()).collect()

@@ -10,7 +10,7 @@ use super::errors::{invalid, no_function, stale_revision};
 use super::input::{Constraints, Page, read};
 use super::name::{LATEST, Target};
 use super::publish::{idle, publish};
-use super::record::{Configuration, FUNCTION, Function, VERSION, base64_of_hex, version_id};
+use super::record::{Configuration, FUNCTION, Function, VERSION, version_id};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -37,7 +37,7 @@ impl Lambda {
             if input.revision_id.as_deref().is_some_and(|r| r != function.latest.revision()) {
                 return Err(stale_revision());
             }
-            let current = base64_of_hex(&function.latest.content.code_sha256);
+            let current = function.latest.content.shown_code_sha256();
             if let Some(expected) = input.code_sha256.filter(|s| !s.is_empty() && *s != current) {
                 return Err(invalid(format!(
                     "CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST ({current}). Please try \

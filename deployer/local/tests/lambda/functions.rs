@@ -66,7 +66,10 @@ async fn code_comes_from_the_request_or_from_s3() {
         (json!({"S3Bucket": "code"}), "Please provide both S3Bucket and S3Key."),
         (json!({"ZipFile": "UEs="}), "Could not unzip uploaded file."),
         (json!({"ZipFile": "UEs=", "S3Bucket": "b", "S3Key": "k"}), "Please do not provide other"),
-        (json!({"ImageUri": "x"}), "ImageUri is not supported"),
+        (
+            json!({"ImageUri": "x"}),
+            "Please don't provide ImageUri when creating a function with packageType Zip.",
+        ),
     ] {
         let mut input = creating("f");
         input["Code"] = code;
@@ -133,6 +136,76 @@ async fn what_a_function_cannot_be_given_is_refused_by_name() {
     }
     let listed = local.ok("ListFunctions", json!({})).await;
     assert_eq!(listed["Functions"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_kept_and_shown_but_not_run() {
+    let local = Local::new().await;
+    let repository = "000000000000.dkr.ecr.us-east-1.amazonaws.com/app";
+    let digest = "0b".repeat(32);
+    let create = json!({
+        "FunctionName": "f", "PackageType": "Image", "Role": ROLE, "Code": {"ImageUri": format!("{repository}:live")},
+        "ImageConfig": {"Command": ["app.handler"]},
+    });
+    let with = |member: &str, value: Value| {
+        let mut input = create.clone();
+        input[member] = value;
+        input
+    };
+    let provided =
+        "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
+    let needed = "Please provide ImageUri when creating a function with packageType Image.";
+    let zipped = "Please don't provide ImageUri when creating a function with packageType Zip.";
+    let elsewhere = "Source image docker.io/app:live is not valid. Provide a valid source image.";
+    let snapshots = "Image is not supported for SnapStart enabled functions.";
+    for (input, said) in [
+        (with("Runtime", json!("python3.13")), provided),
+        (with("Handler", json!("app.handler")), provided),
+        (with("Code", json!({"ZipFile": package()})), needed),
+        (with("PackageType", Value::Null), zipped),
+        (with("Code", json!({"ImageUri": "docker.io/app:live"})), elsewhere),
+        (with("SnapStart", json!({"ApplyOn": "PublishedVersions"})), snapshots),
+    ] {
+        let error = local.refused("CreateFunction", input).await;
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("InvalidParameterValueException", said));
+    }
+    let created = local.ok("CreateFunction", create.clone()).await;
+    local.settled("f").await;
+    let first = local.ok("GetFunction", json!({"FunctionName": "f"})).await;
+    let hash = first["Configuration"]["CodeSha256"].as_str().unwrap();
+    let by_digest = format!("{repository}@sha256:{hash}");
+    assert_eq!(
+        first["Code"],
+        json!({"RepositoryType": "ECR", "ImageUri": format!("{repository}:live"), "ResolvedImageUri": by_digest})
+    );
+    let image = json!({"ImageConfig": {"Command": ["app.handler"]}});
+    assert_eq!((&created["PackageType"], &created["ImageConfigResponse"]), (&json!("Image"), &image));
+    assert_eq!(
+        (&created["CodeSize"], created.get("Runtime"), created.get("Handler")),
+        (&json!(0), None, None)
+    );
+
+    let update = |code: Value| {
+        let mut input = code;
+        input["FunctionName"] = "f".into();
+        input
+    };
+    let error = local.refused("UpdateFunctionCode", update(json!({"ZipFile": package()}))).await;
+    assert_eq!(error.message, "Please provide ImageUri when updating a function with packageType Image.");
+    let by_hand = format!("{repository}@sha256:{digest}");
+    local.ok("UpdateFunctionCode", update(json!({"ImageUri": by_hand}))).await;
+    local.settled("f").await;
+    let next = local.ok("GetFunction", json!({"FunctionName": "f"})).await;
+    assert_eq!(next["Configuration"]["CodeSha256"], digest.as_str());
+    assert_eq!(
+        (&next["Code"]["ResolvedImageUri"], &next["Configuration"]["ImageConfigResponse"]),
+        (&json!(by_hand), &image)
+    );
+
+    let run = local.invoke("f", json!({})).await;
+    assert_eq!(run.function_error.as_deref(), Some("Unhandled"));
+    let said = run.result.to_string();
+    assert!(said.contains("Runtime.StartError") && said.contains("runs zip packages only"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

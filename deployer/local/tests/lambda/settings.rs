@@ -109,6 +109,62 @@ async fn who_creates_a_function_in_a_vpc_may_look_at_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_system_needs_a_network_and_leave_to_look_at_it() {
+    let local = snapping(Local::quick()).await;
+    let arn = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0";
+    let files = json!([{"Arn": arn, "LocalMountPath": "/mnt/models"}]);
+    let update = |settings: Value| {
+        let mut input = settings;
+        input["FunctionName"] = "f".into();
+        input
+    };
+    let error =
+        local.refused("UpdateFunctionConfiguration", update(json!({"FileSystemConfigs": files}))).await;
+    assert_eq!(error.code, "InvalidParameterValueException");
+    assert!(
+        error.message.starts_with(&format!(
+            "Function must be configured to execute in a VPC to reference access point {arn}."
+        )),
+        "{error}"
+    );
+    for (arn, path, member) in [
+        (
+            "arn:aws:elasticfilesystem:us-east-1:000000000000:file-system/fs-0123456789abcdef0",
+            "/mnt/m",
+            "arn",
+        ),
+        (arn, "/models", "localMountPath"),
+        (arn, "/mnt/", "localMountPath"),
+    ] {
+        let wrong = json!({"FileSystemConfigs": [{"Arn": arn, "LocalMountPath": path}]});
+        let error = local.refused("UpdateFunctionConfiguration", update(wrong)).await;
+        assert_eq!(error.code, "ValidationException");
+        assert!(error.message.contains(&format!("at 'fileSystemConfigs.{member}'")), "{error}");
+    }
+    let network = json!({"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]});
+    let both = update(json!({"FileSystemConfigs": files, "VpcConfig": network}));
+    let mut granted = vec!["lambda:UpdateFunctionConfiguration", "ec2:*"];
+    local.grant(&granted, "*").await;
+    let caller = Caller::Role { arn: ROLE.to_owned(), session: "test".to_owned() };
+    let refused = local.as_caller(&caller, "UpdateFunctionConfiguration", both.clone()).await.unwrap_err();
+    assert_eq!((refused.status, refused.code.as_str()), (403, "AccessDeniedException"));
+    assert!(refused.message.contains("DescribeMountTargets"), "{refused}");
+    granted.push("elasticfilesystem:DescribeMountTargets");
+    local.grant(&granted, "*").await;
+    local.as_caller(&caller, "UpdateFunctionConfiguration", both).await.unwrap();
+    local.settled("f").await;
+    let shown = local.ok("GetFunctionConfiguration", json!({"FunctionName": "f"})).await;
+    assert_eq!(shown["FileSystemConfigs"], files);
+    // It stays with what does not give it, and goes with an empty list.
+    local.configure("f", json!({"Timeout": 9})).await;
+    let shown = local.ok("GetFunctionConfiguration", json!({"FunctionName": "f"})).await;
+    assert_eq!(shown["FileSystemConfigs"], files);
+    local.configure("f", json!({"FileSystemConfigs": []})).await;
+    let shown = local.ok("GetFunctionConfiguration", json!({"FunctionName": "f"})).await;
+    assert_eq!(shown.get("FileSystemConfigs"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_code_storage_takes_no_function() {
     let local = snapping(Local::quick()).await;
     let usage =

@@ -80,7 +80,7 @@ impl Engine {
             ("AWS_LAMBDA_LOG_STREAM_NAME", stream.name.clone()),
             ("LAMBDA_TASK_ROOT", root.display().to_string()),
             ("LAMBDA_RUNTIME_DIR", root.display().to_string()),
-            ("_HANDLER", content.handler.clone()),
+            ("_HANDLER", content.dispatches_on().to_owned()),
             ("LANG", "en_US.UTF-8".to_owned()),
             ("TZ", ":UTC".to_owned()),
             ("PATH", format!("/usr/local/bin:/usr/bin:/bin:{}", opt_bin.display())),
@@ -126,7 +126,7 @@ impl Engine {
 
     /// The handler in this process that runs a function, when there is one.
     pub fn handler(&self, function: &str, content: &Content) -> Option<Handler> {
-        self.handlers.find(Candidate { function, handler: &content.handler })
+        self.handlers.find(Candidate { function, handler: content.dispatches_on() })
     }
 
     /// What runs a function: its unpacked package, the interpreter when it needs one, and its layers.
@@ -134,6 +134,12 @@ impl Engine {
     /// # Errors
     /// `ServiceException`; inside, what is missing on this machine and how to get it.
     pub async fn runtime(&self, content: &Content) -> Result<Result<Runtime, String>> {
+        if let Some(image) = &content.image {
+            return Ok(Err(format!(
+                "{} is a container image, and the local endpoint runs zip packages only: give the code as a zip",
+                image.uri
+            )));
+        }
         let (packages, content) = (self.packages.clone(), content.clone());
         let language = Language::of(&content.runtime);
         let unpack = move || {
