@@ -169,6 +169,12 @@ impl Aws {
         aws_sdk_lambda::Client::new(&self.config)
     }
 
+    /// A client of CloudWatch Logs.
+    #[must_use]
+    pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+
     /// A client of Step Functions.
     #[must_use]
     pub fn states(&self) -> aws_sdk_sfn::Client {

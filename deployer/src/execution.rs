@@ -192,18 +192,36 @@ pub async fn follow_or_stop(
     }
 }
 
-/// Follows an execution that runs by itself to its end; gives its input as well. Ctrl-C leaves it running.
+/// The ARN of a state machine's execution that is given by its name or its ARN.
+#[must_use]
+pub fn named(execution: &str, machine: &str) -> String {
+    if execution.starts_with("arn:") {
+        execution.to_owned()
+    } else {
+        format!("{}:{execution}", machine.replace(":stateMachine:", ":execution:"))
+    }
+}
+
+/// Looks an execution up.
 ///
 /// # Errors
-/// One that does not exist; Ctrl-C; calls that failed for good.
-pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Value, Ended)> {
+/// One that does not exist, with a hint; the call's failure.
+pub async fn described(aws: &Aws, arn: &str) -> anyhow::Result<DescribeExecutionOutput> {
     let described = aws.states().describe_execution().execution_arn(arn).send().await;
     let described = match described.called("states:DescribeExecution") {
         Err(error) if error.is("ExecutionDoesNotExist") => Err(error)
             .hint("check the name and --stack-name, --region and --profile; `aws stepfunctions list-executions` lists them"),
         other => other.map_err(anyhow::Error::from),
     };
-    let described = described.with_context(|| format!("looking up the execution {arn}"))?;
+    described.with_context(|| format!("looking up the execution {arn}"))
+}
+
+/// Follows an execution that runs by itself to its end; gives its input as well. Ctrl-C leaves it running.
+///
+/// # Errors
+/// One that does not exist; Ctrl-C; calls that failed for good.
+pub async fn attach(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Value, Ended)> {
+    let described = described(aws, arn).await?;
     let input = serde_json::from_str(described.input().unwrap_or("null")).unwrap_or_default();
     if *described.status() == ExecutionStatus::Running {
         events.note(format!("execution {arn}; Ctrl-C leaves it running"));

@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod function_api;
 pub mod handlers;
+pub mod log;
 pub mod mark;
 pub mod objects;
 pub mod roles;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use functions::clients::Clients;
 use functions::deadline::Deadline;
 use functions::handlers::Handler;
+use functions::log;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -17,7 +18,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let clients = Arc::clone(&clients);
         async move {
             let deadline = Deadline::before(event.context.deadline());
-            handler.handle(event.payload, deadline, &clients).await
+            if let Some(line) = log::begun(&event.payload) {
+                log::write(&line);
+            }
+            handler
+                .handle(event.payload, deadline, &clients)
+                .await
+                .inspect_err(|error| log::write(&log::failed(error)))
         }
     }))
     .await

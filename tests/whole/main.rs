@@ -33,6 +33,7 @@ mod in_process;
 mod kill;
 mod languages;
 mod left_behind;
+mod logs;
 mod measuring;
 mod money;
 mod ownership;

@@ -144,7 +144,8 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let machine = execution::machine(aws, &context.settings).await?.arn;
     let name = Deployed::named(&function).name;
     context.events.started(format!("looking for the runs of {name}"));
-    let (runs, looked) = runs(aws, &machine, &name, last).await?;
+    let (found, looked) = executions(aws, &machine, &name, last).await?;
+    let runs: Vec<Run> = found.iter().map(Run::of).collect();
     context.events.finished(format!("looked at {looked} executions"));
     if looked == MOST {
         context.events.warning(format!("only the newest {MOST} executions were looked at"));
@@ -168,7 +169,12 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
 }
 
 /// The newest runs of a function, and how many executions were looked at for them.
-async fn runs(aws: &Aws, machine: &str, name: &str, last: usize) -> anyhow::Result<(Vec<Run>, usize)> {
+pub(super) async fn executions(
+    aws: &Aws,
+    machine: &str,
+    name: &str,
+    last: usize,
+) -> anyhow::Result<(Vec<DescribeExecutionOutput>, usize)> {
     let client = aws.states();
     let mut pages = client.list_executions().state_machine_arn(machine).into_paginator().items().send();
     let (mut found, mut looked) = (Vec::new(), 0);
@@ -181,7 +187,7 @@ async fn runs(aws: &Aws, machine: &str, name: &str, last: usize) -> anyhow::Resu
         let described = client.describe_execution().execution_arn(listed.execution_arn()).send().await;
         let described = described.called("states:DescribeExecution").context("reading an execution")?;
         if is_of(described.input(), name) {
-            found.push(Run::of(&described));
+            found.push(described);
         }
     }
     Ok((found, looked))

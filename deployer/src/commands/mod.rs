@@ -24,6 +24,7 @@ pub mod destroy;
 pub mod drift;
 pub mod history;
 pub mod local;
+pub mod logs;
 pub mod outputs;
 pub mod preview;
 pub mod release;
@@ -55,6 +56,8 @@ pub enum Command {
     Apply(apply::Options),
     /// Show a function's runs.
     History(history::Options),
+    /// Show what the Lambdas have logged of a run.
+    Logs(logs::Options),
     /// Put a function back that was left changed.
     Cleanup(cleanup::Options),
     /// Put results side by side.
@@ -99,6 +102,7 @@ impl Command {
             Self::Cleanup(options) => cleanup::run(options, context).await,
             Self::Apply(options) => apply::run(options, context).await,
             Self::History(options) => history::run(options, context).await,
+            Self::Logs(options) => logs::run(options, context).await,
             Self::Compare(options) => compare::run(options),
             Self::Serve(options) => serve::run(options, context).await,
             Self::Demo(faults) => demo::run(faults, context).await,

@@ -355,8 +355,7 @@ async fn attach(execution: &str, options: &Options, context: &Context) -> anyhow
     let arn = if execution.starts_with("arn:") {
         execution.to_owned()
     } else {
-        let machine = machine(options, aws, context).await?.arn;
-        format!("{}:{execution}", machine.replace(":stateMachine:", ":execution:"))
+        execution::named(execution, &machine(options, aws, context).await?.arn)
     };
     execution::same_region(&arn, aws)?;
     let (input, ended) = execution::attach(aws, &arn, &context.events).await?;

@@ -32,6 +32,8 @@ pub enum Verb {
     Tune,
     /// `apply`
     Apply,
+    /// `logs`
+    Logs,
     /// `history`
     History,
     /// `compare`
@@ -70,7 +72,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 21] = [
+    pub const ALL: [(Self, &str, &str); 22] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
@@ -80,6 +82,7 @@ impl Verb {
             "Put a result's memory size where the function is defined, or into the function",
         ),
         (Self::History, "history", "Show the runs of a function that Step Functions still knows"),
+        (Self::Logs, "logs", "Show what the tuning Lambdas have logged of a run"),
         (
             Self::Compare,
             "compare",

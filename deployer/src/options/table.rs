@@ -14,6 +14,10 @@ use super::{Opt, Rule, Spec, Verb, field, opt};
 /// The stack's name when none is given.
 pub const DEFAULT_STACK_NAME: &str = "deployer-power-tuning";
 
+const EXECUTION_PATTERN: &str =
+    r"^([^:\s]{1,80}|arn:[^:\s]+:states:[^:\s]+:[^:\s]+:execution:[^:\s]+:[^:\s]+)$";
+const EXECUTION_SAYS: &str =
+    "an execution's name or ARN, arn:aws:states:REGION:ACCOUNT:execution:STATE_MACHINE:NAME";
 const URL: &str = r"^https?://[^/\s#][^\s#]*$";
 const POLICY: &str = r"^arn:[^:]+:iam::[^:]*:policy/.+$";
 const ROLE: &str = r"^arn:[^:]+:iam::[^:]*:role/.+$";
@@ -49,6 +53,8 @@ table! {
     KEPT: PathBuf = opt("result", "RESULT", Rule::Any).operand().required().on(&[Verb::Apply]);
     /// The function's name or ARN
     HISTORY_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().required().on(&[Verb::History]);
+    /// The function's name or ARN, whose last run is meant
+    LOGS_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Logs]);
     /// Files with results, chart links, or what stands after their `#`; the first run is what the others are compared with
     LINKS: Vec<String> = opt("links", "LINK", Rule::Any).operand().repeated().required().on(&[Verb::Compare]);
     /// input: what the state machine takes; result: what tune --json prints; event: a line on stderr with --json
@@ -147,10 +153,7 @@ table! {
     /// Start it, say how to come back to it, and end
     DETACH: bool = opt("detach", "", Rule::Switch).only_flag().on(&[Verb::Tune]).under(RUNNING);
     /// Follow one that was started before; Ctrl-C leaves it running
-    ATTACH: String = opt("attach", "EXECUTION", Rule::Pattern(
-        r"^([^:\s]{1,80}|arn:[^:\s]+:states:[^:\s]+:[^:\s]+:execution:[^:\s]+:[^:\s]+)$",
-        "an execution's name or ARN, arn:aws:states:REGION:ACCOUNT:execution:STATE_MACHINE:NAME",
-    )).only_flag().without(&["function", "input", "detach", "code", "payload", "payload-file", "payload-s3"]).on(&[Verb::Tune]).under(RUNNING);
+    ATTACH: String = opt("attach", "EXECUTION", Rule::Pattern(EXECUTION_PATTERN, EXECUTION_SAYS)).only_flag().without(&["function", "input", "detach", "code", "payload", "payload-file", "payload-s3"]).on(&[Verb::Tune]).under(RUNNING);
 
     /// Folder or zip with a `bootstrap`, Python or Node.js in it
     CODE: PathBuf = opt("code", "DIR|ZIP", Rule::Any).only_flag().on(&[Verb::Tune]).under(CODE_SECTION);
@@ -189,6 +192,8 @@ table! {
     APPLY_FUNCTION: String = opt("function", "NAME", Rule::Any).only_flag().on(&[Verb::Apply]);
     /// At most so many runs, the newest first
     LAST: usize = opt("last", "N", Rule::Whole(1, 1000)).default("20").on(&[Verb::History]);
+    /// A run by its execution's name, as history shows it, or ARN
+    EXECUTION: String = opt("execution", "EXECUTION", Rule::Pattern(EXECUTION_PATTERN, EXECUTION_SAYS)).only_flag().without(&["function"]).on(&[Verb::Logs]);
     /// Open it in a browser
     OPEN: bool = opt("open", "", Rule::Switch).on(&[Verb::Tune, Verb::Serve]).under(RESULT);
     /// Also say what so many invocations a month cost, with the chosen size and with the present one

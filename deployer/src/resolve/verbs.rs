@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::layers::Reader;
 use crate::build::Flavour;
 use crate::commands::{
-    Command, apply, build, calibrate, cleanup, compare, drift, history, local, preview, release, serve,
+    Command, apply, build, calibrate, cleanup, compare, drift, history, local, logs, preview, release, serve,
     synth, tune, up,
 };
 use crate::definitions::Definitions;
@@ -42,6 +42,10 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             function: reader.get(&options::HISTORY_FUNCTION)?,
             last: reader.get(&options::LAST).unwrap_or(20),
             markdown: reader.is_on(&options::MARKDOWN),
+        }),
+        Verb::Logs => Command::Logs(logs::Options {
+            function: reader.get(&options::LOGS_FUNCTION),
+            execution: reader.get(&options::EXECUTION),
         }),
         Verb::Cleanup => Command::Cleanup(cleanup::Options {
             function: reader.get(&options::CLEANUP_FUNCTION),

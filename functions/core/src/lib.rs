@@ -13,7 +13,7 @@
 //!
 //! Beside them, [`search`] chooses the sizes itself and says how sure it is, [`waves`] compares two processors, [`regression`] compares
 //! two runs, [`figures`] says how a number is written for people, and [`sentence`] what a result says in words; [`calibration`] is what
-//! the speed of a core is told by; [`copies`] says what temporary copies are called;
+//! the speed of a core is told by; [`copies`] says what temporary copies are called, [`log`] by which line a log tells runs apart;
 //! [`throttling`] knows AWS's refusals that pass.
 //!
 //! The page uses [`url`], [`strategy`], [`figures`], [`sentence`], [`Currency`] and the words of [`search::Confidence`] only.
@@ -24,6 +24,7 @@ pub mod failure;
 pub mod figures;
 pub mod gate;
 pub mod input;
+pub mod log;
 pub mod nearest;
 pub mod output;
 pub mod payload;
