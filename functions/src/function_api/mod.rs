@@ -212,7 +212,13 @@ impl FunctionApi {
     pub async fn ready(&self, qualifier: Option<&str>) -> Result<Ready, Error> {
         let mut backoff = Backoff::polling();
         let mut at_once = true;
+        // Why it was not ready when it was last seen.
+        let mut waiting = None;
         let began = Instant::now();
+        let what = qualifier.map_or("the function".to_owned(), |q| format!("version or alias {q}"));
+        let late = |reason: String| {
+            Error::late(format!("{what} of {} did not become ready ({reason})", self.function))
+        };
         loop {
             let asked = Instant::now();
             let configuration = match self.configuration(qualifier).await {
@@ -225,9 +231,16 @@ impl FunctionApi {
                 {
                     continue;
                 }
-                answer => answer?,
+                Err(refusal) => {
+                    let error = Error::from(refusal);
+                    // Time is up during a call: what kept it from being ready says more than that the call had no time.
+                    return Err(match waiting {
+                        Some(reason) if error.kind == Kind::OutOfTime => late(reason),
+                        _ => error,
+                    });
+                }
+                Ok(configuration) => configuration,
             };
-            let what = qualifier.map_or("the function".to_owned(), |q| format!("version or alias {q}"));
             match configuration.readiness() {
                 Readiness::Ready => return Ok(Ready { configuration, asked, at_once }),
                 Readiness::Broken(reason) => {
@@ -237,11 +250,9 @@ impl FunctionApi {
                 Readiness::NotYet(reason) => {
                     at_once = false;
                     if !backoff.wait(self.deadline).await {
-                        let function = &self.function;
-                        return Err(Error::late(format!(
-                            "{what} of {function} did not become ready ({reason})"
-                        )));
+                        return Err(late(reason));
                     }
+                    waiting = Some(reason);
                 }
             }
         }
