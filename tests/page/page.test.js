@@ -219,7 +219,7 @@ test('runs are added by pasting links, renamed, moved and removed', () => at(one
   assert.equal(await page.inputValue('#rename-2'), 'מהיר');
   await page.click('#remove-0');
   assert.deepEqual(await page.$$eval('#runs input', all => all.map(one => one.value)), ['JS x86', 'מהיר', 'JS ARM64']);
-  assert.match(await page.textContent('#runs li:nth-child(3) div'), /−20 % to the first/);
+  assert.match(await page.textContent('#runs li:nth-child(3) div'), /−20 % vs the first/);
 }));
 
 test('the empty page opens everything pasted, in its currency', () => at('', {}, async page => {
@@ -298,7 +298,7 @@ test('PNG, link and print', () => at(full, { permissions: ['clipboard-read', 'cl
   assert.equal(await copied('#copy', 'Link copied'), page.url());
   const markdown = await copied('#markdown', 'Markdown copied');
   assert.match(markdown, /^\*\*128 MB is the cheapest size measured\*\*\n\nThat is what it has already\.\n/);
-  assert.match(markdown, /\n\| Memory \(MB\) \| Duration \(ms\) \| to fastest \| .*\n\| --- \| --- \| .*\n\| 128 \| 2,020 \| \+472 % \| 0\.100 \| same \| .* \| cheapest current \|\n/);
+  assert.match(markdown, /\n\| Memory \(MB\) \| Duration \(ms\) \| vs fastest \| .*\n\| --- \| --- \| .*\n\| 128 \| 2,020 \| \+472 % \| 0\.100 \| same \| .* \| cheapest current \|\n/);
   assert.ok(markdown.endsWith(`[Chart](<${page.url()}>)\n`), markdown);
   await page.evaluate(() => { globalThis.print = () => { globalThis.printed = true; }; });
   await page.click('#print');

@@ -209,7 +209,7 @@ impl View {
         let versus = format!("<th scope=\"col\">vs {}</th>", bdi(&self.name(base)));
         let beside = |what: &str| match several {
             true => versus.clone(),
-            false => format!("<th scope=\"col\">to {what}</th>"),
+            false => format!("<th scope=\"col\">vs {what}</th>"),
         };
 
         let mut html = String::from("<thead><tr>") + &self.heading(Column::Size, "Memory (MB)");
@@ -382,5 +382,5 @@ impl View {
 }
 
 fn against(index: usize, value: f32, first: f32) -> String {
-    if index == 0 { String::new() } else { format!("{} to the first", difference(value, first)) }
+    if index == 0 { String::new() } else { format!("{} vs the first", difference(value, first)) }
 }

@@ -20,8 +20,8 @@ impl View {
             html += "<div>";
             html += &std::mem::take(&mut head);
             let (mut to_time, mut to_price) = (
-                format!("{} to fastest", difference(time, run.times[marks.fastest])),
-                format!("{} to cheapest", difference(price, run.costs[marks.cheapest])),
+                format!("{} vs fastest", difference(time, run.times[marks.fastest])),
+                format!("{} vs cheapest", difference(price, run.costs[marks.cheapest])),
             );
             if self.runs.len() > 1 {
                 html += &format!("{} {}: ", key(index), bdi(&self.name(index)));

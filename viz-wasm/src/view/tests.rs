@@ -469,7 +469,7 @@ fn the_table_is_sorted_and_bounded() {
 fn a_readout_gives_values_differences_and_notes() {
     let view = View::open(EXAMPLE, "").unwrap();
     let html = view.readout(128);
-    assert!(html.contains("<data value=\"148\">148 ms</data> <small>(+797 % to fastest)"), "{html}");
+    assert!(html.contains("<data value=\"148\">148 ms</data> <small>(+797 % vs fastest)"), "{html}");
     assert!(html.contains("σ <data") && html.contains("p95 <data"));
     assert_eq!(view.spoken(128), "128 megabytes, 148 ms, $0.308 per million, cheapest, current");
     assert!(two().readout(384).contains("JS ARM64"));
