@@ -65,39 +65,6 @@ pub fn label(number: f64) -> String {
     if text.bytes().any(|byte| byte == b'e') { text } else { without_zeros(&text).to_owned() }
 }
 
-/// The shortest decimal number that reads as this amount and no other. Without the standard library's own way, whose tables for this type of
-/// number would be a hundredth of the page.
-#[must_use]
-pub fn exact(amount: f32) -> String {
-    let number = f64::from(amount);
-    if number < 0.0 {
-        return "-".to_owned() + &exact(-amount);
-    }
-    if number == 0.0 || !number.is_finite() {
-        return format!("{number:.0}");
-    }
-    let exponent = number.log10().floor() as i32;
-    for digits in 0..9 {
-        let power = digits - exponent;
-        let whole = scaled(number, power).round();
-        if scaled(whole, -power) as f32 != amount {
-            continue;
-        }
-        let mut text = (whole as u64).to_string();
-        if power <= 0 {
-            text.extend((power..0).map(|_| '0'));
-            return text;
-        }
-        let power = power as usize;
-        while text.len() <= power {
-            text.insert(0, '0');
-        }
-        text.insert(text.len() - power, '.');
-        return text;
-    }
-    significant(number)
-}
-
 /// A duration given in milliseconds, from one second on in seconds.
 #[must_use]
 pub fn duration(ms: f64) -> String {
@@ -231,15 +198,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn an_exact_amount_is_short_and_reads_back(amount in prop_oneof![0f32..1e6, prop::num::f32::POSITIVE, Just(0.0), Just(0.1), Just(f32::MAX)]) {
-            let text = exact(amount);
-            prop_assert_eq!(text.parse::<f32>().unwrap(), amount, "{}", text);
-            if amount.is_normal() {
-                prop_assert!(text.len() <= amount.to_string().len(), "{text} for {amount}");
-            }
-        }
-
         #[test]
         fn what_is_written_is_within_half_a_percent(number in prop::num::f64::POSITIVE | prop::num::f64::NORMAL) {
             let text = significant(number).replace(',', "");

@@ -1,7 +1,7 @@
 //! The table as a file for spreadsheets: every value exactly as it is in the link.
 
 use super::View;
-use tuning::figures::{exact, trimmed};
+use tuning::figures::trimmed;
 
 impl View {
     /// Comma-separated values with a header (RFC 4180), all runs, hidden ones too.
@@ -14,12 +14,12 @@ impl View {
             let (marks, name) = (self.marks(index), field(&self.name(index)));
             for point in 0..run.sizes.len() {
                 let (time, cost) = (run.times[point], run.costs[point]);
-                let extra = |values: &Vec<f32>| values.get(point).copied().map(exact).unwrap_or_default();
+                let extra = |values: &Vec<f32>| values.get(point).map(f32::to_string).unwrap_or_default();
                 text += &format!(
                     "{name},{},{},{},{},{},{},{},{},{}\r\n",
                     run.sizes[point],
-                    exact(time),
-                    exact(cost),
+                    time,
+                    cost,
                     more(time, run.times[marks.fastest]),
                     more(cost, run.costs[marks.cheapest]),
                     extra(&run.extras.stddev),

@@ -46,7 +46,7 @@ pub fn key(run: usize) -> String {
 
 /// A rounded value for people with the exact one for programs.
 pub fn data(exact: f32, rounded: &str) -> String {
-    format!("<data value=\"{}\">{}</data>", figures::exact(exact), escape(rounded))
+    format!("<data value=\"{exact}\">{}</data>", escape(rounded))
 }
 
 /// A duration, with the exact one for programs.

@@ -1,7 +1,5 @@
 //! What can be wrong with a link, in words that name the part.
 
-use crate::figures::exact;
-
 use super::run::{MAX_POINTS, MAX_RUNS, MAX_SIZE};
 
 /// Why a fragment is not a chart, or runs do not make one.
@@ -79,7 +77,7 @@ pub enum UrlError {
         value: i64,
     },
     /// A time or a cost that is no amount.
-    #[error("value {position} of the {part} of run {run} is {}: it must be a number, not negative", exact(*value))]
+    #[error("value {position} of the {part} of run {run} is {value}: it must be a number, not negative")]
     Amount {
         /// Which run, from 1.
         run: usize,
