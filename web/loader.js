@@ -222,15 +222,21 @@ function theme(name) {
   else delete root.dataset.theme;
 }
 
-try { theme(localStorage.theme); } catch { /* no storage: the system's preference holds */ }
-try {
-  const glue = await import('./viz.js');
-  Page = glue.Page;
+async function compiled() {
   const answer = await fetch(new URL('viz_bg.wasm', import.meta.url));
   if (!answer.ok) throw new Error(`${answer.status} for ${answer.url}`);
   // Compiled while it arrives, which browsers do only if the host gives the file its type.
   const typed = answer.headers.get('content-type') === 'application/wasm';
-  await glue.default({ module_or_path: typed ? answer : await answer.arrayBuffer() });
+  return typed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
+}
+
+try { theme(localStorage.theme); } catch { /* no storage: the system's preference holds */ }
+try {
+  const [glue, code] = await Promise.all([import('./viz.js'), compiled()]);
+  const { exports } = await WebAssembly.instantiate(code, { './viz_bg.js': glue });
+  glue.__wbg_set_wasm(exports);
+  exports.__wbindgen_start();
+  Page = glue.Page;
   show();
   listen();
 } catch (error) {

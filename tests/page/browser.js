@@ -25,7 +25,9 @@ export async function host(folder, types = TYPES) {
       // What static hosts send: with it a second visit finds the files, and what a browser made of them, in its cache.
       const etag = `"${createHash('sha256').update(body).digest('hex')}"`;
       if (request.headers['if-none-match'] === etag) return response.writeHead(304, { etag }).end();
-      response.writeHead(200, { etag, 'content-type': types[extname(name)] ?? 'application/octet-stream' }).end(body);
+      // As `deployer up` publishes the page: only the document is asked for again.
+      const keep = name === 'index.html' ? 'no-cache' : 'public, max-age=31536000, immutable';
+      response.writeHead(200, { etag, 'cache-control': keep, 'content-type': types[extname(name)] ?? 'application/octet-stream' }).end(body);
     } catch {
       response.writeHead(404).end();
     }

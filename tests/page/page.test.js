@@ -327,12 +327,23 @@ test('the answer comes first, in the heading and the title', () => at(told, {}, 
 }));
 
 for (const [name, viewport, last] of [['a phone', { width: 360, height: 740 }, 'first panel'], ['a desktop', { width: 1440, height: 900 }, 'everything but the table']])
-  test(`on ${name} the answer and ${last} are above the fold`, () => at(told, { viewport }, async page => {
-    const bottom = selector => page.locator(selector).boundingBox().then(box => box.y + box.height);
-    for (const selector of ['#heading', '#change', '#monthly', '#sure']) assert.ok(await bottom(selector) < viewport.height, selector);
-    const stage = await page.locator('#stage').boundingBox();
-    if (viewport.width === 360) assert.ok(stage.y + stage.height / 2 < viewport.height, `the first panel ends at ${stage.y + stage.height / 2}`);
-    else for (const selector of ['#figure', '#side']) assert.ok(await bottom(selector) <= viewport.height, `${selector} ends at ${await bottom(selector)}`);
+  test(`on ${name} the answer and ${last} are above the fold`, () => at('', { viewport }, async page => {
+    // The examples have all there can be: a month, a confidence, a current size, two runs.
+    const examples = await page.locator('#problem a[href^="#"]').evaluateAll(links => links.map(link => link.hash.slice(1)));
+    assert.equal(examples.length, 2);
+    const bottom = async selector => {
+      const box = await page.locator(selector).boundingBox();
+      return box ? box.y + box.height : 0;
+    };
+    for (const hash of [told, ...examples]) {
+      await page.evaluate(hash => { location.hash = hash; }, hash);
+      await page.waitForFunction(hash => location.hash.slice(1) === hash && document.documentElement.dataset.drawn === 'chart', hash);
+      assert.ok(await bottom('#heading') > 0);
+      for (const selector of ['#heading', '#change', '#monthly', '#sure']) assert.ok(await bottom(selector) < viewport.height, selector);
+      const stage = await page.locator('#stage').boundingBox();
+      if (viewport.width === 360) assert.ok(stage.y + stage.height / 2 < viewport.height, `the first panel ends at ${stage.y + stage.height / 2}`);
+      else for (const selector of ['#figure', '#side']) assert.ok(await bottom(selector) <= viewport.height, `${selector} ends at ${await bottom(selector)}`);
+    }
   }));
 
 test('a latency limit is a line, and the sizes that keep it are named', () => at(full, {}, async page => {

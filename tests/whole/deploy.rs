@@ -1,5 +1,7 @@
 //! Deploying on this machine: created, unchanged, updated, gone.
 
+use std::collections::BTreeSet;
+
 use crate::harness::{Running, Said, World, deployer, tool, up_local};
 
 #[test]
@@ -137,9 +139,15 @@ fn cfn_lint_has_nothing_to_say_about_the_template_whatever_is_chosen() {
     // Two more are about functions that are measured themselves: whether they are, and whether they have keys.
     assert_eq!(conditions, CHOICES.len() + 2, "every condition is chosen by one of these");
     let mut linter = crate::harness::isolated(tool("cfn-lint"));
-    // None, each, each two of them, and all: what conditions do together shows in pairs.
-    let some = |chosen: &u32| [0, 1, 2, CHOICES.len() as u32].contains(&chosen.count_ones());
-    for chosen in (0..1_u32 << CHOICES.len()).filter(some) {
+    // None, all and each alone. Further, by every binary digit of a choice's number, those that have it and those that do
+    // not: any two numbers differ in some digit, so any two choices meet in all four ways.
+    let all = (1_u32 << CHOICES.len()) - 1;
+    let digits = CHOICES.len().ilog2() + 1;
+    let with = |digit: u32| (0..CHOICES.len()).filter(|n| n >> digit & 1 == 1).map(|n| 1 << n).sum::<u32>();
+    let halves = (0..digits).map(with).flat_map(|half| [half, all & !half]);
+    let single = (0..CHOICES.len()).map(|n| 1 << n);
+    let chosen: BTreeSet<u32> = [0, all].into_iter().chain(single).chain(halves).collect();
+    for chosen in chosen {
         let mut template = template.json();
         for (index, (parameter, value)) in CHOICES.iter().enumerate() {
             let declared = &mut template["Parameters"][parameter];

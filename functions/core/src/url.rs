@@ -24,7 +24,6 @@
 //! program may have mangled the text (`%3B` for `;`, a space for `+`, missing `=`, unsorted sizes), and without an optional part that is
 //! damaged: it costs only itself.
 
-mod base64;
 mod check;
 mod decode;
 mod encode;

@@ -12,7 +12,7 @@ use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectang
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
-use tuning::figures::{self, label};
+use tuning::figures;
 use tuning::url::Run;
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
@@ -218,12 +218,12 @@ impl Scene<'_> {
         let right =
             line == Line::Cost && self.shared() && state.shows("time") && state.shape == Shape::Overlay;
         let (x, align) = if right { (plot.right + gap, HPos::Left) } else { (plot.left - gap, HPos::Right) };
-        for &tick in &axis.ticks {
+        for (tick, text) in axis.labels(per) {
             let y = axis.pixel(tick, (plot.bottom, plot.top));
             if !right {
                 self.path(area, vec![(plot.left, y), (plot.right, y)], grid);
             }
-            self.write(area, &label(tick / per), (x, y), colour, (align, VPos::Center));
+            self.write(area, &text, (x, y), colour, (align, VPos::Center));
         }
         let (x, align) = if right { (self.frame.width as i32 - gap, HPos::Right) } else { (gap, HPos::Left) };
         // The first title stands above the flags.
@@ -444,11 +444,11 @@ impl Scene<'_> {
         let (plot, gap) = (self.plot(), self.frame.px(6.0));
         let grid = theme.grid.stroke_width(self.frame.hair());
         let (unit, per) = self.unit();
-        for &tick in &self.times.ticks {
+        for (tick, text) in self.times.labels(per) {
             let x = self.times.pixel(tick, (plot.left, plot.right));
             self.path(area, vec![(x, plot.top), (x, plot.bottom)], grid);
             let at = (x, plot.bottom + gap);
-            self.write(area, &label(tick / per), at, theme.ink, (HPos::Center, VPos::Top));
+            self.write(area, &text, at, theme.ink, (HPos::Center, VPos::Top));
         }
         self.below(area, &format!("Duration ({unit})"), theme);
         self.amounts(area, Line::Cost, theme);

@@ -1,5 +1,7 @@
 //! An axis: a range, linear or logarithmic, and its ticks. The one place that knows how a value becomes a position.
 
+use tuning::figures::{fixed, label};
+
 /// A range of values along one side of the chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -61,6 +63,18 @@ impl Axis {
         let high = end.map_or(shifted(1.0, first + decades), |end| ticks[end]);
         let ticks: Vec<f64> = ticks[start..=end.unwrap_or(ticks.len() - 1)].to_vec();
         Self { low: ticks[0], high: high.max(ticks[0] * 1.01), air: 0.0, log: true, ticks }
+    }
+
+    /// The ticks with their labels, in a unit of `per`: on a linear axis all with the decimals of its step, so that they align.
+    pub fn labels(&self, per: f64) -> impl Iterator<Item = (f64, String)> {
+        let step = label(self.ticks.get(1).copied().unwrap_or_default() / per);
+        let decimals = match step.split_once('.') {
+            _ if self.log || step.bytes().any(|byte| byte == b'e') => None,
+            Some((_, decimals)) => Some(decimals.len()),
+            None => Some(0),
+        };
+        let text = move |tick| decimals.map_or_else(|| label(tick), |decimals| fixed(tick, decimals));
+        self.ticks.iter().map(move |&tick| (tick, text(tick / per)))
     }
 
     /// Where a value is, 0 at the start and 1 at the end. Values outside are at the nearer end.

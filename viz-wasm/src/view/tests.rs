@@ -486,6 +486,18 @@ fn a_linear_axis_of_amounts_starts_at_zero_and_holds_all() {
 }
 
 #[test]
+fn labels_of_a_linear_axis_have_as_many_decimals_as_its_step() {
+    let labels = |most: f64, per: f64, log: bool| -> Vec<String> {
+        Axis::amounts(&[most / 100.0, most], log).labels(per).map(|(_, text)| text).collect()
+    };
+    assert_eq!(labels(1.1, 1.0, false), ["0.00", "0.25", "0.50", "0.75", "1.00", "1.25"]);
+    assert_eq!(labels(12_000.0, 1000.0, false), ["0.0", "2.5", "5.0", "7.5", "10.0", "12.5"]);
+    assert_eq!(labels(148.0, 1.0, false), ["0", "50", "100", "150"]);
+    assert_eq!(labels(4e14, 1.0, false).last().map(String::as_str), Some("4.000e14"));
+    assert_eq!(labels(0.9, 1.0, true), ["0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]);
+}
+
+#[test]
 fn a_logarithmic_axis_has_equal_ratios() {
     let axis = Axis::amounts(&[3.0, 700.0], true);
     assert_eq!((axis.low, axis.high), (2.0, 1000.0));

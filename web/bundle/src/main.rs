@@ -19,17 +19,25 @@ fn main() -> Result<()> {
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
 
     let module = compile(&workspace)?;
+    // The glue for bundlers is the one without a loader of its own: `loader.js` starts the module.
+    let glue = module.with_extension("glue");
     Bindgen::new()
         .input_path(&module)
         .out_name("viz")
-        .web(true)?
+        .bundler(true)?
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(&out)
+        .generate(&glue)
         .with_context(|| format!("making the glue of {}", module.display()))?;
-    for name in ["index.html", "style.css", "loader.js"] {
-        let from = workspace.join("web").join(name);
+    let web = workspace.join("web");
+    for (name, from) in [
+        ("index.html", web.join("index.html")),
+        ("style.css", web.join("style.css")),
+        ("loader.js", web.join("loader.js")),
+        ("viz.js", glue.join("viz_bg.js")),
+        ("viz_bg.wasm", glue.join("viz_bg.wasm")),
+    ] {
         fs::copy(&from, out.join(name)).with_context(|| format!("copying {}", from.display()))?;
     }
     for name in ["style.css", "loader.js", "viz.js"] {

@@ -4,8 +4,7 @@
 //! milliseconds (nearly always 0; zigzag, so that it may be negative), then the cold start's µs if there was one.
 
 use super::Taken;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD_NO_PAD;
+use base64ct::{Base64Unpadded, Encoding as _};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 use std::borrow::Cow;
@@ -21,12 +20,12 @@ pub(super) fn serialize<S: Serializer>(taken: &[Taken], serializer: S) -> Result
             put(&mut bytes, cold);
         }
     }
-    serializer.serialize_str(&BASE64_STANDARD_NO_PAD.encode(&bytes))
+    serializer.serialize_str(&Base64Unpadded::encode_string(&bytes))
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Taken>, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
-    let bytes = BASE64_STANDARD_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?;
+    let bytes = Base64Unpadded::decode_vec(&text).map_err(D::Error::custom)?;
     let mut rest = bytes.as_slice();
     let mut taken = Vec::new();
     while !rest.is_empty() {

@@ -1,9 +1,9 @@
 //! Text to runs. The text comes from anybody: nothing here may panic or take long.
 
-use super::base64;
 use super::check::{amounts, check, is_part_name, is_size, sorted};
 use super::error::UrlError;
 use super::run::{About, Choice, Extras, Link, MAX_POINTS, MAX_RUNS, Run};
+use base64ct::{Base64, Encoding as _};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
@@ -143,7 +143,10 @@ fn what_is_wrong(text: &str) -> String {
 fn bytes(run: usize, part: &'static str, width: usize, text: &str) -> Result<Vec<u8>, UrlError> {
     // Neither '%' nor a space is in the alphabet: they can only be a mangled '=', '/' or '+'.
     let text = percent_decode_str(text).decode_utf8_lossy().replace(' ', "+");
-    let bytes = base64::decode(&text).ok_or_else(|| UrlError::NotBase64 {
+    // Chat programs cut the '=' at an address's end off.
+    let whole = text.trim_end_matches('=');
+    let padded = format!("{whole:=<width$}", width = whole.len().next_multiple_of(4));
+    let bytes = Base64::decode_vec(&padded).map_err(|_| UrlError::NotBase64 {
         run,
         part,
         reason: what_is_wrong(&text),

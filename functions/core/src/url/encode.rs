@@ -4,6 +4,7 @@ use super::check::{check, is_part_name, sorted};
 use super::error::UrlError;
 use super::run::{Link, MAX_RUNS, Run};
 use crate::Currency;
+use base64ct::{Base64, Encoding as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What JavaScript's `encodeURIComponent` escapes, so that names look as they do in existing links.
@@ -110,5 +111,5 @@ fn floats(values: &[f32]) -> String {
 }
 
 fn base64(bytes: impl Iterator<Item = u8>) -> String {
-    super::base64::encode(&bytes.collect::<Vec<u8>>())
+    Base64::encode_string(&bytes.collect::<Vec<u8>>())
 }
