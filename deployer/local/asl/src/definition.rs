@@ -23,6 +23,23 @@ pub struct Flow {
     pub timeout: Option<u64>,
 }
 
+impl Flow {
+    /// What the Tasks call, those of the flows inside included.
+    #[must_use]
+    pub fn resources(&self) -> Vec<&Resource> {
+        fn inside(state: &State) -> Vec<&Resource> {
+            match &state.kind {
+                Kind::Task(task) => vec![&task.resource],
+                Kind::Map { processor, .. } => processor.resources(),
+                Kind::Distributed(map) => map.processor.resources(),
+                Kind::Parallel(branches) => branches.iter().flat_map(|branch| branch.resources()).collect(),
+                _ => Vec::new(),
+            }
+        }
+        self.states.values().flat_map(inside).collect()
+    }
+}
+
 /// One state.
 #[derive(Debug)]
 pub struct State {
@@ -71,6 +88,8 @@ pub enum Kind {
         /// `MaxConcurrency`; 0 is as many as there may be.
         concurrency: Amount,
     },
+    /// Runs its processor as an execution of its own for each item.
+    Distributed(Box<Distributed>),
     /// Runs its branches side by side.
     Parallel(Vec<Arc<Flow>>),
     /// Hands on its input or a constant.
@@ -92,7 +111,7 @@ impl Kind {
     /// Whether it may have a `Retry`, so that its context object counts attempts.
     #[must_use]
     pub fn retries(&self) -> bool {
-        matches!(self, Self::Task(_) | Self::Map { .. } | Self::Parallel(_))
+        matches!(self, Self::Task(_) | Self::Map { .. } | Self::Distributed(_) | Self::Parallel(_))
     }
 
     /// The `Type`, as events name it too.
@@ -101,7 +120,7 @@ impl Kind {
         match self {
             Self::Task(_) => "Task",
             Self::Choice { .. } => "Choice",
-            Self::Map { .. } => "Map",
+            Self::Map { .. } | Self::Distributed(_) => "Map",
             Self::Parallel(_) => "Parallel",
             Self::Pass(_) => "Pass",
             Self::Wait(_) => "Wait",
@@ -109,6 +128,80 @@ impl Kind {
             Self::Fail { .. } => "Fail",
         }
     }
+}
+
+/// A distributed Map's own fields.
+#[derive(Debug)]
+pub struct Distributed {
+    /// `ItemsPath` or `ItemReader`.
+    pub items: Items,
+    /// `ItemSelector`, in older definitions `Parameters`.
+    pub selector: Option<Template>,
+    /// `ItemProcessor`, in older definitions `Iterator`.
+    pub processor: Arc<Flow>,
+    /// The processor as it was written.
+    pub definition: Arc<str>,
+    /// `MaxConcurrency`; 0 is as many as there may be.
+    pub concurrency: Amount,
+    /// `ToleratedFailureCount`.
+    pub tolerated_count: Option<Amount>,
+    /// `ToleratedFailurePercentage`.
+    pub tolerated_percentage: Option<Percentage>,
+    /// `Label`.
+    pub label: Option<String>,
+    /// `ResultWriter`.
+    pub writer: Option<Writer>,
+}
+
+/// Where a distributed Map's items come from.
+#[derive(Debug)]
+pub enum Items {
+    /// `ItemsPath`.
+    At(Path),
+    /// `ItemReader`.
+    In(Reader),
+}
+
+/// `ItemReader`.
+#[derive(Debug)]
+pub struct Reader {
+    /// `Parameters`: bucket and key.
+    pub location: Template,
+    /// `InputType` is `JSONL`, one item on each line, rather than `JSON`.
+    pub lines: bool,
+    /// `MaxItems`; 0 is all there are.
+    pub most: Option<Amount>,
+}
+
+/// `ResultWriter`.
+#[derive(Debug)]
+pub struct Writer {
+    /// `Parameters`: bucket and prefix; without them the results are the state's.
+    pub destination: Option<Template>,
+    /// `Transformation`.
+    pub transformation: Transformation,
+    /// `OutputType` is `JSONL` rather than `JSON`.
+    pub lines: bool,
+}
+
+/// What is written of the executions that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transformation {
+    /// All that is known of each execution.
+    None,
+    /// Each execution's output.
+    Compact,
+    /// Each execution's output, and of outputs that are arrays their elements.
+    Flatten,
+}
+
+/// A percentage, written down or read from the input.
+#[derive(Debug)]
+pub enum Percentage {
+    /// As written.
+    Fixed(f64),
+    /// `…Path`.
+    From(Path),
 }
 
 /// A Task's own fields.

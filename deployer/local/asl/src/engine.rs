@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::definition::{Flow, Kind, State};
 use crate::failure::Failure;
 use crate::fan;
+use crate::map_run;
 use crate::path::Context;
 use crate::retry::Attempts;
 use crate::task::{self, Limits};
@@ -117,7 +118,7 @@ impl Engine {
             if failure.terminal() {
                 return Err(failure);
             }
-            if matches!(state.kind, Kind::Map { .. } | Kind::Parallel(_)) {
+            if matches!(state.kind, Kind::Map { .. } | Kind::Distributed(_) | Kind::Parallel(_)) {
                 visit.record(&format!("{kind}StateFailed"), None)?;
             }
             let Some(catcher) = state.catch.iter().find(|catcher| failure.matches(&catcher.errors)) else {
@@ -186,6 +187,7 @@ impl Visit<'_> {
             Kind::Map { items, selector, processor, concurrency } => {
                 fan::map(items, selector.as_ref(), processor, concurrency, input, self).await?
             }
+            Kind::Distributed(map) => map_run::run(map, input, self).await?,
             Kind::Parallel(branches) => fan::parallel(branches, &input, self).await?,
         };
         let result = match &state.selector {

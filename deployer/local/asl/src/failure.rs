@@ -8,6 +8,12 @@ pub const ALL: &str = "States.ALL";
 pub const DATA_LIMIT: &str = "States.DataLimitExceeded";
 /// No heartbeat in time.
 pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+/// More executions of a distributed Map failed than may.
+pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
+/// A distributed Map's items cannot be read.
+pub const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+/// A distributed Map's results cannot be written.
+pub const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
 /// An intrinsic function could not do its work.
 pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 /// The machine's role may not do what the state asks.

@@ -34,15 +34,7 @@ pub async fn map(
     input: Value,
     visit: &Visit<'_>,
 ) -> Result<Value, Failure> {
-    let list = match visit.found(items, &input)? {
-        Value::Array(list) => list,
-        other => {
-            return Err(visit.failure(Fault::runtime(format!(
-                "The value for the field 'ItemsPath' must be an array, not {}",
-                quoted(&other)
-            ))));
-        }
-    };
+    let list = listed(items, &input, visit)?;
     let limit = visit.amount(Some(concurrency), "MaxConcurrency", &input)?.unwrap_or_default();
     let limit = usize::try_from(limit).ok().filter(|limit| (1..WIDEST).contains(limit)).unwrap_or(WIDEST);
 
@@ -110,6 +102,20 @@ pub async fn map(
     Ok(Value::Array(results))
 }
 
+/// The items that `ItemsPath` leads to.
+///
+/// # Errors
+/// That it leads to no array.
+pub fn listed(items: &Path, input: &Value, visit: &Visit<'_>) -> Result<Vec<Value>, Failure> {
+    match visit.found(items, input)? {
+        Value::Array(list) => Ok(list),
+        other => Err(visit.failure(Fault::runtime(format!(
+            "The value for the field 'ItemsPath' must be an array, not {}",
+            quoted(&other)
+        )))),
+    }
+}
+
 /// Runs all branches on the same input.
 ///
 /// # Errors
@@ -150,7 +156,7 @@ pub async fn parallel(branches: &[Arc<Flow>], input: &Value, visit: &Visit<'_>) 
 }
 
 /// Records that all ended well. The chain passes this event by: the state's exit follows the last strand's last event.
-fn succeeded(kind: &str, last: u64, visit: &Visit<'_>) -> Result<(), Failure> {
+pub fn succeeded(kind: &str, last: u64, visit: &Visit<'_>) -> Result<(), Failure> {
     visit.engine.log.add(visit.engine.world.now(), last, kind, None)?;
     visit.scope.cursor.go(last);
     Ok(())

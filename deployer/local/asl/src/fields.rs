@@ -1,5 +1,8 @@
 //! Reading the fields of a definition's objects, each by its kind, with a problem for what is missing or wrong.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use crate::definition::{Amount, Text};
@@ -14,6 +17,8 @@ use crate::template::Template;
 pub struct Reader {
     /// What was found so far.
     pub problems: Problems,
+    /// The labels of distributed Maps so far: each is given once.
+    pub labels: BTreeSet<String>,
 }
 
 /// An object of the definition and where it stands.
@@ -81,11 +86,22 @@ impl Reader {
 
     /// A whole number of at least so much, when given.
     pub fn integer(&mut self, fields: &Fields<'_>, name: &str, least: u64) -> Option<u64> {
+        self.integer_within(fields, name, least..=LONGEST_SECONDS)
+    }
+
+    /// A whole number within bounds, when given.
+    pub fn integer_within(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let value = fields.get(name)?;
         match value.as_u64() {
-            Some(number) if (least..=LONGEST_SECONDS).contains(&number) => Some(number),
+            Some(number) if bounds.contains(&number) => Some(number),
             Some(_) => {
-                let message = format!("Value must be from {least} to {LONGEST_SECONDS}, not {value}");
+                let (least, most) = (bounds.start(), bounds.end());
+                let message = format!("Value must be from {least} to {most}, not {value}");
                 self.problems.schema(&fields.place(name), message);
                 None
             }
@@ -121,9 +137,19 @@ impl Reader {
 
     /// A number by its name, or by its name and `Path`.
     pub fn amount(&mut self, fields: &Fields<'_>, name: &str, least: u64) -> Option<Amount> {
+        self.amount_within(fields, name, least..=LONGEST_SECONDS)
+    }
+
+    /// A number within bounds by its name, or by its name and `Path`.
+    pub fn amount_within(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<Amount> {
         let by_path = format!("{name}Path");
         self.exclusive(fields, &[name, &by_path]);
-        let fixed = self.integer(fields, name, least).map(Amount::Fixed);
+        let fixed = self.integer_within(fields, name, bounds).map(Amount::Fixed);
         fixed.or_else(|| self.path(fields, &by_path).map(Amount::From))
     }
 

@@ -31,6 +31,7 @@ pub fn check(flow: &Flow, at: &str, problems: &mut Problems) {
         let at = format!("{at}/States/{}", state.name);
         match &state.kind {
             Kind::Map { processor, .. } => check(processor, &format!("{at}/ItemProcessor"), problems),
+            Kind::Distributed(map) => check(&map.processor, &format!("{at}/ItemProcessor"), problems),
             Kind::Parallel(branches) => {
                 for (i, branch) in branches.iter().enumerate() {
                     check(branch, &format!("{at}/Branches[{i}]"), problems);

@@ -1,5 +1,5 @@
 //! From a definition's text to a [`Flow`], collecting everything that is wrong with it. Fields that the language has but
-//! this engine does not carry out (JSONata, distributed Maps, other services' tasks) are problems, never ignored.
+//! this engine does not carry out (JSONata, batches of items, other services' tasks) are problems, never ignored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::choice::{self, Rule};
-use crate::definition::{Amount, Delay, Flow, Kind, State, Task};
+use crate::definition::{Amount, Delay, Distributed, Flow, Items, Kind, State, Task};
 use crate::fields::{Fields, Reader};
 use crate::graph;
 use crate::path::Path;
@@ -213,20 +213,36 @@ impl Reader {
         let concurrency = self.amount(fields, "MaxConcurrency", 0).unwrap_or(Amount::Fixed(0));
         let name = if fields.get("Iterator").is_some() { "Iterator" } else { "ItemProcessor" };
         let place = fields.place(name);
-        let Some(processor) = fields.get(name) else {
+        let Some(written) = fields.get(name) else {
             self.required(fields, "ItemProcessor");
             return None;
         };
-        if let Some(config) = processor.get("ProcessorConfig") {
-            let place = format!("{place}/ProcessorConfig");
-            if let Some(config) = self.object(config, &place, &["Mode"])
-                && config.get("Mode").is_some_and(|mode| mode != "INLINE")
-            {
-                self.problems.schema(&place, "only Maps of the mode 'INLINE' can be run");
-            }
+        let distributed = self.distributed(fields, written, &place);
+        let processor = self.flow(written, &place, &["Comment", "ProcessorConfig", "StartAt", "States"]);
+        let processor = Arc::new(processor?);
+        if !distributed {
+            return Some(Kind::Map { items: items?, selector, processor, concurrency });
         }
-        let processor = self.flow(processor, &place, &["Comment", "ProcessorConfig", "StartAt", "States"])?;
-        Some(Kind::Map { items: items?, selector, processor: Arc::new(processor), concurrency })
+        let items = match fields.get("ItemReader") {
+            // An ItemsPath beside it has no effect.
+            Some(reader) => Items::In(self.reader(reader, &fields.place("ItemReader"))?),
+            None => Items::At(items?),
+        };
+        let writer = match fields.get("ResultWriter") {
+            Some(writer) => Some(self.writer(writer, &fields.place("ResultWriter"))?),
+            None => None,
+        };
+        Some(Kind::Distributed(Box::new(Distributed {
+            items,
+            selector,
+            processor,
+            definition: written.to_string().into(),
+            concurrency,
+            tolerated_count: self.amount(fields, "ToleratedFailureCount", 0),
+            tolerated_percentage: self.percentage(fields, "ToleratedFailurePercentage"),
+            label: self.label(fields),
+            writer,
+        })))
     }
 
     fn parallel(&mut self, fields: &Fields<'_>) -> Option<Kind> {
@@ -370,6 +386,13 @@ fn own_fields(kind: &str) -> Option<&'static [&'static str]> {
             "Iterator",
             "MaxConcurrency",
             "MaxConcurrencyPath",
+            "ItemReader",
+            "Label",
+            "ResultWriter",
+            "ToleratedFailureCount",
+            "ToleratedFailureCountPath",
+            "ToleratedFailurePercentage",
+            "ToleratedFailurePercentagePath",
         ],
         "Parallel" => &["Branches"],
         "Pass" => &["Result"],

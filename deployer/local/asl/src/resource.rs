@@ -3,7 +3,12 @@
 use serde_json::{Map, Value};
 
 /// The integrations there are: service, action and the parameters they need.
-const INTEGRATIONS: [(&str, &str, &[&str]); 1] = [("lambda", "invoke", &["FunctionName"])];
+const INTEGRATIONS: [(&str, &str, &[&str]); 4] = [
+    ("lambda", "invoke", &["FunctionName"]),
+    ("states", "startExecution", &["StateMachineArn"]),
+    ("states", "startExecution.sync", &["StateMachineArn"]),
+    ("states", "startExecution.sync:2", &["StateMachineArn"]),
+];
 
 /// A Task's `Resource`, which the world carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +17,9 @@ pub enum Resource {
     Function(String),
     /// `arn:aws:states:::SERVICE:ACTION`. The task's input is the action's parameters.
     Integration {
-        /// The service, `lambda`.
+        /// The service, `lambda` or `states`.
         service: &'static str,
-        /// The action, `invoke`.
+        /// The action, such as `invoke` or `startExecution.sync:2`.
         action: &'static str,
     },
 }
@@ -35,7 +40,8 @@ impl Resource {
         match (known, text.starts_with("arn:aws:states:")) {
             (Some((service, action, _)), _) => Ok(Self::Integration { service, action }),
             (None, true) => Err(format!(
-                "only Lambda functions can be run, by their ARN or by 'arn:aws:states:::lambda:invoke', not '{text}'"
+                "only Lambda functions can be run, by their ARN or by 'arn:aws:states:::lambda:invoke', and state machines, by \
+                 'arn:aws:states:::states:startExecution' with or without '.sync' or '.sync:2', not '{text}'"
             )),
             (None, false) => Err(format!("Value is not a valid resource ARN: '{text}'")),
         }

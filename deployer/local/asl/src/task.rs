@@ -8,6 +8,7 @@ use crate::definition::Task;
 use crate::failure::{Failure, HEARTBEAT_TIMEOUT, TIMEOUT};
 use crate::resource::Resource;
 use crate::visit::{LARGEST, Visit};
+use crate::world::Answer;
 
 /// The names of one kind of task's events and their details.
 struct Events {
@@ -81,6 +82,16 @@ pub async fn run(task: &Task, input: Value, limits: Limits, visit: &Visit<'_>) -
                 error
             }
             None => std::future::pending().await,
+        }
+    };
+    let work = async {
+        match work.await? {
+            Answer::Done(result) => Ok(result),
+            Answer::Submitted(answer, course) => {
+                let details = json!({"output": answer.to_string(), "outputDetails": {"truncated": false}});
+                events.record(visit, "Submitted", events.with(details))?;
+                course.await
+            }
         }
     };
     let result = tokio::select! {

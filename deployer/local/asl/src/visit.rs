@@ -155,15 +155,18 @@ impl Visit<'_> {
             Some(Amount::From(path)) => {
                 let value = self.found(path, input)?;
                 let number = value.as_u64().filter(|number| *number <= LONGEST_SECONDS);
-                number.map(Some).ok_or_else(|| {
-                    let value = value.as_str().map_or_else(|| quoted(&value), str::to_owned);
-                    self.runtime(format!(
-                        "The {field}Path field refers to value \"{value}\" which is not a valid integer: {}",
-                        path.text()
-                    ))
-                })
+                number.map(Some).ok_or_else(|| self.no_number(field, &value, "integer", path))
             }
         }
+    }
+
+    /// That a `…Path` field leads to something else than a number, in AWS's words.
+    pub fn no_number(&self, field: &str, value: &Value, kind: &str, path: &Path) -> Failure {
+        let value = value.as_str().map_or_else(|| quoted(value), str::to_owned);
+        self.runtime(format!(
+            "The {field}Path field refers to value \"{value}\" which is not a valid {kind}: {}",
+            path.text()
+        ))
     }
 
     pub fn text(&self, text: Option<&Text>, field: &str, input: &Value) -> Result<Option<String>, Failure> {

@@ -7,16 +7,20 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::machines::{described, existing, one_of, page_after, page_size};
-use super::millis;
+use super::maps::record::{MAP_RUN, MapRun};
 use super::names::{self, error};
-use super::records::{self, EXECUTION, Execution, LATEST, MACHINE, Machine, Status};
+use super::records::{self, CHILD, EXECUTION, Execution, LATEST, MACHINE, Machine, Status};
 use super::run::{Ending, Running};
+use super::{maps, millis};
 use crate::params::Params;
 use crate::{Aws, Caller, Result, ids};
 
-fn found(aws: &Aws, arn: &str) -> Result<Execution> {
-    let (machine, name) = names::execution(aws, arn)?;
-    aws.store.get(EXECUTION, &records::id(machine, name)).ok_or_else(|| names::no_execution(arn))
+/// The execution of an ARN.
+///
+/// # Errors
+/// `InvalidArn` or `ExecutionDoesNotExist`.
+pub fn found(aws: &Aws, arn: &str) -> Result<Execution> {
+    aws.store.get(EXECUTION, &names::execution(aws, arn)?).ok_or_else(|| names::no_execution(arn))
 }
 
 /// Starts an execution; the same one again while it runs is the one there is.
@@ -44,18 +48,7 @@ pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let machine = existing(aws, machine_arn)?;
     let arn = names::execution_arn(aws, &machine.name, &name);
 
-    let execution = Execution {
-        machine: machine.name.clone(),
-        name,
-        revision: machine.revision.clone(),
-        status: Status::Running,
-        started: Timestamp::now().as_millisecond(),
-        stopped: None,
-        input: text.to_owned(),
-        output: None,
-        error: None,
-        cause: None,
-    };
+    let execution = Execution::new(&machine.name, name, &machine.revision, text.to_owned());
     // Held over both, so that whoever finds the record finds the running execution too.
     let mut running = aws.states.running();
     let begun = aws.store.transaction(|records| {
@@ -82,7 +75,7 @@ pub fn start(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
         Some(started) => started,
         None => {
             let started = execution.started;
-            running.insert(execution.id(), Running::launch(aws, execution, document));
+            running.insert(execution.id(), Running::launch(aws, execution, document, None));
             started
         }
     };
@@ -104,6 +97,16 @@ pub async fn stop(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Valu
     }
     let stopped = found(aws, arn)?.stopped.unwrap_or_default();
     Ok(json!({"stopDate": millis(stopped)}))
+}
+
+/// Refuses to redrive an execution: nothing here is continued.
+pub fn redrive(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
+    let params = Params::new(input, "ValidationException");
+    let arn = params.text("executionArn")?;
+    aws.iam.authorize(aws, caller, "states:RedriveExecution", arn)?;
+    found(aws, arn)?;
+    let message = "the local endpoint does not redrive executions: start a new one with what is left to do";
+    Err(error("ExecutionNotRedrivable", message))
 }
 
 /// Describes an execution.
@@ -132,8 +135,11 @@ pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value>
             }
         }
     }
-    let reason = execution.status.not_redrivable();
-    answer["redriveStatus"] = json!(if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" });
+    if let Some(run) = execution.map_run() {
+        answer["mapRunArn"] = json!(names::map_run_arn(aws, &run));
+    }
+    let (status, reason) = execution.redrive();
+    answer["redriveStatus"] = json!(status);
     if let Some(reason) = reason {
         answer["redriveStatusReason"] = json!(reason);
     }
@@ -142,8 +148,8 @@ pub fn describe(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value>
 
 fn summary(aws: &Aws, execution: &Execution) -> Value {
     let mut summary = json!({
-        "executionArn": names::execution_arn(aws, &execution.machine, &execution.name),
-        "stateMachineArn": names::machine_arn(aws, &execution.machine),
+        "executionArn": execution.arn(aws),
+        "stateMachineArn": execution.machine_arn(aws),
         "name": execution.name,
         "status": execution.status.name(),
         "startDate": millis(execution.started),
@@ -155,13 +161,21 @@ fn summary(aws: &Aws, execution: &Execution) -> Value {
     summary
 }
 
-/// Lists a machine's executions, the latest first.
+/// Lists a machine's executions or a Map Run's, the latest first.
 pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let params = Params::new(input, "ValidationException");
-    names::only(input, &["stateMachineArn", "statusFilter", "maxResults", "nextToken"])?;
-    let arn = params.text("stateMachineArn")?;
+    names::only(input, &["stateMachineArn", "mapRunArn", "statusFilter", "maxResults", "nextToken"])?;
+    let run = params.optional_text("mapRunArn")?;
+    if run.is_some() && params.get("stateMachineArn").is_some() {
+        let message = "only one of stateMachineArn and mapRunArn may be given";
+        return Err(error("ValidationException", message));
+    }
+    let arn = run.map_or_else(|| params.text("stateMachineArn"), Ok)?;
     aws.iam.authorize(aws, caller, "states:ListExecutions", arn)?;
-    let machine = existing(aws, arn)?;
+    let (kind, whose) = match run {
+        Some(_) => (CHILD, maps::existing(aws, arn)?.id()),
+        None => (LATEST, existing(aws, arn)?.name),
+    };
     let filter = params.optional_text("statusFilter")?;
     let allowed = "SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING";
     if let Some(filter) = filter.filter(|filter| !allowed.split(", ").any(|status| status == *filter)) {
@@ -172,7 +186,7 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     let mut executions = Vec::new();
     let mut more = false;
     'pages: loop {
-        let page = aws.store.range::<String>(LATEST, &format!("{}/", machine.name), after.as_deref(), 100);
+        let page = aws.store.range::<String>(kind, &format!("{whose}/"), after.as_deref(), 100);
         if page.is_empty() {
             break;
         }
@@ -184,7 +198,11 @@ pub fn list(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
                     more = true;
                     break 'pages;
                 }
-                executions.push(summary(aws, &execution));
+                let mut summary = summary(aws, &execution);
+                if let Some(run) = run {
+                    (summary["mapRunArn"], summary["itemCount"]) = (json!(run), json!(1));
+                }
+                executions.push(summary);
             }
             after = Some(key);
         }
@@ -264,8 +282,16 @@ pub fn describe_machine(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Resul
     let arn = params.text("executionArn")?;
     aws.iam.authorize(aws, caller, "states:DescribeStateMachineForExecution", arn)?;
     let execution = found(aws, arn)?;
-    let definition = records::definition(&aws.store, &execution.machine, &execution.revision);
-    let mut answer = described(aws, &execution.machine, &definition, &params)?;
+    let mut definition = records::definition(&aws.store, &execution.machine, &execution.revision);
+    let run = execution.map_run().and_then(|run| aws.store.get::<MapRun>(MAP_RUN, &run));
+    if let Some(run) = &run {
+        definition.text.clone_from(&run.definition);
+    }
+    let mut answer = described(aws, &execution.machine_name(), &definition, &params)?;
+    if let Some(run) = run {
+        answer["mapRunArn"] = json!(names::map_run_arn(aws, &run.id()));
+        answer["label"] = json!(run.label);
+    }
     answer["updateDate"] = seconds(Timestamp::from_millisecond(definition.since).unwrap_or_default());
     Ok(answer)
 }

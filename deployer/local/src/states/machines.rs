@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use asl::seconds;
+use asl::{Flow, seconds};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::millis;
 use super::names::{self, error};
 use super::records::{DEFINITION, Definition, MACHINE, Machine, RUNNING, forget_machine};
+use super::{millis, nested};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller, Result, ids};
 
@@ -59,8 +59,9 @@ pub fn create(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
     }
     configured(&params)?;
     let text = params.text("definition")?;
-    validated(text)?;
+    let flow = validated(text)?;
     let role = role(aws, caller, params.text("roleArn")?, &arn)?;
+    nested::managed_rule(aws, role, &flow)?;
     let tags = tags(&params)?;
     if !tags.is_empty() {
         aws.iam.authorize(aws, caller, "states:TagResource", &arn)?;
@@ -121,10 +122,14 @@ pub fn update(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value> {
             "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
         ));
     }
-    if let Some(text) = text {
-        validated(text)?;
-    }
+    let flow = text.map(validated).transpose()?;
     let new_role = new_role.map(|role_arn| role(aws, caller, role_arn, arn)).transpose()?;
+    if let Some(machine) = aws.store.get::<Machine>(MACHINE, name) {
+        let old = machine.definition(&aws.store);
+        if let Some(flow) = flow.or_else(|| asl::parse(&old.text).ok()) {
+            nested::managed_rule(aws, new_role.unwrap_or(&old.role), &flow)?;
+        }
+    }
     let now = Timestamp::now();
     let revision = aws.store.transaction(|records| {
         let revision = ids::uuid();
@@ -298,7 +303,7 @@ fn tagged(
 ) -> Result<Value> {
     let arn = params.text("resourceArn")?;
     aws.iam.authorize(aws, caller, action, arn)?;
-    let missing = || error("ResourceNotFound", format!("Resource not found: '{arn}'"));
+    let missing = || names::no_resource(arn);
     let name = names::machine(aws, arn).map_err(|e| if e.code == "InvalidArn" { e } else { missing() })?;
     aws.store.transaction(|records| {
         let mut machine: Machine = records.get(MACHINE, name).ok_or_else(missing)?;
@@ -315,7 +320,7 @@ pub fn list_tags(aws: &Arc<Aws>, caller: &Caller, input: &Value) -> Result<Value
     aws.iam.authorize(aws, caller, "states:ListTagsForResource", arn)?;
     let machine = existing(aws, arn).map_err(|e| match e.code.as_str() {
         "InvalidArn" => e,
-        _ => error("ResourceNotFound", format!("Resource not found: '{arn}'")),
+        _ => names::no_resource(arn),
     })?;
     let tags = machine.tags.iter().map(|(key, value)| json!({"key": key, "value": value}));
     Ok(json!({"tags": tags.collect::<Vec<_>>()}))
@@ -329,13 +334,13 @@ fn tags(params: &Params<'_>) -> Result<BTreeMap<String, String>> {
     Ok(tags)
 }
 
-fn validated(text: &str) -> Result<()> {
+fn validated(text: &str) -> Result<Flow> {
     let wrong =
         |why: String| error("InvalidDefinition", format!("Invalid State Machine Definition: '{why}'"));
     if text.chars().count() > LONGEST_DEFINITION {
         return Err(wrong(format!("the definition is longer than {LONGEST_DEFINITION} characters")));
     }
-    asl::parse(text).map(|_| ()).map_err(|problems| wrong(problems.to_string()))
+    asl::parse(text).map_err(|problems| wrong(problems.to_string()))
 }
 
 /// Checks that the caller may hand the role over and that Step Functions may assume it.

@@ -1,11 +1,13 @@
 //! State machines and executions: AWS Step Functions' standard workflows.
 //!
-//! [`machines`] and [`executions`] are the API; [`run`] watches over an execution, which [`asl`] interprets and whose tasks
-//! [`tasks`] carry out. [`records`] outlive the process.
+//! [`machines`], [`executions`] and [`maps`] are the API; [`run`] watches over an execution, which [`asl`] interprets and whose
+//! tasks [`tasks`] and [`nested`] carry out; [`maps::course`] runs distributed Maps. [`records`] outlive the process.
 
 pub mod executions;
 pub mod machines;
+pub mod maps;
 pub mod names;
+mod nested;
 pub mod records;
 pub mod run;
 mod tasks;
@@ -21,6 +23,7 @@ use serde_json::Value;
 
 use crate::api::{Entry, JSON_1_0, Protocol};
 use crate::{Aws, Caller, Result, Service};
+use maps::course::Live;
 use records::UNANNOUNCED;
 use run::{Ending, Running};
 
@@ -37,6 +40,7 @@ pub(crate) enum Interruption {
 #[derive(Default)]
 pub struct States {
     running: Mutex<HashMap<String, Arc<Running>>>,
+    maps: Mutex<HashMap<String, Arc<Live>>>,
 }
 
 pub(crate) static ENTRY: Entry = Entry {
@@ -55,17 +59,21 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
     match operation {
         "CreateStateMachine" => machines::create(aws, caller, input),
         "DeleteStateMachine" => machines::delete(aws, caller, input),
+        "DescribeMapRun" => maps::describe(aws, caller, input),
         "DescribeExecution" => executions::describe(aws, caller, input),
         "DescribeStateMachine" => machines::describe(aws, caller, input),
         "DescribeStateMachineForExecution" => executions::describe_machine(aws, caller, input),
         "GetExecutionHistory" => executions::history(aws, caller, input).await,
         "ListExecutions" => executions::list(aws, caller, input),
+        "ListMapRuns" => maps::list(aws, caller, input),
         "ListStateMachines" => machines::list(aws, caller, input),
         "ListTagsForResource" => machines::list_tags(aws, caller, input),
+        "RedriveExecution" => executions::redrive(aws, caller, input),
         "StartExecution" => executions::start(aws, caller, input),
         "StopExecution" => executions::stop(aws, caller, input).await,
         "TagResource" => machines::tag(aws, caller, input),
         "UntagResource" => machines::untag(aws, caller, input),
+        "UpdateMapRun" => maps::update(aws, caller, input),
         "UpdateStateMachine" => machines::update(aws, caller, input),
         "ValidateStateMachineDefinition" => machines::validate(aws, caller, input),
         _ => Err(Service::States.unknown(operation)),
@@ -90,6 +98,10 @@ impl States {
         for execution in &running {
             execution.ended().await;
         }
+        let maps: Vec<_> = self.maps().values().cloned().collect();
+        for map in &maps {
+            map.ended().await;
+        }
     }
 
     /// Ends every execution that runs, and waits until that is recorded and announced.
@@ -112,6 +124,10 @@ impl States {
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Running>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn maps(&self) -> MutexGuard<'_, HashMap<String, Arc<Live>>> {
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks all executions of a machine to stop.

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
+use super::records;
 use crate::{ApiError, Aws, Result};
 
 /// An error of Step Functions.
@@ -11,7 +12,7 @@ pub fn error(code: &str, message: impl Into<String>) -> ApiError {
     ApiError::new(400, code, message)
 }
 
-/// A machine's ARN.
+/// A machine's ARN; that of a Map Run's children has the label after a slash.
 #[must_use]
 pub fn machine_arn(aws: &Aws, name: &str) -> String {
     aws.arn("states", &format!("stateMachine:{name}"))
@@ -21,6 +22,12 @@ pub fn machine_arn(aws: &Aws, name: &str) -> String {
 #[must_use]
 pub fn execution_arn(aws: &Aws, machine: &str, name: &str) -> String {
     aws.arn("states", &format!("execution:{machine}:{name}"))
+}
+
+/// The ARN of a Map Run by its id, `MACHINE/LABEL:UUID`.
+#[must_use]
+pub fn map_run_arn(aws: &Aws, id: &str) -> String {
+    aws.arn("states", &format!("mapRun:{id}"))
 }
 
 /// The resource part of an ARN of one kind: none when it is of another account or region.
@@ -47,12 +54,26 @@ pub fn machine<'a>(aws: &Aws, arn: &'a str) -> Result<&'a str> {
     resource(aws, arn, "stateMachine")?.filter(|name| !name.contains(':')).ok_or_else(|| no_machine(arn))
 }
 
-/// The machine's and the execution's name in the execution's ARN.
+/// The id in the store of an execution by its ARN.
 ///
 /// # Errors
 /// `InvalidArn` or `ExecutionDoesNotExist`.
-pub fn execution<'a>(aws: &Aws, arn: &'a str) -> Result<(&'a str, &'a str)> {
-    resource(aws, arn, "execution")?.and_then(|rest| rest.split_once(':')).ok_or_else(|| no_execution(arn))
+pub fn execution(aws: &Aws, arn: &str) -> Result<String> {
+    let names = resource(aws, arn, "execution")?.and_then(|rest| rest.split_once(':'));
+    names.map(|(machine, name)| records::id(machine, name)).ok_or_else(|| no_execution(arn))
+}
+
+/// The id of a Map Run in its ARN.
+///
+/// # Errors
+/// `InvalidArn` or `ResourceNotFound`.
+pub fn map_run<'a>(aws: &Aws, arn: &'a str) -> Result<&'a str> {
+    resource(aws, arn, "mapRun")?.ok_or_else(|| no_resource(arn))
+}
+
+/// There is no such Map Run, or whatever the ARN names.
+pub fn no_resource(arn: &str) -> ApiError {
+    error("ResourceNotFound", format!("Resource not found: '{arn}'"))
 }
 
 /// There is no such machine.

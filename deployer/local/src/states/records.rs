@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::maps::record::{self, Counts};
+use super::names;
+use crate::Aws;
 use crate::store::{Records, Store};
 
 /// Machines, by name.
@@ -17,6 +20,8 @@ pub const DEFINITION: &str = "states-definition";
 pub const EXECUTION: &str = "states-execution";
 /// Executions of a machine, the latest first.
 pub const LATEST: &str = "states-latest";
+/// Executions of a Map Run, the latest first.
+pub const CHILD: &str = "states-map-run-child";
 /// Executions that run.
 pub const RUNNING: &str = "states-running";
 /// Executions that ended, by when.
@@ -92,6 +97,18 @@ pub struct Execution {
     pub error: Option<String>,
     /// The error's explanation.
     pub cause: Option<String>,
+    /// The Map Run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// What a Map Run's execution is part of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Origin {
+    /// The Map Run's label.
+    pub label: String,
+    /// The Map Run's own UUID.
+    pub run: String,
 }
 
 impl Status {
@@ -132,22 +149,86 @@ pub fn definition(store: &Store, machine: &str, revision: &str) -> Definition {
 }
 
 impl Execution {
-    /// Its id in the store: no name holds a slash.
+    /// One that starts now.
     #[must_use]
-    pub fn id(&self) -> String {
-        id(&self.machine, &self.name)
+    pub fn new(machine: &str, name: String, revision: &str, input: String) -> Self {
+        Self {
+            machine: machine.to_owned(),
+            name,
+            revision: revision.to_owned(),
+            status: Status::Running,
+            started: Timestamp::now().as_millisecond(),
+            stopped: None,
+            input,
+            output: None,
+            error: None,
+            cause: None,
+            origin: None,
+        }
     }
 
-    fn latest(&self) -> String {
-        format!("{}/{:016}/{}", self.machine, 9_999_999_999_999_999 - self.started, self.name)
+    /// Its id in the store.
+    #[must_use]
+    pub fn id(&self) -> String {
+        id(&self.machine_name(), &self.name)
+    }
+
+    /// The name of the machine as ARNs have it: the processor of a distributed Map is one of its own.
+    #[must_use]
+    pub fn machine_name(&self) -> String {
+        match &self.origin {
+            Some(origin) => format!("{}/{}", self.machine, origin.label),
+            None => self.machine.clone(),
+        }
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self, aws: &Aws) -> String {
+        names::execution_arn(aws, &self.machine_name(), &self.name)
+    }
+
+    /// Its machine's ARN.
+    #[must_use]
+    pub fn machine_arn(&self, aws: &Aws) -> String {
+        names::machine_arn(aws, &self.machine_name())
+    }
+
+    /// The id of the Map Run that started it.
+    #[must_use]
+    pub fn map_run(&self) -> Option<String> {
+        self.origin.as_ref().map(|origin| record::id(&self.machine, &origin.label, &origin.run))
+    }
+
+    /// Whether it can be redriven, and why not.
+    #[must_use]
+    pub fn redrive(&self) -> (&'static str, Option<String>) {
+        match (self.status.not_redrivable(), &self.origin) {
+            (Some(reason), _) => ("NOT_REDRIVABLE", Some(reason)),
+            (None, Some(_)) => ("REDRIVABLE_BY_MAP_RUN", None),
+            (None, None) => ("REDRIVABLE", None),
+        }
+    }
+
+    /// Where lists find it, the latest first: among those of its machine, or of its Map Run.
+    fn latest(&self) -> (&'static str, String) {
+        let (kind, whose) = match self.map_run() {
+            Some(run) => (CHILD, run),
+            None => (LATEST, self.machine.clone()),
+        };
+        (kind, format!("{whose}/{}/{}", latest_first(self.started), self.name))
     }
 
     /// Writes an execution that begins.
     pub fn begin(&self, records: &mut Records<'_>) {
         let id = self.id();
         records.put(EXECUTION, &id, self);
-        records.put(LATEST, &self.latest(), &id);
+        let (kind, key) = self.latest();
+        records.put(kind, &key, &id);
         records.put(RUNNING, &id, &());
+        if let Some(run) = self.map_run() {
+            record::counted(records, &run, Counts::started);
+        }
         records.put(UNANNOUNCED, &id, &());
     }
 
@@ -158,13 +239,18 @@ impl Execution {
         records.delete(RUNNING, &id);
         records.put(ENDED, &format!("{:016}/{id}", self.stopped.unwrap_or_default()), &id);
         records.put(UNANNOUNCED, &id, &());
+        if let Some(run) = self.map_run() {
+            record::counted(records, &run, |counts| counts.ended(self.status));
+        }
     }
 
     /// Removes it with all that belongs to it.
     pub fn forget(&self, records: &mut Records<'_>) {
         let id = self.id();
         records.delete(EXECUTION, &id);
-        records.delete(LATEST, &self.latest());
+        let (kind, key) = self.latest();
+        records.delete(kind, &key);
+        record::forget(records, &id);
         records.delete(RUNNING, &id);
         records.delete(UNANNOUNCED, &id);
         records.delete(ENDED, &format!("{:016}/{id}", self.stopped.unwrap_or_default()));
@@ -172,10 +258,18 @@ impl Execution {
     }
 }
 
-/// An execution's id in the store.
+/// An execution's id in the store: no name holds a slash or a colon, but a Map Run's execution has `MACHINE/LABEL` as its
+/// machine's name.
 #[must_use]
 pub fn id(machine: &str, name: &str) -> String {
-    format!("{machine}/{name}")
+    let separator = if machine.contains('/') { ':' } else { '/' };
+    format!("{machine}{separator}{name}")
+}
+
+/// A time in milliseconds since the epoch as the part of a key that puts the latest first.
+#[must_use]
+pub fn latest_first(time: i64) -> String {
+    format!("{:016}", 9_999_999_999_999_999 - time)
 }
 
 /// Writes events of an execution.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::{Engine, Failure, Log, TIMEOUT, World, event, iso};
+use asl::{Engine, Failure, Flow, Log, TIMEOUT, World, event, iso};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::records::{self, Execution, RUNNING, Status, UNANNOUNCED};
 use super::tasks::Account;
-use super::{machines, names};
+use super::{machines, maps};
 use crate::Aws;
 
 /// How often events of a running execution are written down, so that a kill leaves the history up to then.
@@ -40,15 +40,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts an execution whose record has been written.
-    pub fn launch(aws: &Arc<Aws>, execution: Execution, input: Value) -> Arc<Self> {
+    /// Starts an execution whose record has been written: of its machine, or of this part of it.
+    pub fn launch(aws: &Arc<Aws>, execution: Execution, input: Value, part: Option<Arc<Flow>>) -> Arc<Self> {
         let running = Arc::new(Self {
             log: Arc::new(Log::default()),
             stop: watch::Sender::new(None),
             ended: watch::Sender::new(false),
         });
         announce(aws, &execution);
-        tokio::spawn(supervise(Arc::clone(aws), Arc::clone(&running), execution, input));
+        tokio::spawn(supervise(Arc::clone(aws), Arc::clone(&running), execution, input, part));
         running
     }
 
@@ -82,10 +82,17 @@ enum Outcome {
     TimedOut,
 }
 
-async fn supervise(aws: Arc<Aws>, running: Arc<Running>, mut execution: Execution, input: Value) {
+async fn supervise(
+    aws: Arc<Aws>,
+    running: Arc<Running>,
+    mut execution: Execution,
+    input: Value,
+    part: Option<Arc<Flow>>,
+) {
     let definition = records::definition(&aws.store, &execution.machine, &execution.revision);
-    let world = Arc::new(Account::new(&aws, names::machine_arn(&aws, &execution.machine), &definition.role));
-    let outcome = match asl::parse(&definition.text) {
+    let world = Arc::new(Account::new(&aws, &execution, &definition.role));
+    let machine = part.map_or_else(|| asl::parse(&definition.text).map(Arc::new), Ok);
+    let outcome = match machine {
         Ok(machine) => {
             let engine = Arc::new(Engine {
                 world: Arc::clone(&world) as Arc<dyn World>,
@@ -97,7 +104,7 @@ async fn supervise(aws: Arc<Aws>, running: Arc<Running>, mut execution: Executio
                 "input": execution.input, "inputDetails": {"truncated": false}, "roleArn": definition.role
             });
             let timeout = machine.timeout;
-            let work = tokio::spawn(engine.run(Arc::new(machine), input, about));
+            let work = tokio::spawn(engine.run(machine, input, about));
             watch_over(&aws, &running, &execution, timeout, work).await
         }
         Err(problems) => Outcome::Done(Err(Failure::runtime(problems.to_string()))),
@@ -199,14 +206,14 @@ fn save(aws: &Aws, execution: &Execution, log: &Log) {
 fn about(aws: &Aws, execution: &Execution, role: &str, input: Value) -> Value {
     json!({
         "Execution": {
-            "Id": names::execution_arn(aws, &execution.machine, &execution.name),
+            "Id": execution.arn(aws),
             "Input": input,
             "Name": execution.name,
             "RoleArn": role,
             "StartTime": iso(Timestamp::from_millisecond(execution.started).unwrap_or_default()),
             "RedriveCount": 0,
         },
-        "StateMachine": {"Id": names::machine_arn(aws, &execution.machine), "Name": execution.machine},
+        "StateMachine": {"Id": execution.machine_arn(aws), "Name": execution.machine_name()},
     })
 }
 
@@ -219,8 +226,8 @@ pub fn announce(aws: &Arc<Aws>, execution: &Execution) {
 /// An execution's status as EventBridge carries it. Times are milliseconds here; too much data is left out.
 #[must_use]
 pub fn status_change(aws: &Aws, execution: &Execution) -> Value {
-    let arn = names::execution_arn(aws, &execution.machine, &execution.name);
-    let reason = execution.status.not_redrivable();
+    let arn = execution.arn(aws);
+    let (redrive_status, reason) = execution.redrive();
     let output = execution.output.as_ref();
     let output_size = output.map_or(0, String::len);
     let with_output = output_size <= LARGEST_EVENT;
@@ -231,7 +238,7 @@ pub fn status_change(aws: &Aws, execution: &Execution) -> Value {
         "resources": [arn],
         "detail": {
             "executionArn": arn,
-            "stateMachineArn": names::machine_arn(aws, &execution.machine),
+            "stateMachineArn": execution.machine_arn(aws),
             "name": execution.name,
             "status": execution.status.name(),
             "startDate": execution.started,
@@ -246,7 +253,7 @@ pub fn status_change(aws: &Aws, execution: &Execution) -> Value {
             "stateMachineAliasArn": null,
             "redriveCount": 0,
             "redriveDate": null,
-            "redriveStatus": if reason.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" },
+            "redriveStatus": redrive_status,
             "redriveStatusReason": reason,
         },
     })
@@ -279,6 +286,7 @@ pub fn recover(aws: &Arc<Aws>) {
             machines::gone(aws, &machine);
         }
     }
+    maps::record::abort_all(&aws.store, now);
     for (id, ()) in aws.store.list::<()>(UNANNOUNCED) {
         match aws.store.get::<Execution>(records::EXECUTION, &id) {
             Some(execution) => announce(aws, &execution),

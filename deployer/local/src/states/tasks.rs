@@ -1,21 +1,26 @@
 //! What the tasks of machines do: invoke Lambda functions, and make of Lambda's answers what Step Functions makes of them.
+//! Executions that an execution starts are those of [`nested`] and [`maps`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use asl::{Failure, LARGEST, PERMISSIONS, Pending, Resource, World};
+use asl::{Answer, Failure, LARGEST, MapRun, PERMISSIONS, Pending, Resource, World};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::machines::{PRINCIPAL, assumable};
+use super::records::Execution;
+use super::{maps, names, nested};
 use crate::lambda::{Invocation, InvocationType, Invoked};
 use crate::{ApiError, Aws, Caller, Result, ids};
 
 /// The world of the local account, in which functions are invoked as a machine's role.
 pub struct Account {
-    aws: Arc<Aws>,
-    machine: String,
+    /// The account.
+    pub aws: Arc<Aws>,
+    /// The execution.
+    pub execution: Execution,
     role: String,
     session: String,
     ended: AtomicBool,
@@ -23,9 +28,28 @@ pub struct Account {
 
 impl Account {
     /// The world of one execution, in which its machine's role acts.
-    pub fn new(aws: &Arc<Aws>, machine: String, role: &str) -> Self {
-        let session = ids::upper(32);
-        Self { aws: Arc::clone(aws), machine, role: role.to_owned(), session, ended: AtomicBool::new(false) }
+    pub fn new(aws: &Arc<Aws>, execution: &Execution, role: &str) -> Self {
+        let (aws, execution) = (Arc::clone(aws), execution.clone());
+        Self { aws, execution, role: role.to_owned(), session: ids::upper(32), ended: AtomicBool::new(false) }
+    }
+
+    /// Who acts: the machine's role.
+    pub fn caller(&self) -> Caller {
+        Caller::Role { arn: self.role.clone(), session: self.session.clone() }
+    }
+
+    /// Checks that Step Functions may act as the role.
+    ///
+    /// # Errors
+    /// `States.Permissions`.
+    fn assumable(&self) -> Result<(), Failure> {
+        // The processor of a distributed Map acts for the whole machine.
+        let machine = names::machine_arn(&self.aws, &self.execution.machine);
+        if assumable(&self.aws, &self.role, &machine) {
+            return Ok(());
+        }
+        let why = format!("The role {} is not authorized to be assumed by {PRINCIPAL}.", self.role);
+        Err(Failure::new(PERMISSIONS, why))
     }
 
     /// From now on nothing is begun any more.
@@ -38,7 +62,7 @@ impl Account {
             std::future::pending::<()>().await;
         }
         let aws = Arc::clone(&self.aws);
-        let caller = Caller::Role { arn: self.role.clone(), session: self.session.clone() };
+        let caller = self.caller();
         // On its own, so that a function goes on to its end when the execution that called it has been stopped.
         let invoked = tokio::spawn(async move { aws.lambda.invoke(&aws, &caller, invocation).await });
         invoked.await.unwrap_or_else(|_| {
@@ -52,12 +76,10 @@ impl World for Account {
         &self,
         resource: &Resource,
         input: Value,
-    ) -> Result<Pending<'_, Result<Value, Failure>>, Failure> {
-        if !assumable(&self.aws, &self.role, &self.machine) {
-            let why = format!("The role {} is not authorized to be assumed by {PRINCIPAL}.", self.role);
-            return Err(Failure::new(PERMISSIONS, why));
-        }
+    ) -> Result<Pending<'_, Result<Answer<'_>, Failure>>, Failure> {
+        self.assumable()?;
         let (invocation, integration) = match resource {
+            Resource::Integration { service: "states", action } => return nested::task(self, action, &input),
             Resource::Function(arn) => {
                 let payload = input.to_string().into();
                 (Invocation { function: arn.clone(), payload, ..Invocation::default() }, false)
@@ -68,8 +90,13 @@ impl World for Account {
         Ok(Box::pin(async move {
             let invoked = self.invoke(invocation).await.map_err(|error| refused(&error))?;
             let payload = payload(&invoked, &name)?;
-            Ok(if integration { answer(&invoked, payload) } else { payload })
+            Ok(Answer::Done(if integration { answer(&invoked, payload) } else { payload }))
         }))
+    }
+
+    fn map_run(&self, run: MapRun) -> Result<(String, Pending<'_, Result<Value, Failure>>), Failure> {
+        self.assumable()?;
+        Ok(maps::course::begin(self, run))
     }
 
     fn sleep(&self, time: Duration) -> Pending<'_, ()> {
@@ -206,12 +233,14 @@ fn refused(error: &ApiError) -> Failure {
         _ if error.status >= 500 => "ServiceException",
         _ => "AWSLambdaException",
     };
+    Failure::new(format!("Lambda.{name}"), said(error, "AWSLambda"))
+}
+
+/// A service's refusal as the SDK inside Step Functions words it.
+pub fn said(error: &ApiError, service: &str) -> String {
     let (message, status, code, id) = (&error.message, error.status, &error.code, ids::uuid());
-    Failure::new(
-        format!("Lambda.{name}"),
-        format!(
-            "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {id}; Proxy: null)"
-        ),
+    format!(
+        "{message} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {id}; Proxy: null)"
     )
 }
 

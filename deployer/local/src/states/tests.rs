@@ -10,32 +10,32 @@ use crate::testing::Local;
 use crate::{Caller, Result, Service};
 use serde_json::Value;
 
-const ROLE: &str = "arn:aws:iam::000000000000:role/machine";
-const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
-const EXECUTION_E: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/machine";
+pub(super) const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+pub(super) const EXECUTION_E: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
 
 /// A machine of these states that starts with the one named.
-fn machine(start: &str, states: Value) -> Value {
+pub(super) fn machine(start: &str, states: Value) -> Value {
     json!({"StartAt": start, "States": states})
 }
 
-async fn as_caller(aws: &Local, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
+pub(super) async fn as_caller(aws: &Local, caller: &Caller, operation: &str, input: Value) -> Result<Value> {
     aws.call(caller, Service::States, operation, input).await
 }
 
-async fn ok(aws: &Local, operation: &str, input: Value) -> Value {
+pub(super) async fn ok(aws: &Local, operation: &str, input: Value) -> Value {
     as_caller(aws, &Caller::Owner, operation, input)
         .await
         .unwrap_or_else(|error| panic!("{operation}: {error}"))
 }
 
-async fn refused(aws: &Local, operation: &str, input: Value) -> (String, String) {
+pub(super) async fn refused(aws: &Local, operation: &str, input: Value) -> (String, String) {
     let error = as_caller(aws, &Caller::Owner, operation, input).await.unwrap_err();
     assert_eq!(error.status, 400);
     (error.code, error.message)
 }
 
-async fn role(aws: &Local, name: &str, service: &str, policy: Option<Value>) -> String {
+pub(super) async fn role(aws: &Local, name: &str, service: &str, policy: Option<Value>) -> String {
     let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]});
     let input = json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()});
@@ -65,11 +65,11 @@ async fn waiting() -> Local {
     with("W", json!({"W": {"Type": "Wait", "Seconds": 1000, "End": true}})).await
 }
 
-async fn start(aws: &Local, name: &str, input: &str) -> Value {
+pub(super) async fn start(aws: &Local, name: &str, input: &str) -> Value {
     ok(aws, "StartExecution", json!({"stateMachineArn": MACHINE, "name": name, "input": input})).await
 }
 
-async fn ended(aws: &Local, name: &str) -> Value {
+pub(super) async fn ended(aws: &Local, name: &str) -> Value {
     let arn = format!("arn:aws:states:us-east-1:000000000000:execution:m:{name}");
     for _ in 0..1000 {
         let described = ok(aws, "DescribeExecution", json!({"executionArn": arn})).await;
@@ -81,13 +81,13 @@ async fn ended(aws: &Local, name: &str) -> Value {
     panic!("{name} did not end");
 }
 
-async fn events(aws: &Local, name: &str) -> Vec<Value> {
+pub(super) async fn events(aws: &Local, name: &str) -> Vec<Value> {
     let arn = format!("arn:aws:states:us-east-1:000000000000:execution:m:{name}");
     let history = ok(aws, "GetExecutionHistory", json!({"executionArn": arn, "maxResults": 1000})).await;
     history["events"].as_array().unwrap().clone()
 }
 
-fn types(events: &[Value]) -> Vec<&str> {
+pub(super) fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
@@ -406,7 +406,7 @@ async fn bad_calls_are_answered_as_on_aws() {
             "ExecutionDoesNotExist",
             "none",
         ),
-        ("RedriveExecution", json!({}), "UnknownOperationException", "RedriveExecution"),
+        ("CreateActivity", json!({}), "UnknownOperationException", "CreateActivity"),
     ] {
         let (found, message) = refused(&aws, operation, input).await;
         assert_eq!(found, code, "{operation}: {message}");
@@ -634,6 +634,10 @@ async fn callers_need_permission_for_each_operation() {
         ("UntagResource", json!({"resourceArn": MACHINE, "tagKeys": ["a"]})),
         ("ListTagsForResource", json!({"resourceArn": MACHINE})),
         ("ListExecutions", json!({"stateMachineArn": MACHINE})),
+        ("ListMapRuns", json!({"executionArn": EXECUTION_E})),
+        ("DescribeMapRun", json!({"mapRunArn": MACHINE.replace("stateMachine:m", "mapRun:m/l:u")})),
+        ("UpdateMapRun", json!({"mapRunArn": MACHINE.replace("stateMachine:m", "mapRun:m/l:u")})),
+        ("RedriveExecution", json!({"executionArn": EXECUTION_E})),
         ("StopExecution", json!({"executionArn": EXECUTION_E})),
         ("GetExecutionHistory", json!({"executionArn": EXECUTION_E})),
         ("DescribeStateMachineForExecution", json!({"executionArn": EXECUTION_E})),
@@ -716,18 +720,7 @@ async fn tasks_run_as_the_machines_role() {
 async fn executions_of_a_killed_process_are_aborted_and_announced_at_the_next_start() {
     let aws = waiting().await;
     let revision = aws.store.get::<records::Machine>(records::MACHINE, "m").unwrap().revision;
-    let execution = |name: &str| Execution {
-        machine: "m".to_owned(),
-        name: name.to_owned(),
-        revision: revision.clone(),
-        status: Status::Running,
-        started: 1_795_000_000_000,
-        stopped: None,
-        input: "{}".to_owned(),
-        output: None,
-        error: None,
-        cause: None,
-    };
+    let execution = |name: &str| Execution::new("m", name.to_owned(), &revision, "{}".to_owned());
     let told = Execution { status: Status::TimedOut, stopped: Some(1_795_000_000_001), ..execution("told") };
     aws.store.transaction(|records| {
         execution("e").begin(records);
@@ -792,18 +785,8 @@ async fn a_stopping_endpoint_aborts_what_runs() {
 #[tokio::test]
 async fn a_status_change_has_the_shape_of_aws() {
     let aws = passing().await;
-    let mut execution = Execution {
-        machine: "m".to_owned(),
-        name: "e".to_owned(),
-        revision: "r".to_owned(),
-        status: Status::Running,
-        started: 1_795_000_000_123,
-        stopped: None,
-        input: "{}".to_owned(),
-        output: None,
-        error: None,
-        cause: None,
-    };
+    let mut execution = Execution::new("m", "e".to_owned(), "r", "{}".to_owned());
+    execution.started = 1_795_000_000_123;
     let running = status_change(&aws, &execution);
     assert_eq!(
         (&running["source"], &running["detail-type"]),

@@ -25,6 +25,16 @@ fn fields_are_checked_where_they_stand() {
     let retry =
         |entries: Value| with(json!({"Type": "Task", "Resource": lambda, "Retry": entries, "End": true}));
     let inner = json!({"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}});
+    let processor = |config: Value| {
+        let mut processor = inner.clone();
+        processor["ProcessorConfig"] = config;
+        processor
+    };
+    let distributed = |more: Value| {
+        let mut more = more;
+        more["ItemProcessor"] = processor(json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}));
+        map(more)
+    };
     let rows = [
         (problems(&json!({})), "These fields are required: [States, StartAt] at /"),
         (problems(&json!({"StartAt": "S"})), "These fields are required: [States] at /"),
@@ -134,13 +144,51 @@ fn fields_are_checked_where_they_stand() {
         (map(json!({})), "required: [ItemProcessor]"),
         (map(json!({"ItemProcessor": inner, "Iterator": inner})), "[ItemProcessor, Iterator]"),
         (map(json!({"ItemProcessor": inner, "MaxConcurrency": -1})), "at /States/S/MaxConcurrency"),
-        (map(json!({"ItemProcessor": inner, "ItemReader": {}})), "Field 'ItemReader' is not supported"),
+        (
+            map(json!({"ItemProcessor": inner, "ItemReader": {}})),
+            "Field 'ItemReader' is not supported by a Map of the mode 'INLINE'",
+        ),
+        (
+            map(json!({"ItemProcessor": processor(json!({"Mode": "SHARED"}))})),
+            "one of [INLINE, DISTRIBUTED], not 'SHARED' at /States/S/ItemProcessor/ProcessorConfig/Mode",
+        ),
+        (
+            map(json!({"ItemProcessor": processor(json!({"Mode": "DISTRIBUTED"}))})),
+            "required: [ExecutionType]",
+        ),
         (
             map(
-                json!({"ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}, "ProcessorConfig": {"Mode": "DISTRIBUTED"}}}),
+                json!({"ItemProcessor": processor(json!({"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}))}),
             ),
-            "mode 'INLINE'",
+            "only executions of the type 'STANDARD' can be run, not 'EXPRESS'",
         ),
+        (
+            distributed(json!({"ItemBatcher": {"MaxItemsPerBatch": 2}})),
+            "Field 'ItemBatcher' is not supported",
+        ),
+        (
+            distributed(json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2"}})),
+            "one of [arn:aws:states:::s3:getObject], not 'arn:aws:states:::s3:listObjectsV2'",
+        ),
+        (distributed(json!({"ItemReader": {}})), "required: [ReaderConfig] at /States/S/ItemReader"),
+        (
+            distributed(json!({"ItemReader": {"ReaderConfig": {"InputType": "CSV"}, "Parameters": {}}})),
+            "one of [JSON, JSONL], not 'CSV' at /States/S/ItemReader/ReaderConfig/InputType",
+        ),
+        (
+            distributed(json!({"ResultWriter": {}})),
+            "required: [Resource, Parameters] at /States/S/ResultWriter",
+        ),
+        (
+            distributed(
+                json!({"ResultWriter": {"WriterConfig": {"Transformation": "NONE", "OutputType": "JSONL"}}}),
+            ),
+            "the OutputType 'JSONL' can be written to S3 only",
+        ),
+        (distributed(json!({"Label": ""})), "Label cannot be empty at /States/S/Label"),
+        (distributed(json!({"Label": "a?"})), "Label contains invalid character: '?'"),
+        (distributed(json!({"Label": "a".repeat(41)})), "Label cannot exceed 40 characters"),
+        (distributed(json!({"ToleratedFailurePercentage": 101})), "a number from 0 to 100, not 101"),
         (retry(json!({})), "type Array at /States/S/Retry"),
         (retry(json!([{}])), "error names at /States/S/Retry[0]/ErrorEquals"),
         (retry(json!([{"ErrorEquals": ["A"], "BackoffRate": 0.5}])), "at least 1.0"),

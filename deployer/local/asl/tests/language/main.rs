@@ -5,6 +5,7 @@
 mod arbitrary;
 mod data;
 mod definitions;
+mod distributed;
 mod events;
 mod handling;
 mod recorded;
@@ -14,7 +15,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use asl::{Engine, Failure, Log, PERMISSIONS, Pending, Resource, World};
+use asl::{
+    Answer, Engine, Export, Failure, Log, MapRun, PERMISSIONS, Pending, Resource, Source, Tolerance, World,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -27,6 +30,8 @@ enum Act {
     Echoes,
     /// Raises an error of this type.
     Raises(&'static str),
+    /// Takes the task over and ends it like this later, or never.
+    Takes(Option<Result<Value, Failure>>),
     /// Never returns.
     Hangs,
 }
@@ -38,6 +43,7 @@ struct Stage {
     calls: Mutex<Vec<(String, Value)>>,
     slept: Mutex<Vec<f64>>,
     busiest: Mutex<(usize, usize)>,
+    runs: Mutex<Vec<(u64, Tolerance, Option<Export>)>>,
     forbidden: bool,
 }
 
@@ -61,12 +67,13 @@ impl World for Stage {
         &self,
         resource: &Resource,
         input: Value,
-    ) -> Result<Pending<'_, Result<Value, Failure>>, Failure> {
+    ) -> Result<Pending<'_, Result<Answer<'_>, Failure>>, Failure> {
         if self.forbidden {
             return Err(Failure::new(PERMISSIONS, "The role is gone."));
         }
         let function = match resource {
             Resource::Function(arn) => arn.clone(),
+            Resource::Integration { service: "states", .. } => "machine".to_owned(),
             Resource::Integration { .. } => input["FunctionName"].as_str().unwrap().to_owned(),
         };
         Ok(Box::pin(async move {
@@ -81,8 +88,15 @@ impl World for Stage {
             }
             self.busiest.lock().unwrap().0 -= 1;
             match self.act(&function) {
-                Act::Gives(value) => Ok(value),
-                Act::Echoes => Ok(input),
+                Act::Gives(value) => Ok(Answer::Done(value)),
+                Act::Echoes => Ok(Answer::Done(input)),
+                Act::Takes(result) => {
+                    let course: Pending<'_, _> = match result {
+                        Some(result) => Box::pin(async move { result }),
+                        None => Box::pin(std::future::pending()),
+                    };
+                    Ok(Answer::Submitted(json!("taken over"), course))
+                }
                 Act::Raises(kind) => {
                     let cause = json!({"errorType": kind, "errorMessage": format!("{kind}!")});
                     Err(Failure::new(kind, cause.to_string()))
@@ -90,6 +104,25 @@ impl World for Stage {
                 Act::Hangs => std::future::pending().await,
             }
         }))
+    }
+
+    /// Its executions give back what they are given; the object of items is what its key says.
+    fn map_run(&self, run: MapRun) -> Result<(String, Pending<'_, Result<Value, Failure>>), Failure> {
+        Ok((
+            "arn:run".to_owned(),
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                let items = match &run.source {
+                    Source::Items(items) => items.clone(),
+                    Source::Object(location) => run.items(location["Key"].as_str().unwrap().as_bytes())?,
+                };
+                self.runs.lock().unwrap().push((run.concurrency, run.tolerance, run.export.clone()));
+                if items == [json!("hangs")] {
+                    std::future::pending().await
+                }
+                run.inputs(items).map(Value::Array)
+            }),
+        ))
     }
 
     fn sleep(&self, time: Duration) -> Pending<'_, ()> {
