@@ -1,8 +1,10 @@
 //! Clients nobody here wrote: the AWS command line and boto3 drive the embedded endpoint.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use crate::harness::{Said, World, isolated, tool};
+use crate::harness::{REGION, Said, World, isolated, tool};
 
 #[tokio::test]
 async fn the_aws_command_line_sees_what_was_deployed() {
@@ -49,6 +51,80 @@ async fn the_aws_command_line_gives_a_function_a_layer() {
     let refused =
         world.aws(&missing).complains(&["InvalidParameterValueException", "words:1 does not exist"]);
     assert_ne!(refused.status, Some(0));
+}
+
+#[tokio::test]
+async fn the_cdk_deploys_changes_and_destroys_an_app_by_its_default_way() {
+    let world = World::empty().await;
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudformation.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let role = format!("cdk-hnb659fds-cfn-exec-role-000000000000-{REGION}");
+    let bucket = format!("cdk-hnb659fds-assets-000000000000-{REGION}");
+    // What takes the place of `cdk bootstrap`, in the words of deployer/docs/local.md.
+    for call in [
+        &[
+            "ssm",
+            "put-parameter",
+            "--name",
+            "/cdk-bootstrap/hnb659fds/version",
+            "--type",
+            "String",
+            "--value",
+            "33",
+        ][..],
+        &["s3", "mb", &format!("s3://{bucket}")],
+        &["iam", "create-role", "--role-name", &role, "--assume-role-policy-document", trust],
+        &["iam", "put-role-policy", "--role-name", &role, "--policy-name", "all", "--policy-document", all],
+    ] {
+        world.aws(call).success();
+    }
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (app, modules) = (world.folder().join("cdk"), root.join(".tools/cdk/node_modules"));
+    assert!(modules.join(".bin/cdk").exists(), "{} is missing: tests/run installs it", modules.display());
+    std::fs::create_dir_all(app.join("orders")).unwrap();
+    for file in ["app.js", "cdk.json", "orders/index.js"] {
+        std::fs::copy(root.join("whole/cdk").join(file), app.join(file)).unwrap();
+    }
+    let cdk = |arguments: &[&str]| {
+        let mut command = isolated(modules.join(".bin/cdk"));
+        command
+            .args(["--no-color", "--no-notices"])
+            .args(arguments)
+            .current_dir(&app)
+            .env("NODE_PATH", &modules);
+        command.env("AWS_ENDPOINT_URL", &world.url).env("CDK_DISABLE_VERSION_CHECK", "1");
+        Said::by(command.env("CDK_DISABLE_CLI_TELEMETRY", "true")).success()
+    };
+    cdk(&[
+        "deploy",
+        "--require-approval",
+        "never",
+        "--context",
+        "memory=256",
+        "--outputs-file",
+        "outputs.json",
+    ]);
+    let outputs: Value = serde_json::from_slice(&std::fs::read(app.join("outputs.json")).unwrap()).unwrap();
+    let name = outputs["Shop"]["Name"].as_str().unwrap();
+    let machine = outputs["Shop"]["MachineArn"].as_str().unwrap();
+    let memory = || {
+        let get = ["lambda", "get-function-configuration", "--function-name", name, "--query", "MemorySize"];
+        world.aws(&get).success().json()
+    };
+    assert_eq!(memory(), 256);
+    let start = ["stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", r#"{"n":3}"#];
+    let started = world.aws(&start).success().json();
+    let ended = world.ended(started["executionArn"].as_str().unwrap()).await;
+    assert_eq!(ended.output["Payload"], serde_json::json!({ "asked": { "n": 3 } }), "{}", ended.cause);
+
+    let told = cdk(&["diff", "--context", "memory=512"]);
+    assert!(format!("{}{}", told.stdout, told.stderr).contains("[+] 512"), "{told:?}");
+    cdk(&["deploy", "--require-approval", "never", "--context", "memory=512"]);
+    assert_eq!(memory(), 512);
+    cdk(&["destroy", "--force", "--context", "memory=512"]);
+    let functions = world.aws(&["lambda", "list-functions"]).success().json();
+    assert_eq!(functions["Functions"], Value::Array(Vec::new()));
 }
 
 /// A layer's answer with its location before the signature, which is another each second.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::records::{ChangeSet, Event, Resource, Stack, kind, now};
+use super::records::{ChangeSet, Event, Resource, Stack, kind, written};
 use crate::ids;
 use crate::store::{Records, Store};
 
@@ -74,18 +74,19 @@ pub fn edit<R>(
 pub fn status(records: &mut Records<'_>, stack: &mut Stack, status: &str, reason: Option<String>) {
     status.clone_into(&mut stack.status);
     stack.status_reason.clone_from(&reason);
+    let tick = tick();
     let event = Event {
         id: ids::uuid(),
         logical_id: stack.name.clone(),
         physical_id: stack.id.clone(),
         kind: STACK_TYPE.to_owned(),
-        time: now(),
+        time: moment(tick),
         status: status.to_owned(),
         reason,
         properties: None,
         token: stack.operation.as_ref().and_then(|o| o.token.clone()),
     };
-    add(records, &stack.uuid, tick(), &event);
+    add(records, &stack.uuid, tick, &event);
 }
 
 /// Keeps a resource's record, and tells of its status.
@@ -99,15 +100,14 @@ pub fn resource(records: &mut Records<'_>, uuid: &str, resource: &Resource, toke
 /// Tells of a resource's status.
 pub fn resource_event(records: &mut Records<'_>, uuid: &str, resource: &Resource, token: Option<&str>) {
     let tick = tick();
-    let moment = jiff::Timestamp::from_nanosecond(i128::from(tick)).unwrap_or_default();
+    let time = moment(tick);
     let properties = resource.current.as_ref().map(|c| &c.properties).unwrap_or(&Value::Null);
     let event = Event {
-        // As AWS writes it but for more digits: two events of a kind can fall within a millisecond.
-        id: format!("{}-{}-{}", resource.logical_id, resource.status, moment),
+        id: format!("{}-{}-{time}", resource.logical_id, resource.status),
         logical_id: resource.logical_id.clone(),
         physical_id: resource.physical_id.clone().unwrap_or_default(),
         kind: resource.kind.clone(),
-        time: resource.updated.clone(),
+        time,
         status: resource.status.clone(),
         reason: resource.status_reason.clone(),
         properties: properties.is_object().then(|| properties.to_string()),
@@ -120,10 +120,17 @@ fn add(records: &mut Records<'_>, uuid: &str, tick: u64, event: &Event) {
     records.put(kind::EVENT, &format!("{uuid}/{tick:020}"), event);
 }
 
-/// Nanoseconds since the epoch, never the same twice.
+/// The time of an event in nanoseconds since the epoch, each at least a millisecond after the one before: clients sort events by
+/// the milliseconds they are shown.
 fn tick() -> u64 {
+    const MILLISECOND: u64 = 1_000_000;
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(0);
-    let last = LAST.fetch_max(now, Ordering::Relaxed);
-    if last < now { now } else { LAST.fetch_add(1, Ordering::Relaxed) + 1 }
+    let next = |last: u64| now.max(last + MILLISECOND);
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+    next(last.unwrap_or_default())
+}
+
+fn moment(tick: u64) -> String {
+    written(jiff::Timestamp::from_nanosecond(i128::from(tick)).unwrap_or_default())
 }

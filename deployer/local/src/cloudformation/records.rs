@@ -15,7 +15,12 @@ pub type Time = String;
 /// The present moment.
 #[must_use]
 pub fn now() -> Time {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    written(jiff::Timestamp::now())
+}
+
+/// A moment as AWS writes it.
+pub fn written(moment: jiff::Timestamp) -> Time {
+    moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// Kinds of records. Resources and events are keyed `STACK-UUID/…`.
