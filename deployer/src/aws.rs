@@ -27,10 +27,10 @@ use local_aws::lambda::{Behaviour, Disturbed, Mechanism};
 use local_aws::store::StoreError;
 
 mod here;
-mod patience;
+mod retry_budget;
 
 pub use here::leads_here;
-pub use patience::Patience;
+pub use retry_budget::RetryBudget;
 
 use crate::call::Call;
 use crate::events::Place;
@@ -181,10 +181,10 @@ impl Aws {
         aws_sdk_sfn::Client::new(&self.config)
     }
 
-    /// The configuration for calls that only look, again and again: these are repeated by [`Patience`], which says so,
+    /// The configuration for polling: calls are retried by [`RetryBudget`], which says so,
     /// rather than silently by the SDK.
     #[must_use]
-    pub fn looking(&self) -> SdkConfig {
+    pub fn polling(&self) -> SdkConfig {
         let retry =
             RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(100));
         self.config.to_builder().retry_config(retry).build()

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tuning::input::{Input, LambdaArn, Tune, fields};
 
 use crate::app;
-use crate::aws::{Aws, Patience};
+use crate::aws::{Aws, RetryBudget};
 use crate::call::{Call, CallError};
 use crate::deployment::stack::Stack;
 use crate::events::Events;
@@ -276,12 +276,12 @@ fn name(function: &str) -> String {
 
 /// Tells what happens until the execution is over. Answers that do not come are waited for: it runs by itself.
 async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Ending, Option<Duration>)> {
-    let client = Client::new(&aws.looking());
+    let client = Client::new(&aws.polling());
     let mut progress = Progress::new(&aws.place().region);
-    let mut patience = Patience::new(aws.poll_interval(), events);
+    let mut retries = RetryBudget::new(aws.poll_interval(), events);
     loop {
         let looked = look(&client, arn, &progress).await;
-        let seen = patience.bear(looked).await.with_context(|| format!("asking how {arn} is doing"));
+        let seen = retries.spend(looked).await.with_context(|| format!("asking how {arn} is doing"));
         let Some((over, news)) = seen.hint(format!("it goes on by itself; {}", again(aws, arn)))? else {
             continue;
         };

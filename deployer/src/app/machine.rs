@@ -154,14 +154,14 @@ fn cleaner(function: &Handle<Function>) -> Task {
 
 /// A function of ours, invoked again when Lambda itself was at fault or busy.
 fn task(function: &Handle<Function>) -> Task {
-    let weather = [
+    let transient = [
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
         "Lambda.TooManyRequestsException",
     ];
     Task::invoke(function)
-        .retry(Retry::on(weather).interval_seconds(2).max_attempts(6).max_delay_seconds(60).full_jitter())
+        .retry(Retry::on(transient).interval_seconds(2).max_attempts(6).max_delay_seconds(60).full_jitter())
 }
 
 fn clean_up() -> Catch {

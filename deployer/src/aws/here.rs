@@ -55,7 +55,7 @@ impl Aws {
             return None;
         }
         let answer = Answer::default();
-        let client = aws_sdk_lambda::Client::new(&self.looking());
+        let client = aws_sdk_lambda::Client::new(&self.polling());
         client.get_account_settings().customize().interceptor(answer.clone()).send().await.ok()?;
         let bytes = answer.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(serde_json::from_slice::<AccountSettings>(&bytes).ok()?.local_cpu_share)

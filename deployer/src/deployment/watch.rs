@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackEvent;
 
 use super::stack::{Stack, is_busy};
-use crate::aws::{Aws, Patience};
+use crate::aws::{Aws, RetryBudget};
 use crate::call::{Call, CallError, missing_permission};
 use crate::events::{Event, Events, ResourceEvent};
 use crate::interrupt::Interrupted;
@@ -52,7 +52,7 @@ impl<'a> Watch<'a> {
     /// The call's failure.
     pub async fn begin(aws: &Aws, stack_id: &str, events: &'a Events) -> Result<Self, CallError> {
         let mut watch = Self {
-            client: Client::new(&aws.looking()),
+            client: Client::new(&aws.polling()),
             events,
             interval: aws.poll_interval(),
             stack_id: stack_id.to_owned(),
@@ -72,12 +72,12 @@ impl<'a> Watch<'a> {
     pub async fn follow(mut self) -> Result<Ended, WatchError> {
         let interrupted = crate::interrupt::interrupted();
         tokio::pin!(interrupted);
-        let mut patience = Patience::new(self.interval, self.events);
+        let mut retries = RetryBudget::new(self.interval, self.events);
         loop {
             // Also while an answer is awaited: it may never come.
             let look = async {
                 let looked = self.look().await;
-                let seen = patience.bear(looked).await?;
+                let seen = retries.spend(looked).await?;
                 if seen.as_deref().is_none_or(is_busy) {
                     tokio::time::sleep(self.interval).await;
                 }

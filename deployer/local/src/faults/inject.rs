@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Kind, PENDING};
 use crate::api::Protocol;
-use crate::lambda::{Doom, Lambda, settling_for};
+use crate::lambda::{ForcedEnd, Lambda, settling_for};
 use crate::protocol::{Answer, Dropped, Response};
 use crate::states::Interruption;
 use crate::store::seeing;
@@ -87,8 +87,8 @@ async fn injected(
     match kind {
         Kind::LostAnswer => Err(Dropped),
         Kind::CallerTimeOut | Kind::CallerCrash => {
-            let doom = if kind == Kind::CallerCrash { Doom::Crash } else { Doom::TimeUp };
-            aws.lambda.doom(&call.access_key_id, doom).await;
+            let end = if kind == Kind::CallerCrash { ForcedEnd::Crash } else { ForcedEnd::TimeUp };
+            aws.lambda.force_end(&call.access_key_id, end).await;
             Err(Dropped)
         }
         Kind::UpdateFails => {

@@ -43,7 +43,7 @@ use crate::{Aws, Caller, Result, Service, Settings};
 
 pub use configuration::runtimes;
 pub use engine::disturbance::Disturbed;
-pub use engine::doom::Doom;
+pub use engine::forced_end::ForcedEnd;
 pub use engine::in_process;
 pub use engine::language::{difference, installed as installed_runtime};
 pub use engine::{Description as CpuShare, Mechanism, built_for, processor};
@@ -325,8 +325,8 @@ impl Lambda {
 
     /// Ends what a function's environment runs, known by its session's key, and waits until that is done; nothing
     /// for a session of anybody else.
-    pub async fn doom(&self, access_key_id: &str, doom: Doom) {
-        self.engine.doom(access_key_id, doom).await;
+    pub async fn force_end(&self, access_key_id: &str, end: ForcedEnd) {
+        self.engine.force_end(access_key_id, end).await;
     }
 
     /// Reports a function's last update as failed, until the next one.

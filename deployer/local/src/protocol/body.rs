@@ -72,7 +72,7 @@ fn verify_signed(signed: Option<&str>, content: &[u8]) -> Result<()> {
 }
 
 /// All of a body; `None` when it is larger than the limit.
-async fn collect<B>(body: B, limit: usize, announced: usize, patience: Duration) -> Result<Option<Bytes>>
+async fn collect<B>(body: B, limit: usize, announced: usize, retries: Duration) -> Result<Option<Bytes>>
 where
     B: Body<Data = Bytes>,
     B::Error: std::fmt::Display,
@@ -81,8 +81,8 @@ where
     let mut body = std::pin::pin!(body);
     let mut bytes = BytesMut::with_capacity(announced.min(1 << 20));
     loop {
-        let frame = tokio::time::timeout(patience, body.frame()).await;
-        match frame.map_err(|_| broken(format!("no more of the body came in {} s", patience.as_secs())))? {
+        let frame = tokio::time::timeout(retries, body.frame()).await;
+        match frame.map_err(|_| broken(format!("no more of the body came in {} s", retries.as_secs())))? {
             None => return Ok(Some(bytes.freeze())),
             Some(Err(e)) => return Err(broken(format!("the body broke off: {e}"))),
             Some(Ok(frame)) => {
@@ -184,10 +184,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_given_up() {
-        let patience = Duration::from_millis(5);
-        let error = collect(Stalled(Some("some".into())), 10, 0, patience).await.unwrap_err();
+        let retries = Duration::from_millis(5);
+        let error = collect(Stalled(Some("some".into())), 10, 0, retries).await.unwrap_err();
         assert_eq!((error.status, error.code.as_str()), (400, "RequestTimeout"));
-        assert_eq!(collect(Stalled(Some("too much".into())), 3, 0, patience).await, Ok(None));
+        assert_eq!(collect(Stalled(Some("too much".into())), 3, 0, retries).await, Ok(None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use local_aws::Caller;
-use local_aws::lambda::Doom;
+use local_aws::lambda::ForcedEnd;
 use local_aws::lambda::in_process::{FunctionError, Invocation};
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ async fn a_time_out_and_a_crash_drop_the_handlers_future() {
     let key = local.invoke("f", json!({"mode": "context"})).await.result["env"]["AWS_ACCESS_KEY_ID"].clone();
     let crash = async {
         eventually("the handler works", || at_work.load(Ordering::SeqCst) == 1).await;
-        local.aws.lambda.doom(key.as_str().unwrap(), Doom::Crash).await;
+        local.aws.lambda.force_end(key.as_str().unwrap(), ForcedEnd::Crash).await;
     };
     let (run, ()) = tokio::join!(local.invoke("f", json!({"mode": "hang"})), crash);
     assert!(

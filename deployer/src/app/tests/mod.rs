@@ -399,9 +399,9 @@ fn lambda_s_weather_is_waited_out_and_only_what_can_be_repeated_is() {
         tasks.map(|name| (name, &definition["States"][name])).into_iter().chain([("Executor", executor)])
     {
         let retry = state["Retry"].as_array().unwrap();
-        let weather = retry[0]["ErrorEquals"].as_array().unwrap();
-        assert!(weather.contains(&json!("Lambda.TooManyRequestsException")), "{name}");
-        assert!(weather.contains(&json!("Lambda.ServiceException")), "{name}");
+        let transient = retry[0]["ErrorEquals"].as_array().unwrap();
+        assert!(transient.contains(&json!("Lambda.TooManyRequestsException")), "{name}");
+        assert!(transient.contains(&json!("Lambda.ServiceException")), "{name}");
         assert_eq!(retry[0]["JitterStrategy"], "FULL", "{name}");
         let all = retry.iter().find(|retry| retry["ErrorEquals"] == json!(["States.ALL"]));
         let attempts = all.map(|all| (all["IntervalSeconds"].clone(), all["MaxAttempts"].clone()));

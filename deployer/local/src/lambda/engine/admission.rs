@@ -18,11 +18,11 @@ pub struct Admission {
 struct State {
     capacity: Micros,
     used: Micros,
-    waiting: VecDeque<(Micros, oneshot::Sender<Seat>)>,
+    waiting: VecDeque<(Micros, oneshot::Sender<Permit>)>,
 }
 
 /// A share in use; dropping it lets others in.
-pub struct Seat {
+pub struct Permit {
     admission: Admission,
     share: Micros,
 }
@@ -35,31 +35,31 @@ impl Admission {
     }
 
     /// Waits for a share of `cores`, at most all there are.
-    pub async fn enter(&self, cores: f64) -> Seat {
+    pub async fn enter(&self, cores: f64) -> Permit {
         let admitted = {
             let mut state = self.lock();
             let share = micros(cores).min(state.capacity);
             if state.waiting.is_empty() && state.used + share <= state.capacity {
                 state.used += share;
-                return Seat { admission: self.clone(), share };
+                return Permit { admission: self.clone(), share };
             }
             let (tell, admitted) = oneshot::channel();
             state.waiting.push_back((share, tell));
             admitted
         };
         match admitted.await {
-            Ok(seat) => seat,
+            Ok(permit) => permit,
             // Only a dropped queue tells nobody, and this very call keeps it.
             Err(_) => self.enter_now(cores),
         }
     }
 
     /// Takes a share without waiting, more than there is if need be: for those whom a running invocation waits for.
-    pub fn enter_now(&self, cores: f64) -> Seat {
+    pub fn enter_now(&self, cores: f64) -> Permit {
         let mut state = self.lock();
         let share = micros(cores).min(state.capacity);
         state.used += share;
-        Seat { admission: self.clone(), share }
+        Permit { admission: self.clone(), share }
     }
 
     fn release(&self, share: Micros) {
@@ -78,8 +78,8 @@ impl Admission {
             }
         }
         for (share, tell) in admitted {
-            // Somebody who gave up waiting hands the seat back by dropping it.
-            let _ = tell.send(Seat { admission: self.clone(), share });
+            // Somebody who gave up waiting hands the permit back by dropping it.
+            let _ = tell.send(Permit { admission: self.clone(), share });
         }
     }
 
@@ -88,7 +88,7 @@ impl Admission {
     }
 }
 
-impl Seat {
+impl Permit {
     /// Gives back what is more than `cores`.
     pub fn shrink(&mut self, cores: f64) {
         let less = micros(cores).min(self.share);
@@ -98,7 +98,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.release(self.share);
     }
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    async fn waits(entering: &mut std::pin::Pin<Box<dyn Future<Output = Seat> + '_>>) -> bool {
+    async fn waits(entering: &mut std::pin::Pin<Box<dyn Future<Output = Permit> + '_>>) -> bool {
         tokio::time::timeout(Duration::from_millis(20), entering).await.is_err()
     }
 
@@ -128,10 +128,10 @@ mod tests {
     async fn shares_enter_while_they_fit_and_in_order() {
         let admission = Admission::new(2.0);
         let first = admission.enter(1.5).await;
-        let mut large: std::pin::Pin<Box<dyn Future<Output = Seat>>> = Box::pin(admission.enter(1.0));
+        let mut large: std::pin::Pin<Box<dyn Future<Output = Permit>>> = Box::pin(admission.enter(1.0));
         assert!(waits(&mut large).await);
         // It would fit, but who came first goes first: otherwise large shares would wait for ever.
-        let mut small: std::pin::Pin<Box<dyn Future<Output = Seat>>> = Box::pin(admission.enter(0.1));
+        let mut small: std::pin::Pin<Box<dyn Future<Output = Permit>>> = Box::pin(admission.enter(0.1));
         assert!(waits(&mut small).await);
         drop(first);
         let (large, small) = (large.await, small.await);
@@ -142,7 +142,7 @@ mod tests {
     async fn a_share_larger_than_the_machine_takes_all_of_it() {
         let admission = Admission::new(2.0);
         let all = admission.enter(5.8).await;
-        let mut next: std::pin::Pin<Box<dyn Future<Output = Seat>>> = Box::pin(admission.enter(0.07));
+        let mut next: std::pin::Pin<Box<dyn Future<Output = Permit>>> = Box::pin(admission.enter(0.07));
         assert!(waits(&mut next).await);
         drop(all);
         next.await;
@@ -151,15 +151,15 @@ mod tests {
     #[tokio::test]
     async fn shrinking_lets_others_in_and_giving_up_blocks_nobody() {
         let admission = Admission::new(1.0);
-        let mut seat = admission.enter(1.0).await;
-        let mut gives_up: std::pin::Pin<Box<dyn Future<Output = Seat>>> = Box::pin(admission.enter(0.9));
+        let mut permit = admission.enter(1.0).await;
+        let mut gives_up: std::pin::Pin<Box<dyn Future<Output = Permit>>> = Box::pin(admission.enter(0.9));
         assert!(waits(&mut gives_up).await);
         drop(gives_up);
-        seat.shrink(0.1);
+        permit.shrink(0.1);
         let other = admission.enter(0.9).await;
         assert_eq!(other.share, 900_000);
         let nested = admission.enter_now(0.5);
-        drop((seat, other, nested));
+        drop((permit, other, nested));
         assert_eq!(admission.lock().used, 0);
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Aws;
 
 use super::Key;
-use super::doom::{Doom, Doomed};
+use super::forced_end::{ForcedEnd, Watch};
 use super::in_process::{Handler, Task};
 use super::journal::{Journal, Stream};
 use super::machinery::Machinery;
@@ -88,7 +88,7 @@ pub struct Environment {
     init_delay: Duration,
     /// When its process was started.
     started: Instant,
-    doomed: Doomed,
+    watch: Watch,
     _session: Session,
     _scratch: tempfile::TempDir,
 }
@@ -135,7 +135,7 @@ impl Environment {
             watched: false,
             init_delay: Duration::ZERO,
             started,
-            doomed: machinery.dooms.watch(&start.session.access_key_id),
+            watch: machinery.forced_ends.watch(&start.session.access_key_id),
             _session: start.session,
             _scratch: start.scratch,
         })
@@ -311,9 +311,9 @@ impl Environment {
                 self.look_at_memory = Instant::now() + MEMORY_LOOK;
                 Happened::LookAtMemory
             }
-            doom = self.doomed.next() => match doom {
-                Doom::TimeUp => Happened::TimeUp,
-                Doom::Crash => Happened::Ended(self.sandbox.crash().await),
+            end = self.watch.next() => match end {
+                ForcedEnd::TimeUp => Happened::TimeUp,
+                ForcedEnd::Crash => Happened::Ended(self.sandbox.crash().await),
             },
             sign = self.sandbox.next(journal) => match sign {
                 Sign::Ended(failure) => Happened::Ended(failure),

@@ -6,7 +6,7 @@ use cpu_share::{CpuShares, Mechanism};
 
 use super::admission::Admission;
 use super::api_thread::ApiThread;
-use super::doom::Dooms;
+use super::forced_end::ForcedEnds;
 use super::process::Groups;
 use super::rounds::Rounds;
 use super::spawner::Spawner;
@@ -30,7 +30,7 @@ impl Machine {
             api_thread: Arc::new(ApiThread::new()),
             shares: Arc::new(CpuShares::new(cores, mechanism)),
             groups: Arc::new(Groups::default()),
-            dooms: Dooms::default(),
+            forced_ends: ForcedEnds::default(),
         };
         Self { machinery, admission: Admission::new(cores * ADMITTED), rounds: Rounds::default() }
     }
@@ -48,5 +48,5 @@ pub struct Machinery {
     /// Knows who belongs to whom.
     pub groups: Arc<Groups>,
     /// Ends environments on purpose.
-    pub dooms: Dooms,
+    pub forced_ends: ForcedEnds,
 }

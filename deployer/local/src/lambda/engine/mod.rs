@@ -10,8 +10,8 @@ mod api_thread;
 mod bootstrap;
 pub mod concurrency;
 pub mod disturbance;
-pub mod doom;
 pub mod environment;
+pub mod forced_end;
 pub mod in_process;
 pub mod journal;
 pub mod language;
@@ -42,13 +42,13 @@ use super::name::LATEST;
 use super::package::Packages;
 use super::record::{Configuration, FUNCTION, Function, version};
 use super::{Behaviour, Invoked};
-use admission::Seat;
+use admission::Permit;
 pub use bootstrap::built_for;
 use concurrency::{Concurrency, Running};
 use cpu_share::share_of;
 pub use cpu_share::{Description, Mechanism, processor};
-use doom::Doom;
 use environment::Environment;
+use forced_end::ForcedEnd;
 use in_process::Handlers;
 use journal::Delivery;
 use language::{Ready, Runtimes};
@@ -126,24 +126,24 @@ pub struct Engine {
 struct State {
     idle: HashMap<Key, Vec<Environment>>,
     /// Running invocations that hold a share of the cores, by function.
-    seated: HashMap<String, u32>,
+    permits: HashMap<String, u32>,
     scratch: Option<PathBuf>,
 }
 
-/// A seat, and the note that its function has one.
-struct Seated {
+/// A permit, counted among those of its function.
+struct FunctionPermit {
     engine: Arc<Engine>,
     function: String,
-    seat: Seat,
+    permit: Permit,
 }
 
-impl Drop for Seated {
+impl Drop for FunctionPermit {
     fn drop(&mut self) {
         let mut state = self.engine.lock();
-        if let Some(n) = state.seated.get_mut(&self.function) {
+        if let Some(n) = state.permits.get_mut(&self.function) {
             *n -= 1;
             if *n == 0 {
-                state.seated.remove(&self.function);
+                state.permits.remove(&self.function);
             }
         }
     }
@@ -175,8 +175,8 @@ impl Engine {
     }
 
     /// Ends what the environment of a session runs.
-    pub async fn doom(&self, access_key_id: &str, doom: Doom) {
-        self.machine.machinery.dooms.send(access_key_id, doom).await;
+    pub async fn force_end(&self, access_key_id: &str, end: ForcedEnd) {
+        self.machine.machinery.forced_ends.send(access_key_id, end).await;
     }
 
     /// How functions get their CPU share.
@@ -215,46 +215,46 @@ impl Engine {
             false => None,
         };
         let mut warm = self.take(&key);
-        let mut seat = match job.exempt {
+        let mut permit = match job.exempt {
             true => None,
             // An initialization runs at full speed, so it takes a whole core from the others.
             false => {
                 let least = if warm.is_some() { 0.0 } else { 1.0 };
-                Some(self.seat(&job, room(share).max(least)).await)
+                Some(self.admit(&job, room(share).max(least)).await)
             }
         };
-        if seat.is_some() && job.measured && share >= MUCH {
+        if permit.is_some() && job.measured && share >= MUCH {
             tokio::time::sleep(SETTLING).await;
         }
         if warm.is_none() {
             warm = self.take(&key);
         }
-        if let (Some(seated), true) = (&mut seat, warm.is_some()) {
-            seated.seat.shrink(room(share));
+        if let (Some(held), true) = (&mut permit, warm.is_some()) {
+            held.permit.shrink(room(share));
         }
         let mut run = Run { engine: self, aws, job: &job, behaviour, share: (!job.exempt).then_some(share) };
         let (invoked, environment) = match warm {
             Some(environment) => run.warm(environment).await,
-            None => run.cold(key, seat.as_mut().map(|s| &mut s.seat)).await?,
+            None => run.cold(key, permit.as_mut().map(|s| &mut s.permit)).await?,
         };
-        drop(seat);
+        drop(permit);
         if let Some(environment) = environment {
             self.give_back(aws, environment, behaviour);
         }
         Ok(invoked)
     }
 
-    async fn seat(self: &Arc<Self>, job: &Job, cores: f64) -> Seated {
+    async fn admit(self: &Arc<Self>, job: &Job, cores: f64) -> FunctionPermit {
         // A running function that holds a share waits for what it invokes; if that had to wait for the share in turn,
         // neither would ever go on.
         let nested =
-            matches!(&job.caller, Caller::Role { session, .. } if self.lock().seated.contains_key(session));
-        let seat = match nested {
+            matches!(&job.caller, Caller::Role { session, .. } if self.lock().permits.contains_key(session));
+        let permit = match nested {
             true => self.machine.admission.enter_now(cores),
             false => self.machine.admission.enter(cores).await,
         };
-        *self.lock().seated.entry(job.function.clone()).or_default() += 1;
-        Seated { engine: Arc::clone(self), function: job.function.clone(), seat }
+        *self.lock().permits.entry(job.function.clone()).or_default() += 1;
+        FunctionPermit { engine: Arc::clone(self), function: job.function.clone(), permit }
     }
 
     /// An idle environment, the one used last.

@@ -10,7 +10,7 @@ use crate::{Aws, Result, ids};
 
 use super::super::record::now_ms;
 use super::super::{Behaviour, Invoked};
-use super::admission::Seat;
+use super::admission::Permit;
 use super::disturbance::Disturbed;
 use super::environment::Environment;
 use super::journal::{Journal, Report, Stream, iso_time};
@@ -42,7 +42,7 @@ impl Run<'_> {
     pub(super) async fn cold(
         &mut self,
         key: Key,
-        seat: Option<&mut Seat>,
+        permit: Option<&mut Permit>,
     ) -> Result<(Invoked, Option<Environment>)> {
         let stream = Stream::new(&self.job.function, &self.job.configuration);
         let mut journal = self.journal(stream.clone());
@@ -60,8 +60,8 @@ impl Run<'_> {
                 }
             }
         };
-        if let Some(seat) = seat {
-            seat.shrink(self.share.map_or(0.0, room));
+        if let Some(permit) = permit {
+            permit.shrink(self.share.map_or(0.0, room));
         }
         let failure = match first {
             Ok((mut environment, init)) => {

@@ -84,7 +84,7 @@ pub async fn install(folder: &Path, node: &Path, packages: &[String]) -> Result<
     ];
     let mut command = Command::new(npm);
     command.args(options).arg("--prefix").arg(new.path()).args(wanted);
-    // Without a network, patience is of no use.
+    // Without a network, retries are of no use.
     command.args([
         "--fetch-retries=1",
         "--fetch-retry-mintimeout=500",

@@ -51,7 +51,7 @@ async fn install(
     let mut command = Command::new(&pip);
     command
         .args(options)
-        // Wheels only: building one would need a compiler. Without a network, patience is of no use.
+        // Wheels only: building one would need a compiler. Without a network, retries are of no use.
         .args(["--only-binary", ":all:", "--retries", "1", "--timeout", "15", "--target"])
         .arg(&packages)
         .args(requirements)

@@ -1,4 +1,4 @@
-//! What is asked again and again while something is under way must not end with one lost answer: the work goes on without us.
+//! A retry budget for polling: one lost answer must not end a wait, since the work itself goes on at AWS.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use tokio::time::Instant;
 use crate::call::CallError;
 use crate::events::Events;
 
-/// How long nobody may answer before looking is given up. The work itself goes on.
+/// How long transient errors may last before polling ends.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Bears what passes by itself (a lost connection, throttling, a failure of AWS's own) and says so once.
-pub struct Patience<'a> {
+/// Retries polls after transient errors (a lost connection, throttling, a failure of AWS's own) with growing pauses, and warns once.
+pub struct RetryBudget<'a> {
     events: &'a Events,
     interval: Duration,
     since: Option<Instant>,
     pause: Duration,
 }
 
-impl<'a> Patience<'a> {
-    /// For looks that are this far apart.
+impl<'a> RetryBudget<'a> {
+    /// For polls that are this far apart.
     #[must_use]
     pub fn new(interval: Duration, events: &'a Events) -> Self {
         Self { events, interval, since: None, pause: interval }
     }
 
-    /// Hands on what was seen; without an answer waits, ever longer, and gives nothing.
+    /// The answer of a poll. After a transient error None, once a pause has passed that grows up to 10 s.
     ///
     /// # Errors
-    /// A failure that does not pass by itself, or has lasted for 15 minutes.
-    pub async fn bear<T>(&mut self, seen: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    /// An error that is not transient, or transient ones for 15 minutes.
+    pub async fn spend<T>(&mut self, seen: Result<T, CallError>) -> Result<Option<T>, CallError> {
         let error = match seen {
             Ok(seen) => {
                 if self.since.take().is_some() {
