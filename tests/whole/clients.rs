@@ -235,3 +235,45 @@ async fn boto3_starts_an_execution_and_reads_its_output() {
     let groups = seen["groups"].as_array().unwrap();
     assert!(groups.iter().any(|group| group.as_str().unwrap().ends_with("-initializer")), "{seen}");
 }
+
+const METRICS: &str = r#"
+import boto3, datetime, json
+from botocore.exceptions import ClientError
+
+metrics, now = boto3.client("cloudwatch"), datetime.datetime.now(datetime.timezone.utc)
+
+def query(id, metric, stat):
+    dimensions = [{"Name": "FunctionName", "Value": "echo"}]
+    metric = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
+    return {"Id": id, "MetricStat": {"Metric": metric, "Period": 86400, "Stat": stat}}
+
+def ask(*queries):
+    window = {"StartTime": now - datetime.timedelta(hours=1), "EndTime": now + datetime.timedelta(minutes=2)}
+    pages = metrics.get_paginator("get_metric_data").paginate(MetricDataQueries=list(queries), **window)
+    return [result for page in pages for result in page["MetricDataResults"]]
+
+try:
+    ask(query("A", "Errors", "Sum"))
+except ClientError as error:
+    code = error.response["Error"]["Code"]
+results = ask(query("a", "Invocations", "Sum"), query("b", "Duration", "p95"))
+age = (now - results[0]["Timestamps"][0]).total_seconds()
+print(json.dumps({"code": code, "values": [len(r["Values"]) for r in results], "sum": results[0]["Values"][0], "age": age}))
+"#;
+
+#[tokio::test]
+async fn boto3_and_the_command_line_read_metrics() {
+    let world = World::empty().await;
+    world.sample("echo", "echo").await;
+    world.lambda.invoke().function_name("echo").send().await.unwrap();
+    let mut python = isolated(tool("python"));
+    let said = Said::by(python.env("AWS_ENDPOINT_URL", &world.url).args(["-c", METRICS])).success().json();
+    assert_eq!((said["sum"].as_f64(), &said["values"]), (Some(1.0), &serde_json::json!([1, 1])));
+    assert_eq!(said["code"], "ValidationError");
+    // The period begins where it was asked for.
+    assert!((3600.0..=3660.0).contains(&said["age"].as_f64().unwrap()), "{said}");
+    let query = r#"[{"Id":"a","MetricStat":{"Metric":{"Namespace":"AWS/Lambda","MetricName":"Invocations"},"Period":86400,"Stat":"Sum"}}]"#;
+    let times = ["--start-time", "2026-01-01T00:00:00Z", "--end-time", "2036-01-01T00:00:00Z"];
+    let ask = [&["cloudwatch", "get-metric-data", "--metric-data-queries", query], &times[..]].concat();
+    assert_eq!(world.aws(&ask).success().json()["MetricDataResults"][0]["Values"], serde_json::json!([1.0]));
+}

@@ -5,9 +5,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use http::header::HeaderMap;
 use serde_json::Value;
 
 use crate::accounts::account_of;
+use crate::protocol::cbor;
 use crate::{Aws, SERVICES};
 
 /// A service of the endpoint.
@@ -17,6 +19,8 @@ pub enum Service {
     CloudFormation,
     /// Amazon CloudFront.
     CloudFront,
+    /// Amazon CloudWatch.
+    CloudWatch,
     /// Amazon EventBridge.
     Events,
     /// AWS Identity and Access Management.
@@ -42,6 +46,8 @@ pub(crate) enum Protocol {
     Query(&'static str),
     /// The operation in `X-Amz-Target` behind this prefix, JSON both ways of this media type.
     Json(&'static str, &'static str),
+    /// The operation in the path behind this prefix, CBOR both ways; these members of answers hold times.
+    Cbor(&'static str, &'static [&'static str]),
     /// Operations as methods and paths, JSON both ways: Lambda.
     RestJson,
     /// Operations as methods, paths and subresources, XML where there is structure: S3.
@@ -55,7 +61,7 @@ impl Protocol {
     /// Status and code of an access denial.
     pub(crate) const fn denial(self) -> (u16, &'static str) {
         match self {
-            Self::RestXml | Self::Query(_) => (403, "AccessDenied"),
+            Self::RestXml | Self::Query(_) | Self::Cbor(..) => (403, "AccessDenied"),
             Self::RestJson => (403, "AccessDeniedException"),
             Self::Json(..) => (400, "AccessDeniedException"),
         }
@@ -72,7 +78,11 @@ pub(crate) struct Entry {
     pub service: Service,
     /// Its name in credential scopes, ARNs and actions, such as `states`.
     pub name: &'static str,
+    /// What its actions begin with, where that is not its name.
+    pub actions: &'static str,
     pub protocol: Protocol,
+    /// Further protocols that it speaks, to those who use them.
+    pub others: &'static [Protocol],
     /// Whether requests can be signed for it.
     pub signed: bool,
     /// The most bytes that it takes in one request.
@@ -89,7 +99,29 @@ impl Entry {
     /// A service with nothing to do at start and stop.
     pub(crate) const fn new(service: Service, name: &'static str, protocol: Protocol, call: Perform) -> Self {
         let (start, stop): (Turn, Turn) = (|_| Box::pin(async {}), |_| Box::pin(async {}));
-        Self { service, name, protocol, signed: true, largest_request: 4 << 20, call, start, stop }
+        Self {
+            service,
+            name,
+            actions: name,
+            protocol,
+            others: &[],
+            signed: true,
+            largest_request: 4 << 20,
+            call,
+            start,
+            stop,
+        }
+    }
+
+    /// The protocol that a request with these headers speaks.
+    pub(crate) fn spoken(&self, headers: &HeaderMap) -> Protocol {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let speaks = |protocol: &&Protocol| match protocol {
+            Protocol::Cbor(..) => text(cbor::HEADER.0) == cbor::HEADER.1,
+            Protocol::Json(prefix, _) => text("x-amz-target").starts_with(prefix),
+            Protocol::Query(_) | Protocol::RestJson | Protocol::RestXml => false,
+        };
+        self.others.iter().find(speaks).copied().unwrap_or(self.protocol)
     }
 }
 
@@ -111,7 +143,7 @@ impl Service {
                 let message = format!("Could not find operation {operation} for version {version}");
                 ApiError::new(400, "InvalidAction", message)
             }
-            Protocol::Json(..) | Protocol::RestJson => {
+            Protocol::Json(..) | Protocol::Cbor(..) | Protocol::RestJson => {
                 ApiError::new(400, "UnknownOperationException", message)
             }
             Protocol::RestXml => ApiError::new(501, "NotImplemented", message),
@@ -132,10 +164,19 @@ impl Service {
         })
     }
 
+    /// The service whose actions begin with this.
+    pub(crate) fn acting(actions: &str) -> Option<Self> {
+        SERVICES.iter().find(|entry| entry.signed && entry.actions == actions).map(|entry| entry.service)
+    }
+
     /// The service that `X-Amz-Target` names.
     pub(crate) fn targeted(target: &str) -> Option<Self> {
-        let named = |entry: &&&Entry| matches!(entry.protocol, Protocol::Json(prefix, _) if target.starts_with(prefix));
-        SERVICES.iter().find(named).map(|entry| entry.service)
+        let named =
+            |protocol: &Protocol| matches!(protocol, Protocol::Json(prefix, _) if target.starts_with(prefix));
+        let mut entries = SERVICES.iter();
+        entries
+            .find(|entry| named(&entry.protocol) || entry.others.iter().any(named))
+            .map(|entry| entry.service)
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 pub mod api;
 pub mod cloudformation;
 pub mod cloudfront;
+pub mod cloudwatch;
 pub mod endpoint;
 pub mod events;
 pub mod faults;
@@ -36,13 +37,14 @@ pub use running::{Running, running};
 pub const ACCOUNT: &str = "000000000000";
 
 /// The services there are. They start in this order and stop in the opposite one: first those that keep others at work.
-static SERVICES: [&api::Entry; 10] = [
+static SERVICES: [&api::Entry; 11] = [
     &iam::ENTRY,
     &sts::ENTRY,
     &s3::ENTRY,
     &ssm::ENTRY,
     &logs::ENTRY,
     &cloudfront::ENTRY,
+    &cloudwatch::ENTRY,
     &lambda::ENTRY,
     &events::ENTRY,
     &states::ENTRY,
@@ -63,6 +65,8 @@ pub struct Aws {
     pub s3: s3::S3,
     /// Log groups and streams.
     pub logs: logs::Logs,
+    /// What functions' invocations came to, minute by minute.
+    pub metrics: cloudwatch::Metrics,
     /// Rules and their targets.
     pub events: events::Events,
     /// Functions, versions, aliases and their execution environments.
@@ -111,6 +115,7 @@ impl Aws {
             iam: main.map_or_else(iam::Iam::default, |main| main.iam.beside()),
             s3: s3::S3::open(&settings, &store),
             logs: logs::Logs::open(),
+            metrics: cloudwatch::Metrics::default(),
             events: events::Events::default(),
             lambda: lambda::Lambda::open(&settings, &store, main.map(|main| &main.lambda)),
             states: states::States::default(),

@@ -26,6 +26,8 @@ mod invocations;
 mod languages;
 #[path = "lambda/layers.rs"]
 mod layers;
+#[path = "lambda/metrics.rs"]
+mod metrics;
 #[path = "lambda/permissions.rs"]
 mod permissions;
 #[path = "lambda/recorded.rs"]

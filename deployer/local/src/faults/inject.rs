@@ -119,7 +119,7 @@ fn throttled(service: Service) -> ApiError {
             .with("Type", "User")
             .with("retryAfterSeconds", "1"),
         Protocol::RestXml => ApiError::new(503, "SlowDown", "Please reduce your request rate."),
-        Protocol::Query(_) => ApiError::new(400, "Throttling", "Rate exceeded"),
+        Protocol::Query(_) | Protocol::Cbor(..) => ApiError::new(400, "Throttling", "Rate exceeded"),
         Protocol::Json(..) => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
     }
 }
@@ -154,7 +154,7 @@ fn denied(aws: &Aws, call: &Call, caller: &Caller) -> ApiError {
         "Invoke" => "InvokeFunction",
         operation => operation,
     };
-    let (who, service) = (caller.arn(&aws.settings.account), call.service.entry().name);
+    let (who, service) = (caller.arn(&aws.settings.account), call.service.entry().actions);
     let message = format!(
         "User: {who} is not authorized to perform: {service}:{operation} because no identity-based policy allows the \
          {service}:{operation} action"

@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 
 use crate::api::Protocol;
 use crate::faults::inject::{self, Call};
-use crate::protocol::{Answer, Request, Response, body, guard, json, query};
-use crate::{ApiError, Aws, Caller, Result, Service, cloudfront, ids, lambda, s3};
+use crate::protocol::{Answer, Request, Response, body, cbor, guard, json, query};
+use crate::{ApiError, Aws, Caller, Result, Service, cloudfront, cloudwatch, ids, lambda, s3};
 
 /// Answers a request. The work is done in a task of its own: a client that goes away does not stop it half-way, and a
 /// panic ends nothing but the request.
@@ -38,17 +38,18 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
                 .get(CONTENT_TYPE)
                 .is_some_and(|v| v.as_bytes().starts_with(b"application/x-amz-json"));
             let service = if is_json { Service::States } else { Service::Sts };
-            return Ok(error(service, &e, &id, &parts.method));
+            return Ok(error(service.entry().protocol, &e, &id, &parts.method));
         }
     };
     let service = signer.service;
+    let protocol = service.entry().spoken(&parts.headers);
     let aws = match &signer.access_key_id {
         Some(key) => aws.account_of_key(key).await,
         None => Ok(aws),
     };
     let aws = match aws {
         Ok(aws) => aws,
-        Err(e) => return Ok(error(service, &e, &id, &parts.method)),
+        Err(e) => return Ok(error(protocol, &e, &id, &parts.method)),
     };
     let read = async {
         let caller = caller(&aws, &signer, &parts.headers)?;
@@ -56,7 +57,7 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
     };
     let (caller, body) = match read.await {
         Ok(read) => read,
-        Err(e) => return Ok(error(service, &e, &id, &parts.method)),
+        Err(e) => return Ok(error(protocol, &e, &id, &parts.method)),
     };
     let request = Request {
         method: parts.method,
@@ -68,20 +69,44 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
     };
     match (&caller, signer.access_key_id) {
         (Caller::Role { .. }, Some(access_key_id)) => {
-            let (operation, function) = named(service, &request);
+            let (operation, function) = named(protocol, &request);
             let call = Call { service, operation, function, access_key_id };
             let (id, method) = (request.id.clone(), request.method.clone());
-            let refuse = |e: &ApiError| error(service, e, &id, &method);
-            inject::answer(&aws, &caller, &call, serve(&aws, &caller, service, request), refuse).await
+            let refuse = |e: &ApiError| error(protocol, e, &id, &method);
+            let answer = serve(&aws, &caller, (service, protocol), request);
+            inject::answer(&aws, &caller, &call, answer, refuse).await
         }
-        _ => Ok(serve(&aws, &caller, service, request).await),
+        _ => Ok(serve(&aws, &caller, (service, protocol), request).await),
     }
 }
 
 /// Answers a request whose caller is known.
-async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: Request) -> Response {
+async fn serve(
+    aws: &Arc<Aws>,
+    caller: &Caller,
+    (service, protocol): (Service, Protocol),
+    request: Request,
+) -> Response {
     let call = async |operation: &str, input| aws.call(caller, service, operation, input).await;
-    match service.entry().protocol {
+    match protocol {
+        Protocol::Query(namespace) if service == Service::CloudWatch => {
+            let call =
+                async |operation: &str, input| call(operation, input).await.map(cloudwatch::times_as_text);
+            query::serve(namespace, &request, call).await
+        }
+        Protocol::Json(prefix, media_type) if service == Service::CloudWatch => {
+            let mut refused = None;
+            let call = async |operation: &str, input| {
+                let answer = call(operation, input).await;
+                answer.map_err(|error| query::newer(refused.insert(error).clone()))
+            };
+            let mut response = json::serve((prefix, media_type), &request, call).await;
+            if let Some(error) = &refused {
+                query::keep_code(&mut response, error);
+            }
+            response
+        }
+        Protocol::Cbor(prefix, times) => cbor::serve(prefix, times, &request, call).await,
         Protocol::Query(namespace) => query::serve(namespace, &request, call).await,
         Protocol::Json(prefix, media_type) => json::serve((prefix, media_type), &request, call).await,
         Protocol::RestJson => lambda::http::serve(aws, caller, &request).await,
@@ -94,13 +119,14 @@ async fn serve(aws: &Arc<Aws>, caller: &Caller, service: Service, request: Reque
 }
 
 /// The operation that a request asks for, in S3 method and level, and the function it names.
-fn named(service: Service, request: &Request) -> (String, Option<String>) {
-    let operation = match service.entry().protocol {
+fn named(protocol: Protocol, request: &Request) -> (String, Option<String>) {
+    let operation = match protocol {
         Protocol::Query(_) => query::operation(request),
         Protocol::Json(prefix, _) => {
             let target = request.header("x-amz-target").unwrap_or_default();
             target.strip_prefix(prefix).unwrap_or_default().to_owned()
         }
+        Protocol::Cbor(prefix, _) => request.path.strip_prefix(prefix).unwrap_or_default().to_owned(),
         Protocol::RestJson => return lambda::http::named(request),
         Protocol::RestXml => {
             let level = if request.path.trim_matches('/').contains('/') { "Object" } else { "Bucket" };
@@ -127,11 +153,12 @@ fn caller(aws: &Aws, signer: &Signer, headers: &HeaderMap) -> Result<Caller> {
     }
 }
 
-/// An error in a service's protocol.
-fn error(service: Service, error: &ApiError, id: &str, method: &Method) -> Response {
-    match service.entry().protocol {
+/// An error in a protocol.
+fn error(protocol: Protocol, error: &ApiError, id: &str, method: &Method) -> Response {
+    match protocol {
         Protocol::Query(namespace) => query::error(namespace, error, id),
         Protocol::Json(..) => json::error(error, id),
+        Protocol::Cbor(..) => cbor::error(error, id),
         Protocol::RestJson => lambda::http::error(error, id),
         Protocol::RestXml => s3::http::error(error, id, method, ""),
     }

@@ -319,7 +319,7 @@ fn trusts(aws: &Aws, role: &Role, principal: Principal<'_>, pairs: &[(&str, &str
 fn denied(account: &str, caller: &Caller, action: &str, resource: &str, because: &str) -> ApiError {
     let service = action.split(':').next().unwrap_or_default();
     // What is not a service here, such as `kms`, speaks JSON.
-    let protocol = Service::signed_for(service).map_or(Protocol::Json("", ""), |s| s.entry().protocol);
+    let protocol = Service::acting(service).map_or(Protocol::Json("", ""), |s| s.entry().protocol);
     let ((status, code), quote) = (protocol.denial(), if protocol == Protocol::RestXml { "\"" } else { "" });
     let user = caller.arn(account);
     let message = format!(

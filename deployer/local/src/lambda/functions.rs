@@ -20,6 +20,13 @@ use super::record::{
 };
 use super::{Lambda, keys, record, tags};
 
+/// What AWS's model says of MasterRegion.
+const MASTER_REGION: &str = r"ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}";
+
+fn is_master_region(text: &str) -> bool {
+    regex_lite::Regex::new(&format!("^({MASTER_REGION})$")).is_ok_and(|pattern| pattern.is_match(text))
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Create {
@@ -213,10 +220,20 @@ impl Lambda {
         let input: Page = read(input)?;
         let mut constraints = Constraints::default();
         constraints.one_of("functionVersion", input.function_version.as_deref(), &["ALL"]);
+        if let Some(region) = &input.master_region {
+            constraints.pattern("masterRegion", region, is_master_region(region), MASTER_REGION);
+        }
         constraints.check()?;
         let limit = input.limit()?;
         aws.iam.authorize(aws, caller, "lambda:ListFunctions", "*")?;
         let all = input.function_version.is_some();
+        if input.master_region.is_some() {
+            if !all {
+                return Err(invalid("FunctionVersion must be set to ALL if MasterRegion is specified."));
+            }
+            // Nothing is replicated here.
+            return Ok(json!({"Functions": []}));
+        }
         let mut shown = Vec::new();
         let mut marker = None;
         // A marker is the last entry shown: a function's name, or the id of one of its versions.

@@ -234,6 +234,8 @@ pub struct Page {
     pub max_items: Option<i64>,
     /// Restricts aliases to those of a version; `ALL` lists the versions of every function.
     pub function_version: Option<String>,
+    /// The region that replicas of Lambda@Edge come from.
+    pub master_region: Option<String>,
 }
 
 impl Page {

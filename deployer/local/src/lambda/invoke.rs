@@ -111,7 +111,8 @@ impl Lambda {
 
     async fn run(&self, aws: &Arc<Aws>, job: Job) -> Result<Invoked> {
         let behaviour = self.behaviour();
-        let running = self.engine.concurrency.enter(&job.function, behaviour.account_concurrency)?;
+        let running = self.engine.concurrency.enter(&job.function, behaviour.account_concurrency);
+        let running = running.inspect_err(|_| aws.metrics.throttled(&job.invoked_arn))?;
         let (tell, told) = oneshot::channel();
         let (engine, aws) = (Arc::clone(&self.engine), Arc::clone(aws));
         self.tasks.run(async move {

@@ -45,6 +45,7 @@ pub use configuration::runtimes;
 pub use engine::disturbance::Disturbed;
 pub use engine::forced_end::ForcedEnd;
 pub use engine::in_process;
+pub(crate) use engine::journal::Report;
 pub use engine::language::{difference, installed as installed_runtime};
 pub use engine::{Description as CpuShare, Mechanism, built_for, processor};
 pub use invoke_error::InvokeError;

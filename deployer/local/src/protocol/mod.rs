@@ -5,6 +5,7 @@
 //! or what Lambda and S3 have for themselves (`crate::lambda::http`, `crate::s3::http`).
 
 pub(crate) mod body;
+pub(crate) mod cbor;
 pub(crate) mod guard;
 pub(crate) mod json;
 mod message;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::xml::Xml;
-use super::{Request, Response, response};
+use super::{Request, Response, response, set};
 use crate::{ApiError, Result};
 
 const MOST_PARAMETERS: usize = 20_000;
@@ -47,6 +47,26 @@ pub fn error(namespace: &str, error: &ApiError, id: &str) -> Response {
         xml.text("RequestId", id);
     });
     response(error.status, "text/xml", xml, id)
+}
+
+/// The same error as services name it that speak newer protocols besides: there a code is the name of a shape.
+pub fn newer(error: ApiError) -> ApiError {
+    let shape = match error.code.as_str() {
+        "AccessDenied" => "AccessDeniedException",
+        "InvalidParameterCombination" => "InvalidParameterCombinationException",
+        "InvalidParameterValue" => "InvalidParameterValueException",
+        "MissingParameter" => "MissingRequiredParameterException",
+        "Throttling" => "ThrottlingException",
+        "ValidationError" => "ValidationException",
+        _ => return error,
+    };
+    ApiError { code: shape.to_owned(), ..error }
+}
+
+/// Tells an error's code in the header where such services keep it for clients that know the query protocol's codes.
+pub fn keep_code(response: &mut Response, error: &ApiError) {
+    let side = if error.status < 500 { "Sender" } else { "Receiver" };
+    set(response, "x-amzn-query-error", &format!("{};{side}", error.code));
 }
 
 /// The operation that a request asks for, empty for none.

@@ -217,3 +217,48 @@ async fn a_call_inside_the_process_is_the_same_as_over_http() {
     assert_eq!(reply.header("content-type"), Some("application/x-amz-json-1.1"));
     assert_eq!(reply.json()["logGroups"][0]["logGroupName"], "/g");
 }
+
+#[tokio::test]
+async fn metrics_are_asked_for_in_three_protocols() {
+    let local = Local::start().await;
+    let query = "Action=GetMetricData&Version=2010-08-01&StartTime=2026-01-01T00:00:00Z&EndTime=2026-01-02T00:00:00Z\
+                 &MetricDataQueries.member.1.Id=ID&MetricDataQueries.member.1.MetricStat.Stat=Sum\
+                 &MetricDataQueries.member.1.MetricStat.Period=3600\
+                 &MetricDataQueries.member.1.MetricStat.Metric.Namespace=AWS/Lambda\
+                 &MetricDataQueries.member.1.MetricStat.Metric.MetricName=Errors";
+    let reply = local.query("monitoring", &query.replace("=ID", "=q")).await.ok();
+    assert_eq!(
+        (reply.first("Id"), reply.first("Label"), reply.first("StatusCode")),
+        ("q".into(), "Errors".into(), "Complete".into())
+    );
+    let reply = local.query("monitoring", &query.replace("=ID", "=Q")).await;
+    assert_eq!(reply.error(), (400, "ValidationError".to_owned()));
+
+    let input = |id: &str| {
+        json!({"StartTime": 1_767_225_600, "EndTime": 1_767_312_000, "MetricDataQueries": [{"Id": id, "MetricStat": {
+            "Stat": "Sum", "Period": 3600, "Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}}}]})
+    };
+    let target = "GraniteServiceVersion20100801.GetMetricData";
+    let ask = |id: &str| {
+        local.call("monitoring", "POST", "/").header("x-amz-target", target).body(input(id).to_string())
+    };
+    assert_eq!(ask("q").send().await.json()["MetricDataResults"][0]["StatusCode"], "Complete");
+    let reply = ask("Q").send().await;
+    assert_eq!((reply.status, reply.json()["__type"].as_str()), (400, Some("ValidationException")));
+    assert_eq!(reply.header("x-amzn-query-error"), Some("ValidationError;Sender"));
+    // Unsigned it is refused in the protocol it speaks.
+    let reply = local.unsigned("POST", "/").header("x-amz-target", target).body("{}").send().await;
+    assert_eq!(reply.json()["__type"], "MissingAuthenticationToken");
+
+    let path = "/service/GraniteServiceVersion20100801/operation/";
+    let ask = |operation: &str, body: &[u8]| {
+        let call = local.call("monitoring", "POST", &format!("{path}{operation}"));
+        call.header("smithy-protocol", "rpc-v2-cbor").body(body)
+    };
+    let reply = ask("GetMetricData", &[0xa0]).send().await;
+    assert_eq!((reply.status, reply.header("smithy-protocol")), (400, Some("rpc-v2-cbor")));
+    assert_eq!(reply.header("x-amzn-query-error"), Some("MissingParameter;Sender"));
+    assert!(String::from_utf8_lossy(&reply.body).contains("MissingRequiredParameterException"));
+    let reply = ask("Nothing", &[0xa0]).send().await;
+    assert_eq!(reply.header("x-amzn-query-error"), Some("InvalidAction;Sender"));
+}

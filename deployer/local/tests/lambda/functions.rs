@@ -285,6 +285,21 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_function_is_replicated_from_another_region() {
+    let local = Local::new().await;
+    let code = json!({"ZipFile": package_of(&[("bootstrap", b"#!/bin/sh\n", 0o755)])});
+    local.function("f", json!({"Code": code})).await;
+    let replicas = json!({"MasterRegion": "us-east-1", "FunctionVersion": "ALL"});
+    assert_eq!(local.ok("ListFunctions", replicas).await, json!({"Functions": []}));
+    for (input, code) in [
+        (json!({"MasterRegion": "us-east-1"}), "InvalidParameterValueException"),
+        (json!({"MasterRegion": "x", "FunctionVersion": "ALL"}), "ValidationException"),
+    ] {
+        assert_eq!(local.refused("ListFunctions", input).await.code, code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_set_is_shown_and_survives() {
     let local = Local::new().await;
     local.grant(&["ec2:*"], "*").await;

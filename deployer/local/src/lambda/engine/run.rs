@@ -218,6 +218,7 @@ impl Run<'_> {
         function_error: Option<String>,
     ) -> Invoked {
         journal.end(&self.job.request_id, report);
+        self.aws.metrics.invoked(&self.job.invoked_arn, report, function_error.is_some());
         let log_result = self.job.log_tail.then(|| journal.tail());
         journal.deliver().await;
         Invoked {
