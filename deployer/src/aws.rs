@@ -169,6 +169,22 @@ impl Aws {
         aws_sdk_lambda::Client::new(&self.config)
     }
 
+    /// A client of Lambda in any region.
+    #[must_use]
+    pub fn lambda_in(&self, region: &str) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config_in(region))
+    }
+
+    /// A client of CloudWatch's metrics in any region.
+    #[must_use]
+    pub fn cloudwatch_in(&self, region: &str) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.config_in(region))
+    }
+
+    fn config_in(&self, region: &str) -> SdkConfig {
+        self.config.to_builder().region(Region::new(region.to_owned())).build()
+    }
+
     /// A client of CloudWatch Logs.
     #[must_use]
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {

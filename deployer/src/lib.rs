@@ -2,7 +2,7 @@
 //!
 //! [`cli`] (what was typed) → [`resolve`] (what is meant, by the table of [`options`]) → [`commands`] (what is done), which use [`app`] (the stack),
 //! [`build`] (its assets), [`deployment`] (CloudFormation; what changes there is a [`difference`]), [`function`] (what is tuned), [`execution`] (a run) [`kept`] (results of former runs),
-//! [`definitions`] (the files that functions are defined in) and [`render`] (a result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
+//! [`definitions`] (the files that functions are defined in), [`fleet`] (plans for many functions) and [`render`] (a result, with [`calibration`] on a core of Lambda). [`site`] serves the page that shows it as a chart, in the user's [`browser`]. What happens meanwhile is told as typed
 //! [`events`] that [`progress`] shows on stderr; what comes out is one [`outcome`] on stdout, or a [`failure`].
 //! [`context`] is what every command gets: the settings, the events and a connection ([`aws`]) made when first asked for.
 //!
@@ -23,6 +23,7 @@ pub mod difference;
 pub mod events;
 pub mod execution;
 pub mod failure;
+pub mod fleet;
 pub mod fold;
 pub mod function;
 pub mod interrupt;

@@ -42,6 +42,7 @@ mod permissions;
 mod permitted;
 mod proxy;
 mod release;
+mod scan;
 mod schema;
 mod settings;
 mod shown;

@@ -28,6 +28,7 @@ pub mod logs;
 pub mod outputs;
 pub mod preview;
 pub mod release;
+pub mod scan;
 pub mod schema;
 pub mod serve;
 pub mod synth;
@@ -54,6 +55,8 @@ pub enum Command {
     Tune(Box<tune::Options>),
     /// Put a result where the function is defined, or into the function.
     Apply(apply::Options),
+    /// Find out which functions are worth a run.
+    Scan(Box<scan::Options>),
     /// Show a function's runs.
     History(history::Options),
     /// Show what the Lambdas have logged of a run.
@@ -101,6 +104,7 @@ impl Command {
             Self::Tune(options) => tune::run(*options, context).await,
             Self::Cleanup(options) => cleanup::run(options, context).await,
             Self::Apply(options) => apply::run(options, context).await,
+            Self::Scan(options) => scan::run(*options, context).await,
             Self::History(options) => history::run(options, context).await,
             Self::Logs(options) => logs::run(options, context).await,
             Self::Compare(options) => compare::run(options),

@@ -34,6 +34,8 @@ pub enum Verb {
     Apply,
     /// `logs`
     Logs,
+    /// `scan`
+    Scan,
     /// `history`
     History,
     /// `compare`
@@ -72,7 +74,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 22] = [
+    pub const ALL: [(Self, &str, &str); 23] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
@@ -80,6 +82,11 @@ impl Verb {
             Self::Apply,
             "apply",
             "Put a result's memory size where the function is defined, or into the function",
+        ),
+        (
+            Self::Scan,
+            "scan",
+            "Find out what the functions of an account cost, and which of them are worth tuning",
         ),
         (Self::History, "history", "Show the runs of a function that Step Functions still knows"),
         (Self::Logs, "logs", "Show what the tuning Lambdas have logged of a run"),
@@ -124,6 +131,23 @@ impl Verb {
         (Self::Schema, "schema", "Print the JSON Schema of what tune reads and writes"),
         (Self::Completions, "completions", "Print a completion script for a shell"),
     ];
+}
+
+/// A value of a file as it would be written on the command line: lists become comma-separated texts, tables `key=value` lists.
+#[must_use]
+pub fn text_of_toml(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(values) => values.iter().map(text_of_toml).collect::<Vec<_>>().join(","),
+        toml::Value::Table(table) => {
+            let pairs = table.iter().map(|(key, value)| format!("{key}={}", text_of_toml(value)));
+            pairs.collect::<Vec<_>>().join(",")
+        }
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Boolean(flag) => flag.to_string(),
+        toml::Value::Datetime(time) => time.to_string(),
+    }
 }
 
 /// A parameter of the template.
@@ -200,7 +224,7 @@ impl Spec {
     pub fn section(&self, verb: Verb) -> &'static str {
         match verb {
             Verb::Up | Verb::Preview if self.parameter.is_some() => PARAMETERS,
-            Verb::Compare | Verb::Serve | Verb::History => "",
+            Verb::Compare | Verb::Serve | Verb::History | Verb::Scan => "",
             _ => self.section,
         }
     }

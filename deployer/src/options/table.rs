@@ -29,6 +29,9 @@ const LAMBDA_RESOURCE_PATTERN: &str =
 const PROCESSOR_RESOURCE_PATTERN: &str =
     r"^(|arn:[a-z*-]+:lambda:[a-z0-9*-]+:[0-9*]+:function:[A-Za-z0-9_*?-]+)$";
 
+/// A region's name.
+pub(crate) const REGION_PATTERN: &str = r"^[a-z0-9]+(-[a-z0-9]+)+-[a-z]*[0-9]+$";
+
 const MEASURING: &str = "Measuring";
 const CHOOSING: &str = "Choosing";
 const RUNNING: &str = "Running";
@@ -51,6 +54,11 @@ table! {
     CLEANUP_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().on(&[Verb::Cleanup]);
     /// What deployer tune --json has printed, an execution's output, or a fleet's results, as a file
     KEPT: PathBuf = opt("result", "RESULT", Rule::Any).operand().required().on(&[Verb::Apply]);
+    /// Names of functions, where * and ? stand for any letters [default: all]
+    SCANNED: Vec<String> = opt("functions", "NAME", Rule::Pattern(
+        r"^[A-Za-z0-9_*?-]{1,140}$",
+        "a function's name: letters, digits, - and _, with * and ? for any; quote it: 'shop-*'",
+    )).operand().repeated().on(&[Verb::Scan]);
     /// The function's name or ARN
     HISTORY_FUNCTION: String = opt("function", "FUNCTION", Rule::Any).operand().required().on(&[Verb::History]);
     /// The function's name or ARN, whose last run is meant
@@ -62,6 +70,23 @@ table! {
     /// The shell: bash, elvish, fish, powershell or zsh
     SHELL: String =
         opt("shell", "SHELL", Rule::Word(&["bash", "elvish", "fish", "powershell", "zsh"])).operand().required().on(&[Verb::Completions]);
+
+    /// Only functions with these tags: team=web,env=prod. May be repeated
+    TAG: Vec<(String, String)> = opt("tag", "KEY=VALUE", Rule::Tags).repeated().on(&[Verb::Scan]);
+    /// Regions to look at: eu-west-1,us-east-1
+    REGIONS: Vec<String> = opt("regions", "LIST", Rule::List(REGION_PATTERN, "eu-west-1")).default("the one in use").on(&[Verb::Scan]);
+    /// How many days to look back, 1 to 30
+    DAYS: u32 = opt("days", "N", Rule::Whole(1, 30)).default("14").on(&[Verb::Scan]);
+    /// Worth a run is what could save so much a month
+    MIN_SAVING: f64 = opt("min-saving", "AMOUNT", Rule::Above0).default("1").on(&[Verb::Scan]);
+    /// Ask before a scan for which CloudWatch bills more than this
+    SCAN_ASK_ABOVE: f64 = opt("ask-above", "USD", Rule::Above0).default("1").on(&[Verb::Scan]);
+    /// Write a plan to this file: the functions with settings for tuning all of them, to be edited
+    SCAN_WRITE: PathBuf = opt("write", "FILE", Rule::Any).only_flag().on(&[Verb::Scan]);
+    /// With --write: write the file anew if it is there already
+    FORCE: bool = opt("force", "", Rule::Switch).only_flag().with("write").on(&[Verb::Scan]);
+    /// As comma-separated values
+    CSV: bool = opt("csv", "", Rule::Switch).only_flag().without(&["json", "markdown"]).on(&[Verb::Scan]);
 
     /// Execution input to start from: a JSON file, or - for stdin; flags win over it
     INPUT: String = opt("input", "FILE", Rule::Any).only_flag().on(&[Verb::Tune]);
@@ -175,7 +200,7 @@ table! {
     TIMEOUT: u32 = opt("timeout", "SECONDS", Rule::Whole(1, 900)).default("60").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
 
     /// As Markdown, for a pull request or a wiki
-    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare, Verb::History]).under(RESULT);
+    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare, Verb::History, Verb::Scan]).under(RESULT);
     /// Write the result as JSON to this file as well
     JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Write it as Markdown to this file as well
@@ -317,7 +342,7 @@ table! {
     /// Profile of ~/.aws/config
     PROFILE: String = opt("profile", "NAME", Rule::Any);
     /// Region
-    REGION: String = opt("region", "NAME", Rule::Pattern(r"^[a-z0-9]+(-[a-z0-9]+)+-[a-z]*[0-9]+$", "a region's name, such as eu-west-1")).default("as the AWS CLI finds it");
+    REGION: String = opt("region", "NAME", Rule::Pattern(REGION_PATTERN, "a region's name, such as eu-west-1")).default("as the AWS CLI finds it");
     /// Another endpoint that speaks AWS's protocols
     ENDPOINT_URL: String = opt("endpoint-url", "URL", Rule::Pattern(URL, "an http:// or https:// address"));
     /// The stack

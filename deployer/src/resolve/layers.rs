@@ -107,25 +107,11 @@ impl File {
             return Err(Usage(unknown.join("\n")));
         }
         let texts = table.into_iter().map(|(name, value)| {
-            let text = Text { text: as_text(&value), place: place.clone() };
+            let text = Text { text: options::text_of_toml(&value), place: place.clone() };
             (name, text)
         });
         self.texts.extend(texts);
         Ok(())
-    }
-}
-
-fn as_text(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        toml::Value::Array(values) => values.iter().map(as_text).collect::<Vec<_>>().join(","),
-        toml::Value::Table(table) => {
-            table.iter().map(|(key, value)| format!("{key}={}", as_text(value))).collect::<Vec<_>>().join(",")
-        }
-        toml::Value::Integer(number) => number.to_string(),
-        toml::Value::Float(number) => number.to_string(),
-        toml::Value::Boolean(flag) => flag.to_string(),
-        toml::Value::Datetime(time) => time.to_string(),
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::layers::Reader;
 use crate::build::Flavour;
 use crate::commands::{
-    Command, apply, build, calibrate, cleanup, compare, drift, history, local, logs, preview, release, serve,
-    synth, tune, up,
+    Command, apply, build, calibrate, cleanup, compare, drift, history, local, logs, preview, release, scan,
+    serve, synth, tune, up,
 };
 use crate::definitions::Definitions;
 use crate::deployment::parameters::Parameters;
@@ -38,6 +38,7 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             check: reader.is_on(&options::CHECK),
             undo: reader.is_on(&options::UNDO),
         }),
+        Verb::Scan => Command::Scan(Box::new(scan(reader, settings))),
         Verb::History => Command::History(history::Options {
             function: reader.get(&options::HISTORY_FUNCTION)?,
             last: reader.get(&options::LAST).unwrap_or(20),
@@ -150,6 +151,32 @@ fn tune(reader: &mut Reader<'_>) -> tune::Options {
         watch: reader.is_on(&options::WATCH),
         calibrated: reader.is_on(&options::CALIBRATED),
         code: code(reader),
+    }
+}
+
+fn scan(reader: &mut Reader<'_>, settings: &Settings) -> scan::Options {
+    let regions = reader.get(&options::REGIONS).unwrap_or_default();
+    if let Target::Local { region, .. } = &settings.target
+        && let Some(other) = regions.iter().find(|named| *named != region)
+    {
+        reader.problem(format!(
+            "--regions has {other}, and the endpoint in this program has one region, {region}: leave --regions out"
+        ));
+    }
+    scan::Options {
+        names: reader.get(&options::SCANNED).unwrap_or_default(),
+        tags: reader.get(&options::TAG).unwrap_or_default(),
+        regions,
+        days: reader.get(&options::DAYS).unwrap_or(14),
+        min_saving: reader.get(&options::MIN_SAVING).unwrap_or(1.0),
+        ask_above: reader.get(&options::SCAN_ASK_ABOVE).unwrap_or(1.0),
+        form: match (reader.is_on(&options::MARKDOWN), reader.is_on(&options::CSV)) {
+            (true, _) => scan::Form::Markdown,
+            (false, true) => scan::Form::Csv,
+            (false, false) => scan::Form::Text,
+        },
+        write: reader.get(&options::SCAN_WRITE),
+        force: reader.is_on(&options::FORCE),
     }
 }
 
