@@ -13,6 +13,7 @@ import deployments
 import functions
 import invocations
 import machines
+import metrics
 import program
 from check import Check
 from report import Report
@@ -23,8 +24,9 @@ COSTS = """\
   0.2 cents   Lambda: fewer than 120 short invocations of 128 to 512 MB, a minute of one that waits for its time-out
   0.3 cents   SnapStart: one version of 128 MB is cached, which AWS bills for at least 3 hours
   0.2 cents   S3 and CloudWatch Logs: a few dozen requests, 15 MB for some minutes
+  0.6 cents   CloudWatch: 600 figures of metrics at most
   ---------
-  1   cent    altogether, at most 2"""
+  2   cents   altogether, at most 3"""
 
 # What no script can tell within minutes or without things that cost more.
 NOT_HERE = """\
@@ -54,7 +56,7 @@ def arguments():
 
 def agreed(check):
     print(f"This makes functions, roles, a bucket, state machines and stacks named {check.name}… in the account")
-    print(f"{check.account}, Region {check.region}, as {check.who}, and removes them again. It takes about ten minutes.\n")
+    print(f"{check.account}, Region {check.region}, as {check.who}, and removes them again. It takes about a quarter of an hour.\n")
     print(f"It costs about:\n{COSTS}\n", flush=True)
     try:
         return input("Type yes to begin: ").strip() == "yes"
@@ -92,7 +94,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     report, status = Report(), 130
     try:
-        for group in (functions.GROUP, invocations.GROUP, access.GROUP, machines.GROUP, deployments.GROUP, program.GROUP):
+        for group in (functions.GROUP, invocations.GROUP, metrics.GROUP, access.GROUP, machines.GROUP, deployments.GROUP, program.GROUP):
             report.group(group, check)
         print(f"\n{NOT_HERE}")
         status = report.end()
