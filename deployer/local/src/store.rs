@@ -5,6 +5,7 @@
 //! failing disk, and methods say so with `expect` instead of passing a `Result` through every service.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -151,8 +152,9 @@ impl Store {
             std::fs::rename(&new, &file).map_err(io)?;
             File::open(folder).and_then(|f| f.sync_all()).map_err(io)?;
         }
+        let damaged = corrupt(format!("{FILE} is damaged"));
         let open = || {
-            quietly(|| builder.open(&file)).unwrap_or_else(|| {
+            quietly(&damaged, || builder.open(&file)).unwrap_or_else(|| {
                 Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(format!("{FILE} is damaged"))))
             })
         };
@@ -362,9 +364,18 @@ fn range<T: DeserializeOwned>(
 }
 
 /// Runs what may panic on damaged input; `None` when it did. redb promises errors for damaged files, but asserts its own
-/// invariants too, and a damaged file must end in a message.
-fn quietly<R>(work: impl FnOnce() -> R) -> Option<R> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
+/// invariants too, and a damaged file must end in a message. Where a panic ends the program, as in a release, the panic itself says
+/// that message.
+fn quietly<R>(damaged: &StoreError, work: impl FnOnce() -> R) -> Option<R> {
+    if cfg!(panic = "unwind") {
+        return std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok();
+    }
+    let text = format!("error: {damaged}\n");
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |_| drop(std::io::stderr().write_all(text.as_bytes()))));
+    let done = work();
+    std::panic::set_hook(usual);
+    Some(done)
 }
 
 #[cfg(test)]

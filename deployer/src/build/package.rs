@@ -1,11 +1,11 @@
 //! Zips that depend on nothing but their content: entries sorted, times fixed, permissions set.
 
-use std::io::Write;
+use std::io::{Cursor, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::{Architecture, Asset, BuildError, Flavour};
 
@@ -53,12 +53,27 @@ fn archive(entries: &[(&str, &[u8])], flavour: Flavour) -> zip::result::ZipResul
         .unix_permissions(0o755);
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(name, _)| *name);
-    let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
         zip.start_file(name, options)?;
         zip.write_all(content)?;
     }
     Ok(zip.finish()?.into_inner())
+}
+
+/// The zip of an executable as it is uploaded.
+pub(super) fn of_executable(executable: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+    // For all processors alike.
+    archive(&[(ENTRY, executable)], Flavour::Lambda(Architecture::host()))
+}
+
+/// The executable that [`of_executable`] makes just this zip of; none where it would make another one.
+pub(super) fn executable(zip: &[u8]) -> Option<Vec<u8>> {
+    let mut archive = ZipArchive::new(Cursor::new(zip)).ok()?;
+    let mut content = Vec::new();
+    archive.by_name(ENTRY).ok()?.read_to_end(&mut content).ok()?;
+    let again = of_executable(&content).ok()?;
+    (again == zip).then_some(content)
 }
 
 /// A zip that is there already.
@@ -90,9 +105,23 @@ mod tests {
     }
 
     #[test]
+    fn an_executable_is_taken_out_only_of_what_is_zipped_the_same_again() {
+        let ours = of_executable(&[7; 10_000]).unwrap();
+        assert_eq!(executable(&ours).as_deref(), Some(&[7; 10_000][..]));
+        assert_eq!(executable(&archive(&[(ENTRY, &[7; 10_000])], Flavour::Host).unwrap()), None);
+        assert_eq!(
+            executable(
+                &archive(&[(ENTRY, b"1"), ("b", b"2")], Flavour::Lambda(Architecture::Arm64)).unwrap()
+            ),
+            None
+        );
+        assert_eq!(executable(b"<html>"), None);
+    }
+
+    #[test]
     fn entries_are_sorted_dated_1980_and_executable() {
         let bytes = archive(&[("b", b"2"), ("a", b"1")], Flavour::Lambda(Architecture::Arm64)).unwrap();
-        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        let mut zip = ZipArchive::new(Cursor::new(bytes)).unwrap();
         assert_eq!(zip.file_names().map(Result::unwrap).collect::<Vec<_>>(), ["a", "b"]);
         let entry = zip.by_index(0).unwrap();
         assert_eq!(entry.unix_mode().map(|mode| mode & 0o777), Some(0o755));

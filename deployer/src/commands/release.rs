@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::build::{self, Architecture, Asset, Flavour, Program, megabytes};
 use crate::context::Context;
-use crate::failure::Usage;
+use crate::failure::{Advice as _, Usage};
 use crate::outcome::Outcome;
 
 /// The folder for the chart page.
@@ -22,6 +22,8 @@ const PAGE: &str = "page";
 const SUMS: &str = "SHA256SUMS";
 /// What the program is made of.
 const BILL: &str = "deployer.cdx.json";
+/// Bytes of the program with all inside, at most: it is downloaded by whoever installs it, and by each CI run.
+const MOST_BYTES: u64 = 20_000_000;
 /// Texts that go with the program.
 const TEXTS: [(&str, &str); 2] =
     [("LICENSE", include_str!("../../../LICENSE")), ("README.md", include_str!("../../../README.md"))];
@@ -65,7 +67,8 @@ pub struct Options {
 /// wheel. A release makes another one of itself only.
 ///
 /// # Errors
-/// A tool that is missing or fails; a folder that holds something else already, or cannot be written to.
+/// A tool that is missing or fails; a program that was compiled and has more than 20 MB with all inside; a folder that holds
+/// something else already, or cannot be written to.
 pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome> {
     let Options { out, architectures } = options;
     let host = Architecture::host();
@@ -140,10 +143,15 @@ async fn pack(
     context.events.started(format!("packing the program for {target}"));
     let name = format!("deployer-{}-{target}", packed::VERSION);
     let (program, assets, out) = (program.to_owned(), assets.clone(), out.to_owned());
-    let packed = move || -> anyhow::Result<Vec<String>> {
+    let packed = move || -> anyhow::Result<(Vec<String>, u64)> {
         let folder = tempfile::tempdir_in(&out).context("making a temporary folder")?;
         let whole = folder.path().join("deployer");
         build::append(&program, &assets, &whole)?;
+        let bytes = std::fs::metadata(&whole).context("looking at the packed program")?.len();
+        // A program that packs itself has the size that it has.
+        if build::compiles() {
+            small_enough(bytes, target)?;
+        }
         let tarball = format!("{name}.tar.gz");
         packed::tarball(&whole, &name, &out.join(&tarball))?;
         let mut names = vec![tarball];
@@ -151,11 +159,29 @@ async fn pack(
             packed::wheel(&whole, target, &out.join(&wheel))?;
             names.push(wheel);
         }
-        Ok(names)
+        Ok((names, bytes))
     };
-    let names = tokio::task::spawn_blocking(packed).await??;
-    context.events.finished(format!("packed {}", names.join(", ")));
+    let (names, bytes) = tokio::task::spawn_blocking(packed).await??;
+    context.events.finished(format!(
+        "packed {}; the program has {} with all inside",
+        names.join(", "),
+        megabytes(bytes)
+    ));
     Ok(names)
+}
+
+/// A release that has grown too big is noticed where it is made.
+fn small_enough(bytes: u64, target: &str) -> anyhow::Result<()> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let over = bytes - MOST_BYTES;
+    Err(anyhow::anyhow!(
+        "the program for {target} has {} with all inside, {over} bytes more than the {} that a release may have",
+        megabytes(bytes),
+        megabytes(MOST_BYTES)
+    ))
+    .hint("see what was added since it was smaller: git diff Cargo.lock, cargo tree -p deployer -e features")
 }
 
 /// A release's folder holds nothing else, so that its checksums tell all of it. An older release is written over.
@@ -205,4 +231,20 @@ fn describe(folder: &Path, name: String) -> anyhow::Result<File> {
     let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     Ok(File { path: name, bytes: bytes.len() as u64, sha256 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_more_than_20_mb_is_no_release() {
+        small_enough(MOST_BYTES, "x86_64-unknown-linux-musl").unwrap();
+        let error = small_enough(24_700_001, "x86_64-unknown-linux-musl").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the program for x86_64-unknown-linux-musl has 24.7 MB with all inside, 4700001 bytes more than the 20.0 MB that a \
+             release may have"
+        );
+    }
 }

@@ -434,6 +434,9 @@ pub(crate) mod tests {
         {
             assert!(Path::parse(text).is_err(), "{text}");
         }
+        // Of RFC 9535, which AWS's JSONPath is older than.
+        assert!(Path::parse("$.list[?match(@.a, 'b')]").is_err());
+        assert!(Path::parse("$.list[?search(@.a, 'b')]").is_err());
         assert!(Path::parse(&format!("$[?{}", "(".repeat(2000))).is_err());
         assert!(Path::parse(&format!("$[?{}", "(".repeat(900))).is_err());
     }
