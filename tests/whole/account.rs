@@ -98,6 +98,6 @@ async fn only_a_check_can_be_cleaned_away() {
 async fn a_check_of_an_account_says_what_it_costs_and_asks_first() {
     let world = World::empty().await;
     let said = Said::by(account(&world, "").stdin(std::fs::File::open("/dev/null").unwrap()));
-    said.status(1).complains(&["in the account\n000000000000", "cent    altogether", "Type yes to begin"]);
+    said.status(1).complains(&["in the account\n000000000000", "cents   altogether", "Type yes to begin"]);
     assert_eq!(left(&world).await, Vec::<String>::new());
 }
