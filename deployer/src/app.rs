@@ -2,12 +2,13 @@
 //!
 //! [`Stack::synth`] puts the rooms together: [`parameters`] (what may be chosen at deployment), [`functions`] (the six
 //! Lambdas, each with its own role and log), [`grants`] (what each handler may do), [`machine`] (the order of things),
-//! [`aborts`] (cleaning up after executions that were stopped), [`copies`] (what copies of functions need), [`elsewhere`] (a role in another account) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
+//! [`aborts`] (cleaning up after executions that were stopped), [`copies`] (what copies of functions need), [`fleets`] (many functions at once), [`elsewhere`] (a role in another account) and [`page`] (the chart page's place, if it is to have one). Only `constructs` and the table of options are needed here: no AWS client,
 //! no file, no clock.
 
 mod aborts;
 mod copies;
 pub mod elsewhere;
+mod fleets;
 mod functions;
 mod grants;
 mod machine;
@@ -32,6 +33,15 @@ pub const PAGE_BUCKET: &str = "visualizationBucket";
 
 /// The logical id of the bucket for the code of copies.
 pub const COPIES_BUCKET: &str = "copiesBucket";
+
+/// The output that holds the ARN of the machine of fleets, where there is one.
+pub const FLEET_MACHINE_OUTPUT: &str = "FleetStateMachineARN";
+
+/// The output that holds the name of the bucket for plans and results of fleets.
+pub const FLEETS_BUCKET_OUTPUT: &str = "FleetsBucket";
+
+/// The logical id of the bucket for plans and results of fleets.
+pub const FLEETS_BUCKET: &str = "fleetsBucket";
 
 /// The logical id of the function that cleans up after a run; `deployer cleanup` invokes it by hand.
 pub const CLEANER: &str = "cleaner";
@@ -70,6 +80,7 @@ impl Stack {
         let functions = functions::add(&mut stack, self, &choices, &copies, &name, &page);
         let machine = machine::add(&mut stack, &choices, &name, &functions);
         aborts::add(&mut stack, &machine, &functions.cleaner);
+        fleets::add(&mut stack, &choices, &machine);
         stack.output(STATE_MACHINE_OUTPUT, "The state machine that runs power tuning", &machine.arn());
         stack.synth()
     }

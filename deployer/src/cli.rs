@@ -20,6 +20,10 @@ const SOURCES: &str = "
 Options may also be set as DEPLOYER_<OPTION> in the environment, or by name in deployer.toml.
 A flag wins over the environment, and that over the file.";
 
+/// Words that do nothing by themselves.
+const GROUPS: [(&str, &str); 2] =
+    [("build", "Build what is deployed"), ("fleet", "Tune many functions in one execution")];
+
 /// What was typed: the verb, and the texts of its options by name.
 #[derive(Debug)]
 pub struct Arguments {
@@ -143,15 +147,17 @@ fn command(all: bool) -> Command {
     for spec in options::ALL.iter().filter(|spec| spec.verbs.is_empty()) {
         root = root.arg(argument(spec, None).global(true).hide_short_help(true).hide_long_help(true));
     }
-    let verb = |verb: Verb, word: &'static str, about: &'static str| {
+    let verb = |verb: Verb, words: &'static str, about: &'static str| {
         let own = || options::ALL.iter().filter(move |spec| !spec.verbs.is_empty() && spec.is_of(verb));
         let more = if !all && own().any(|spec| spec.rare) {
-            format!("More options: deployer {word} --help\n\n")
+            format!("More options: deployer {words} --help\n\n")
         } else {
             String::new()
         };
         own().fold(
-            Command::new(word).about(about).after_help(format!("{more}{everywhere}")),
+            Command::new(words.rsplit(' ').next().unwrap_or(words))
+                .about(about)
+                .after_help(format!("{more}{everywhere}")),
             |command, spec| {
                 let section = spec.section(verb);
                 let arg = argument(spec, Some(verb)).hide_short_help(spec.rare && !all);
@@ -162,16 +168,15 @@ fn command(all: bool) -> Command {
     for (kind, words, about) in Verb::ALL {
         root = match words.split_once(' ') {
             None => root.subcommand(verb(kind, words, about)),
-            Some(("build", word)) => {
-                if root.find_subcommand("build").is_none() {
-                    let build =
-                        Command::new("build").about("Build what is deployed").after_help(everywhere.clone());
-                    root = root.subcommand(build.subcommand_required(true).arg_required_else_help(true));
+            Some((above, _)) if let Some((_, purpose)) = GROUPS.iter().find(|(name, _)| *name == above) => {
+                if root.find_subcommand(above).is_none() {
+                    let group = Command::new(above).about(*purpose).after_help(everywhere.clone());
+                    root = root.subcommand(group.subcommand_required(true).arg_required_else_help(true));
                 }
-                root.mut_subcommand("build", |build| build.subcommand(verb(kind, word, about)))
+                root.mut_subcommand(above, |group| group.subcommand(verb(kind, words, about)))
             }
-            Some((above, word)) => root.mut_subcommand(above, |above| {
-                above.subcommand(verb(kind, word, about)).args_conflicts_with_subcommands(true)
+            Some((above, _)) => root.mut_subcommand(above, |above| {
+                above.subcommand(verb(kind, words, about)).args_conflicts_with_subcommands(true)
             }),
         };
     }

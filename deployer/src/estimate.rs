@@ -1,18 +1,116 @@
-//! What a run on AWS will do, cost and take, said before it starts. From a guess: nothing is known of the function's duration yet.
+//! What a run on AWS will do, cost and take, said before it starts. Nothing is known of the function's duration yet but what a fleet's plan may say of it.
 
+use tuning::Currency;
 use tuning::figures;
 use tuning::input::{Input, Search};
-use tuning::pricing::{self, Extras, Transitions};
+use tuning::pricing::{self, Extras, LambdaPrice, Transitions};
 use tuning::search::{self, MAX_ROUNDS, Step};
 
 use crate::function::Found;
 
 /// What an invocation is guessed to take, unless the function's time-out is shorter.
-const GUESS_MS: f64 = 1000.0;
+pub const GUESS_MS: f64 = 1000.0;
 /// Publishing versions, waiting until they are ready, putting the function back.
 const AROUND_SECONDS: f64 = 30.0;
 /// Publishing one more version where each invocation needs its own.
 const VERSION_SECONDS: f64 = 4.0;
+
+/// What a run measures, as far as that is known before it starts: what it costs and takes follows from the durations.
+#[derive(Debug)]
+pub struct Work<'a> {
+    input: &'a Input,
+    /// In MB. A search begins with these; how often it measures which of them nobody knows.
+    sizes: Vec<u32>,
+    /// Invocations of each size.
+    each: f64,
+    /// How often a search measures; none for a list.
+    rounds: u32,
+    price: LambdaPrice,
+}
+
+impl<'a> Work<'a> {
+    /// All that a run over these memory sizes may measure.
+    #[must_use]
+    pub fn most(input: &'a Input, sizes: &[u32], found: &Found) -> Self {
+        let region = &input.lambda_arn.region;
+        let extras = Extras { storage_mb: found.storage_mb, snap_start: false };
+        let price = pricing::lambda(region, found.architecture).with(extras, region);
+        let (sizes, each, rounds) = match input.search {
+            Some(search) => {
+                let sizes: Vec<u32> = pilot(input).into_iter().map(|(size, _)| size).collect();
+                let each = f64::from(search.max_invocations) / sizes.len().max(1) as f64;
+                (sizes, each, MAX_ROUNDS)
+            }
+            None => (sizes.to_vec(), f64::from(input.all_invocations()), 0),
+        };
+        Self { input, sizes, each, rounds, price }
+    }
+
+    /// The least of it: a search that is sure after its first round.
+    #[must_use]
+    pub fn least(self) -> Self {
+        let first = pilot(self.input);
+        if first.is_empty() {
+            return self;
+        }
+        let count: u32 = first.iter().map(|(_, count)| count).sum();
+        Self { each: f64::from(count) / first.len() as f64, rounds: 1, ..self }
+    }
+
+    /// Invocations of all sizes.
+    #[must_use]
+    pub fn invocations(&self) -> f64 {
+        self.sizes.len() as f64 * self.each
+    }
+
+    /// The region's currency.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.price.currency
+    }
+
+    /// What it costs in that currency when an invocation takes as many milliseconds at a size.
+    pub fn cost(&self, ms: impl Fn(u32) -> f64) -> f64 {
+        let machine = u32::try_from(self.sizes.len()).map_or(0.0, |sizes| {
+            // A later round has two or three sizes.
+            let blocks = sizes + 3 * self.rounds.saturating_sub(1);
+            let rounds = self.rounds;
+            Transitions { publisher_passes: rounds.max(1), sizes: blocks, executor_passes: blocks, rounds }
+                .cost(&self.input.lambda_arn.region)
+        });
+        let fees = self.invocations() * self.price.per_request.unwrap_or_default();
+        let one_of_each: f64 = self.sizes.iter().map(|&size| self.price.cost(size, ms(size))).sum();
+        machine + fees + self.each * one_of_each
+    }
+
+    /// How many seconds it takes when an invocation takes as many milliseconds at a size.
+    pub fn seconds(&self, ms: impl Fn(u32) -> f64) -> f64 {
+        let Self { input, each, .. } = self;
+        let searches = self.rounds > 0;
+        // Sizes are measured side by side, the invocations of one in turn.
+        let ms = self.sizes.iter().map(|&size| ms(size)).fold(0.0, f64::max);
+        let pauses = (each - 1.0).max(0.0) * input.sleep_between_runs_ms as f64 / 1000.0;
+        let versions = match input.only_cold_starts {
+            true if input.in_bursts() => self.sizes.len() as f64 * VERSION_SECONDS,
+            true => self.invocations() * VERSION_SECONDS,
+            false => 0.0,
+        };
+        let measuring = if input.parallel_invocation {
+            ms / 1000.0
+        } else {
+            (each * ms / 1000.0 + pauses) / f64::from(if searches { 2 } else { input.lanes })
+        };
+        AROUND_SECONDS * f64::from(self.rounds.max(1)) + versions + measuring
+    }
+}
+
+/// The sizes that a search begins with, and how often it measures each; none of a list.
+fn pilot(input: &Input) -> Vec<(u32, u32)> {
+    match input.task().map(|task| search::next(&task, &[], 0)) {
+        Some(Step::Measure { blocks, .. }) => blocks.iter().map(|block| (block.size, block.num)).collect(),
+        _ => Vec::new(),
+    }
+}
 
 /// What a run will come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,53 +124,12 @@ impl Estimate {
     /// The estimate of a run over these memory sizes.
     #[must_use]
     pub fn new(input: &Input, sizes: &[u32], found: &Found) -> Self {
-        // A search begins with these; how often it measures which of them nobody knows.
-        let pilot: Vec<u32> = match input.task().map(|task| search::next(&task, &[], 0)) {
-            Some(Step::Measure { blocks, .. }) => blocks.iter().map(|block| block.size).collect(),
-            _ => Vec::new(),
-        };
-        let (searches, sizes) =
-            if input.search.is_some() { (true, pilot.as_slice()) } else { (false, sizes) };
-        let region = &input.lambda_arn.region;
-        let extras = Extras { storage_mb: found.storage_mb, snap_start: false };
-        let price = pricing::lambda(region, found.architecture).with(extras, region);
-        let (count, each) = match input.search {
-            Some(search) => {
-                (sizes.len() as f64, f64::from(search.max_invocations) / sizes.len().max(1) as f64)
-            }
-            None => (sizes.len() as f64, f64::from(input.all_invocations())),
-        };
-        let rounds = if searches { MAX_ROUNDS } else { 0 };
-        let machine = u32::try_from(sizes.len()).map_or(0.0, |sizes| {
-            // A later round has two or three sizes.
-            let blocks = sizes + 3 * rounds.saturating_sub(1);
-            Transitions { publisher_passes: rounds.max(1), sizes: blocks, executor_passes: blocks, rounds }
-                .cost(region)
-        });
-        let fees = count * each * price.per_request.unwrap_or_default();
-        let cost = |ms: f64| {
-            let one_of_each: f64 = sizes.iter().map(|&size| price.cost(size, ms)).sum();
-            machine + fees + each * one_of_each
-        };
-        // Sizes are measured side by side, the invocations of one in turn.
-        let pauses = (each - 1.0) * input.sleep_between_runs_ms as f64 / 1000.0;
-        let versions = match input.only_cold_starts {
-            true if input.in_bursts() => count * VERSION_SECONDS,
-            true => count * each * VERSION_SECONDS,
-            false => 0.0,
-        };
-        let seconds = |ms: f64| {
-            let measuring = if input.parallel_invocation {
-                ms / 1000.0
-            } else {
-                (each * ms / 1000.0 + pauses) / f64::from(if searches { 2 } else { input.lanes })
-            };
-            AROUND_SECONDS * f64::from(rounds.max(1)) + versions + measuring
-        };
+        let work = Work::most(input, sizes, found);
+        let symbol = work.currency().symbol();
         let timeout = f64::from(found.timeout_s) * 1000.0;
         let guess = timeout.min(GUESS_MS);
         let said =
-            |ms| format!("{} and {}", money(cost(ms), price.currency.symbol()), figures::span(seconds(ms)));
+            |ms| format!("{} and {}", money(work.cost(|_| ms), symbol), figures::span(work.seconds(|_| ms)));
         let at_most = if timeout > guess {
             format!(
                 "; at most {} if each runs into its time-out of {}",
@@ -83,7 +140,7 @@ impl Estimate {
             String::new()
         };
         let budget = match input.budget {
-            Some(budget) => format!("; the budget ends it at {}", money(budget, price.currency.symbol())),
+            Some(budget) => format!("; the budget ends it at {}", money(budget, symbol)),
             None => String::new(),
         };
         let what = match input.search {
@@ -94,8 +151,8 @@ impl Estimate {
                 "{} memory size{} × {} invocations = {}",
                 sizes.len(),
                 if sizes.len() == 1 { "" } else { "s" },
-                figures::fixed(each, 0),
-                figures::fixed(count * each, 0),
+                figures::fixed(work.each, 0),
+                figures::fixed(work.invocations(), 0),
             ),
         };
         let sentence = format!(
@@ -103,7 +160,7 @@ impl Estimate {
             said(guess),
             figures::duration(guess),
         );
-        Self { cost: cost(guess), sentence }
+        Self { cost: work.cost(|_| guess), sentence }
     }
 
     /// In words.
@@ -114,7 +171,8 @@ impl Estimate {
 }
 
 /// Cents, or three digits of what is less than ten of them.
-fn money(amount: f64, currency: &str) -> String {
+#[must_use]
+pub fn money(amount: f64, currency: &str) -> String {
     if amount < 0.1 {
         figures::money(amount, currency)
     } else {

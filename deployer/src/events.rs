@@ -57,6 +57,19 @@ pub enum Event {
         #[serde(skip)]
         news: bool,
     },
+    /// How far a fleet is.
+    Functions {
+        /// How many functions are done, in whatever way.
+        done: usize,
+        /// How many are being tuned.
+        running: usize,
+        /// How many are still to come.
+        waiting: usize,
+        /// All of them.
+        total: usize,
+        /// How long the fleet has been followed.
+        elapsed_seconds: f64,
+    },
     /// A memory size was measured.
     Measured {
         /// Memory, in MB.

@@ -135,12 +135,19 @@ pub async fn start(
 ) -> anyhow::Result<String> {
     let function = &function_name(function_arn);
     events.started(format!("starting an execution for {function}"));
+    start_named(aws, machine, &name(function), input).await
+}
+
+/// Starts an execution of this name, which no other one has: a start whose answer was lost can be repeated without a second run.
+///
+/// # Errors
+/// The call's failure: nothing runs then.
+pub async fn start_named(aws: &Aws, machine: &str, name: &str, input: &Value) -> anyhow::Result<String> {
     let started = aws
         .states()
         .start_execution()
         .state_machine_arn(machine)
-        // With a name of its own, a start whose answer was lost can be repeated without a second run.
-        .name(name(function))
+        .name(name)
         .input(input.to_string())
         .send()
         .await
@@ -183,9 +190,8 @@ pub async fn follow_or_stop(
         }
         () = crate::interrupt::interrupted() => {
             let ending = match (asked.tune, &asked.role_arn) {
-                (Tune::InPlace, None) => stop(aws, &arn, function_arn, events).await?,
                 (Tune::InPlace, Some(role)) => stop_elsewhere(aws, &arn, function_arn, role).await?,
-                (Tune::Copy, _) => stop_copies(aws, &arn, events).await?,
+                (tune, _) => stop(aws, &arn, function_arn, tune, events).await?,
             };
             Ok(Ended { arn, ending, took: None })
         }
@@ -305,7 +311,9 @@ async fn follow(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<(Ending
     }
 }
 
-fn took(over: &DescribeExecutionOutput) -> Option<Duration> {
+/// How long an execution that is over has taken.
+#[must_use]
+pub fn took(over: &DescribeExecutionOutput) -> Option<Duration> {
     let span = over.stop_date()?.as_secs_f64() - over.start_date().as_secs_f64();
     Duration::try_from_secs_f64(span).ok()
 }
@@ -362,7 +370,8 @@ fn ending(over: &DescribeExecutionOutput) -> anyhow::Result<Ending> {
 }
 
 /// What a Lambda's failure says, without the JSON around it.
-fn reason(error: Option<&str>, cause: Option<&str>) -> String {
+#[must_use]
+pub fn reason(error: Option<&str>, cause: Option<&str>) -> String {
     let cause = cause.unwrap_or_default();
     let message = serde_json::from_str::<Value>(cause)
         .ok()
@@ -385,37 +394,83 @@ async fn copies_are_there(aws: &Aws, arn: &str) -> Result<bool, CallError> {
     }
 }
 
-/// Stops the execution and waits until its copies are deleted, which the stack's abort rule sees to.
-async fn stop_copies(aws: &Aws, arn: &str, events: &Events) -> anyhow::Result<Ending> {
-    events.started("stopping the execution and deleting its copies");
+/// Stops the execution and waits until the function is put back, or its copies are deleted.
+async fn stop(
+    aws: &Aws,
+    arn: &str,
+    function_arn: &str,
+    tune: Tune,
+    events: &Events,
+) -> anyhow::Result<Ending> {
+    let (doing, done) = match tune {
+        Tune::Copy => ("deleting its copies", "the function was not touched"),
+        Tune::InPlace => ("putting the function back", "the function is as it was before"),
+    };
+    events.started(format!("stopping the execution and {doing}"));
     order_stop(aws, arn).await?;
-    let by_hand = format!("see to it with `{}`", aws.command("cleanup"));
-    let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
-    while tokio::time::Instant::now() < deadline {
-        match copies_are_there(aws, arn).await {
-            Err(error) if error.transient => tokio::time::sleep(aws.poll_interval()).await,
-            Ok(true) => tokio::time::sleep(aws.poll_interval()).await,
-            Ok(false) => {
-                events.finished("stopped; the function was not touched");
-                return Ok(Ending::Interrupted);
-            }
-            Err(error) => {
-                return Err(error).context("asking whether the copies were deleted").hint(by_hand);
-            }
-        }
-    }
-    Err(hinted(Interrupted::AtWork("the copies were not deleted within two minutes"), by_hand))
+    cleaned(aws, arn, function_arn, tune).await?;
+    events.finished(format!("stopped; {done}"));
+    Ok(Ending::Interrupted)
 }
 
 async fn order_stop(aws: &Aws, arn: &str) -> anyhow::Result<()> {
+    stop_only(aws, arn, &again(aws, arn)).await
+}
+
+/// Stops an execution and waits for nothing; `again` says how to come back to one that cannot be stopped.
+///
+/// # Errors
+/// The call's failure: the execution goes on.
+pub async fn stop_only(aws: &Aws, arn: &str, again: &str) -> anyhow::Result<()> {
     let cause = "interrupted by the user";
     let stopped =
         aws.states().stop_execution().execution_arn(arn).error("Interrupted").cause(cause).send().await;
     stopped
         .called("states:StopExecution")
         .context("stopping the execution")
-        .hint(format!("it goes on by itself; {}", again(aws, arn)))
+        .hint(format!("it goes on by itself; {again}"))
         .map(drop)
+}
+
+/// Waits until what a stopped execution had made or changed is gone, which the stack's abort rule sees to: two minutes at most.
+///
+/// # Errors
+/// Something that is still there then, with what to do about it; a call that failed.
+pub async fn cleaned(aws: &Aws, arn: &str, function_arn: &str, tune: Tune) -> anyhow::Result<()> {
+    let (by_hand, left) = match tune {
+        Tune::Copy => (aws.command("cleanup"), "the copies were not deleted within two minutes"),
+        Tune::InPlace => (
+            aws.command(&format!("cleanup {function_arn}")),
+            "the function was not put back within two minutes",
+        ),
+    };
+    let by_hand = format!("see to it with `{by_hand}`");
+    let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
+    while tokio::time::Instant::now() < deadline {
+        let left = match tune {
+            Tune::Copy => copies_are_there(aws, arn).await,
+            Tune::InPlace => is_locked(aws, function_arn).await,
+        };
+        match left {
+            Ok(false) => return Ok(()),
+            Err(error) if !error.transient => {
+                return Err(error).context("asking whether all is as it was before").hint(by_hand);
+            }
+            Ok(true) | Err(_) => tokio::time::sleep(aws.poll_interval()).await,
+        }
+    }
+    Err(hinted(Interrupted::AtWork(left), by_hand))
+}
+
+/// Whether a run holds its lock on the function.
+async fn is_locked(aws: &Aws, function_arn: &str) -> Result<bool, CallError> {
+    let lock =
+        aws.lambda().get_alias().function_name(function_arn).name(tuning::input::LOCK_ALIAS).send().await;
+    match lock.called("lambda:GetAlias") {
+        Ok(_) => Ok(true),
+        Err(error) if error.is("ResourceNotFoundException") => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Stops the execution of a run in another account, into which nobody can look from here.
@@ -426,30 +481,6 @@ async fn stop_elsewhere(aws: &Aws, arn: &str, function_arn: &str, role: &str) ->
         Interrupted::AtWork("the stack puts the function back"),
         format!("whether it has done so says `{cleanup}`, which does it otherwise"),
     ))
-}
-
-/// Stops the execution and waits until the run's lock on the function is gone, which the stack's abort rule sees to.
-async fn stop(aws: &Aws, arn: &str, function_arn: &str, events: &Events) -> anyhow::Result<Ending> {
-    events.started("stopping the execution and putting the function back");
-    order_stop(aws, arn).await?;
-    let by_hand = format!("see to it with `{}`", aws.command(&format!("cleanup {function_arn}")));
-    let deadline = tokio::time::Instant::now() + CLEANED_WITHIN;
-    while tokio::time::Instant::now() < deadline {
-        let lock =
-            aws.lambda().get_alias().function_name(function_arn).name(tuning::input::LOCK_ALIAS).send().await;
-        match lock.called("lambda:GetAlias") {
-            Err(error) if error.transient => tokio::time::sleep(aws.poll_interval()).await,
-            Ok(_) => tokio::time::sleep(aws.poll_interval()).await,
-            Err(error) if error.is("ResourceNotFoundException") => {
-                events.finished("stopped; the function is as it was before");
-                return Ok(Ending::Interrupted);
-            }
-            Err(error) => {
-                return Err(error).context("asking whether the function was put back").hint(by_hand);
-            }
-        }
-    }
-    Err(hinted(Interrupted::AtWork("the function was not put back within two minutes"), by_hand))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod package;
 mod role;
 
 use anyhow::Context as _;
+use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture as LambdaArchitecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
@@ -151,13 +152,15 @@ pub async fn find(aws: &Aws, named: &str, local: bool) -> anyhow::Result<Found> 
     match configuration(aws, named).await? {
         Some(found) => Found::try_from(&found),
         None => {
-            let place = aws.place();
             let hint = if local {
                 "create it from its code with --code DIR, or name one that exists on this machine"
             } else {
                 "check the name, the region (--region) and the account (--profile)"
             };
-            Err(hinted(anyhow::anyhow!("the function {named} does not exist in {}", place.region), hint))
+            Err(hinted(
+                anyhow::anyhow!("the function {named} does not exist in {}", aws.place().region),
+                hint,
+            ))
         }
     }
 }
@@ -180,7 +183,15 @@ pub async fn deployed(aws: &Aws, named: &str) -> anyhow::Result<Deployed> {
 /// # Errors
 /// A call that failed for good; a function that is not there is none.
 pub async fn configuration(aws: &Aws, named: &str) -> anyhow::Result<Option<FunctionConfiguration>> {
-    let found = aws.lambda().get_function().function_name(named).send().await;
+    configuration_by(&aws.lambda(), named).await
+}
+
+/// The same with a client of its own, for several at a time.
+///
+/// # Errors
+/// As [`configuration`].
+pub async fn configuration_by(lambda: &Client, named: &str) -> anyhow::Result<Option<FunctionConfiguration>> {
+    let found = lambda.get_function().function_name(named).send().await;
     match found.called("lambda:GetFunction") {
         Ok(found) => Ok(found.configuration().cloned()),
         Err(error) if error.is("ResourceNotFoundException") => Ok(None),

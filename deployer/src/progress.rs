@@ -135,6 +135,7 @@ impl Lines {
                 *last = Some(Instant::now());
                 paint.dim(&format!("  {}", counted(event)?))
             }
+            Event::Functions { .. } => paint.dim(&format!("  {}", counted(event)?)),
             Event::Skipped { memory_mb, reason, done, total } => {
                 format!("  {} {memory_mb:>5} MB  skipped: {reason}", paint.dim(&format!("{done}/{total}")))
             }
@@ -148,6 +149,12 @@ impl Lines {
 
 /// How far the measuring is, in a line: what matters most first, since a terminal cuts it.
 fn counted(event: &Event) -> Option<String> {
+    if let Event::Functions { done, running, waiting, total, elapsed_seconds } = event {
+        let elapsed = figures::span(*elapsed_seconds);
+        return Some(format!(
+            "{done}/{total} functions in {elapsed}, {running} being tuned, {waiting} to come"
+        ));
+    }
     let Event::Invocations { done, total, sizes, cost, currency, elapsed_seconds, left_seconds, .. } = event
     else {
         return None;
@@ -212,7 +219,7 @@ impl Listener for Terminal {
             {
                 self.bar.set_message(format!("{} {} …", resource.logical_id, resource.status));
             }
-            Event::Invocations { .. } => {
+            Event::Invocations { .. } | Event::Functions { .. } => {
                 if let Some(line) = counted(event) {
                     self.bar.set_message(line);
                 }

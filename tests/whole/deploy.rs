@@ -114,7 +114,7 @@ fn outputs_are_the_stack_s() {
 }
 
 /// What makes each of the template's conditions hold; the defaults make none hold but the first.
-const CHOICES: [(&str, &str); 12] = [
+const CHOICES: [(&str, &str); 13] = [
     ("lambdaResource", "arn:aws:lambda:*:*:function:shop-*"),
     ("processorResource", "arn:aws:lambda:*:*:function:processor-*"),
     ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"),
@@ -127,6 +127,7 @@ const CHOICES: [(&str, &str); 12] = [
     ("copyRole", "arn:aws:iam::123456789012:role/copies"),
     ("codeBucket", "packages"),
     ("copyableRoles", "arn:aws:iam::123456789012:role/shop"),
+    ("fleets", "true"),
 ];
 
 #[test]

@@ -25,6 +25,7 @@ mod elsewhere;
 mod emulator;
 mod emulators;
 mod faults;
+mod fleets;
 mod follow;
 mod handlers;
 mod harness;

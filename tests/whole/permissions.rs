@@ -203,6 +203,7 @@ async fn log_is_written(bench: &Bench, handler: &str, since: SystemTime) -> Resu
 
 /// The state machine, among the names of roles.
 const MACHINE: &str = "statemachine";
+const FLEETS: &str = "fleets";
 
 /// A role of the stack, with the document of its one inline policy.
 struct Role {
@@ -215,9 +216,15 @@ struct Role {
 
 async fn roles(bench: &Bench) -> Vec<Role> {
     let mut roles = Vec::new();
-    for of in ["initializer", "publisher", "executor", "cleaner", "analyzer", "optimizer", MACHINE] {
-        let arn = if of == MACHINE {
-            let machine = json!({ "stateMachineArn": bench.machine() });
+    let machines = bench.ok(Service::States, "ListStateMachines", json!({})).await;
+    let machines = machines["stateMachines"].as_array().unwrap();
+    let mut machines = machines.iter().map(|machine| &machine["stateMachineArn"]);
+    let fleets = machines.find(|arn| arn.as_str().unwrap().contains("-fleet-"));
+    let handlers = ["initializer", "publisher", "executor", "cleaner", "analyzer", "optimizer", MACHINE];
+    for of in handlers.into_iter().chain(fleets.is_some().then_some(FLEETS)) {
+        let arn = if [MACHINE, FLEETS].contains(&of) {
+            let arn = if of == MACHINE { json!(bench.machine()) } else { json!(fleets) };
+            let machine = json!({ "stateMachineArn": arn });
             bench.ok(Service::States, "DescribeStateMachine", machine).await["roleArn"].clone()
         } else {
             let function = json!({ "FunctionName": bench.function(of) });

@@ -8,12 +8,25 @@ use crate::permissions::documents;
 use crate::release::Folder;
 
 const PAGE: &str = include_str!("../../deployer/docs/aws.md");
+const FLEETS: &str = include_str!("../../deployer/docs/fleets.md");
 
-/// The JSON documents of the page, in its order: for who deploys, and for who only tunes.
+/// The JSON documents of a page, in its order.
+fn documents_of(page: &str) -> Vec<Value> {
+    let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
+}
+
+/// For who deploys, and for who only tunes.
 fn policies() -> [Value; 2] {
-    let blocks = PAGE.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let documents: Vec<Value> = blocks.map(|block| serde_json::from_str(block).unwrap()).collect();
-    documents.try_into().unwrap()
+    documents_of(PAGE).try_into().unwrap()
+}
+
+/// For who runs fleets: what who only tunes needs, and more.
+pub fn of_fleets() -> Value {
+    let [_, mut tunes] = policies();
+    let more = documents_of(FLEETS)[0]["Statement"].as_array().unwrap().clone();
+    tunes["Statement"].as_array_mut().unwrap().extend(more);
+    tunes
 }
 
 const WAIT: [&str; 5] = ["--num", "40", "--payload", r#"{"milliseconds":200}"#, "--power-values=128"];
@@ -122,11 +135,12 @@ async fn a_linter_of_policies_finds_nothing_but_what_is_meant() {
         "arn:aws:iam::000000000000:role/copies",
         "--copyable-roles",
         "arn:aws:iam::000000000000:role/shop",
+        "--fleets",
     ];
     let of_the_stack = documents(&Bench::in_process_with(&everything).await).await;
-    assert_eq!(of_the_stack.len(), 7);
+    assert_eq!(of_the_stack.len(), 8);
     let mut seen = std::collections::BTreeSet::new();
-    for policy in of_the_stack.iter().chain(&policies()) {
+    for policy in of_the_stack.iter().chain(&policies()).chain([&of_fleets()]) {
         for finding in lint(policy) {
             let known = meant.iter().position(|known| finding.contains(known));
             seen.insert(known.unwrap_or_else(|| panic!("{finding}\n{policy}")));

@@ -22,7 +22,7 @@ async fn sample(world: &World, name: &str, handler: &str, memory: i32, tags: &[(
 }
 
 /// Invokes a function; one that was just made may be pending still.
-async fn invoke(world: &World, name: &str, event: &Value) {
+pub async fn invoke(world: &World, name: &str, event: &Value) {
     for _ in 0..200 {
         let call = world.lambda.invoke().function_name(name).payload(Blob::new(event.to_string()));
         match call.send().await {
@@ -37,12 +37,12 @@ async fn invoke(world: &World, name: &str, event: &Value) {
 }
 
 fn row<'a>(scan: &'a Value, name: &str) -> &'a Value {
-    let found = scan["functions"].as_array().unwrap().iter().find(|row| row["name"] == name);
+    let found = scan["functions"].as_array().unwrap().iter().find(|row| row["function"] == name);
     found.unwrap_or_else(|| panic!("no {name} in {scan}"))
 }
 
 fn names(scan: &Value) -> Vec<&str> {
-    scan["functions"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
+    scan["functions"].as_array().unwrap().iter().map(|row| row["function"].as_str().unwrap()).collect()
 }
 
 /// What a row's invocations cost, by its own figures.
@@ -123,7 +123,7 @@ async fn functions_are_told_by_what_they_cost() {
     assert_eq!(csv.len(), 3, "{csv:?}");
     assert_eq!(
         (csv[0][0], csv[0][7], csv[1][7]),
-        ("name", "invocations", if csv[1][0] == "orders" { "5" } else { "1" })
+        ("function", "invocations", if csv[1][0] == "orders" { "5" } else { "1" })
     );
     let markdown = world.deployer(&["scan", "--markdown", "search"]).success();
     assert!(markdown.stdout.starts_with("| function |"), "{}", markdown.stdout);

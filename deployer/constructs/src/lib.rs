@@ -18,7 +18,7 @@ mod value;
 
 pub use asset::{Asset, Location};
 pub use condition::Condition;
-pub use flow::{Catch, Choice, Fail, Flow, Map, Retry, State, Task, Test};
+pub use flow::{Catch, Choice, DistributedMap, Fail, Flow, Map, Retry, State, Task, Test};
 pub use grant::{Grant, Principal};
 pub use node::Node;
 pub use parameter::{Parameter, ParameterType};

@@ -4,6 +4,7 @@
 //! both. `lambda:DeleteFunction` is different: on the plain ARN it deletes the function, hence only ever on
 //! qualified ones, and on the names of copies. With `copies` `only` nothing is left that could change a function of the user's.
 
+use constructs::states::executions_of;
 use constructs::{Arn, Condition, Grant, Val, pseudo, text};
 use tuning::copies::PREFIX;
 
@@ -120,21 +121,9 @@ fn attach(choices: &Choices) -> [Grant; 3] {
         .map(|grant| grant.only_if(&choices.makes_copies))
 }
 
-/// Leave to ask what became of an execution of the machine of this name. The ARN is put together by hand: the machine
-/// itself depends on the functions and so on their roles.
+/// Leave to ask what became of an execution of the machine of this name.
 fn describe_executions(machine_name: &Val<String>) -> Grant {
-    let executions = text![
-        "arn:",
-        pseudo::partition(),
-        ":states:",
-        pseudo::region(),
-        ":",
-        pseudo::account_id(),
-        ":execution:",
-        machine_name,
-        ":*",
-    ];
-    Grant::new(["states:DescribeExecution"], [executions])
+    Grant::new(["states:DescribeExecution"], [executions_of(machine_name)])
 }
 
 /// Leave to take on roles of other accounts, in which what is tuned is then done.

@@ -28,6 +28,8 @@ pub(super) struct Choices {
     pub(super) code_bucket: Val<String>,
     /// The stack hosts the chart page.
     pub(super) host_visualization: Condition,
+    /// Many functions can be tuned in one execution.
+    pub(super) fleets: Condition,
     /// `lambdaResource` is `*`.
     pub(super) any_function: Condition,
     /// Processors are named apart.
@@ -60,11 +62,7 @@ pub(super) struct Choices {
 pub(super) fn declare(stack: &mut Stack) -> Choices {
     let power_values = declared(stack, &options::POWER_VALUES.spec, texts);
     let visualization_url = text(stack, &options::VISUALIZATION_URL);
-    let host = stack.parameter(
-        parameter(&options::HOST_VISUALIZATION.spec).name,
-        &described(&options::HOST_VISUALIZATION.spec, str::to_owned)
-            .allowed_values(["true".to_owned(), "false".to_owned()]),
-    );
+    let host = switch(stack, &options::HOST_VISUALIZATION);
     let lambda_resource = text(stack, &options::LAMBDA_RESOURCE);
     let processor_resource = text(stack, &options::PROCESSOR_RESOURCE);
     let optimizable_aliases = declared(stack, &options::OPTIMIZABLE_ALIASES.spec, texts);
@@ -90,7 +88,9 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
     let copy_role = declared(stack, &options::COPY_ROLE.spec, str::to_owned);
     let copyable_roles = declared(stack, &options::COPYABLE_ROLES.spec, texts);
     let code_bucket = declared(stack, &options::CODE_BUCKET.spec, str::to_owned);
+    let has_fleets = switch(stack, &options::FLEETS);
 
+    let fleets = stack.condition("TuneFleets", Predicate::equals(&has_fleets, "true"));
     let host_visualization = stack.condition("HostVisualization", Predicate::equals(&host, "true"));
     let any_function = stack.condition("AnyFunction", Predicate::equals(&lambda_resource, "*"));
     let has_processors = stack.condition("UseProcessors", Predicate::is_given(&processor_resource));
@@ -138,6 +138,7 @@ pub(super) fn declare(stack: &mut Stack) -> Choices {
         copyable_roles,
         code_bucket,
         host_visualization,
+        fleets,
         any_function,
         has_processors,
         has_keys,
@@ -167,6 +168,12 @@ fn described<T: ParameterType>(spec: &Spec, default: fn(&str) -> T) -> Parameter
 
 pub(super) fn declared<T: ParameterType>(stack: &mut Stack, spec: &Spec, default: fn(&str) -> T) -> Val<T> {
     stack.parameter(parameter(spec).name, &described(spec, default))
+}
+
+fn switch(stack: &mut Stack, option: &Opt<bool>) -> Val<String> {
+    let values = ["true".to_owned(), "false".to_owned()];
+    let described = described(&option.spec, str::to_owned).allowed_values(values);
+    stack.parameter(parameter(&option.spec).name, &described)
 }
 
 /// A text with its pattern, which CloudFormation enforces as this program does.

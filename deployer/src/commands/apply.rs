@@ -1,10 +1,15 @@
 //! `apply RESULT`: puts the memory size that a result says where the function is defined (`--write`), or into the function itself, and
 //! takes that back (`--undo`).
 //!
+//! Of a fleet's results those are applied that are good enough ([`choice`]), each by itself: what keeps one from being applied is said, and the
+//! others go on. Later [`verify`] compares what functions did since then with what they did before.
+//!
 //! The function is changed only if it is still as the result saw it: by its memory size, its code, and the revision that was read with
 //! them. What was there before is in a file beside the result, written before anything is changed.
 
+mod choice;
 mod undo;
+mod verify;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,13 +24,14 @@ use crate::aws::Aws;
 use crate::call::Call;
 use crate::context::Context;
 use crate::definitions::{Definitions, Deployed, Written, Wrong};
-use crate::failure::{Usage, hinted};
+use crate::failure::{self, Usage, hinted};
 use crate::function;
 use crate::kept::{self, Kept};
 use crate::outcome::{Outcome, Status};
 use crate::settings::quoted;
 
-use undo::Record;
+pub use choice::Choice;
+use undo::{Changed, Record};
 
 /// The resolved options of `apply`.
 #[derive(Debug)]
@@ -40,13 +46,21 @@ pub struct Options {
     pub check: bool,
     /// Whether to take back what was applied.
     pub undo: bool,
+    /// Whether to compare what functions did since it was applied.
+    pub verify: bool,
+    /// Which results are good enough.
+    pub choice: Choice,
 }
 
-/// What was applied, or would be. As JSON: `{"functions":[…],"written":[…],"undo"}`.
+/// What was applied, or would be. As JSON: `{"functions":[…],"leftOut":[…],"written":[…],"undo"}`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Applied {
     /// The functions themselves.
     functions: Vec<Change>,
+    /// Those of a fleet to which nothing was applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<Left>,
     /// The files that define them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     written: Vec<Written>,
@@ -58,6 +72,17 @@ struct Applied {
     /// The command that takes it back.
     #[serde(skip)]
     take_back: Option<String>,
+}
+
+/// A function that is left as it is.
+#[derive(Debug, Serialize)]
+struct Left {
+    function: String,
+    /// Why, as a phrase.
+    why: String,
+    /// Whether it should have been applied.
+    #[serde(skip)]
+    failed: bool,
 }
 
 /// One function.
@@ -112,6 +137,9 @@ impl fmt::Display for Applied {
             };
             lines.push(done);
         }
+        lines.extend(
+            self.left_out.iter().map(|left| format!("{} is left as it is: {}.", left.function, left.why)),
+        );
         lines.extend(self.take_back.as_ref().map(|command| format!("To take it back: {command}")));
         f.write_str(&lines.join("\n"))
     }
@@ -155,9 +183,12 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     if options.undo {
         return undo::run(&options.result, context).await;
     }
-    let wanted = wanted(&options)?;
+    if options.verify {
+        return verify::run(&options.result, context).await;
+    }
+    let (wanted, left_out) = wanted(&options)?;
     if options.definitions.is_empty() {
-        return to_functions(&options, &wanted, context).await;
+        return to_functions(&options, &wanted, left_out, context).await;
     }
     let sizes = |functions: Vec<Deployed>| -> Vec<(Deployed, u32)> {
         functions.into_iter().zip(wanted.iter().map(|wanted| wanted.analysis().power)).collect()
@@ -182,6 +213,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     let differs = written.iter().any(Written::differs);
     let applied = Applied {
         functions: wanted.iter().map(|wanted| wanted.change(None)).collect(),
+        left_out,
         written,
         undo: None,
         checked: options.check,
@@ -197,11 +229,16 @@ fn check(definitions: &Definitions, functions: &[(Deployed, u32)]) -> Result<Vec
 
 fn finished(applied: &Applied, differs: bool) -> anyhow::Result<Outcome> {
     let outcome = Outcome::new(applied)?.folded(true);
-    Ok(if differs { outcome.with_status(Status::GateNotMet) } else { outcome })
+    let failed = applied.left_out.iter().any(|left| left.failed);
+    Ok(match (differs, failed) {
+        (true, _) => outcome.with_status(Status::GateNotMet),
+        (false, true) => outcome.with_status(Status::Failed),
+        (false, false) => outcome,
+    })
 }
 
-/// The results of the file, each with its function.
-fn wanted(options: &Options) -> Result<Vec<Wanted>, Usage> {
+/// The results of the file that are to be applied, each with its function, and those of a fleet that are not.
+fn wanted(options: &Options) -> Result<(Vec<Wanted>, Vec<Left>), Usage> {
     let kept = kept::read(&options.result)?;
     let file = options.result.display();
     if options.function.is_some() && kept.len() > 1 {
@@ -210,23 +247,22 @@ fn wanted(options: &Options) -> Result<Vec<Wanted>, Usage> {
             kept.len()
         )));
     }
-    let mut wanted = Vec::new();
+    let (mut wanted, mut left_out) = (Vec::new(), Vec::new());
     for kept in kept {
         let Some(function) = options.function.clone().or_else(|| kept.function.clone()) else {
             return Err(Usage(format!("{file} does not say of which function it is: add --function NAME")));
         };
-        let objections = kept.analysis.objections();
-        if !objections.is_empty() {
-            let size = kept.analysis.power;
-            return Err(Usage(format!(
-                "{size} MB is not to be applied to {}, because {}: tune it again",
-                Deployed::named(&function).name,
-                objections.join(" and ")
-            )));
+        let name = Deployed::named(&function).name;
+        match options.choice.against(&kept) {
+            None => wanted.push(Wanted { function, kept }),
+            Some(why) if kept.of_fleet => left_out.push(Left { function: name, why, failed: false }),
+            Some(why) => {
+                let size = kept.analysis.power;
+                return Err(Usage(format!("{size} MB is not to be applied to {name}, because {why}")));
+            }
         }
-        wanted.push(Wanted { function, kept });
     }
-    Ok(wanted)
+    Ok((wanted, left_out))
 }
 
 /// A function, as it is now.
@@ -247,7 +283,12 @@ impl Now {
 }
 
 /// Gives the functions themselves the sizes of their results.
-async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -> anyhow::Result<Outcome> {
+async fn to_functions(
+    options: &Options,
+    wanted: &[Wanted],
+    mut left_out: Vec<Left>,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
     if !options.check {
         context.can_confirm()?;
     }
@@ -255,7 +296,14 @@ async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -
     let mut changes = Vec::new();
     let (mut planned, mut done) = (Vec::new(), Vec::new());
     for wanted in wanted {
-        let now = unchanged(aws, wanted, context).await?;
+        let now = match unchanged(aws, wanted, context).await {
+            Err(error) if wanted.kept.of_fleet && failure::is::<NotAsMeasured>(&error) => {
+                let why = format!("{error:#}");
+                left_out.push(Left { function: wanted.name(), why, failed: true });
+                continue;
+            }
+            now => now?,
+        };
         let change = wanted.change(Some(now.memory));
         if change.differs() {
             planned.push((wanted, now));
@@ -267,6 +315,7 @@ async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -
     let differs = !planned.is_empty();
     let mut applied = Applied {
         functions: changes,
+        left_out,
         written: Vec::new(),
         undo: None,
         checked: options.check,
@@ -277,19 +326,32 @@ async fn to_functions(options: &Options, wanted: &[Wanted], context: &Context) -
     }
     applied.functions.iter().for_each(|change| context.events.note(change.sentence()));
     anyhow::ensure!(context.confirm("Apply it?").await?, "declined; nothing was changed");
-    let record = Record::new(
-        planned.iter().map(|(wanted, now)| (now.arn.clone(), now.memory, wanted.analysis().power)),
-    );
+    let record = Record::new(planned.iter().map(|(wanted, now)| {
+        let analysis = wanted.analysis();
+        Changed::new(now.arn.clone(), now.memory, analysis.power, verify::expected(analysis, now.memory))
+    }));
     let file = undo::file(&options.result);
     record.keeping(&file, &done)?.write(&file)?;
     for (wanted, now) in &planned {
-        set(aws, now, wanted.analysis().power, &context.events).await?;
+        match set(aws, now, wanted.analysis().power, &context.events).await {
+            Err(error) if wanted.kept.of_fleet && failure::is::<NotAsMeasured>(&error) => {
+                let name = wanted.name();
+                applied.functions.retain(|change| change.function != name);
+                applied.left_out.push(Left { function: name, why: format!("{error:#}"), failed: true });
+            }
+            done => done?,
+        }
     }
     applied.undo = Some(file);
     let result = quoted(&options.result.to_string_lossy());
     applied.take_back = Some(aws.command(&format!("apply {result} --undo")));
     finished(&applied, false)
 }
+
+/// A function that is not as its result saw it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotAsMeasured(String);
 
 /// The function, which must be as the result saw it.
 async fn unchanged(aws: &Aws, wanted: &Wanted, context: &Context) -> anyhow::Result<Now> {
@@ -312,7 +374,8 @@ async fn unchanged(aws: &Aws, wanted: &Wanted, context: &Context) -> anyhow::Res
         return Err(hinted(why, "choose its profile with --profile"));
     }
     let found = function::configuration(aws, &name).await?;
-    let found = found.with_context(|| format!("the function {name} does not exist in {}", place.region))?;
+    let gone = || NotAsMeasured(format!("the function {name} does not exist in {}", place.region));
+    let found = found.ok_or_else(gone)?;
     let now = Now::of(&found)?;
     let power = wanted.analysis().power;
     if now.memory == power {
@@ -321,18 +384,19 @@ async fn unchanged(aws: &Aws, wanted: &Wanted, context: &Context) -> anyhow::Res
     let again = || format!("tune it again: `{}`", aws.command(&format!("tune {name}")));
     let measured = wanted.analysis().baseline.as_ref().map(|baseline| baseline.power);
     if let Some(measured) = measured.filter(|measured| *measured != now.memory) {
-        let why = anyhow::anyhow!(
+        let why = NotAsMeasured(format!(
             "{name} had {measured} MB when it was measured and has {} MB now: somebody has changed it",
             now.memory
-        );
+        ));
         return Err(hinted(why, again()));
     }
     let code = wanted.analysis().code_sha256.as_deref();
     if code.zip(found.code_sha256()).is_some_and(|(measured, now)| measured != now) {
-        return Err(hinted(anyhow::anyhow!("the code of {name} is another one than was measured"), again()));
+        let why = NotAsMeasured(format!("the code of {name} is another one than was measured"));
+        return Err(hinted(why, again()));
     }
     if let Some(owner) = measured_by(aws, &now.arn).await? {
-        let why = anyhow::anyhow!("{name} is being measured by {owner}");
+        let why = NotAsMeasured(format!("{name} is being measured by {owner}"));
         return Err(hinted(
             why,
             format!("wait for its end; if there is none, `{}`", aws.command(&format!("cleanup {name}"))),
@@ -377,7 +441,7 @@ async fn set(aws: &Aws, now: &Now, memory: u32, events: &crate::events::Events) 
         Err(error)
             if error.is("PreconditionFailedException") && memory_of(aws, &now.arn).await? == memory => {}
         Err(error) if error.is("PreconditionFailedException") => {
-            let why = anyhow::anyhow!("somebody has changed {name} just now; it was left as it is");
+            let why = NotAsMeasured(format!("somebody has changed {name} just now; it was left as it is"));
             return Err(hinted(why, "run it again to see what there is now"));
         }
         other => drop(other.with_context(|| format!("giving {name} {memory} MB"))?),

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::stack::Stack;
 use crate::deployment::{Deployment, protected};
-use crate::deployment::{copies, page};
+use crate::deployment::{copies, fleets, page};
 use crate::difference::{Action, Difference, Operation, ResourceDifference};
 use crate::events::Event;
 use crate::outcome::Outcome;
@@ -82,6 +82,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
             page.empty().await?;
         }
         copies::empty(aws, stack, &context.events).await?;
+        fleets::empty(aws, stack, &context.events).await?;
         deletion = Some(deployment.start_deletion(stack, None).await?);
     }
     // While the stack goes: once it is gone, nothing says any more which bucket its assets are in.

@@ -22,6 +22,7 @@ pub mod completions;
 pub mod demo;
 pub mod destroy;
 pub mod drift;
+pub mod fleet;
 pub mod history;
 pub mod local;
 pub mod logs;
@@ -57,6 +58,8 @@ pub enum Command {
     Apply(apply::Options),
     /// Find out which functions are worth a run.
     Scan(Box<scan::Options>),
+    /// Tune many functions.
+    Fleet(Box<fleet::Options>),
     /// Show a function's runs.
     History(history::Options),
     /// Show what the Lambdas have logged of a run.
@@ -105,6 +108,7 @@ impl Command {
             Self::Cleanup(options) => cleanup::run(options, context).await,
             Self::Apply(options) => apply::run(options, context).await,
             Self::Scan(options) => scan::run(*options, context).await,
+            Self::Fleet(options) => fleet::run(*options, context).await,
             Self::History(options) => history::run(options, context).await,
             Self::Logs(options) => logs::run(options, context).await,
             Self::Compare(options) => compare::run(options),

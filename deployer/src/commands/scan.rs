@@ -1,11 +1,10 @@
 //! `scan`: the functions of an account with what they cost and take, and which of them are worth a tuning run.
 //!
-//! ListFunctions says which there are ([`found`]), CloudWatch what they did ([`measured`]); what that costs and what a run could save
+//! ListFunctions says which there are ([`found`]), CloudWatch what they did ([`crate::traffic`]); what that costs and what a run could save
 //! at most is [`judged`], and [`shown`] as a table, JSON, Markdown, CSV or a fleet's plan. Nothing is changed.
 
 mod found;
 mod judged;
-mod measured;
 mod shown;
 
 use std::path::PathBuf;
@@ -18,11 +17,12 @@ use crate::context::Context;
 use crate::failure::Usage;
 use crate::fleet;
 use crate::outcome::Outcome;
+use crate::traffic::{self, Measured, REQUEST_PRICE, Window};
 use found::{Chosen, Found};
 use judged::Judged;
-use measured::{Measured, REQUEST_PRICE, Window};
-pub use shown::Form;
+pub use judged::monthly_cost;
 use shown::Scan;
+pub use shown::{Form, csv_text, functions};
 
 /// The resolved options of `scan`.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
         functions.extend(listed.functions);
     }
     let window = Window::last(options.days);
-    let most = functions.len() * measured::FIGURES;
+    let most = functions.len() * traffic::FIGURES;
     consent(most, functions.len(), &options, aws, context).await?;
     let (measured, requested) = measure(aws, &functions, window, context).await?;
     let mut judged: Vec<Judged> = functions
@@ -113,7 +113,7 @@ async fn consent(
     context.events.note(format!(
         "CloudWatch bills ${price} for 1,000 figures: {} × {} figures are {} at most{free}",
         shown::functions(functions),
-        measured::FIGURES,
+        traffic::FIGURES,
         figures::money(cost, "$"),
     ));
     if aws.is_local() || cost <= options.ask_above {
@@ -153,7 +153,7 @@ async fn measure(
             .map(|(index, found)| (index, found.name.as_str()))
             .collect();
         let names: Vec<&str> = of_region.iter().map(|(_, name)| *name).collect();
-        let (all, count) = measured::measure(aws, &context.events, region, &names, window).await?;
+        let (all, count) = traffic::measure(aws, &context.events, region, &names, window).await?;
         requested += count;
         for ((index, _), one) in of_region.into_iter().zip(all) {
             measured[index] = one;

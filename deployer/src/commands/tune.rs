@@ -1,6 +1,5 @@
 //! `tune`: runs the deployed state machine on a function and says which memory size to choose.
 
-mod estimate;
 mod files;
 mod watch;
 
@@ -21,6 +20,7 @@ use crate::aws::{self, Aws};
 use crate::calibration::Calibration;
 use crate::context::Context;
 use crate::definitions::{Definitions, Deployed, Written};
+use crate::estimate::Estimate;
 use crate::execution::{self, Ended, Ending, Machine};
 use crate::failure::{Advice, Usage, hinted};
 use crate::function::{self, Found};
@@ -30,8 +30,6 @@ use crate::options;
 use crate::outcome::{Outcome, Status};
 use crate::render::{Form, Tuned};
 use crate::settings::{Target, Verbosity};
-
-use estimate::Estimate;
 
 pub use files::Files;
 
@@ -524,14 +522,7 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
             gate.extend(flags);
         }
     }
-    let searches = input.get(fields::POWER_VALUES.name).is_some_and(is_search);
-    let num = options::NUM.spec.rule.read(options::NUM.spec.default);
-    if let (false, false, Ok(num)) = (searches, input.contains_key(fields::NUM.name), num) {
-        input.insert(fields::NUM.name.to_owned(), num);
-    }
-    if input.get(ONLY_COLD_STARTS.name) != Some(&Value::Bool(true)) {
-        input.entry(COLD_STARTS.name).or_insert_with(|| "apart".into());
-    }
+    with_defaults(&mut input);
     let alias = options.fields.get(AUTO_OPTIMIZE_ALIAS.name).and_then(Value::as_str);
     if let Some(alias) = alias.filter(|_| input.get(AUTO_OPTIMIZE.name) != Some(&Value::Bool(true))) {
         return Err(Usage(format!(
@@ -541,6 +532,18 @@ fn base(options: &Options) -> anyhow::Result<Map<String, Value>> {
         .into());
     }
     Ok(input)
+}
+
+/// Puts what this program asks for into an input that does not say it: a number of invocations, and cold starts apart.
+pub fn with_defaults(input: &mut Map<String, Value>) {
+    let searches = input.get(fields::POWER_VALUES.name).is_some_and(is_search);
+    let num = options::NUM.spec.rule.read(options::NUM.spec.default);
+    if let (false, false, Ok(num)) = (searches, input.contains_key(fields::NUM.name), num) {
+        input.insert(fields::NUM.name.to_owned(), num);
+    }
+    if input.get(ONLY_COLD_STARTS.name) != Some(&Value::Bool(true)) {
+        input.entry(COLD_STARTS.name).or_insert_with(|| "apart".into());
+    }
 }
 
 /// Whether power values are to be searched for.

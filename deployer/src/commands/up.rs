@@ -11,12 +11,12 @@ use crate::build::{self, Architecture, Asset, Flavour, Program};
 use crate::context::Context;
 use crate::deployment::bucket::Bucket;
 use crate::deployment::change_set::{Proposal, Wanted};
-use crate::deployment::copies;
 use crate::deployment::drift::Drift;
 use crate::deployment::page::{self, Page};
 use crate::deployment::parameters::Parameters;
 use crate::deployment::stack::{Condition, Stack};
 use crate::deployment::{Deployment, protected};
+use crate::deployment::{copies, fleets};
 use crate::difference::Operation;
 use crate::events::Event;
 use crate::failure::{Advice, hinted};
@@ -125,6 +125,9 @@ pub async fn run(options: Options, context: &Context) -> anyhow::Result<Outcome>
     }
     if let Some(stack) = stack.as_ref().filter(|stack| copies::ends(&plan.wanted.parameters, stack)) {
         copies::empty(aws, stack, &context.events).await?;
+    }
+    if let Some(stack) = stack.as_ref().filter(|stack| fleets::ends(&plan.wanted.parameters, stack)) {
+        fleets::empty(aws, stack, &context.events).await?;
     }
     let executed = deployment.execute(&change_set).await;
     let stack = match executed {

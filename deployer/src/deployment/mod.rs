@@ -2,13 +2,14 @@
 //!
 //! [`stack`] says what state a stack is in, [`change_set`] proposes a change and carries it out, a
 //! [`difference`](crate::difference) is that change for people, [`watch`] follows an operation, [`bucket`] holds what the template refers to, [`parameters`] are
-//! its values, [`page`] fills and empties the bucket of the hosted page, [`copies`] says what copies of functions are allowed, [`drift`] what was changed outside CloudFormation, [`health`] finds what was deleted there, where CloudFormation cannot be asked.
+//! its values, [`page`] fills and empties the bucket of the hosted page, [`copies`] says what copies of functions are allowed, [`fleets`] empties the bucket of fleets, [`drift`] what was changed outside CloudFormation, [`health`] finds what was deleted there, where CloudFormation cannot be asked.
 //! [`Deployment`] is what commands use.
 
 pub mod bucket;
 pub mod change_set;
 pub mod copies;
 pub mod drift;
+pub mod fleets;
 pub mod health;
 pub mod page;
 pub mod parameters;

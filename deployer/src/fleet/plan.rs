@@ -63,10 +63,13 @@ pub struct Seen {
     /// Invocations in these days.
     pub invocations: f64,
     /// Their average duration in milliseconds.
+    #[serde(alias = "averageMs")]
     pub average_ms: f64,
     /// The 99th percentile of it.
+    #[serde(alias = "p99Ms")]
     pub p99_ms: f64,
     /// The memory size then, in MB.
+    #[serde(alias = "memoryMb")]
     pub memory_mb: u32,
 }
 
@@ -83,12 +86,12 @@ impl Seen {
 }
 
 /// A function that is not tuned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// Its name.
     pub name: String,
     /// Its region; none for the one in use.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Why, as a phrase.
     pub why: String,

@@ -36,6 +36,8 @@ pub enum Verb {
     Logs,
     /// `scan`
     Scan,
+    /// `fleet run`
+    FleetRun,
     /// `history`
     History,
     /// `compare`
@@ -74,7 +76,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with the words that name it and what it does, in the order that help shows them.
-    pub const ALL: [(Self, &str, &str); 23] = [
+    pub const ALL: [(Self, &str, &str); 24] = [
         (Self::Up, "up", "Deploy the stack, or bring it up to date"),
         (Self::Preview, "preview", "Show what `up` would change, and change nothing"),
         (Self::Tune, "tune", "Measure a function at several memory sizes and say which one to choose"),
@@ -87,6 +89,11 @@ impl Verb {
             Self::Scan,
             "scan",
             "Find out what the functions of an account cost, and which of them are worth tuning",
+        ),
+        (
+            Self::FleetRun,
+            "fleet run",
+            "Tune the functions of a plan in one execution, and say what that would save",
         ),
         (Self::History, "history", "Show the runs of a function that Step Functions still knows"),
         (Self::Logs, "logs", "Show what the tuning Lambdas have logged of a run"),
@@ -224,7 +231,7 @@ impl Spec {
     pub fn section(&self, verb: Verb) -> &'static str {
         match verb {
             Verb::Up | Verb::Preview if self.parameter.is_some() => PARAMETERS,
-            Verb::Compare | Verb::Serve | Verb::History | Verb::Scan => "",
+            Verb::Compare | Verb::Serve | Verb::History | Verb::Scan | Verb::FleetRun => "",
             _ => self.section,
         }
     }

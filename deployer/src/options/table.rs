@@ -86,7 +86,22 @@ table! {
     /// With --write: write the file anew if it is there already
     FORCE: bool = opt("force", "", Rule::Switch).only_flag().with("write").on(&[Verb::Scan]);
     /// As comma-separated values
-    CSV: bool = opt("csv", "", Rule::Switch).only_flag().without(&["json", "markdown"]).on(&[Verb::Scan]);
+    CSV: bool = opt("csv", "", Rule::Switch).only_flag().without(&["json", "markdown"]).on(&[Verb::Scan, Verb::FleetRun]);
+
+    /// The plan, as deployer scan --write has begun it
+    PLAN: PathBuf = opt("plan", "PLAN", Rule::Any).operand().without(&["retry", "attach"]).on(&[Verb::FleetRun]);
+    /// Functions that are tuned at a time, 1 to 1000 [default: 10, fewer where the account has little concurrency]
+    AT_ONCE: u32 = opt("at-once", "N", Rule::Whole(1, 1000)).without(&["attach"]).on(&[Verb::FleetRun]);
+    /// What all of it may cost in the region's currency: nothing is started when that is not enough, and no run spends more than its share
+    FLEET_BUDGET: f64 = opt("budget", "AMOUNT", Rule::Above0).only_flag().without(&["retry", "attach"]).on(&[Verb::FleetRun]);
+    /// Give a function up after so many minutes [default: twice what it can take by the estimate, and half an hour]
+    MAX_MINUTES: u32 = opt("max-minutes", "N", Rule::Whole(1, 10_000)).without(&["attach"]).on(&[Verb::FleetRun]);
+    /// Run again what has no result in this one: a file with what fleet run --json has printed
+    RETRY: PathBuf = opt("retry", "RESULT", Rule::Any).only_flag().without(&["attach"]).on(&[Verb::FleetRun]);
+    /// Start it, say how to come back to it, and end
+    FLEET_DETACH: bool = opt("detach", "", Rule::Switch).only_flag().without(&["attach"]).on(&[Verb::FleetRun]);
+    /// Follow a fleet that was started: its execution's name or ARN
+    FLEET_ATTACH: String = opt("attach", "EXECUTION", Rule::Pattern(EXECUTION_PATTERN, EXECUTION_SAYS)).only_flag().on(&[Verb::FleetRun]);
 
     /// Execution input to start from: a JSON file, or - for stdin; flags win over it
     INPUT: String = opt("input", "FILE", Rule::Any).only_flag().on(&[Verb::Tune]);
@@ -200,9 +215,9 @@ table! {
     TIMEOUT: u32 = opt("timeout", "SECONDS", Rule::Whole(1, 900)).default("60").only_flag().with("code").rare().on(&[Verb::Tune]).under(CODE_SECTION);
 
     /// As Markdown, for a pull request or a wiki
-    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare, Verb::History, Verb::Scan]).under(RESULT);
+    MARKDOWN: bool = opt("markdown", "", Rule::Switch).without(&["json"]).on(&[Verb::Tune, Verb::Compare, Verb::History, Verb::Scan, Verb::FleetRun]).under(RESULT);
     /// Write the result as JSON to this file as well
-    JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
+    JSON_FILE: PathBuf = opt("json-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune, Verb::FleetRun]).under(RESULT);
     /// Write it as Markdown to this file as well
     MARKDOWN_FILE: PathBuf = opt("markdown-file", "FILE", Rule::Any).rare().without(&["detach"]).on(&[Verb::Tune]).under(RESULT);
     /// Write the chosen size to the FILE that defines the function (FILE#NAME)
@@ -213,6 +228,14 @@ table! {
     CHECK: bool = opt("check", "", Rule::Switch).only_flag().on(&[Verb::Apply]);
     /// Put back what was there before this result was applied
     UNDO: bool = opt("undo", "", Rule::Switch).only_flag().without(&["write", "check"]).on(&[Verb::Apply]);
+    /// Compare errors and durations since this result was applied with those before, and offer to put back what became worse
+    VERIFY: bool = opt("verify", "", Rule::Switch).only_flag().without(&["write", "check", "undo"]).on(&[Verb::Apply]);
+    /// Apply only what saves so much a month in the traffic that was seen, in the region's currency
+    APPLY_MIN_SAVING: f64 = opt("min-saving", "AMOUNT", Rule::Above0).only_flag().without(&["undo", "verify"]).on(&[Verb::Apply]);
+    /// Apply only what makes invocations by no more than this slower, such as 10%
+    MAX_SLOWDOWN: f64 = opt("max-slowdown", "SHARE", Rule::Share).only_flag().without(&["undo", "verify"]).on(&[Verb::Apply]);
+    /// Apply only what is so sure to be within 5 % of the best size, or to keep its limit, such as 95%
+    APPLY_CONFIDENCE: f64 = opt("confidence", "SHARE", Rule::Share).only_flag().without(&["undo", "verify"]).on(&[Verb::Apply]);
     /// The function, where the result does not name it
     APPLY_FUNCTION: String = opt("function", "NAME", Rule::Any).only_flag().on(&[Verb::Apply]);
     /// At most so many runs, the newest first
@@ -310,6 +333,9 @@ table! {
     /// Bucket with code for other processors
     CODE_BUCKET: String = opt("code-bucket", "BUCKET", Rule::Optional(BUCKET, BUCKET_SAYS))
         .rare().parameter("codeBucket", "", "Bucket that codeArm64 and codeX86 are read from (optional)");
+    /// Let deployer fleet tune many functions in one execution; =false ends that
+    FLEETS: bool = opt("fleets", "BOOL", Rule::Switch)
+        .rare().parameter("fleets", "false", "Whether many functions can be tuned in one execution: with a state machine of their own, which starts the other one, and a bucket for plans and results");
     /// What the state machine's name begins with
     STATE_MACHINE_NAME_PREFIX: String = opt("state-machine-name-prefix", "PREFIX", Rule::Pattern("^[A-Za-z0-9_-]{1,43}$", "1 to 43 of A-Z, a-z, 0-9, _ and -"))
         .rare().parameter("stateMachineNamePrefix", "powerTuningStateMachine", "The beginning of the state machine's name; a part of the stack's id follows");

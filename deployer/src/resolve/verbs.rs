@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use super::layers::Reader;
 use crate::build::Flavour;
+use crate::commands::apply::Choice;
 use crate::commands::{
-    Command, apply, build, calibrate, cleanup, compare, drift, history, local, logs, preview, release, scan,
-    serve, synth, tune, up,
+    Command, apply, build, calibrate, cleanup, compare, drift, fleet, history, local, logs, preview, release,
+    scan, serve, synth, tune, up,
 };
 use crate::definitions::Definitions;
 use crate::deployment::parameters::Parameters;
+use crate::fleet::prepared::Limits;
 use crate::function::Code;
 use crate::options::{self, Spec, Verb};
 use crate::settings::{Settings, Target};
@@ -37,8 +39,27 @@ pub(super) fn command(verb: Verb, reader: &mut Reader<'_>, settings: &Settings) 
             definitions: Definitions::new(&reader.get(&options::APPLY_WRITE).unwrap_or_default()),
             check: reader.is_on(&options::CHECK),
             undo: reader.is_on(&options::UNDO),
+            verify: reader.is_on(&options::VERIFY),
+            choice: Choice {
+                min_saving: reader.get(&options::APPLY_MIN_SAVING),
+                max_slowdown: reader.get(&options::MAX_SLOWDOWN),
+                confidence: reader.get(&options::APPLY_CONFIDENCE),
+            },
         }),
         Verb::Scan => Command::Scan(Box::new(scan(reader, settings))),
+        Verb::FleetRun => Command::Fleet(Box::new(fleet::Options {
+            plan: reader.get(&options::PLAN),
+            retry: reader.get(&options::RETRY),
+            attach: reader.get(&options::FLEET_ATTACH),
+            detach: reader.is_on(&options::FLEET_DETACH),
+            limits: Limits {
+                at_once: reader.get(&options::AT_ONCE),
+                budget: reader.get(&options::FLEET_BUDGET),
+                seconds: reader.get(&options::MAX_MINUTES).map(|minutes| u64::from(minutes) * 60),
+            },
+            form: form(reader),
+            json_file: reader.get(&options::JSON_FILE),
+        })),
         Verb::History => Command::History(history::Options {
             function: reader.get(&options::HISTORY_FUNCTION)?,
             last: reader.get(&options::LAST).unwrap_or(20),
@@ -170,13 +191,17 @@ fn scan(reader: &mut Reader<'_>, settings: &Settings) -> scan::Options {
         days: reader.get(&options::DAYS).unwrap_or(14),
         min_saving: reader.get(&options::MIN_SAVING).unwrap_or(1.0),
         ask_above: reader.get(&options::SCAN_ASK_ABOVE).unwrap_or(1.0),
-        form: match (reader.is_on(&options::MARKDOWN), reader.is_on(&options::CSV)) {
-            (true, _) => scan::Form::Markdown,
-            (false, true) => scan::Form::Csv,
-            (false, false) => scan::Form::Text,
-        },
+        form: form(reader),
         write: reader.get(&options::SCAN_WRITE),
         force: reader.is_on(&options::FORCE),
+    }
+}
+
+fn form(reader: &mut Reader<'_>) -> scan::Form {
+    match (reader.is_on(&options::MARKDOWN), reader.is_on(&options::CSV)) {
+        (true, _) => scan::Form::Markdown,
+        (false, true) => scan::Form::Csv,
+        (false, false) => scan::Form::Text,
     }
 }
 

@@ -10,7 +10,7 @@ pub mod schema;
 mod terminal;
 mod world;
 
-pub use function::Function;
+pub use function::{Function, Snapshot};
 pub use prepared::{deployed, fork, prepared, release, samples_zip};
 pub use program::*;
 pub use terminal::Terminal;

@@ -52,6 +52,13 @@ impl World {
         Self::on(folder).await
     }
 
+    /// The same on an endpoint that takes no notice of other work on the machine: for results that have to be usable.
+    pub async fn undisturbed(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        up_local(folder.path(), flags).success();
+        Self::at(folder, &["--disturbed", "ignore"]).await
+    }
+
     /// With nothing deployed.
     pub async fn empty() -> Self {
         Self::on(tempfile::tempdir().expect("a temporary folder")).await
@@ -298,9 +305,18 @@ impl World {
 
     /// Creates a function in Python, of the source of `app.py`, in which `handler` is the handler.
     pub async fn python(&self, name: &str, source: &str) -> Function<'_> {
-        let code = FunctionCode::builder().zip_file(Blob::new(zip_of("app.py", source.as_bytes()))).build();
+        self.scripted(name, "app.py", source, Runtime::Python313).await
+    }
+
+    /// The same in JavaScript, of the source of `app.js`.
+    pub async fn node(&self, name: &str, source: &str) -> Function<'_> {
+        self.scripted(name, "app.js", source, Runtime::Nodejs22x).await
+    }
+
+    async fn scripted(&self, name: &str, file: &str, source: &str, runtime: Runtime) -> Function<'_> {
+        let code = FunctionCode::builder().zip_file(Blob::new(zip_of(file, source.as_bytes()))).build();
         let create = self.lambda.create_function().function_name(name).code(code).handler("app.handler");
-        let create = create.runtime(Runtime::Python313).memory_size(256).timeout(30);
+        let create = create.runtime(runtime).memory_size(256).timeout(30);
         let created = create.role(self.sample_role()).send().await;
         created.unwrap_or_else(|e| panic!("cannot create {name}: {e:?}"));
         let function = Function { world: self, name: name.to_owned() };

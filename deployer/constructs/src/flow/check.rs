@@ -33,8 +33,8 @@ impl Flow {
     fn count_names(&self, seen: &mut BTreeMap<String, usize>) {
         for (name, state) in &self.states {
             *seen.entry(name.clone()).or_default() += 1;
-            if let State::Map(map) = state {
-                map.items.count_names(seen);
+            if let Some(items) = state.inner() {
+                items.count_names(seen);
             }
         }
     }
@@ -57,8 +57,8 @@ impl Flow {
                 }
             }
             check_state(state, &mut say);
-            if let State::Map(map) = state {
-                map.items.check(problems);
+            if let Some(items) = state.inner() {
+                items.check(problems);
             }
         }
         self.check_ways(problems);
@@ -107,6 +107,7 @@ fn course(state: &State) -> Option<&Course> {
     match state {
         State::Task(task) => Some(&task.course),
         State::Map(map) => Some(&map.course),
+        State::DistributedMap(map) => Some(&map.course),
         State::Choice(_) | State::Succeed | State::Fail(_) => None,
     }
 }
@@ -141,10 +142,23 @@ fn check_state(state: &State, say: &mut dyn FnMut(String)) {
         check_course(course, say);
     }
     match state {
-        State::Task(task) => check_members("Parameters", task.parameters.as_ref(), say),
+        State::Task(task) => {
+            check_members("Parameters", task.parameters.as_ref(), say);
+            check_members("ResultSelector", task.result_selector.as_ref(), say);
+            if let Some(path) = &task.timeout {
+                check_path("TimeoutSecondsPath", path, say);
+            }
+        }
         State::Map(map) => {
             check_path("ItemsPath", &map.items_path, say);
             check_members("ItemSelector", map.item_selector.as_ref(), say);
+            if let Some(path) = &map.at_a_time {
+                check_path("MaxConcurrencyPath", path, say);
+            }
+        }
+        State::DistributedMap(map) => {
+            check_path("Key of the reader", &map.key, say);
+            check_path("Prefix of the results", &map.results, say);
             if let Some(path) = &map.at_a_time {
                 check_path("MaxConcurrencyPath", path, say);
             }

@@ -12,7 +12,7 @@ use crate::grant::Grant;
 use crate::node::Node;
 
 pub use recovery::{Catch, Retry};
-pub use state::{Choice, Fail, Map, State, Task, Test};
+pub use state::{Choice, DistributedMap, Fail, Map, State, Task, Test};
 
 /// The states of a machine, or of a map's inner machine, and where it starts.
 #[derive(Debug, Clone)]

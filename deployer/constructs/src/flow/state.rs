@@ -6,7 +6,10 @@ use crate::grant::Grant;
 use crate::node::Node;
 use crate::resource::{Handle, Properties};
 use crate::resources::lambda::Function;
+use crate::resources::s3::Bucket;
+use crate::resources::states::StateMachine;
 use crate::value::{Arn, Val};
+use crate::{pseudo, text};
 
 /// One state of a flow.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub enum State {
     Choice(Choice),
     /// Runs an inner flow for every item of a list.
     Map(Map),
+    /// Runs an execution of its own for every item of a list in S3.
+    DistributedMap(DistributedMap),
     /// Ends well.
     Succeed,
     /// Ends badly.
@@ -28,7 +33,17 @@ impl State {
         match self {
             State::Task(task) => task.grants.clone(),
             State::Map(map) => map.items.grants(),
+            State::DistributedMap(map) => map.grants(),
             State::Choice(_) | State::Succeed | State::Fail(_) => Vec::new(),
+        }
+    }
+
+    /// The flow that runs for each item, of a state that has one.
+    pub(super) fn inner(&self) -> Option<&Flow> {
+        match self {
+            State::Map(map) => Some(&map.items),
+            State::DistributedMap(map) => Some(&map.items),
+            State::Task(_) | State::Choice(_) | State::Succeed | State::Fail(_) => None,
         }
     }
 
@@ -37,6 +52,7 @@ impl State {
             State::Task(task) => task.definition(),
             State::Choice(choice) => choice.definition(),
             State::Map(map) => map.definition(),
+            State::DistributedMap(map) => map.definition(),
             State::Succeed => kind("Succeed"),
             State::Fail(fail) => fail.definition(),
         };
@@ -176,13 +192,16 @@ macro_rules! course {
 
 course!(Task);
 course!(Map);
+course!(DistributedMap);
 
-/// Work: a Lambda function is invoked and its answer is the result.
+/// Work: a Lambda function is invoked, or another state machine run, and what it answers is the result.
 #[derive(Debug, Clone)]
 pub struct Task {
     resource: Val<Arn>,
     grants: Vec<Grant>,
     pub(super) parameters: Option<Node>,
+    pub(super) timeout: Option<String>,
+    pub(super) result_selector: Option<Node>,
     pub(super) course: Course,
 }
 
@@ -194,6 +213,30 @@ impl Task {
             resource: function.arn(),
             grants: vec![function.grant_invoke()],
             parameters: None,
+            timeout: None,
+            result_selector: None,
+            course: Course::new(),
+        }
+    }
+
+    /// Starts an execution of another state machine and waits for its end; the result is what DescribeExecution says of it, its output
+    /// as JSON. An execution that does not succeed is an error. The machine's role may start, describe and stop such executions; one whose
+    /// task is given up is stopped.
+    ///
+    /// `parameters` are those of StartExecution but for the machine: `Input`, `Name`; members whose name ends in `.$` are paths.
+    /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html>.
+    #[must_use]
+    pub fn run(machine: &Handle<StateMachine>, parameters: &serde_json::Value) -> Self {
+        let mut all = Properties::new().set("StateMachineArn", &machine.arn());
+        for (name, value) in parameters.as_object().into_iter().flatten() {
+            all = all.set_node(name, Node::from_json(value));
+        }
+        Task {
+            resource: text!["arn:", pseudo::partition(), ":states:::states:startExecution.sync:2"],
+            grants: machine.grant_run().into(),
+            parameters: Some(all.into_node()),
+            timeout: None,
+            result_selector: None,
             course: Course::new(),
         }
     }
@@ -205,10 +248,30 @@ impl Task {
         self
     }
 
+    /// Gives it up after as many seconds as the number at this path says.
+    #[must_use]
+    pub fn seconds_at(mut self, path: impl Into<String>) -> Self {
+        self.timeout = Some(path.into());
+        self
+    }
+
+    /// What of the result counts; members whose name ends in `.$` are paths into it.
+    #[must_use]
+    pub fn result_selector(mut self, selector: &serde_json::Value) -> Self {
+        self.result_selector = Some(Node::from_json(selector));
+        self
+    }
+
     fn definition(&self) -> Properties {
         let mut properties = kind("Task").set("Resource", &self.resource);
         if let Some(parameters) = &self.parameters {
             properties = properties.set_node("Parameters", parameters.clone());
+        }
+        if let Some(path) = &self.timeout {
+            properties = properties.set_node("TimeoutSecondsPath", Node::text(path.as_str()));
+        }
+        if let Some(selector) = &self.result_selector {
+            properties = properties.set_node("ResultSelector", selector.clone());
         }
         self.course.write(properties)
     }
@@ -255,14 +318,99 @@ impl Map {
         if let Some(selector) = &self.item_selector {
             properties = properties.set_node("ItemSelector", selector.clone());
         }
-        let Node::Map(mut processor) = self.items.definition() else { return properties };
-        let config = Node::map([("Mode", Node::text("INLINE"))]);
-        processor.shift_insert(0, "ProcessorConfig".to_owned(), config);
-        let properties = match &self.at_a_time {
-            Some(path) => properties.set_node("MaxConcurrencyPath", Node::text(path.as_str())),
-            None => properties.set_node("MaxConcurrency", Node::Number(0.into())),
+        let properties = at_a_time(properties, self.at_a_time.as_deref());
+        let processor = processor(&self.items, [("Mode", Node::text("INLINE"))]);
+        self.course.write(properties.set_node("ItemProcessor", processor))
+    }
+}
+
+fn at_a_time(properties: Properties, path: Option<&str>) -> Properties {
+    match path {
+        Some(path) => properties.set_node("MaxConcurrencyPath", Node::text(path)),
+        None => properties.set_node("MaxConcurrency", Node::Number(0.into())),
+    }
+}
+
+fn processor<const N: usize>(items: &Flow, config: [(&str, Node); N]) -> Node {
+    let Node::Map(mut processor) = items.definition() else { return Node::Null };
+    processor.shift_insert(0, "ProcessorConfig".to_owned(), Node::map(config));
+    Node::Map(processor)
+}
+
+/// An execution of its own, of the standard type, for every item of a JSON list that is an object in S3; what becomes of each is written
+/// to S3. However many of them fail, the others go on.
+///
+/// A machine with such a state starts executions of its own, which its role must allow: [`Grant`]s for `states:StartExecution` on its ARN.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html>.
+#[derive(Debug, Clone)]
+pub struct DistributedMap {
+    bucket: Handle<Bucket>,
+    pub(super) key: String,
+    pub(super) results: String,
+    label: String,
+    pub(super) at_a_time: Option<String>,
+    pub(super) items: Flow,
+    pub(super) course: Course,
+}
+
+impl DistributedMap {
+    /// Runs the flow for every item of the list whose key in the bucket is at the path `key`, and writes results below the prefix at the path
+    /// `results`. The label is part of the executions' names.
+    pub fn over(
+        bucket: &Handle<Bucket>,
+        key: impl Into<String>,
+        results: impl Into<String>,
+        label: impl Into<String>,
+        flow: Flow,
+    ) -> Self {
+        DistributedMap {
+            bucket: bucket.clone(),
+            key: key.into(),
+            results: results.into(),
+            label: label.into(),
+            at_a_time: None,
+            items: flow,
+            course: Course::new(),
+        }
+    }
+
+    /// No more executions at a time than the number at this path says; 0 is as many as Step Functions allows.
+    #[must_use]
+    pub fn at_a_time(mut self, path: impl Into<String>) -> Self {
+        self.at_a_time = Some(path.into());
+        self
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        let files =
+            ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"];
+        let mut grants = self.items.grants();
+        grants.push(self.bucket.grant_on_objects(files));
+        grants
+    }
+
+    fn definition(&self) -> Properties {
+        let s3 = |action: &str| -> Val<Arn> { text!["arn:", pseudo::partition(), ":states:::s3:", action] };
+        let place = |member: &str, path: &str| {
+            let bucket = Properties::new().set("Bucket", &self.bucket.name());
+            bucket.set_node(member, Node::text(path)).into_node()
         };
-        self.course.write(properties.set_node("ItemProcessor", Node::Map(processor)))
+        let reader = Properties::new()
+            .set("Resource", &s3("getObject"))
+            .set_node("ReaderConfig", Node::map([("InputType", Node::text("JSON"))]))
+            .set_node("Parameters", place("Key.$", &self.key));
+        let writer = Properties::new()
+            .set("Resource", &s3("putObject"))
+            .set_node("Parameters", place("Prefix.$", &self.results));
+        let properties = kind("Map")
+            .set_node("Label", Node::text(self.label.as_str()))
+            .set_node("ItemReader", reader.into_node());
+        let mode = [("Mode", Node::text("DISTRIBUTED")), ("ExecutionType", Node::text("STANDARD"))];
+        let properties = at_a_time(properties, self.at_a_time.as_deref())
+            .set_node("ToleratedFailurePercentage", Node::Number(100.into()))
+            .set_node("ItemProcessor", processor(&self.items, mode))
+            .set_node("ResultWriter", writer.into_node());
+        self.course.write(properties)
     }
 }
 

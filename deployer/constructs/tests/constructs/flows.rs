@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use constructs::s3::Bucket;
 use constructs::states::StateMachine;
-use constructs::{Catch, Choice, Fail, Flow, Grant, Map, Retry, State, Task, Test};
+use constructs::{Catch, Choice, DistributedMap, Fail, Flow, Grant, Map, Retry, State, Task, Test};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,6 +24,85 @@ fn definition(flow: Flow) -> Value {
 
 fn problems(flow: &Flow) -> Vec<String> {
     flow.problems().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_distributed_map_runs_another_machine_for_each_item_in_s3() {
+    let (mut stack, function) = with_function("work");
+    let inner = Flow::start_at("Only").state("Only", State::Succeed);
+    let tuning = stack.add("inner", StateMachine { name: "inner".into(), flow: inner, role: function.arn() });
+    let bucket = stack.add("files", Bucket::default());
+    let run = Task::run(&tuning, &json!({"Input.$": "$.input"}))
+        .seconds_at("$.seconds")
+        .result_selector(&json!({"out.$": "$.Output"}))
+        .catch(Catch::all("Lost"))
+        .end();
+    let one = Flow::start_at("Run").state("Run", run).state("Lost", State::Succeed);
+    let map = DistributedMap::over(&bucket, "$.list", "$.results", "Items", one).at_a_time("$.most").end();
+    let flow = Flow::start_at("All").state("All", map);
+    assert_eq!(problems(&flow), Vec::<String>::new());
+    let actions: BTreeSet<String> =
+        flow.grants().iter().flat_map(Grant::actions).map(str::to_owned).collect();
+    let expected = [
+        "events:DescribeRule",
+        "events:PutRule",
+        "events:PutTargets",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    ];
+    assert_eq!(actions, expected.map(str::to_owned).into());
+    let name = "outer".into();
+    stack.add("machine", StateMachine { name, flow, role: function.arn() });
+    let template: Value = serde_json::from_str(&stack.synth().unwrap().to_json()).unwrap();
+    let text = evaluate::text(&template["Resources"]["machine"]["Properties"]["DefinitionString"]);
+    let definition: Value = serde_json::from_str(&text).unwrap();
+    let place = |member: &str, path: &str| json!({"Bucket": "<files>", member: path});
+    assert_eq!(
+        definition["States"]["All"],
+        json!({
+            "Type": "Map", "Label": "Items",
+            "ItemReader": {"Resource": "arn:<AWS::Partition>:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": place("Key.$", "$.list")},
+            "MaxConcurrencyPath": "$.most", "ToleratedFailurePercentage": 100,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Run",
+                "States": {
+                    "Run": {"Type": "Task", "Resource": "arn:<AWS::Partition>:states:::states:startExecution.sync:2",
+                        "Parameters": {"StateMachineArn": "<inner>", "Input.$": "$.input"}, "TimeoutSecondsPath": "$.seconds",
+                        "ResultSelector": {"out.$": "$.Output"},
+                        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Lost"}], "End": true},
+                    "Lost": {"Type": "Succeed"},
+                },
+            },
+            "ResultWriter": {"Resource": "arn:<AWS::Partition>:states:::s3:putObject", "Parameters": place("Prefix.$", "$.results")},
+            "End": true,
+        })
+    );
+}
+
+#[test]
+fn what_is_wrong_within_a_distributed_map_is_told() {
+    let (mut stack, _) = with_function("work");
+    let bucket = stack.add("files", Bucket::default());
+    let one = Flow::start_at("Run")
+        .state("Run", task().seconds_at("seconds").result_selector(&json!({"a.$": 1})).next("Nowhere"));
+    let map = DistributedMap::over(&bucket, "list", "$.results", "Items", one).at_a_time("most");
+    let told = problems(&Flow::start_at("All").state("All", map)).join("\n");
+    for part in [
+        "Key of the reader 'list' is no path",
+        "MaxConcurrencyPath 'most' is no path",
+        "it neither ends nor leads anywhere",
+        "it leads to 'Nowhere'",
+        "TimeoutSecondsPath 'seconds' is no path",
+        "ResultSelector member 'a.$' takes a path",
+    ] {
+        assert!(told.contains(part), "{part} is missing in:\n{told}");
+    }
 }
 
 #[test]

@@ -75,8 +75,12 @@ impl Deployed {
 
     /// The state machine's definition.
     pub fn definition(&self) -> Value {
-        let text = self.properties("powerTuningStateMachine")["DefinitionString"].as_str().unwrap();
-        serde_json::from_str(text).unwrap()
+        self.definition_of("powerTuningStateMachine")
+    }
+
+    /// The definition of a state machine.
+    pub fn definition_of(&self, id: &str) -> Value {
+        serde_json::from_str(self.properties(id)["DefinitionString"].as_str().unwrap()).unwrap()
     }
 
     /// The statements of a role's only policy.
@@ -157,7 +161,7 @@ impl Deployed {
             "AWS::Partition" => "aws",
             "AWS::Region" => REGION,
             "AWS::StackName" => "tuning",
-            "AWS::StackId" => "arn:aws:cloudformation:eu-west-1:123456789012:stack/tuning/0b1c",
+            "AWS::StackId" => "arn:aws:cloudformation:eu-west-1:123456789012:stack/tuning/0b1c-1-2-3-4d5e",
             _ => "",
         };
         if !pseudo.is_empty() {
@@ -206,6 +210,9 @@ impl Deployed {
             self.template["Resources"][id]["Type"].as_str().unwrap_or_else(|| panic!("there is no {id}"));
         match (kind, name) {
             (_, "Arn") => self.arn(id),
+            ("AWS::StepFunctions::StateMachine", "Name") => {
+                self.arn(id).rsplit(':').next().unwrap_or_default().to_owned()
+            }
             ("AWS::S3::Bucket", "RegionalDomainName") => {
                 format!("{}.s3.{REGION}.amazonaws.com", self.physical(id))
             }

@@ -46,6 +46,7 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
             ("copyRole", "String", ""),
             ("copyableRoles", "CommaDelimitedList", ""),
             ("codeBucket", "String", ""),
+            ("fleets", "String", "false"),
         ]
     );
     let declared = serde_json::from_str::<Value>(&template.to_json()).unwrap();
@@ -62,7 +63,7 @@ fn parameters_have_the_names_and_defaults_that_users_know() {
 #[test]
 fn the_machine_s_arn_is_the_only_output() {
     let deployed = Deployed::with(&[("stateMachineNamePrefix", "mine")]);
-    let arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:mine-0b1c";
+    let arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:mine-0b1c-1-2-3-4d5e";
     assert_eq!(
         deployed.outputs.into_iter().collect::<Vec<_>>(),
         [("StateMachineARN".to_owned(), json!(arn))]
@@ -184,6 +185,41 @@ fn a_stack_that_makes_copies_has_a_place_for_code_and_logs() {
 }
 
 #[test]
+fn fleets_have_a_machine_and_a_bucket_only_where_they_are_asked_for() {
+    let without = Deployed::with(&[]);
+    assert_eq!(without.of_type("AWS::StepFunctions::StateMachine"), ["powerTuningStateMachine"]);
+    assert!(without.of_type("AWS::S3::Bucket").is_empty());
+    assert!(!without.resources.contains_key("fleetRole"));
+    let with = Deployed::with(&[("fleets", "true"), ("stateMachineNamePrefix", &"p".repeat(43))]);
+    let machine = with.arn("fleetStateMachine");
+    assert_eq!(with.outputs[super::FLEET_MACHINE_OUTPUT], machine);
+    let name = machine.rsplit(':').next().unwrap();
+    // Twelve digits end a stack's id on AWS, and a name has 80 characters at most.
+    assert!(name.ends_with("-fleet-4d5e") && name.len() - "4d5e".len() + 12 <= 80, "{name}");
+    let bucket = "tuning-fleetsBucket-0";
+    assert_eq!(with.outputs[super::FLEETS_BUCKET_OUTPUT], bucket);
+    let rules = &with.properties(super::FLEETS_BUCKET)["LifecycleConfiguration"]["Rules"];
+    assert_eq!(rules[0]["ExpirationInDays"], 90);
+
+    let definition = with.definition_of("fleetStateMachine");
+    let map = &definition["States"]["Functions"];
+    assert_eq!(map["ItemReader"]["Parameters"], json!({"Bucket": bucket, "Key.$": "$.plan"}));
+    assert_eq!(map["ResultWriter"]["Parameters"], json!({"Bucket": bucket, "Prefix.$": "$.results"}));
+    assert_eq!(
+        (&map["ToleratedFailurePercentage"], &map["MaxConcurrencyPath"]),
+        (&json!(100), &json!("$.atOnce"))
+    );
+    let run = &map["ItemProcessor"]["States"]["Function"];
+    assert_eq!(run["Resource"], "arn:aws:states:::states:startExecution.sync:2");
+    let tuning = with.arn("powerTuningStateMachine");
+    assert_eq!(
+        run["Parameters"],
+        json!({"StateMachineArn": tuning, "Name.$": "$.name", "Input.$": "$.input"})
+    );
+    assert_eq!(run["Catch"], json!([{"ErrorEquals": ["States.ALL"], "Next": "Failure"}]));
+}
+
+#[test]
 fn the_page_is_hosted_where_it_is_asked_for_and_links_lead_to_it() {
     let types = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::CloudFront::Distribution"];
     let types = types.into_iter().chain(["AWS::CloudFront::OriginAccessControl"]);
@@ -205,7 +241,7 @@ fn the_page_is_hosted_where_it_is_asked_for_and_links_lead_to_it() {
     );
     assert_eq!(read["Resource"], "arn:aws:s3:::tuning-visualizationBucket-0/*");
     let control = hosted.properties("visualizationAccessControl");
-    assert_eq!(control["OriginAccessControlConfig"]["Name"], "deployer-0b1c");
+    assert_eq!(control["OriginAccessControlConfig"]["Name"], "deployer-0b1c-1-2-3-4d5e");
 }
 
 #[test]

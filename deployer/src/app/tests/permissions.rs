@@ -154,6 +154,41 @@ fn the_machine_invokes_the_stack_s_functions_and_nothing_else() {
 }
 
 #[test]
+fn the_machine_of_fleets_runs_the_tuning_machine_and_itself_and_keeps_to_its_bucket() {
+    let deployed = Deployed::with(&[("fleets", "true")]);
+    let [fleet, tuning] = ["fleetStateMachine", "powerTuningStateMachine"].map(|id| deployed.arn(id));
+    let executions = |machine: &str| format!("{}:*", machine.replace(":stateMachine:", ":execution:"));
+    let rule =
+        "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
+    let objects = format!("{}/*", deployed.arn("fleetsBucket"));
+    let granted: BTreeSet<(String, String)> = deployed
+        .statements("fleetRole")
+        .iter()
+        .flat_map(|statement| {
+            let (actions, resources) = (texts(&statement["Action"]), texts(&statement["Resource"]));
+            let pairs = actions.into_iter().flat_map(move |action| {
+                resources.clone().into_iter().map(move |resource| (action.to_owned(), resource.to_owned()))
+            });
+            pairs.collect::<Vec<_>>()
+        })
+        .collect();
+    let mut expected = BTreeSet::new();
+    for machine in [&fleet, &tuning] {
+        expected.insert(("states:StartExecution".to_owned(), machine.clone()));
+        for action in ["states:DescribeExecution", "states:StopExecution"] {
+            expected.insert((action.to_owned(), executions(machine)));
+        }
+    }
+    for action in ["events:DescribeRule", "events:PutRule", "events:PutTargets"] {
+        expected.insert((action.to_owned(), rule.to_owned()));
+    }
+    for action in ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"] {
+        expected.insert((action.to_owned(), objects.clone()));
+    }
+    assert_eq!(granted, expected);
+}
+
+#[test]
 fn nobody_but_the_machine_and_the_abort_rule_reaches_a_function() {
     let deployed = Deployed::with(&[("lambdaResource", SHOP)]);
     assert_eq!(deployed.of_type("AWS::Lambda::Permission"), ["abortRulePermission"]);
@@ -215,7 +250,7 @@ fn functions_of_other_accounts_have_to_be_named() {
 
 #[test]
 fn keys_are_used_through_lambda_and_s3_only() {
-    const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/0b1c";
+    const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/0b1c-1-2-3-4d5e";
     let without = Deployed::with(&[]);
     let with = Deployed::with(&[("kmsKeyArns", KEY)]);
     let of_keys = |deployed: &Deployed, role: &str| -> Vec<Value> {
@@ -265,10 +300,15 @@ fn executions_of_this_machine_alone_are_described() {
     let deployed = Deployed::with(&[("stateMachineNamePrefix", "mine")]);
     let execution = |name: &str| format!("arn:aws:states:eu-west-1:123456789012:execution:{name}:run");
     for role in ["initializerRole", "cleanerRole"] {
-        assert!(allowed(&deployed, role, "states:DescribeExecution", &execution("mine-0b1c")));
+        assert!(allowed(&deployed, role, "states:DescribeExecution", &execution("mine-0b1c-1-2-3-4d5e")));
         assert!(!allowed(&deployed, role, "states:DescribeExecution", &execution("mine-other")));
         assert!(!allowed(&deployed, role, "states:DescribeExecution", &execution("another")));
-        assert!(!allowed(&deployed, role, "states:DescribeExecution", &execution("not-mine-0b1c")));
+        assert!(!allowed(
+            &deployed,
+            role,
+            "states:DescribeExecution",
+            &execution("not-mine-0b1c-1-2-3-4d5e")
+        ));
     }
 }
 
@@ -373,7 +413,7 @@ fn with_copies_only_nothing_can_change_a_function_of_the_users() {
             ("lambdaResource", given),
             ("copyableRoles", ROLE),
             ("copyRole", "arn:aws:iam::123456789012:role/copies"),
-            ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/0b1c"),
+            ("kmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/0b1c-1-2-3-4d5e"),
             ("payloadS3Bucket", "payloads"),
             ("processorResource", BANK),
         ];

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Now, set};
+use super::{Left, NotAsMeasured, Now, set};
+use crate::aws::Aws;
 use crate::context::Context;
 use crate::definitions::Deployed;
 use crate::execution;
-use crate::failure::{Usage, hinted};
+use crate::failure::{self, Usage, hinted};
 use crate::function;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Status};
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -26,22 +27,44 @@ pub struct Record {
 }
 
 /// One function.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Changed {
+pub struct Changed {
     #[serde(rename = "lambdaARN")]
-    lambda_arn: String,
+    pub lambda_arn: String,
     /// Its memory size before, in MB.
-    was: u32,
+    pub was: u32,
     /// The one it was given, in MB.
-    memory_size: u32,
+    pub memory_size: u32,
+    /// When; nothing in files of versions that did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_at: Option<jiff::Timestamp>,
+    /// By which factor its 95th percentile changes, as it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_change: Option<f64>,
+}
+
+impl Changed {
+    /// Of a function that gets its size now.
+    pub fn new(lambda_arn: String, was: u32, memory_size: u32, expected_change: Option<f64>) -> Self {
+        Self { lambda_arn, was, memory_size, applied_at: Some(jiff::Timestamp::now()), expected_change }
+    }
+
+    /// The function's name.
+    pub fn name(&self) -> String {
+        Deployed::named(&self.lambda_arn).name
+    }
 }
 
 impl Record {
-    /// Of functions by their ARNs, with the sizes before and after.
-    pub fn new(changes: impl Iterator<Item = (String, u32, u32)>) -> Self {
-        let changes = changes.map(|(lambda_arn, was, memory_size)| Changed { lambda_arn, was, memory_size });
+    /// Of functions.
+    pub fn new(changes: impl Iterator<Item = Changed>) -> Self {
         Self { schema_version: VERSION, changes: changes.collect() }
+    }
+
+    /// The functions.
+    pub fn changes(&self) -> &[Changed] {
+        &self.changes
     }
 
     /// The same with what the file there says of these functions, which an earlier attempt has given their sizes already.
@@ -57,7 +80,11 @@ impl Record {
         Ok(self)
     }
 
-    fn read(file: &Path) -> Result<Self, Usage> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`Usage`]: a file that is not there, or that is something else.
+    pub fn read(file: &Path) -> Result<Self, Usage> {
         let text = std::fs::read_to_string(file).map_err(|error| {
             Usage(format!(
                 "{}, in which `apply` keeps what was there before, cannot be read: {error}",
@@ -84,10 +111,14 @@ pub fn file(result: &Path) -> PathBuf {
     result.with_extension("undo.json")
 }
 
-/// What was put back. As JSON: `{"functions":[{"function","memorySize","was"}]}`.
+/// What was put back. As JSON: `{"functions":[{"function","memorySize","was"}],"leftOut":[…]}`.
 #[derive(Debug, Serialize)]
-struct Undone {
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
     functions: Vec<PutBack>,
+    /// Functions that somebody has changed since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<Left>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,48 +141,96 @@ impl fmt::Display for Undone {
                 format!("{function} has {memory_size} MB again (was {was}).")
             }
         };
-        f.write_str(&self.functions.iter().map(line).collect::<Vec<_>>().join("\n"))
+        let left = |left: &Left| format!("{} is left as it is: {}.", left.function, left.why);
+        let lines = self.functions.iter().map(line).chain(self.left_out.iter().map(left));
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
     }
 }
 
 /// Puts back what functions were before a result was applied. The file goes once that is done.
 ///
 /// # Errors
-/// [`Usage`]: no such file. A function that somebody has changed since; what AWS refuses.
+/// [`Usage`]: no such file. A function that somebody has changed since, if it is the only one; what AWS refuses.
 pub async fn run(result: &Path, context: &Context) -> anyhow::Result<Outcome> {
     let file = file(result);
     let record = Record::read(&file)?;
     context.can_confirm()?;
+    let undone = take_back(&file, record, |_| true, "Put it back?", context).await?;
+    let outcome = Outcome::new(&undone)?.folded(true);
+    Ok(if undone.left_out.is_empty() { outcome } else { outcome.with_status(Status::Failed) })
+}
+
+/// Puts back those that are chosen; the file keeps the others, and those that somebody has changed since.
+///
+/// # Errors
+/// As [`run`].
+pub async fn take_back(
+    file: &Path,
+    record: Record,
+    chosen: impl Fn(&Changed) -> bool,
+    question: &str,
+    context: &Context,
+) -> anyhow::Result<Undone> {
     let aws = context.aws().await?;
-    let mut planned = Vec::new();
-    for changed in &record.changes {
+    let alone = record.changes.len() == 1;
+    let (chosen, mut kept): (Vec<Changed>, Vec<Changed>) =
+        record.changes.into_iter().partition(|one| chosen(one));
+    let (mut planned, mut left_out) = (Vec::new(), Vec::new());
+    for changed in chosen {
         execution::same_region(&changed.lambda_arn, aws)?;
-        let name = Deployed::named(&changed.lambda_arn).name;
-        let found = function::configuration(aws, &changed.lambda_arn).await?;
-        let now = Now::of(&found.with_context(|| format!("the function {name} does not exist any more"))?)?;
-        if now.memory != changed.was && now.memory != changed.memory_size {
-            let why = anyhow::anyhow!(
-                "{name} was given {} MB and has {} MB now: somebody has changed it since",
-                changed.memory_size,
-                now.memory
-            );
-            let hint =
-                format!("it had {} MB before; to leave it as it is, delete {}", changed.was, file.display());
-            return Err(hinted(why, hint));
+        let name = changed.name();
+        match as_it_was_set(aws, &changed, file).await {
+            Err(error) if !alone && failure::is::<NotAsMeasured>(&error) => {
+                left_out.push(Left { function: name, why: format!("{error:#}"), failed: true });
+                kept.push(changed);
+            }
+            now => {
+                let now = now?;
+                context.events.note(format!("{name}: {} MB \u{2192} {} MB", now.memory, changed.was));
+                planned.push((name, now, changed));
+            }
         }
-        context.events.note(format!("{name}: {} MB \u{2192} {} MB", now.memory, changed.was));
-        planned.push((name, now, changed.was));
     }
-    anyhow::ensure!(context.confirm("Put it back?").await?, "declined; nothing was changed");
+    anyhow::ensure!(context.confirm(question).await?, "declined; nothing was changed");
     let mut functions = Vec::new();
-    for (function, now, memory_size) in planned {
+    for (function, now, changed) in planned {
+        let memory_size = changed.was;
         if now.memory != memory_size {
-            set(aws, &now, memory_size, &context.events).await?;
+            match set(aws, &now, memory_size, &context.events).await {
+                Err(error) if !alone && failure::is::<NotAsMeasured>(&error) => {
+                    left_out.push(Left { function, why: format!("{error:#}"), failed: true });
+                    kept.push(changed);
+                    continue;
+                }
+                done => done?,
+            }
         }
         functions.push(PutBack { function, memory_size, was: now.memory });
     }
-    std::fs::remove_file(&file).with_context(|| format!("{} could not be deleted", file.display()))?;
-    Ok(Outcome::new(&Undone { functions })?.folded(true))
+    if kept.is_empty() {
+        std::fs::remove_file(file).with_context(|| format!("{} could not be deleted", file.display()))?;
+    } else {
+        Record { schema_version: VERSION, changes: kept }.write(file)?;
+    }
+    Ok(Undone { functions, left_out })
+}
+
+/// The function, which must have the size that it was given, or the one before.
+async fn as_it_was_set(aws: &Aws, changed: &Changed, file: &Path) -> anyhow::Result<Now> {
+    let name = changed.name();
+    let found = function::configuration(aws, &changed.lambda_arn).await?;
+    let gone = || NotAsMeasured(format!("the function {name} does not exist any more"));
+    let now = Now::of(&found.ok_or_else(gone)?)?;
+    if now.memory != changed.was && now.memory != changed.memory_size {
+        let why = NotAsMeasured(format!(
+            "{name} was given {} MB and has {} MB now: somebody has changed it since",
+            changed.memory_size, now.memory
+        ));
+        let hint =
+            format!("it had {} MB before; to leave it as it is, delete {}", changed.was, file.display());
+        return Err(hinted(why, hint));
+    }
+    Ok(now)
 }
 
 #[cfg(test)]
@@ -162,7 +241,7 @@ mod tests {
     fn what_an_attempt_that_broke_off_had_changed_can_still_be_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("result.undo.json");
-        let change = |arn: &str, was: u32| (arn.to_owned(), was, 512);
+        let change = |arn: &str, was: u32| Changed::new(arn.to_owned(), was, 512, None);
         let first = Record::new([change("one", 128), change("two", 256), change("old", 64)].into_iter());
         first.keeping(&file, &[]).unwrap().write(&file).unwrap();
         // `one` has its size, `two` was not reached, and `old` is of another result.

@@ -6,7 +6,7 @@ use tuning::input::{LARGEST, SMALLEST};
 use tuning::pricing::{self, Extras, LambdaPrice};
 
 use super::found::Found;
-use super::measured::{Measured, Window};
+use crate::traffic::{Measured, Window};
 
 /// A p99 above this share of the time-out is near it.
 const NEAR: f64 = 0.8;
@@ -65,10 +65,15 @@ fn money(found: &Found, measured: &Measured, price: &LambdaPrice, month: f64) ->
     if measured.invocations <= 0.0 {
         return (0.0, 0.0);
     }
-    let billed = measured.average_ms + ROUNDING_MS;
-    let now = price.cost(found.memory_mb, billed);
-    let least = price.cost(SMALLEST.min(found.memory_mb), billed);
-    (month * (now + price.per_request.unwrap_or_default()), month * (now - least))
+    let cost = |memory| monthly_cost(price, memory, measured.average_ms, month);
+    let now = cost(found.memory_mb);
+    (now, now - cost(SMALLEST.min(found.memory_mb)))
+}
+
+/// What so many invocations of this average duration cost at a memory size in MB, requests included, initializations not.
+#[must_use]
+pub fn monthly_cost(price: &LambdaPrice, memory_mb: u32, average_ms: f64, invocations: f64) -> f64 {
+    invocations * (price.cost(memory_mb, average_ms + ROUNDING_MS) + price.per_request.unwrap_or_default())
 }
 
 fn worth(found: &Found, measured: &Measured, saves: f64, min_saving: f64, symbol: &str) -> (bool, String) {

@@ -8,9 +8,9 @@ use tuning::Currency;
 use tuning::figures;
 
 use super::judged::Judged;
-use super::measured::Window;
 use crate::fleet::plan;
 use crate::render::table::{self, Column, Place};
+use crate::traffic::Window;
 
 /// How a scan is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub struct Scan {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
+    #[serde(rename = "function")]
     name: String,
     arn: String,
     region: String,
@@ -212,14 +213,14 @@ impl Scan {
     fn csv(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "name,arn,region,runtime,architecture,memoryMB,timeoutSeconds,invocations,errors,averageMs,p95Ms,p99Ms,costPerMonth,\
+            "function,arn,region,runtime,architecture,memoryMB,timeoutSeconds,invocations,errors,averageMs,p95Ms,p99Ms,costPerMonth,\
              savesAtMostPerMonth,currency,worthARun,why"
         )?;
         let optional = |ms: Option<f64>| ms.map(|ms| ms.to_string()).unwrap_or_default();
         for row in &self.functions {
             write!(
                 f,
-                "\n{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},\"{}\"",
+                "\n{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
                 row.name,
                 row.arn,
                 row.region,
@@ -236,7 +237,7 @@ impl Scan {
                 row.saves_at_most_per_month,
                 self.currency.code(),
                 row.worth_a_run,
-                row.why.replace('"', "\"\""),
+                csv_text(&row.why),
             )?;
         }
         Ok(())
@@ -311,6 +312,12 @@ impl fmt::Display for Scan {
         }
         Ok(())
     }
+}
+
+/// A text as a cell of comma-separated values (RFC 4180).
+#[must_use]
+pub fn csv_text(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// So many functions, in words.

@@ -97,6 +97,13 @@ fn share(share: f64) -> f64 {
 }
 
 impl Confidence {
+    /// The smallest tolerance, in per cent, that is as good as certain, with its probability.
+    #[must_use]
+    pub fn tightest(&self) -> Option<(f64, u32)> {
+        let all = [(self.within1, 1), (self.within3, 3), (self.within5, 5)];
+        all.into_iter().find(|(share, _)| *share >= SURE)
+    }
+
     /// How sure the choice of `power` MB is, in words: "512 MB: 83 % sure that no size is more than 1 % cheaper, 97 % for 3 %". The
     /// tightest tolerance that is as good as certain stands alone.
     #[must_use]
@@ -108,9 +115,7 @@ impl Confidence {
             Strategy::Balanced => "better",
         };
         let percent = |share: f64| format!("{} %", figures::fixed((share * 100.0).floor(), 0));
-        let all = [(within1, 1), (within3, 3), (within5, 5)];
-        let first = all.into_iter().find(|(share, _)| *share >= SURE);
-        match first {
+        match self.tightest() {
             Some((share, tolerance)) => {
                 format!(
                     "{power} MB: {} sure that no size is more than {tolerance} % {better}",

@@ -21,6 +21,9 @@ pub const FIGURES: usize = 1 + REST.len();
 /// Figures of a call, at most.
 const PER_CALL: usize = 500;
 const HOUR: i64 = 3600;
+const MINUTE: i64 = 60;
+/// CloudWatch keeps minutes for 15 days.
+const MINUTES_KEPT: i64 = 14 * 24 * HOUR;
 
 /// What is asked of a function that was invoked: metric and statistic.
 const REST: [(&str, &str); 4] = [ERRORS, AVERAGE, P95, P99];
@@ -33,7 +36,7 @@ const P99: (&str, &str) = ("Duration", "p99");
 /// The time that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// In days, as it was asked for.
+    /// In days, as it was asked for; 0 of one that was not asked for in days.
     pub days: u32,
     /// Seconds since the epoch.
     pub start: i64,
@@ -54,10 +57,18 @@ impl Window {
         Self { days, start: start - start.rem_euclid(HOUR), end: now - now.rem_euclid(60) + 60 }
     }
 
+    /// From one second to another, as whole minutes; of a time that is over for more than two weeks whole hours, all that CloudWatch keeps.
+    #[must_use]
+    pub fn between(start: i64, end: i64, now: i64) -> Self {
+        let step = if now - start > MINUTES_KEPT { HOUR } else { MINUTE };
+        Self { days: 0, start: start - start.rem_euclid(step), end: end - end.rem_euclid(step) }
+    }
+
     /// One period that has all of it, so that a percentile is one of all invocations.
     fn period(self) -> i32 {
-        let hours = (self.end - self.start + HOUR - 1) / HOUR;
-        i32::try_from(hours * HOUR).unwrap_or(i32::MAX)
+        let step = if self.start.rem_euclid(HOUR) == 0 { HOUR } else { MINUTE };
+        let steps = (self.end - self.start + step - 1) / step;
+        i32::try_from(steps * step).unwrap_or(i32::MAX)
     }
 
     /// What is counted in it, as of a month of 30 days.
@@ -204,6 +215,20 @@ mod tests {
         assert_eq!(i64::from(window.period()) % HOUR, 0);
         let month = Window { days: 15, start: 0, end: 15 * 24 * HOUR };
         assert!((month.per_month(10.0) - 20.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_time_between_two_changes_is_one_period_of_minutes_or_hours() {
+        let now = 1_767_270_896;
+        let lately = Window::between(now - 1000, now, now);
+        assert_eq!((lately.start % MINUTE, lately.end % MINUTE, lately.period() % 60), (0, 0, 0));
+        assert!(
+            i64::from(lately.period()) >= lately.end - lately.start && lately.period() < 1200,
+            "{lately:?}"
+        );
+        let long_ago = Window::between(now - 20 * 24 * HOUR, now - 10 * 24 * HOUR, now);
+        assert_eq!((long_ago.start % HOUR, long_ago.end % HOUR), (0, 0));
+        assert_eq!(i64::from(long_ago.period()) % HOUR, 0);
     }
 
     #[test]
