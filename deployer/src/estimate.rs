@@ -2,7 +2,7 @@
 
 use tuning::Currency;
 use tuning::figures;
-use tuning::input::{Input, Search};
+use tuning::input::{Input, Search, Tune};
 use tuning::pricing::{self, Extras, LambdaPrice, Transitions};
 use tuning::search::{self, MAX_ROUNDS, Step};
 
@@ -12,6 +12,8 @@ use crate::function::Found;
 pub const GUESS_MS: f64 = 1000.0;
 /// Publishing versions, waiting until they are ready, putting the function back.
 const AROUND_SECONDS: f64 = 30.0;
+/// The same at best.
+const AROUND_SECONDS_AT_BEST: f64 = 3.0;
 /// Publishing one more version where each invocation needs its own.
 const VERSION_SECONDS: f64 = 4.0;
 
@@ -25,6 +27,8 @@ pub struct Work<'a> {
     each: f64,
     /// How often a search measures; none for a list.
     rounds: u32,
+    /// What each round takes besides, in seconds.
+    around: f64,
     price: LambdaPrice,
 }
 
@@ -43,18 +47,36 @@ impl<'a> Work<'a> {
             }
             None => (sizes.to_vec(), f64::from(input.all_invocations()), 0),
         };
-        Self { input, sizes, each, rounds, price }
+        Self { input, sizes, each, rounds, around: AROUND_SECONDS, price }
     }
 
     /// The least of it: a search that is sure after its first round.
     #[must_use]
     pub fn least(self) -> Self {
+        let around = AROUND_SECONDS_AT_BEST;
         let first = pilot(self.input);
         if first.is_empty() {
-            return self;
+            return Self { around, ..self };
         }
         let count: u32 = first.iter().map(|(_, count)| count).sum();
-        Self { each: f64::from(count) / first.len() as f64, rounds: 1, ..self }
+        Self { each: f64::from(count) / first.len() as f64, rounds: 1, around, ..self }
+    }
+
+    /// Sizes that are measured, each as often as a round has it. A later round has two or three.
+    fn blocks(&self) -> u32 {
+        u32::try_from(self.sizes.len()).unwrap_or(u32::MAX).saturating_add(3 * self.rounds.saturating_sub(1))
+    }
+
+    /// Calls of Lambda's control plane that count against its 15 a second, GetFunction aside: as the tests count them for lists of sizes.
+    #[must_use]
+    pub fn calls(&self) -> f64 {
+        let blocks = f64::from(self.blocks());
+        let processors = self.input.architectures.len().max(1) as f64;
+        match self.input.tune {
+            // Each is created and deleted.
+            Tune::Copy => 1.0 + 2.0 * blocks * processors,
+            Tune::InPlace => 6.0 + 5.0 * blocks,
+        }
     }
 
     /// Invocations of all sizes.
@@ -71,13 +93,10 @@ impl<'a> Work<'a> {
 
     /// What it costs in that currency when an invocation takes as many milliseconds at a size.
     pub fn cost(&self, ms: impl Fn(u32) -> f64) -> f64 {
-        let machine = u32::try_from(self.sizes.len()).map_or(0.0, |sizes| {
-            // A later round has two or three sizes.
-            let blocks = sizes + 3 * self.rounds.saturating_sub(1);
-            let rounds = self.rounds;
+        let (blocks, rounds) = (self.blocks(), self.rounds);
+        let machine =
             Transitions { publisher_passes: rounds.max(1), sizes: blocks, executor_passes: blocks, rounds }
-                .cost(&self.input.lambda_arn.region)
-        });
+                .cost(&self.input.lambda_arn.region);
         let fees = self.invocations() * self.price.per_request.unwrap_or_default();
         let one_of_each: f64 = self.sizes.iter().map(|&size| self.price.cost(size, ms(size))).sum();
         machine + fees + self.each * one_of_each
@@ -100,7 +119,7 @@ impl<'a> Work<'a> {
         } else {
             (each * ms / 1000.0 + pauses) / f64::from(if searches { 2 } else { input.lanes })
         };
-        AROUND_SECONDS * f64::from(self.rounds.max(1)) + versions + measuring
+        self.around * f64::from(self.rounds.max(1)) + versions + measuring
     }
 }
 

@@ -14,6 +14,7 @@ mod bench;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../whole/emulator.rs"]
 mod emulator;
+mod fleets;
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 #[path = "../whole/harness/mod.rs"]
 mod harness;
@@ -408,5 +409,11 @@ async fn main() {
         let bench = Bench::new().await;
         scale(&bench).await;
         bench.stop().await;
+    }
+    // Not among all of it: it takes longer than the rest together.
+    if let [what, rest @ ..] = asked.as_slice()
+        && what == "fleets"
+    {
+        fleets::run(rest.first().map_or(1000, |count| count.parse().expect("a number of functions"))).await;
     }
 }

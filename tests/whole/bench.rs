@@ -119,11 +119,10 @@ impl Bench {
             idle_limit: if in_process { behaviour.idle_limit } else { 16 },
             ..behaviour
         });
-        bench.machine = bench.ok(Service::States, "ListStateMachines", json!({})).await["stateMachines"][0]
-            ["stateMachineArn"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let machines = bench.ok(Service::States, "ListStateMachines", json!({})).await;
+        let machines = machines["stateMachines"].as_array().unwrap();
+        let mut machines = machines.iter().map(|machine| machine["stateMachineArn"].as_str().unwrap());
+        bench.machine = machines.find(|arn| !arn.contains("-fleet-")).unwrap().to_owned();
         let functions = bench.ok(Service::Lambda, "ListFunctions", json!({})).await;
         let functions = functions["Functions"].as_array().unwrap();
         bench.functions = functions.iter().map(|f| f["FunctionName"].as_str().unwrap().to_owned()).collect();
@@ -140,6 +139,16 @@ impl Bench {
     /// The services.
     pub fn aws(&self) -> &Arc<Aws> {
         self.endpoint.as_ref().expect("it runs").aws()
+    }
+
+    /// The endpoint's address, for clients of other processes.
+    pub fn url(&self) -> &str {
+        self.endpoint.as_ref().expect("it runs").url()
+    }
+
+    /// The folder for the test's own files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What the functions in this process do.

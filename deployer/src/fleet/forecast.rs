@@ -35,6 +35,8 @@ pub struct Forecast {
     pub currency: Currency,
     /// Of how many functions nothing is known, so that their durations are guessed.
     pub guessed: usize,
+    /// Calls of Lambda's control plane, at least.
+    pub calls: f64,
 }
 
 impl Forecast {
@@ -57,6 +59,7 @@ impl Forecast {
             seconds: Range { low: least.seconds(low), high: high_seconds },
             currency,
             guessed: usize::from(seen.is_none()),
+            calls: least.calls(),
         }
     }
 
@@ -73,16 +76,24 @@ impl Forecast {
             seconds: Range { low: takes(|one| one.seconds.low), high: takes(|one| one.seconds.high) },
             currency: all.first().map(|one| one.currency).unwrap_or_default(),
             guessed: all.iter().map(|one| one.guessed).sum(),
+            calls: add(|one| one.calls),
         }
     }
 }
 
 impl Forecast {
+    /// How many functions can be tuned at a time with so many calls a second of Lambda's control plane, going by the least they take.
+    #[must_use]
+    pub fn at_once(all: &[Self], calls_a_second: f64) -> f64 {
+        let one_by_one = Self::sum(all, 1);
+        calls_a_second * one_by_one.seconds.low / one_by_one.calls.max(1.0)
+    }
+
     /// Of a part of the functions, as if all were alike.
     #[must_use]
     pub fn times(&self, share: f64) -> Self {
         let part = |range: Range| Range { low: range.low * share, high: range.high * share };
-        Self { cost: part(self.cost), seconds: part(self.seconds), ..self.clone() }
+        Self { cost: part(self.cost), seconds: part(self.seconds), calls: self.calls * share, ..self.clone() }
     }
 }
 
@@ -143,7 +154,15 @@ mod tests {
         let (low, high) = (10.0 * (0.1 + 0.2) * gb_second, 10.0 * (0.2 + 0.4) * gb_second);
         assert!((one.cost.low - around - low).abs() < 1e-9, "{one:?}");
         assert!((one.cost.high - around - high).abs() < 1e-9, "{one:?}");
-        assert_eq!((one.seconds, one.guessed), (Range { low: 32.0, high: 34.0 }, 0));
+        assert_eq!((one.seconds, one.guessed), (Range { low: 5.0, high: 34.0 }, 0));
+    }
+
+    #[test]
+    fn the_control_plane_s_calls_limit_how_many_are_tuned_at_a_time() {
+        let copies = forecast(&json!({"num": 10, "tune": "copy"}), &[256, 512, 2048], Some(SEEN));
+        assert!((copies.calls - 7.0).abs() < 1e-9);
+        let at_once = Forecast::at_once(&vec![copies.clone(); 50], 7.5);
+        assert!((at_once - 7.5 * copies.seconds.low / 7.0).abs() < 1e-9, "{at_once}");
     }
 
     #[test]
@@ -159,8 +178,8 @@ mod tests {
         let one = forecast(&json!({"num": 10}), &[512, 2048], Some(SEEN));
         let all = Forecast::sum(&vec![one.clone(); 6], 3);
         assert!((all.cost.high - 6.0 * one.cost.high).abs() < 1e-12);
-        assert_eq!(all.seconds, Range { low: 64.0, high: 68.0 });
+        assert_eq!(all.seconds, Range { low: 10.0, high: 68.0 });
         assert_eq!(Forecast::sum(std::slice::from_ref(&one), 10).seconds, one.seconds);
-        assert!(all.to_string().ends_with(" and 1 min 4 s to 1 min 8 s"), "{all}");
+        assert!(all.to_string().ends_with(" and 10.0 s to 1 min 8 s"), "{all}");
     }
 }

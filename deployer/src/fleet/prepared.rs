@@ -22,6 +22,8 @@ use crate::function::{self, Found};
 pub const AT_ONCE: u32 = 10;
 /// Invocations at the same time that a run should have at least: a few sizes, side by side.
 const RUN_CONCURRENCY: u32 = 10;
+/// Calls of Lambda's control plane that a fleet makes a second: half of what an account has, GetFunction aside.
+const CALLS_A_SECOND: f64 = 7.5;
 /// Functions that are looked up at a time. Lambda answers 100 GetFunction a second.
 const LOOKED_UP_AT_ONCE: usize = 8;
 /// What a run may take beyond its estimate: retries of what was throttled, waiting for environments.
@@ -103,9 +105,10 @@ pub async fn prepare(plan: Plan, limits: Limits, machine: &Machine, aws: &Aws) -
     }
     let count = u32::try_from(checked.len()).unwrap_or(u32::MAX);
     let room = room(aws).await?;
-    let at_once =
-        limits.at_once.unwrap_or_else(|| (room / RUN_CONCURRENCY).clamp(1, AT_ONCE)).min(count.max(1));
     let forecasts: Vec<Forecast> = checked.iter().map(|one| one.forecast.clone()).collect();
+    let calls = Forecast::at_once(&forecasts, CALLS_A_SECOND) as u32;
+    let at_once = limits.at_once.unwrap_or_else(|| calls.min(room / RUN_CONCURRENCY).clamp(1, AT_ONCE));
+    let at_once = at_once.min(count.max(1));
     let forecast = Forecast::sum(&forecasts, at_once);
     if let Some(budget) = limits.budget.filter(|budget| *budget < forecast.cost.low) {
         let amount = |amount| money(amount, forecast.currency.symbol());

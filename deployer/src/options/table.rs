@@ -90,7 +90,7 @@ table! {
 
     /// The plan, as deployer scan --write has begun it
     PLAN: PathBuf = opt("plan", "PLAN", Rule::Any).operand().without(&["retry", "attach"]).on(&[Verb::FleetRun]);
-    /// Functions that are tuned at a time, 1 to 1000 [default: 10, fewer where the account has little concurrency]
+    /// Functions that are tuned at a time, 1 to 1000 [default: up to 10, so that the account has half of its quotas left]
     AT_ONCE: u32 = opt("at-once", "N", Rule::Whole(1, 1000)).without(&["attach"]).on(&[Verb::FleetRun]);
     /// What all of it may cost in the region's currency: nothing is started when that is not enough, and no run spends more than its share
     FLEET_BUDGET: f64 = opt("budget", "AMOUNT", Rule::Above0).only_flag().without(&["retry", "attach"]).on(&[Verb::FleetRun]);

@@ -74,8 +74,8 @@ pub struct Behaviour {
     pub code_storage: u64,
     /// How many invocations may run at once in the account.
     pub account_concurrency: u32,
-    /// How many control-plane calls in roles' sessions are taken in a second, all together; AWS takes 15. As many as come
-    /// when there is none.
+    /// How many control-plane calls in roles' sessions are taken in a second, all together; AWS takes 15. GetFunction is apart and has the
+    /// rate of [`LOOKS`]. As many as come when there is none.
     pub control_plane_rate: Option<u32>,
     /// How long such a call takes besides: on AWS, around a tenth of a second.
     pub control_plane_latency: Duration,
@@ -114,6 +114,10 @@ impl Default for Behaviour {
     }
 }
 
+/// AWS takes 100 GetFunction a second where it takes 15 of the others:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const LOOKS: (u32, u32) = (100, 15);
+
 tokio::task_local! {
     static SETTLE: Duration;
 }
@@ -130,6 +134,7 @@ pub struct Lambda {
     tasks: Arc<Tasks>,
     behaviour: RwLock<Behaviour>,
     pace: Pace,
+    looks: Pace,
     presigner: Presigner,
 }
 
@@ -151,8 +156,10 @@ async fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: Value) ->
         if !control_plane_latency.is_zero() {
             tokio::time::sleep(control_plane_latency).await;
         }
-        if let Some(rate) = control_plane_rate {
-            lambda.pace.take(rate)?;
+        match control_plane_rate {
+            Some(rate) if operation == "GetFunction" => lambda.looks.take(rate * LOOKS.0 / LOOKS.1)?,
+            Some(rate) => lambda.pace.take(rate)?,
+            None => {}
         }
     }
     match operation {
@@ -216,6 +223,7 @@ impl Lambda {
             tasks: Arc::default(),
             behaviour: RwLock::default(),
             pace: Pace::default(),
+            looks: Pace::default(),
             presigner: Presigner::default(),
         }
     }

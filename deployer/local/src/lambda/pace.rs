@@ -37,7 +37,12 @@ impl Pace {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::json;
+
     use super::*;
+    use crate::lambda::Behaviour;
+    use crate::testing::Local;
+    use crate::{Caller, Service};
 
     #[test]
     fn control_plane_calls_over_the_rate_are_refused() {
@@ -55,5 +60,27 @@ mod tests {
             15,
             "a second's worth, not a minute's"
         );
+    }
+
+    #[tokio::test]
+    async fn looks_have_a_rate_of_their_own() {
+        let local = Local::new();
+        local.lambda.behave(Behaviour { control_plane_rate: Some(15), ..local.lambda.behaviour() });
+        // Whoever may do nothing is told so, until he asks too often.
+        let nobody =
+            Caller::Role { arn: "arn:aws:iam::000000000000:role/none".to_owned(), session: "s".to_owned() };
+        let taken = async |operation: &str| {
+            let mut taken = 0;
+            let input = json!({"FunctionName": "f"});
+            while local.call(&nobody, Service::Lambda, operation, input.clone()).await.unwrap_err().status
+                == 403
+            {
+                taken += 1;
+            }
+            taken
+        };
+        let (looks, others) = (taken("GetFunction").await, taken("GetFunctionConfiguration").await);
+        // Some come back while it asks.
+        assert!((100..140).contains(&looks) && (15..40).contains(&others), "{looks}, {others}");
     }
 }
