@@ -17,5 +17,7 @@ mod packages;
 mod protocols;
 #[path = "front/s3.rs"]
 mod s3;
+#[path = "front/s3_answers.rs"]
+mod s3_answers;
 #[allow(dead_code, reason = "shared with the tests of Lambda")]
 mod support;

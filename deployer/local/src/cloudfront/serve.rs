@@ -22,7 +22,7 @@ pub(crate) fn distribution_of(headers: &HeaderMap) -> Option<String> {
 pub(crate) async fn serve(aws: &Arc<Aws>, id: &str, request: &Request) -> Response {
     match answer(aws, id, request).await {
         Ok(answer) => answer,
-        Err(e) => s3::http::error(&e, &request.id, &request.method, ""),
+        Err(e) => s3::http::error(&e, &request.id, &request.method),
     }
 }
 

@@ -53,7 +53,7 @@ async fn dispatch(aws: Arc<Aws>, request: http::Request<Incoming>, id: String) -
     };
     let read = async {
         let caller = caller(&aws, &signer, &parts.headers)?;
-        Ok((caller, body::read(&parts.headers, body, service.entry()).await?))
+        Ok((caller, body::read(&parts, body, service.entry()).await?))
     };
     let (caller, body) = match read.await {
         Ok(read) => read,
@@ -160,6 +160,6 @@ fn error(protocol: Protocol, error: &ApiError, id: &str, method: &Method) -> Res
         Protocol::Json(..) => json::error(error, id),
         Protocol::Cbor(..) => cbor::error(error, id),
         Protocol::RestJson => lambda::http::error(error, id),
-        Protocol::RestXml => s3::http::error(error, id, method, ""),
+        Protocol::RestXml => s3::http::error(error, id, method),
     }
 }

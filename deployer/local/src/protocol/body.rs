@@ -6,7 +6,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::Method;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sha2::Digest as _;
@@ -21,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// 413 when it is too large, 400 when it does not come in time, breaks off, or is framed wrongly.
-pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Result<Bytes> {
+pub async fn read(parts: &Parts, body: Incoming, service: &Entry) -> Result<Bytes> {
+    let headers = &parts.headers;
     let (limit, of_objects) = (service.largest_request, service.protocol == Protocol::RestXml);
     let too_large = || {
         let code = if of_objects { "EntityTooLarge" } else { "RequestEntityTooLargeException" };
@@ -38,9 +41,13 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Resul
     if !of_objects {
         return Ok(bytes);
     }
-    let checksums = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let asks = |name: &str| parts.uri.query().is_some_and(|query| query.contains(name));
+    // The completion of an upload states the checksum of its object, not of its body.
+    let of_the_object = parts.method == Method::POST && asks("uploadId=");
+    let headers = headers.iter().filter(|(name, _)| !of_the_object || *name == "content-md5");
+    let checksums = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     if !is_chunked {
-        verify(checksums, &bytes)?;
+        verify(checksums, &bytes, asks("partNumber="))?;
         verify_signed(text("x-amz-content-sha256"), &bytes)?;
         return Ok(bytes);
     }
@@ -52,7 +59,11 @@ pub async fn read(headers: &HeaderMap, body: Incoming, service: &Entry) -> Resul
             "You did not provide the number of bytes specified by the x-amz-decoded-content-length header";
         return Err(ApiError::new(400, "IncompleteBody", message));
     }
-    verify(checksums.chain(trailers.iter().map(|(n, v)| (n.as_str(), v.as_str()))), &content)?;
+    verify(
+        checksums.chain(trailers.iter().map(|(n, v)| (n.as_str(), v.as_str()))),
+        &content,
+        asks("partNumber="),
+    )?;
     Ok(content)
 }
 
@@ -127,18 +138,42 @@ fn line(bytes: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 /// Compares the checksums that came with a content with its own.
-fn verify<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, content: &[u8]) -> Result<()> {
+fn verify<'a>(named: impl Iterator<Item = (&'a str, &'a str)>, content: &[u8], is_part: bool) -> Result<()> {
+    let bad = |message: String| ApiError::new(400, "BadDigest", message);
+    let invalid = |message: String| ApiError::new(400, "InvalidRequest", message);
+    let mut sums = 0;
     for (name, given) in named {
-        let (algorithm, own) = match name {
-            "content-md5" => ("Content-MD5", STANDARD.encode(md5::Md5::digest(content))),
-            _ => match name.strip_prefix("x-amz-checksum-").and_then(|a| checksum(a, content)) {
-                Some(own) => (name, own),
-                None => continue,
-            },
-        };
+        let bytes = STANDARD.decode(given).unwrap_or_default();
+        if name == "content-md5" {
+            if bytes.len() != 16 {
+                let error = ApiError::new(400, "InvalidDigest", "The Content-MD5 you specified was invalid.");
+                return Err(error.with("Content-MD5", given));
+            }
+            let own = md5::Md5::digest(content);
+            if bytes != own.as_slice() {
+                let error = bad("The Content-MD5 you specified did not match what we received.".to_owned());
+                // Of parts AWS writes what it expected as it came.
+                let expected = if is_part { given.to_owned() } else { hex::encode(&bytes) };
+                return Err(error
+                    .with("ExpectedDigest", expected)
+                    .with("CalculatedDigest", STANDARD.encode(own)));
+            }
+            continue;
+        }
+        let Some(algorithm) = name.strip_prefix("x-amz-checksum-") else { continue };
+        let Some(own) = checksum(algorithm, content) else { continue };
+        sums += 1;
+        if sums > 1 {
+            let message =
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+            return Err(invalid(message.to_owned()));
+        }
+        if STANDARD.decode(&own).map(|own| own.len()) != Ok(bytes.len()) {
+            return Err(invalid(format!("Value for {name} header is invalid.")));
+        }
         if own != given {
-            let message = format!("The {algorithm} you specified did not match what we received.");
-            return Err(ApiError::new(400, "BadDigest", message));
+            let algorithm = algorithm.to_ascii_uppercase();
+            return Err(bad(format!("The {algorithm} you specified did not match the calculated checksum.")));
         }
     }
     Ok(())
@@ -197,8 +232,8 @@ mod tests {
         let (content, trailers) = unchunk(body).unwrap();
         assert_eq!(content, "hello world");
         assert_eq!(trailers, [("x-amz-checksum-crc32".to_owned(), "DUoRhQ==".to_owned())]);
-        verify(trailers.iter().map(|(n, v)| (n.as_str(), v.as_str())), &content).unwrap();
-        let error = verify([("x-amz-checksum-crc32", "AAAAAA==")].into_iter(), &content).unwrap_err();
+        verify(trailers.iter().map(|(n, v)| (n.as_str(), v.as_str())), &content, false).unwrap();
+        let error = verify([("x-amz-checksum-crc32", "AAAAAA==")].into_iter(), &content, false).unwrap_err();
         assert_eq!(error.code, "BadDigest");
     }
 

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
+use super::checksum::{self, Checksum};
+use super::conditions::{self, Reading};
 use super::objects::Object;
 use crate::protocol::{Request, Response, response, set, set_named};
 use crate::{ApiError, Result};
@@ -20,26 +22,12 @@ pub const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 /// An object as an answer: whole or a range of it, unless the conditions of the request say otherwise.
 pub fn got(request: &Request, object: Object, query: &BTreeMap<String, String>) -> Result<Response> {
     let etag = format!("\"{}\"", object.etag);
-    let date = |name: &str| {
-        let text = request.header(name)?;
-        jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_second())
-    };
-    let lists =
-        |header: &str| header == "*" || header.split(',').any(|e| e.trim().trim_start_matches("W/") == etag);
-    let unmodified = || match request.header("if-none-match") {
-        Some(etags) => lists(etags),
-        None => date("if-modified-since").is_some_and(|since| object.last_modified <= since),
-    };
-    let changed = match request.header("if-match") {
-        Some(etags) => !lists(etags) && !lists(&format!("\"{etags}\"")),
-        None => date("if-unmodified-since").is_some_and(|since| object.last_modified > since),
-    };
-    if changed {
-        let message = "At least one of the pre-conditions you specified did not hold";
-        return Err(ApiError::new(412, "PreconditionFailed", message));
-    }
-    if unmodified() {
-        return Err(ApiError::new(304, "NotModified", "Not Modified").with("ETag", etag));
+    match Reading::of(request).failed(&object.etag, object.last_modified) {
+        None => {}
+        Some("If-None-Match" | "If-Modified-Since") => {
+            return Err(ApiError::new(304, "NotModified", "Not Modified").with("ETag", etag));
+        }
+        Some(condition) => return Err(conditions::failed(condition)),
     }
     let is_head = request.method == Method::HEAD;
     // Of a HEAD only the length is known, not the content.
@@ -50,7 +38,8 @@ pub fn got(request: &Request, object: Object, query: &BTreeMap<String, String>) 
     let range = match request.header("range").and_then(|range| parse_range(range, length)) {
         Some(Err(())) => {
             let error = ApiError::new(416, "InvalidRange", "The requested range is not satisfiable");
-            return Err(error.with("ActualObjectSize", length.to_string()));
+            let error = error.with("ActualObjectSize", length.to_string());
+            return Err(error.with("RangeRequested", request.header("range").unwrap_or_default()));
         }
         Some(Ok(range)) => Some(range),
         None => None,
@@ -77,19 +66,31 @@ pub fn got(request: &Request, object: Object, query: &BTreeMap<String, String>) 
     for (name, value) in &object.metadata {
         set_named(&mut answer, &format!("x-amz-meta-{name}"), value);
     }
-    if let Some(key) = &object.kms_key {
-        set(&mut answer, "x-amz-server-side-encryption", "aws:kms");
-        set(&mut answer, KMS_KEY, key);
-    }
+    encrypted(&mut answer, object.kms_key.as_deref());
     if range.is_some() {
         set(&mut answer, "content-range", &format!("bytes {from}-{}/{length}", to - 1));
-    } else if request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
-        && let Some((algorithm, value)) = &object.checksum
-    {
-        set_named(&mut answer, &format!("x-amz-checksum-{algorithm}"), value);
-        set(&mut answer, "x-amz-checksum-type", "FULL_OBJECT");
+    }
+    let asked =
+        request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
+    // Of a part of the object it would say nothing.
+    if let Some(checksum) = object.checksum.as_ref().filter(|_| asked && to - from == length) {
+        summed(&mut answer, checksum);
     }
     Ok(answer)
+}
+
+/// Says how an object is encrypted: with a KMS key, or with S3's own.
+pub fn encrypted(answer: &mut Response, kms_key: Option<&str>) {
+    set(answer, "x-amz-server-side-encryption", if kms_key.is_some() { "aws:kms" } else { "AES256" });
+    if let Some(key) = kms_key {
+        set(answer, KMS_KEY, key);
+    }
+}
+
+/// Says an object's checksum and its type.
+pub fn summed(answer: &mut Response, checksum: &Checksum) {
+    set_named(answer, &format!("x-amz-checksum-{}", checksum.0), &checksum.1);
+    set(answer, "x-amz-checksum-type", checksum::type_of(checksum));
 }
 
 /// The half-open range that a header asks for; `None` when it asks for none that S3 knows, an error when it is outside.

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{OBJECTS, Record, allowed, iso, owner};
+use super::{OBJECTS, Record, allowed, bad_argument, checksum, iso, owner, token};
 use crate::params::Params;
 use crate::{ApiError, Aws, Caller, Result};
 
@@ -32,27 +30,33 @@ pub fn list(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> 
     let most =
         usize::try_from(params.number("MaxKeys", 0..=i64::from(i32::MAX))?.unwrap_or(1000)).unwrap_or(1000);
     let most = most.min(1000);
-    let token = match text("ContinuationToken")? {
-        None => None,
-        Some(token) => {
-            let decoded = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            Some(decoded.ok_or_else(|| params.invalid("The continuation token provided is incorrect"))?)
-        }
-    };
+    let version = text("VersionIdMarker")?;
+    if let Some(marker) =
+        version.filter(|_| params.optional_text("KeyMarker").ok().flatten().is_none_or(str::is_empty))
+    {
+        let message = "A version-id marker cannot be specified without a key marker.";
+        return Err(bad_argument("version-id-marker", Some(marker), message));
+    }
+    let token = params.optional_text("ContinuationToken")?.map(token::read).transpose()?;
     let after = match operation {
         "ListObjectsV2" => token.or(text("StartAfter")?.map(str::to_owned)),
         "ListObjects" => text("Marker")?.map(str::to_owned),
         _ => text("KeyMarker")?.map(str::to_owned),
     };
-    let encode = match text("EncodingType")? {
-        None => false,
-        Some("url") => true,
-        Some(other) => {
-            return Err(params.invalid(format!("Invalid Encoding Method specified in Request: {other}")));
-        }
+    let encode = encoding(params)?;
+    // A marker inside a folded prefix is behind all of it; a key to start after is not.
+    let done = match operation {
+        "ListObjectsV2" => after.clone(),
+        _ => after.as_deref().and_then(|after| folded(after, prefix, delimiter)),
     };
-    let page = page(aws, bucket, prefix, delimiter, after.as_deref(), most);
-    let key = |key: &str| if encode { utf8_percent_encode(key, PLAIN).to_string() } else { key.to_owned() };
+    let page = page(aws, bucket, (prefix, delimiter), (after.as_deref(), done.as_deref()), most);
+    let key = |key: &str| if encode { encoded(key) } else { key.to_owned() };
+    // An owner is shown to somebody, and by the newer listing when asked for.
+    let owned = match operation {
+        "ListObjectsV2" => params.flag("FetchOwner")?,
+        "ListObjects" => *caller != Caller::Anonymous,
+        _ => true,
+    };
     let objects: Vec<Value> = page
         .objects
         .iter()
@@ -64,9 +68,15 @@ pub fn list(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> 
                 "Size": record.size,
                 "StorageClass": "STANDARD",
             });
+            if let Some(made) = &record.checksum {
+                object["ChecksumAlgorithm"] = json!([made.0.to_ascii_uppercase()]);
+                object["ChecksumType"] = json!(checksum::type_of(made));
+            }
             if operation == "ListObjectVersions" {
                 object["VersionId"] = json!("null");
                 object["IsLatest"] = json!(true);
+            }
+            if owned {
                 object["Owner"] = owner();
             }
             object
@@ -88,41 +98,41 @@ pub fn list(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> 
             answer["KeyCount"] = json!(objects.len() + page.prefixes.len());
             answer["Contents"] = json!(objects);
             answer["ContinuationToken"] = json!(text("ContinuationToken")?);
-            answer["StartAfter"] = json!(text("StartAfter")?.map(key));
-            answer["NextContinuationToken"] = json!(last.map(|last| URL_SAFE_NO_PAD.encode(last)));
+            // What was asked for first counts no more once there is a token.
+            let start = text("StartAfter")?.filter(|_| answer["ContinuationToken"].is_null());
+            answer["StartAfter"] = json!(start.map(key));
+            answer["NextContinuationToken"] = json!(last.map(token::of));
         }
         "ListObjects" => {
             answer["Contents"] = json!(objects);
             answer["Marker"] = json!(after.as_deref().map_or(String::new(), key));
-            answer["NextMarker"] = json!(last.map(key));
+            // Without a delimiter the last key says it.
+            answer["NextMarker"] = json!(last.filter(|_| delimiter.is_some()).map(key));
         }
         _ => {
             answer["Versions"] = json!(objects);
             answer["KeyMarker"] = json!(after.as_deref().map_or(String::new(), key));
+            answer["VersionIdMarker"] = json!(version.unwrap_or_default());
             answer["NextKeyMarker"] = json!(last.map(key));
-            answer["NextVersionIdMarker"] = json!(last.map(|_| "null"));
+            let is_key = last.is_some_and(|last| !page.prefixes.contains(last));
+            answer["NextVersionIdMarker"] = json!(is_key.then_some("null"));
         }
     }
     Ok(answer)
 }
 
+/// The objects and prefixes after a marker. What is below `done` has been answered, when it is a folded prefix.
 fn page(
     aws: &Aws,
     bucket: &str,
-    prefix: &str,
-    delimiter: Option<&str>,
-    after: Option<&str>,
+    (prefix, delimiter): (&str, Option<&str>),
+    (after, done): (Option<&str>, Option<&str>),
     most: usize,
 ) -> Page {
     let below = format!("{bucket}/{prefix}");
     let mut page = Page { objects: Vec::new(), prefixes: BTreeSet::new(), last: None };
-    let folded = |key: &str| {
-        let rest = key.strip_prefix(prefix)?;
-        let end = rest.find(delimiter?)?;
-        Some(format!("{prefix}{}", &rest[..end + delimiter?.len()]))
-    };
-    // After a page that ended with a folded prefix, what is below that prefix has been answered.
-    let done = after.filter(|after| folded(after).as_deref() == Some(after));
+    let folded = |key: &str| folded(key, prefix, delimiter);
+    let done = done.filter(|done| folded(done).as_deref() == Some(done));
     let mut from = after.map(|after| format!("{bucket}/{after}"));
     let mut last = None;
     if most == 0 {
@@ -151,4 +161,28 @@ fn page(
             }
         }
     }
+}
+
+/// The prefix into which a delimiter folds a key.
+pub fn folded(key: &str, prefix: &str, delimiter: Option<&str>) -> Option<String> {
+    let rest = key.strip_prefix(prefix)?;
+    let end = rest.find(delimiter?)?;
+    Some(format!("{prefix}{}", &rest[..end + delimiter?.len()]))
+}
+
+/// Whether keys are to be percent-encoded.
+///
+/// # Errors
+/// `InvalidArgument` for an encoding that is not `url`, or empty.
+pub fn encoding(params: Params<'_>) -> Result<bool> {
+    match params.optional_text("EncodingType")? {
+        None => Ok(false),
+        Some("url") => Ok(true),
+        other => Err(bad_argument("encoding-type", other, "Invalid Encoding Method specified in Request")),
+    }
+}
+
+/// A key as `encoding-type=url` has it.
+pub fn encoded(key: &str) -> String {
+    utf8_percent_encode(key, PLAIN).to_string()
 }

@@ -6,12 +6,15 @@
 
 mod answer;
 mod buckets;
+mod checksum;
+mod conditions;
 mod configuration;
 mod files;
 pub(crate) mod http;
 mod listing;
 mod objects;
 mod refused;
+mod token;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::answer::got;
+pub use self::conditions::Writing;
 pub use self::objects::{Object, PutObject};
 use crate::api::{Entry, Protocol};
 use crate::params::Params;
@@ -59,8 +63,8 @@ struct Record {
     /// `Cache-Control` and the like, by lower-case name.
     headers: BTreeMap<String, String>,
     metadata: Vec<(String, String)>,
-    /// The algorithm's lower-case name and the checksum in base64.
-    checksum: Option<(String, String)>,
+    /// Of every object that was put since checksums are computed here.
+    checksum: Option<checksum::Checksum>,
     /// The ARN of the KMS key it is encrypted with, in name only: who reads it needs that key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kms_key: Option<String>,
@@ -139,8 +143,35 @@ fn missing_bucket(bucket: &str) -> ApiError {
 /// The error that there is no such object: who may not list a bucket does not learn what is not in it.
 fn missing_object(aws: &Aws, caller: &Caller, bucket: &str, key: &str) -> ApiError {
     match allowed(aws, caller, "s3:ListBucket", bucket, None) {
-        Ok(_) => ApiError::new(404, "NoSuchKey", "The specified key does not exist.").with("Key", key),
+        Ok(_) => no_key(key),
         Err(denied) => denied,
+    }
+}
+
+fn no_key(key: &str) -> ApiError {
+    ApiError::new(404, "NoSuchKey", "The specified key does not exist.").with("Key", key)
+}
+
+/// The error of an argument, which AWS names beside its message.
+fn bad_argument(name: &str, value: Option<&str>, message: &str) -> ApiError {
+    let error = ApiError::new(400, "InvalidArgument", message).with("ArgumentName", name);
+    match value {
+        Some(value) => error.with("ArgumentValue", value),
+        None => error,
+    }
+}
+
+/// The error that a document is not what S3's schema says.
+fn malformed_xml() -> ApiError {
+    let message = "The XML you provided was not well-formed or did not validate against our published schema";
+    ApiError::new(400, "MalformedXML", message)
+}
+
+/// Refuses a version id: what a bucket has here has none but `null`.
+fn no_version(id: Option<&str>) -> Result<()> {
+    match id {
+        None | Some("null") => Ok(()),
+        Some(id) => Err(bad_argument("versionId", Some(id), "Invalid version id specified")),
     }
 }
 
@@ -163,5 +194,5 @@ fn iso(millis: i64) -> String {
 }
 
 fn owner() -> Value {
-    json!({"ID": "0".repeat(64), "DisplayName": "owner"})
+    json!({"ID": "0".repeat(64)})
 }

@@ -7,14 +7,18 @@ use bytes::Bytes;
 use md5::Digest as _;
 use serde_json::{Value, json};
 
+use super::checksum::{self, Checksum};
+use super::conditions::{self, Reading, Writing};
 use super::{
-    BUCKETS, Bucket, OBJECTS, Record, S3, allowed, checked_key, configuration, iso, key_allowed,
-    missing_bucket, missing_object, object_id,
+    BUCKETS, Bucket, OBJECTS, Record, S3, allowed, bad_argument, checked_key, configuration, iso,
+    key_allowed, malformed_xml, missing_bucket, missing_object, no_version, object_id, uploads,
 };
 use crate::params::Params;
 use crate::store::Records;
 use crate::{ApiError, Aws, Caller, Result};
 
+/// The type of what is put without one.
+pub const NO_TYPE: &str = "binary/octet-stream";
 /// The most user metadata of an object, in bytes of names and values.
 const MOST_METADATA: usize = 2048;
 
@@ -31,7 +35,7 @@ pub struct Object {
     pub headers: BTreeMap<String, String>,
     /// User metadata, names without `x-amz-meta-`.
     pub metadata: Vec<(String, String)>,
-    /// The checksum it was put with: the algorithm's lower-case name, and the base64.
+    /// Its checksum: the algorithm's lower-case name, and the base64.
     pub checksum: Option<(String, String)>,
     /// When it was put, seconds since the epoch.
     pub last_modified: i64,
@@ -48,20 +52,29 @@ pub struct PutObject {
     pub key: String,
     /// The content.
     pub body: Bytes,
-    /// The media type; `application/octet-stream` when empty.
+    /// The media type; `binary/octet-stream` when empty.
     pub content_type: String,
     /// `cache-control` and the like, by lower-case name.
     pub headers: BTreeMap<String, String>,
     /// User metadata, names without `x-amz-meta-`.
     pub metadata: Vec<(String, String)>,
-    /// The checksum that came with it, verified before.
+    /// The checksum that came with it, verified before; computed when none did.
     pub checksum: Option<(String, String)>,
     /// The id or ARN of the KMS key it is to be encrypted with, in name only.
     pub kms_key: Option<String>,
-    /// Only when there is none yet (`If-None-Match: *`).
-    pub if_none_match: bool,
-    /// Only over one with this ETag (`If-Match`).
-    pub if_match: Option<String>,
+    /// What must be there.
+    pub writing: Writing,
+}
+
+/// What an object was put with.
+#[derive(Debug)]
+pub struct Stored {
+    /// The ETag, without quotes.
+    pub etag: String,
+    /// The algorithm's lower-case name, and the checksum in base64.
+    pub checksum: Checksum,
+    /// The ARN of its KMS key.
+    pub kms_key: Option<String>,
 }
 
 impl S3 {
@@ -92,19 +105,15 @@ impl S3 {
         Err(ApiError::new(503, "SlowDown", "the object is being replaced again and again"))
     }
 
-    /// Writes an object and returns its ETag, without quotes.
+    /// Writes an object.
     ///
     /// # Errors
     /// `NoSuchBucket`, `AccessDenied`, `MetadataTooLarge`, `PreconditionFailed`.
-    pub async fn put_object(&self, aws: &Arc<Aws>, caller: &Caller, put: PutObject) -> Result<String> {
+    pub async fn put_object(&self, aws: &Arc<Aws>, caller: &Caller, put: PutObject) -> Result<Stored> {
         let input = json!({"Key": put.key});
         checked_key(Params::new(&input, "InvalidArgument"))?;
         let bucket = allowed(aws, caller, "s3:PutObject", &put.bucket, Some(&put.key))?;
-        let key_arn = |key: String| match key.starts_with("arn:") {
-            true => key,
-            false => aws.arn("kms", &format!("key/{key}")),
-        };
-        let kms_key = put.kms_key.or_else(|| configuration::default_key(&bucket)).map(key_arn);
+        let kms_key = kms_key(aws, &bucket, put.kms_key);
         key_allowed(aws, caller, "kms:GenerateDataKey", kms_key.as_deref())?;
         let metadata: usize = put.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
         if metadata > MOST_METADATA {
@@ -112,25 +121,22 @@ impl S3 {
             return Err(ApiError::new(400, "MetadataTooLarge", message));
         }
         let etag = hex::encode(md5::Md5::digest(&put.body));
+        let checksum = put.checksum.unwrap_or_else(|| checksum::of(checksum::DEFAULT, &put.body));
         let record = Record {
             file: String::new(),
             size: put.body.len() as u64,
             etag: etag.clone(),
             modified: now(),
-            content_type: if put.content_type.is_empty() {
-                "application/octet-stream".to_owned()
-            } else {
-                put.content_type
-            },
+            content_type: if put.content_type.is_empty() { NO_TYPE.to_owned() } else { put.content_type },
             headers: put.headers,
             metadata: put.metadata,
-            checksum: put.checksum,
-            kms_key,
+            checksum: Some(checksum.clone()),
+            kms_key: kms_key.clone(),
         };
         let (bucket, key) = (put.bucket, put.key);
-        let check = |old: Option<&Record>| precondition(old, put.if_none_match, put.if_match.as_deref());
+        let check = |_: &Records<'_>, old: Option<&Record>| put.writing.check(&key, old);
         self.keep(aws, &bucket, &key, record, vec![put.body], check, |_| {}).await?;
-        Ok(etag)
+        Ok(Stored { etag, checksum, kms_key })
     }
 
     /// Writes a content and makes it the object in one step with `also`, unless the one there is not as `check` wants.
@@ -142,7 +148,7 @@ impl S3 {
         key: &str,
         mut record: Record,
         contents: Vec<Bytes>,
-        check: impl Fn(Option<&Record>) -> Result<()>,
+        check: impl Fn(&Records<'_>, Option<&Record>) -> Result<()>,
         also: impl FnOnce(&mut Records<'_>),
     ) -> Result<()> {
         record.file = self.files.write(contents).await?;
@@ -150,9 +156,10 @@ impl S3 {
         let replaced = aws.store.transaction(|records| {
             records.get::<Bucket>(BUCKETS, bucket).ok_or_else(|| missing_bucket(bucket))?;
             let old: Option<Record> = records.get(OBJECTS, &id);
-            check(old.as_ref())?;
+            check(records, old.as_ref())?;
             records.put(OBJECTS, &id, &record);
             also(records);
+            uploads::disturb(records, bucket, key);
             Ok(old)
         });
         match replaced {
@@ -169,15 +176,21 @@ impl S3 {
 
     pub(super) fn delete_object(&self, aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
         let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
-        let versioned = params.optional_text("VersionId")?.is_some();
-        let action = if versioned { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+        let version = params.optional_text("VersionId")?;
+        let action = if version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
         allowed(aws, caller, action, bucket, Some(key))?;
+        no_version(version)?;
+        // Unlike of a writer, anything that is there may be wanted of a deletion.
+        let if_match = params.optional_text("IfMatch")?.filter(|etag| *etag != "*");
+        let wanted = Writing::new(if_match, None)?;
         let id = object_id(bucket, key);
         let old = aws.store.transaction(|records| {
             let old: Option<Record> = records.get(OBJECTS, &id);
+            wanted.check(key, old.as_ref())?;
             records.delete(OBJECTS, &id);
-            old
-        });
+            uploads::disturb(records, bucket, key);
+            Ok::<_, ApiError>(old)
+        })?;
         self.files.remove(old.iter().map(|old| &old.file));
         Ok(json!({}))
     }
@@ -189,14 +202,22 @@ impl S3 {
         let quiet = delete["Quiet"] == true;
         let objects = delete["Objects"].as_array().cloned().unwrap_or_default();
         if objects.is_empty() || objects.len() > 1000 {
-            return Err(ApiError::new(400, "MalformedXML", "1 to 1,000 objects can be deleted at once"));
+            return Err(malformed_xml());
         }
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in objects {
-            let input = json!({"Bucket": bucket, "Key": object["Key"], "VersionId": object["VersionId"]});
+            let (key, version) = (&object["Key"], &object["VersionId"]);
+            if version.as_str().is_some_and(|version| version != "null") {
+                let message = "The specified version does not exist.";
+                errors.push(
+                    json!({"Key": key, "VersionId": version, "Code": "NoSuchVersion", "Message": message}),
+                );
+                continue;
+            }
+            let input = json!({"Bucket": bucket, "Key": key, "VersionId": version});
             match self.delete_object(aws, caller, Params::new(&input, "InvalidArgument")) {
-                Ok(_) => deleted.push(json!({"Key": object["Key"]})),
-                Err(e) => errors.push(json!({"Key": object["Key"], "Code": e.code, "Message": e.message})),
+                Ok(_) => deleted.push(json!({"Key": key})),
+                Err(e) => errors.push(json!({"Key": key, "Code": e.code, "Message": e.message})),
             }
         }
         let deleted = if quiet { Vec::new() } else { deleted };
@@ -211,15 +232,35 @@ impl S3 {
     ) -> Result<Value> {
         let (bucket, key) = (params.text("Bucket")?, checked_key(params)?);
         let source = params.text("CopySource")?;
-        let (from, from_key) = source.trim_start_matches('/').split_once('/').ok_or_else(|| {
-            params.invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-        })?;
+        let (from, from_key) =
+            source.trim_start_matches('/').split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(
+                || {
+                    let header = "x-amz-copy-source";
+                    bad_argument(header, Some(header), "Invalid copy source object key")
+                },
+            )?;
+        no_version(params.optional_text("CopySourceVersionId")?)?;
+        let writing = Writing::of(params)?;
+        let algorithm = params.optional_text("ChecksumAlgorithm")?.map(str::to_ascii_uppercase);
+        checksum::Wanted::new(algorithm.as_deref(), None)?;
         let replace = params.optional_text("MetadataDirective")? == Some("REPLACE");
-        if !replace && (from, from_key) == (bucket, key) {
+        let encrypted = params.get("ServerSideEncryption").is_some() || params.get("StorageClass").is_some();
+        let by_bucket = || {
+            let bucket: Option<Bucket> = aws.store.get(BUCKETS, bucket);
+            bucket.is_some_and(|bucket| configuration::is_encrypted(&bucket))
+        };
+        if !replace && !encrypted && (from, from_key) == (bucket, key) && !by_bucket() {
             let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
             return Err(ApiError::new(400, "InvalidRequest", message));
         }
         let object = self.get_object(aws, caller, from, from_key).await?;
+        if let Some(condition) = Reading::of_source(params)?.failed(&object.etag, object.last_modified) {
+            return Err(conditions::failed(&format!("x-amz-copy-source-{condition}")));
+        }
+        // The copy is one whole, whatever its source was made of.
+        let algorithm = algorithm.map(|name| name.to_ascii_lowercase());
+        let algorithm = algorithm.or_else(|| object.checksum.as_ref().map(|(name, _)| name.clone()));
+        let checksum = checksum::of(algorithm.as_deref().unwrap_or(checksum::DEFAULT), &object.body);
         let mut put = PutObject {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
@@ -227,7 +268,8 @@ impl S3 {
             content_type: object.content_type,
             headers: object.headers,
             metadata: object.metadata,
-            checksum: object.checksum,
+            checksum: Some(checksum),
+            writing,
             ..PutObject::default()
         };
         if replace {
@@ -235,12 +277,24 @@ impl S3 {
             put.metadata = params.tags("Metadata")?;
             put.headers = params.tags("Headers")?.into_iter().collect();
         }
-        let etag = self.put_object(aws, caller, put).await?;
-        Ok(json!({"CopyObjectResult": {"ETag": format!("\"{etag}\""), "LastModified": iso(now())}}))
+        let stored = self.put_object(aws, caller, put).await?;
+        let mut result = json!({"ETag": format!("\"{}\"", stored.etag), "LastModified": iso(now())});
+        checksum::show(&mut result, &stored.checksum);
+        Ok(json!({"CopyObjectResult": result, "SSEKMSKeyId": stored.kms_key}))
     }
 }
 
+/// The ARN of the key that an object is encrypted with: the one asked for, or the bucket's.
+pub(super) fn kms_key(aws: &Aws, bucket: &Bucket, wanted: Option<String>) -> Option<String> {
+    let arn = |key: String| match key.starts_with("arn:") {
+        true => key,
+        false => aws.arn("kms", &format!("key/{key}")),
+    };
+    wanted.or_else(|| configuration::default_key(bucket)).map(arn)
+}
+
 pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
+    no_version(params.optional_text("VersionId")?)?;
     let record = readable(aws, caller, params.text("Bucket")?, checked_key(params)?)?;
     Ok(json!({
         "ContentLength": record.size,
@@ -273,19 +327,6 @@ fn object(record: Record, body: Bytes) -> Object {
         checksum: record.checksum,
         last_modified: record.modified.div_euclid(1000),
         kms_key: record.kms_key,
-    }
-}
-
-fn precondition(old: Option<&Record>, none: bool, only: Option<&str>) -> Result<()> {
-    let failed = || {
-        let message = "At least one of the pre-conditions you specified did not hold";
-        ApiError::new(412, "PreconditionFailed", message)
-    };
-    match (old, only) {
-        (Some(_), _) if none => Err(failed()),
-        (Some(old), Some(etag)) if old.etag != etag.trim_matches('"') => Err(failed()),
-        (None, Some(_)) => Err(ApiError::new(404, "NoSuchKey", "The specified key does not exist.")),
-        _ => Ok(()),
     }
 }
 

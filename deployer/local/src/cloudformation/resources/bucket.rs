@@ -250,6 +250,10 @@ impl Handler for Bucket {
 
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
+            // CreateBucket itself is content with a bucket that is there.
+            if site.find(S3, "HeadBucket", json!({"Bucket": id})).await?.is_some() {
+                return Err(Failure { message: format!("{id} already exists"), code: "AlreadyExists" });
+            }
             let region = &site.aws.settings.region;
             let input = if region == "us-east-1" {
                 json!({"Bucket": id})
