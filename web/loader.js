@@ -5,30 +5,37 @@ const root = document.documentElement;
 const $ = id => document.getElementById(id);
 const chart = $('chart'), cursor = $('cursor'), stage = $('stage');
 const prefersDark = matchMedia('(prefers-color-scheme: dark)'), printing = matchMedia('print');
-let Page, page, ok, shown, late, stops = [], at = 0, ratio = 1, scale = 1, onPaper = false;
+let page, ok, shown, late, stops = [], at = 0, ratio = 1, scale = 1, onPaper = false;
 const written = {};
 // Browsers hang on putting more into a text field. The largest run's link has 300,000 characters.
 const MAX_PASTED = 4_000_000;
 // Sizes; a table of fewer is built within a frame.
 const LONG = 100;
+// Tables of fleets, by the number that is the state of their entries in the history.
+const fleets = [];
 
+const here = () => location.href + history.state;
 const dark = () => !onPaper && !printing.matches && (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
 function show() {
   const focused = document.activeElement?.id;
-  page?.free();
-  shown = location.href;
-  page = new Page(location.hash, location.search);
+  shown = here();
+  const fleet = fleets[history.state];
+  page.open(location.hash, location.search);
   for (const id of ['problem', 'subject', 'heading', 'change', 'monthly', 'sure', 'kept', 'summary', 'legend', 'chooser', 'cards', 'runs', 'balance'])
     write(id, page.text(id, 0));
+  if (fleet) write('heading', fleet.heading);
+  else if (history.state !== null) say('The table’s file is not kept: open it again');
   document.title = $('heading').textContent;
   ok = !written.problem;
-  $('problem').hidden = ok;
+  $('problem').hidden = ok || !!fleet;
+  $('fleet').replaceChildren(...(fleet ? [fleet.table] : []));
   $('view').hidden = !ok;
   $('view').className = written.chooser && 'several';
   for (const id of ['weight', 'month', 'limit']) $(id).value = page.text(id, 0);
   // What was focused has been written anew.
-  if (focused && focused !== document.activeElement?.id) ($(focused) ?? $('links')).focus({ preventScroll: true });
+  if (fleet) fleet.focus.focus();
+  else if (focused && focused !== document.activeElement?.id) ($(focused) ?? $('links')).focus({ preventScroll: true });
   stops = page.stops();
   stage.ariaValueMin = stops[0] ?? 0;
   stage.ariaValueMax = stops[stops.length - 1] ?? 0;
@@ -110,6 +117,32 @@ function act(control, push = true) {
   return true;
 }
 
+// Shows a fleet that files or a text hold; answers with what else is in them.
+async function open(from) {
+  const { read } = await import('./fleet.js');
+  const found = await read(from);
+  if (!found.table) return found;
+  history.pushState(fleets.push(found) - 1, '', location.pathname);
+  show();
+  scrollTo(0, 0);
+}
+
+// Answers with what is wrong with them.
+async function openFiles(files) {
+  try {
+    const other = await open(files);
+    if (!other) return;
+    try {
+      history.pushState(null, '', page.pasted(other.text, location.search));
+      show();
+    } catch (reason) {
+      throw `${other.what}. ${reason}`;
+    }
+  } catch (reason) {
+    return $('refused').textContent = reason;
+  }
+}
+
 // Said once, where it is seen from everywhere on the page.
 let fading;
 function say(text) {
@@ -138,7 +171,7 @@ function save(name, blob) {
 
 function listen() {
   // Following a link to another fragment causes both events.
-  for (const event of ['hashchange', 'popstate']) addEventListener(event, () => location.href === shown || show());
+  for (const event of ['hashchange', 'popstate']) addEventListener(event, () => here() === shown || show());
   new ResizeObserver(resize).observe(stage);
   addEventListener('resize', resize);
   printing.addEventListener('change', draw);
@@ -174,14 +207,28 @@ function listen() {
   $('links').addEventListener('paste', event => {
     if ((event.clipboardData?.getData('text') ?? '').length <= MAX_PASTED) return;
     event.preventDefault();
-    $('refused').textContent = `The text has over ${MAX_PASTED / 1e6} MB: paste only the chart links`;
+    $('refused').textContent = `The text has over ${MAX_PASTED / 1e6} MB: paste only the chart links, or open it as a file`;
   });
-  $('add').addEventListener('submit', event => {
+  $('file').addEventListener('change', async ({ target }) => {
+    await openFiles(target.files);
+    // The same file may be chosen again.
+    target.value = '';
+  });
+  for (const type of ['dragover', 'drop'])
+    addEventListener(type, event => {
+      if (!event.dataTransfer.types.includes('Files')) return;
+      event.preventDefault();
+      // What is said beside the field may be out of view.
+      if (type === 'drop') openFiles(event.dataTransfer.files).then(reason => reason && say(reason));
+    });
+  $('add').addEventListener('submit', async event => {
     event.preventDefault();
     const links = $('links');
-    if (!act({ dataset: { act: 'add' }, value: links.value })) return;
+    // A result as JSON may be a fleet's.
+    const opened = /^\s*{/.test(links.value) && !(await open(links.value).catch(() => true));
+    if (!opened && !act({ dataset: { act: 'add' }, value: links.value })) return;
     links.value = '';
-    say(`${$('runs').children.length} runs are shown`);
+    if (!opened) say(`${$('runs').children.length} runs are shown`);
   });
 
   $('theme').addEventListener('change', () => {
@@ -192,7 +239,7 @@ function listen() {
   $('csv').addEventListener('click', () => save('power-tuning.csv', new Blob([page.text('csv', 0)], { type: 'text/csv' })));
   $('png').addEventListener('click', () => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 2400, height: 1200 });
-    page.export(canvas, 2, dark());
+    page.picture(canvas, 2, dark());
     canvas.toBlob(blob => save('power-tuning.png', blob));
   });
   $('print').addEventListener('click', () => print());
@@ -214,7 +261,7 @@ function markdown() {
   return `${['heading', 'change', 'subject', 'sure'].map(id => text($(id))).filter(Boolean).map((part, i) => (i ? part : `**${part}**`)).join('\n\n')}\n\n${rows.join('\n')}\n\n[Chart](<${location.href}>)\n`;
 }
 
-const near = event => page.nearest(chart, scale, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
+const near = event => page.nearest(chart.width, chart.height, scale, Math.round((event.clientX - stage.getBoundingClientRect().left) * ratio));
 
 // 'light', 'dark', or anything else for the system's preference.
 function theme(name) {
@@ -232,11 +279,11 @@ async function compiled() {
 
 try { theme(localStorage.theme); } catch { /* no storage: the system's preference holds */ }
 try {
-  const [glue, code] = await Promise.all([import('./viz.js'), compiled()]);
-  const { exports } = await WebAssembly.instantiate(code, { './viz_bg.js': glue });
-  glue.__wbg_set_wasm(exports);
+  let code;
+  [page, code] = await Promise.all([import('./viz.js'), compiled()]);
+  const { exports } = await WebAssembly.instantiate(code, { './viz_bg.js': page });
+  page.__wbg_set_wasm(exports);
   exports.__wbindgen_start();
-  Page = glue.Page;
   show();
   listen();
 } catch (error) {

@@ -1,6 +1,7 @@
 // The page in the other browser: it draws, reads out, and takes links as it gives them away.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { host, launchFirefox } from './browser.js';
 import { contract } from './links.js';
@@ -68,4 +69,21 @@ test('Firefox opens links pasted on the empty page, and goes back', () => visit(
   // Not by the driver, which waits for a load that an address of the same page does not cause.
   await page.evaluate(() => history.back());
   await page.waitForSelector('#problem:not([hidden])');
+}));
+
+test('Firefox opens a fleet’s result from a file, a row’s chart, and goes back to the table', () => visit('', async page => {
+  const functions = Array.from({ length: 60 }, (_, i) => ({ function: `f${i}`, state: 'tuned', memoryMB: 1024, power: 512, cheaperPercent: 20, savesPerMonth: i, chart: `https://x.example/#${two}` }));
+  const path = join(process.env.PAGE_SHOTS, 'fleet.json');
+  await writeFile(path, JSON.stringify({ summary: '60 functions', currency: 'USD', functions }));
+  await (await page.$('#file')).uploadFile(path);
+  await page.waitForFunction(() => document.querySelectorAll('#fleet tbody tr').length === 60);
+  assert.equal(await text(page, 'h1'), '60 functions');
+  assert.match(await text(page, '#fleet tbody tr'), /^f591024 → 512−20 %\$59\.0$/);
+  await page.$eval('#fleet label input', field => { field.value = 'f1'; field.dispatchEvent(new Event('input', { bubbles: true })); });
+  assert.equal(await text(page, '#fleet output'), '11 of 60 functions');
+  await page.click('#fleet tbody td');
+  assert.equal(await runs(page), 2);
+  await page.evaluate(() => history.back());
+  await page.waitForSelector('#fleet table');
+  assert.equal(await text(page, '#fleet output'), '11 of 60 functions');
 }));

@@ -215,9 +215,7 @@ impl Row {
     }
 
     fn sure(&self) -> String {
-        let Some(confidence) = self.confidence else { return String::new() };
-        let (share, tolerance) = confidence.tightest().unwrap_or((confidence.within5, 5));
-        format!("{} % for {tolerance} %", figures::fixed((share * 100.0).floor(), 0))
+        self.confidence.map(|confidence| confidence.brief()).unwrap_or_default()
     }
 }
 

@@ -88,7 +88,8 @@ pub fn span(seconds: f64) -> String {
 /// An amount of money; `currency` is its sign.
 #[must_use]
 pub fn money(amount: f64, currency: &str) -> String {
-    format!("{currency}{}", significant(amount))
+    let sign = if amount < 0.0 { "−" } else { "" };
+    format!("{sign}{currency}{}", significant(amount.abs()))
 }
 
 /// What a million invocations cost at `each`. The cost of one has too many zeros to read.
@@ -161,6 +162,7 @@ mod tests {
         assert_eq!(per_million(9.457_56e-5, "¥"), "¥94.6");
         assert_eq!(money(0.0, "$"), "$0");
         assert_eq!(money(12_345.0, "$"), "$12,345");
+        assert_eq!(money(-3.2, "$"), "−$3.20");
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod error;
 mod run;
 
 pub use decode::{curve_points, decode, decode_link};
-pub use encode::{curve_part, encode, encode_hash, encode_link};
+pub use encode::{curve_part, encode, encode_hash, encode_link, encode_parts};
 pub use error::UrlError;
 pub use run::{About, Choice, Extras, LIMIT, Link, MAX_POINTS, MAX_RUNS, Run};
 

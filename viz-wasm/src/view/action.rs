@@ -13,7 +13,10 @@ impl View {
     /// # Errors
     /// What the reader did wrong, in a sentence.
     pub fn act(&self, action: &str, which: usize, value: &str) -> Result<String, String> {
-        let mut next = self.clone();
+        // Opened again, which this page can anyway: the code for a copy of it is a hundredth of the page.
+        let reopened = self.hash().and_then(|hash| Self::open(&hash, ""));
+        let mut next = reopened.map_err(|error| error.to_string())?;
+        next.currency = self.currency;
         let count = self.runs.len();
         let state = &mut next.state;
         match action {
@@ -86,7 +89,7 @@ impl View {
         }
         if found == 0 {
             return Err(
-                "There is no chart link in the text: paste links as the program prints them".to_owned()
+                "There is no chart link in it: what can be opened are links as the program prints them, and its results as JSON".to_owned()
             );
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The answer: which size to choose, what it saves, and how sure that is. The words are those of the terminal.
 
 use super::View;
-use super::html::{bdi, difference, escape};
+use super::html::{add, bdi, difference, escape};
 use tuning::figures;
 use tuning::search::Confidence;
 use tuning::sentence::{self, Change, Named};
@@ -127,7 +127,10 @@ impl View {
         let mut text =
             about.to_owned() + &sentence::month(cost(point), before, saving, size, self.currency.symbol());
         if self.runs.len() > 1 {
-            text += &format!(" with {} at {} MB", bdi(&self.name(self.chosen())), run.sizes[point]);
+            add(
+                &mut text,
+                format_args!(" with {} at {} MB", bdi(&self.name(self.chosen())), run.sizes[point]),
+            );
         }
         text
     }

@@ -1,6 +1,7 @@
 //! The table as a file for spreadsheets: every value exactly as it is in the link.
 
 use super::View;
+use super::html::add;
 use tuning::figures::trimmed;
 
 impl View {
@@ -15,17 +16,20 @@ impl View {
             for point in 0..run.sizes.len() {
                 let (time, cost) = (run.times[point], run.costs[point]);
                 let extra = |values: &Vec<f32>| values.get(point).map(f32::to_string).unwrap_or_default();
-                text += &format!(
-                    "{name},{},{},{},{},{},{},{},{},{}\r\n",
-                    run.sizes[point],
-                    time,
-                    cost,
-                    more(time, run.times[marks.fastest]),
-                    more(cost, run.costs[marks.cheapest]),
-                    extra(&run.extras.stddev),
-                    extra(&run.extras.p50),
-                    extra(&run.extras.p95),
-                    extra(&run.extras.cold),
+                add(
+                    &mut text,
+                    format_args!(
+                        "{name},{},{},{},{},{},{},{},{},{}\r\n",
+                        run.sizes[point],
+                        time,
+                        cost,
+                        more(time, run.times[marks.fastest]),
+                        more(cost, run.costs[marks.cheapest]),
+                        extra(&run.extras.stddev),
+                        extra(&run.extras.p50),
+                        extra(&run.extras.p95),
+                        extra(&run.extras.cold),
+                    ),
                 );
             }
         }

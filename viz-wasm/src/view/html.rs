@@ -5,6 +5,7 @@ use super::figure::Figure;
 use super::state::{Column, LAYERS, Shape, run_word};
 use super::{COMPARISON, EXAMPLE, View, ordered, rank};
 use crate::theme::{COLOURS, SHAPES};
+use std::fmt::{Arguments, Write as _};
 use tuning::figures;
 use tuning::url::{Extras, Run, UrlError};
 
@@ -28,6 +29,11 @@ pub fn escape(text: &str) -> String {
         }
     }
     html
+}
+
+/// Appends to a text, without a text of its own in between as `+= &format!` makes.
+pub fn add(text: &mut String, what: Arguments<'_>) {
+    let _ = text.write_fmt(what);
 }
 
 /// A name among other text.
@@ -63,7 +69,7 @@ pub fn difference(value: f32, reference: f32) -> String {
 pub fn problem(reason: &UrlError) -> String {
     let mut html = match reason {
         UrlError::Empty => "<h2>Which memory size should a Lambda function have?</h2><p>This page shows what a tuning run measured: how long a function takes and \
-         what it costs at each memory size, and which size to choose. Open the link that a run printed, or paste it below, several to compare them. Or look first:</p>"
+         what it costs at each memory size, and which size to choose. Open the link that a run printed, or paste it below, several to compare them. A result’s file can be dropped here, that of a whole fleet too. Or look first:</p>"
             .to_owned(),
         _ => format!(
             "<h2 class=\"wrong\">This link has no chart to show</h2><p>{}.</p>\
@@ -72,8 +78,11 @@ pub fn problem(reason: &UrlError) -> String {
             escape(&sentence(&reason.to_string()))
         ),
     };
-    html += &format!(
-        "<p><a id=\"example\" href=\"#{EXAMPLE}\">an example of one run</a> · <a href=\"#{COMPARISON}\">of two runs compared</a></p>"
+    add(
+        &mut html,
+        format_args!(
+            "<p><a id=\"example\" href=\"#{EXAMPLE}\">an example of one run</a> · <a href=\"#{COMPARISON}\">of two runs compared</a></p>"
+        ),
     );
     html
 }
@@ -130,7 +139,7 @@ impl View {
         html += "<label>View <select id=\"view-as\" data-act=\"view\">";
         for (shape, word, name) in Shape::ALL {
             let selected = if shape == self.state.shape { " selected" } else { "" };
-            html += &format!("<option value=\"{word}\"{selected}>{name}</option>");
+            add(&mut html, format_args!("<option value=\"{word}\"{selected}>{name}</option>"));
         }
         html += "</select></label>";
         if self.state.shape != Shape::Front {
@@ -151,15 +160,18 @@ impl View {
         };
         let mut card = |title: &str, class: &str, point: usize| {
             let (time, price) = (run.times[point], run.costs[point]);
-            html += &format!(
-                "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small>{}{}</dd></div>",
-                run.sizes[point],
-                figures::duration(time.into()),
-                difference(time, run.times[marks.fastest]),
-                self.cost(price),
-                difference(price, run.costs[marks.cheapest]),
-                month(price).unwrap_or_default(),
-                self.beside(run.sizes[point]),
+            add(
+                &mut html,
+                format_args!(
+                    "<div class=\"card {class}\"><dt>{title}</dt><dd><strong>{} MB</strong><br>{} <small>{}</small><br>{} per million <small>{}</small>{}{}</dd></div>",
+                    run.sizes[point],
+                    figures::duration(time.into()),
+                    difference(time, run.times[marks.fastest]),
+                    self.cost(price),
+                    difference(price, run.costs[marks.cheapest]),
+                    month(price).unwrap_or_default(),
+                    self.beside(run.sizes[point]),
+                ),
             );
         };
         card("Cheapest", "good", marks.cheapest);
@@ -173,8 +185,11 @@ impl View {
             match run.sizes.iter().position(|&s| s == size) {
                 Some(point) => card("Current", "", point),
                 None => {
-                    html += &format!(
-                        "<div class=\"card\"><dt>Current</dt><dd><strong>{size} MB</strong><br>not measured in this run</dd></div>"
+                    add(
+                        &mut html,
+                        format_args!(
+                            "<div class=\"card\"><dt>Current</dt><dd><strong>{size} MB</strong><br>not measured in this run</dd></div>"
+                        ),
                     );
                 }
             }
@@ -221,7 +236,7 @@ impl View {
         html += &self.heading(Column::Cost, &format!("Cost per million ({})", costs.unit));
         html += &beside("cheapest");
         for (label, _) in &extras {
-            html += &format!("<th scope=\"col\">{label} ({})</th>", times.unit);
+            add(&mut html, format_args!("<th scope=\"col\">{label} ({})</th>", times.unit));
         }
         html += "<th scope=\"col\">Noted for</th></tr></thead><tbody>";
 
@@ -233,17 +248,20 @@ impl View {
             let (size, time, price) = (run.sizes[point], run.times[point], run.costs[point]);
             html += if several && size != before { "<tr class=\"group\">" } else { "<tr>" };
             before = size;
-            html += &format!("<th scope=\"row\"><data value=\"{size}\">{size}</data></th>");
+            add(&mut html, format_args!("<th scope=\"row\"><data value=\"{size}\">{size}</data></th>"));
             let (mut to_time, mut to_price) =
                 (difference(time, run.times[marks.fastest]), difference(price, run.costs[marks.cheapest]));
             if several {
-                html += &format!("<td>{} {}</td>", key(index), bdi(&self.name(index)));
+                add(&mut html, format_args!("<td>{} {}</td>", key(index), bdi(&self.name(index))));
                 (to_time, to_price) = self.versus(index, point);
             }
-            html += &format!(
-                "<td>{}</td><td>{to_time}</td><td>{}</td><td>{to_price}</td>",
-                data(time, &times.text(time)),
-                data(price, &costs.text(price)),
+            add(
+                &mut html,
+                format_args!(
+                    "<td>{}</td><td>{to_time}</td><td>{}</td><td>{to_price}</td>",
+                    data(time, &times.text(time)),
+                    data(price, &costs.text(price)),
+                ),
             );
             for (_, list) in &extras {
                 html += "<td>";
@@ -255,15 +273,18 @@ impl View {
             }
             html += "<td>";
             for word in self.words_with(marks, index, point) {
-                html += &format!("<span class=\"tag\">{word}</span> ");
+                add(&mut html, format_args!("<span class=\"tag\">{word}</span> "));
             }
             html += "</td></tr>";
         }
         html += "</tbody>";
         if rows.len() > MAX_ROWS {
-            html += &format!(
-                "<caption>The first {MAX_ROWS} of {} rows; the CSV file has all of them.</caption>",
-                rows.len()
+            add(
+                &mut html,
+                format_args!(
+                    "<caption>The first {MAX_ROWS} of {} rows; the CSV file has all of them.</caption>",
+                    rows.len()
+                ),
             );
         }
         html
@@ -328,11 +349,14 @@ impl View {
         let mut html = String::new();
         for (index, run) in self.runs.iter().enumerate() {
             let (name, marks) = (escape(&self.name(index)), self.marks(index));
-            html += &format!(
-                "<li>{} <input id=\"rename-{index}\" dir=\"auto\" data-act=\"rename\" data-run=\"{index}\" value=\"{}\" placeholder=\"{name}\" aria-label=\"Name of run {}\"> ",
-                key(index),
-                escape(&run.name),
-                index + 1,
+            add(
+                &mut html,
+                format_args!(
+                    "<li>{} <input id=\"rename-{index}\" dir=\"auto\" data-act=\"rename\" data-run=\"{index}\" value=\"{}\" placeholder=\"{name}\" aria-label=\"Name of run {}\"> ",
+                    key(index),
+                    escape(&run.name),
+                    index + 1,
+                ),
             );
             if several {
                 let button = |action: &str, sign: &str, says: &str, off: bool| {
@@ -345,14 +369,17 @@ impl View {
                 html += &button("later", "↓", "Move down", index + 1 == self.runs.len());
                 html += &button("remove", "✕", "Remove", false);
                 let (time, price) = (run.times[marks.fastest], run.costs[marks.cheapest]);
-                html += &format!(
-                    "<div>cheapest {} per million at {} MB <small>{}</small> · fastest {} at {} MB <small>{}</small></div>",
-                    self.cost(price),
-                    run.sizes[marks.cheapest],
-                    against(index, price, first.0.costs[first.1.cheapest]),
-                    figures::duration(time.into()),
-                    run.sizes[marks.fastest],
-                    against(index, time, first.0.times[first.1.fastest]),
+                add(
+                    &mut html,
+                    format_args!(
+                        "<div>cheapest {} per million at {} MB <small>{}</small> · fastest {} at {} MB <small>{}</small></div>",
+                        self.cost(price),
+                        run.sizes[marks.cheapest],
+                        against(index, price, first.0.costs[first.1.cheapest]),
+                        figures::duration(time.into()),
+                        run.sizes[marks.fastest],
+                        against(index, time, first.0.times[first.1.fastest]),
+                    ),
                 );
             }
             html += "</li>";
@@ -369,7 +396,10 @@ impl View {
         let mut html = String::from("<label>Figures of <select id=\"run\" data-act=\"run\">");
         for index in 0..self.runs.len() {
             let selected = if index == chosen { " selected" } else { "" };
-            html += &format!("<option value=\"{index}\"{selected}>{}</option>", escape(&self.name(index)));
+            add(
+                &mut html,
+                format_args!("<option value=\"{index}\"{selected}>{}</option>", escape(&self.name(index))),
+            );
         }
         html + "</select></label>"
     }

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod axis;
 pub mod csv;
 pub mod figure;
+pub mod fleet;
 pub mod html;
 pub mod marks;
 pub mod paste;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use std::collections::BinaryHeap;
 use tuning::Currency;
 use tuning::figures::per_million;
-use tuning::url::{CURVE, Link, Run, UrlError, curve_points, decode_link, encode_hash};
+use tuning::url::{CURVE, Run, UrlError, curve_points, decode_link, encode_parts};
 
 /// A fragment that works, for readers who come with an empty or a broken one.
 pub const EXAMPLE: &str = "gAAAAQACAAQABgAIAAwAEA==;\
@@ -68,7 +69,7 @@ impl View {
     pub fn hash(&self) -> Result<String, UrlError> {
         let mut others = self.state.parts();
         others.extend(self.others.iter().cloned());
-        encode_hash(&Link { runs: self.runs.clone(), others })
+        encode_parts(&self.runs, &others)
     }
 
     /// What a run is called: its name, or what the link says of its function; `Run 2` when there is neither.

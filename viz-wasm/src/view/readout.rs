@@ -1,7 +1,7 @@
 //! What is said about one size: the text under the cross-line, for eyes and for screen readers.
 
 use super::View;
-use super::html::{bdi, data, difference, key, milliseconds};
+use super::html::{add, bdi, data, difference, key, milliseconds};
 use super::marks::Marks;
 use super::state::Shape;
 use tuning::figures::duration;
@@ -24,19 +24,22 @@ impl View {
                 format!("{} vs cheapest", difference(price, run.costs[marks.cheapest])),
             );
             if self.runs.len() > 1 {
-                html += &format!("{} {}: ", key(index), bdi(&self.name(index)));
+                add(&mut html, format_args!("{} {}: ", key(index), bdi(&self.name(index))));
                 (to_time, to_price) = self.versus(index, point);
             }
             let small = |text: String| match text.is_empty() {
                 true => text,
                 false => format!(" <small>({text})</small>"),
             };
-            html += &format!(
-                "{}{}, {} per million{}",
-                milliseconds(time),
-                small(to_time),
-                data(price, &self.cost(price)),
-                small(to_price),
+            add(
+                &mut html,
+                format_args!(
+                    "{}{}, {} per million{}",
+                    milliseconds(time),
+                    small(to_time),
+                    data(price, &self.cost(price)),
+                    small(to_price),
+                ),
             );
             for (label, values) in [
                 ("σ", &run.extras.stddev),
@@ -45,11 +48,11 @@ impl View {
                 ("cold start", &run.extras.cold),
             ] {
                 if let Some(&value) = values.get(point).filter(|value| **value > 0.0) {
-                    html += &format!(" · {label} {}", milliseconds(value));
+                    add(&mut html, format_args!(" · {label} {}", milliseconds(value)));
                 }
             }
             if self.state.shape == Shape::Front && index == self.chosen() {
-                html += &format!("<br>{}", self.step(point));
+                add(&mut html, format_args!("<br>{}", self.step(point)));
             }
             html += "</div>";
         }
@@ -86,12 +89,15 @@ impl View {
         for (index, point) in self.points_at(size) {
             let run = &self.runs[index];
             if self.runs.len() > 1 {
-                text += &format!("; {}", self.name(index));
+                add(&mut text, format_args!("; {}", self.name(index)));
             }
-            text += &format!(
-                ", {}, {} per million",
-                duration(run.times[point].into()),
-                self.cost(run.costs[point])
+            add(
+                &mut text,
+                format_args!(
+                    ", {}, {} per million",
+                    duration(run.times[point].into()),
+                    self.cost(run.costs[point])
+                ),
             );
             for word in self.words(index, point) {
                 text += ", ";

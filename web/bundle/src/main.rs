@@ -1,6 +1,6 @@
 //! `bundle --out DIR`: the chart page as a folder that any static host can serve.
 //!
-//! Sources (`viz-wasm`, `web`) in; `index.html`, `style.css`, `loader.js`, `viz.js` and `viz_bg.wasm` out. A tool of the
+//! Sources (`viz-wasm`, `web`) in; `index.html`, `style.css`, `loader.js`, `fleet.js`, `viz.js` and `viz_bg.wasm` out. A tool of the
 //! build, apart from `deployer`, because the library that writes the glue takes longer to compile than all it does here.
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -8,7 +8,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wasm_bindgen_cli_support::Bindgen;
+use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "web";
@@ -26,6 +26,8 @@ fn main() -> Result<()> {
         .out_name("viz")
         .bundler(true)?
         .typescript(false)
+        // Every browser that has what the module is made of has this as well.
+        .encode_into(EncodeInto::Always)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(&glue)
@@ -35,12 +37,13 @@ fn main() -> Result<()> {
         ("index.html", web.join("index.html")),
         ("style.css", web.join("style.css")),
         ("loader.js", web.join("loader.js")),
+        ("fleet.js", web.join("fleet.js")),
         ("viz.js", glue.join("viz_bg.js")),
         ("viz_bg.wasm", glue.join("viz_bg.wasm")),
     ] {
         fs::copy(&from, out.join(name)).with_context(|| format!("copying {}", from.display()))?;
     }
-    for name in ["style.css", "loader.js", "viz.js"] {
+    for name in ["style.css", "loader.js", "fleet.js", "viz.js"] {
         let file = out.join(name);
         let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         fs::write(&file, minified(name, &text)?).with_context(|| format!("writing {}", file.display()))?;

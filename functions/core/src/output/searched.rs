@@ -96,12 +96,23 @@ fn share(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
 }
 
+fn percent(share: f64) -> String {
+    format!("{} %", figures::fixed((share * 100.0).floor(), 0))
+}
+
 impl Confidence {
     /// The smallest tolerance, in per cent, that is as good as certain, with its probability.
     #[must_use]
     pub fn tightest(&self) -> Option<(f64, u32)> {
         let all = [(self.within1, 1), (self.within3, 3), (self.within5, 5)];
         all.into_iter().find(|(share, _)| *share >= SURE)
+    }
+
+    /// How sure a choice is, for a column: "97 % for 3 %". The widest tolerance where none is as good as certain.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        let (share, tolerance) = self.tightest().unwrap_or((self.within5, 5));
+        format!("{} for {tolerance} %", percent(share))
     }
 
     /// How sure the choice of `power` MB is, in words: "512 MB: 83 % sure that no size is more than 1 % cheaper, 97 % for 3 %". The
@@ -114,7 +125,6 @@ impl Confidence {
             Strategy::Speed => "faster",
             Strategy::Balanced => "better",
         };
-        let percent = |share: f64| format!("{} %", figures::fixed((share * 100.0).floor(), 0));
         match self.tightest() {
             Some((share, tolerance)) => {
                 format!(

@@ -3,7 +3,7 @@
 use super::error::UrlError;
 use std::collections::BinaryHeap;
 
-use super::run::{Extras, MAX_POINTS, MAX_SIZE, Run};
+use super::run::{MAX_POINTS, MAX_SIZE, Run};
 
 /// Whether a number is a memory size that a link can hold.
 pub(super) fn is_size(size: u32) -> bool {
@@ -51,27 +51,16 @@ pub(super) fn amounts(run: usize, part: &'static str, sizes: usize, values: &[f3
     Ok(())
 }
 
-/// A run ordered by size; equal sizes keep their order.
-pub(super) fn sorted(run: &Run) -> Run {
+/// The places of points by their sizes, ascending; equal sizes keep their order.
+pub(super) fn order(sizes: &[u32]) -> Vec<usize> {
     // The page sorts with this, too, and has no other way to.
-    let order: BinaryHeap<(u64, usize)> = run.sizes.iter().map(|&size| size.into()).zip(0..).collect();
-    let order = order.into_sorted_vec();
-    let pick = |values: &[f32]| order.iter().filter_map(|&(_, index)| values.get(index).copied()).collect();
-    Run {
-        name: run.name.clone(),
-        sizes: order.iter().map(|&(_, index)| run.sizes[index]).collect(),
-        times: pick(&run.times),
-        costs: pick(&run.costs),
-        extras: Extras {
-            stddev: pick(&run.extras.stddev),
-            p50: pick(&run.extras.p50),
-            p95: pick(&run.extras.p95),
-            cold: pick(&run.extras.cold),
-            current: run.extras.current,
-            about: run.extras.about.clone(),
-            choice: run.extras.choice.clone(),
-        },
-    }
+    let order: BinaryHeap<(u64, usize)> = sizes.iter().map(|&size| size.into()).zip(0..).collect();
+    order.into_sorted_vec().into_iter().map(|(_, place)| place).collect()
+}
+
+/// The values at these places; none of an empty list.
+pub(super) fn picked<T: Copy>(places: &[usize], values: &[T]) -> Vec<T> {
+    places.iter().filter_map(|&place| values.get(place).copied()).collect()
 }
 
 /// Whether a word can name an optional part: lower-case letters and digits, a letter first.

@@ -1,6 +1,6 @@
 //! Text to runs. The text comes from anybody: nothing here may panic or take long.
 
-use super::check::{amounts, check, is_part_name, is_size, sorted};
+use super::check::{amounts, check, is_part_name, is_size, order, picked};
 use super::error::UrlError;
 use super::run::{About, Choice, Extras, Link, MAX_POINTS, MAX_RUNS, Run};
 use base64ct::{Base64, Encoding as _};
@@ -28,7 +28,7 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
         Cow::Borrowed(hash)
     } else {
         // Some programs escape the whole fragment.
-        percent_decode_str(hash).decode_utf8_lossy()
+        decoded(hash)
     };
     let (named, positional): (Vec<&str>, Vec<&str>) =
         hash.split(';').partition(|part| split_part(part).is_some());
@@ -41,7 +41,12 @@ pub fn decode_link(hash: &str) -> Result<Link, UrlError> {
     }
     for (index, run) in link.runs.iter_mut().enumerate() {
         check(run, index + 1)?;
-        *run = sorted(run);
+        let order = order(&run.sizes);
+        run.sizes = picked(&order, &run.sizes);
+        let lists = run.extras.lists_mut().map(|(_, list)| list);
+        for list in lists.into_iter().chain([&mut run.times, &mut run.costs]) {
+            *list = picked(&order, list);
+        }
     }
     Ok(link)
 }
@@ -52,6 +57,11 @@ pub fn curve_points(value: &str) -> Vec<[f32; 4]> {
     let points = values.as_chunks::<4>().0;
     let sound = |point: &[f32; 4]| point.iter().all(|value| value.is_finite() && *value >= 0.0);
     if points.len() <= MAX_POINTS && points.iter().all(sound) { points.to_vec() } else { Vec::new() }
+}
+
+/// A text without its percent signs; as it is, if what they stand for is no text.
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8().unwrap_or(Cow::Borrowed(text))
 }
 
 fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
@@ -71,7 +81,7 @@ fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
             let number = index + 1;
             let name = names.get(index).copied().unwrap_or_default();
             Ok(Run {
-                name: percent_decode_str(name).decode_utf8_lossy().into_owned(),
+                name: decoded(name).into_owned(),
                 sizes: sizes(number, triple[0])?,
                 times: floats(number, "times", triple[1])?,
                 costs: floats(number, "costs", triple[2])?,
@@ -84,7 +94,7 @@ fn positional_runs(parts: &[&str]) -> Result<Vec<Run>, UrlError> {
 /// Puts one optional part where it belongs. None for one that is damaged: it costs only itself.
 fn optional(link: &mut Link, name: &str, index: usize, value: &str) -> Option<()> {
     let ours = ["current", "about", "choice"].contains(&name) || Extras::default().list_mut(name).is_some();
-    let text = || percent_decode_str(value).decode_utf8_lossy().into_owned();
+    let text = || decoded(value).into_owned();
     if !ours {
         link.others.push((name.to_owned(), text()));
         return Some(());
@@ -142,7 +152,7 @@ fn what_is_wrong(text: &str) -> String {
 /// The bytes of one part, a whole number of values of `width`.
 fn bytes(run: usize, part: &'static str, width: usize, text: &str) -> Result<Vec<u8>, UrlError> {
     // Neither '%' nor a space is in the alphabet: they can only be a mangled '=', '/' or '+'.
-    let text = percent_decode_str(text).decode_utf8_lossy().replace(' ', "+");
+    let text = decoded(text).replace(' ', "+");
     // Chat programs cut the '=' at an address's end off.
     let whole = text.trim_end_matches('=');
     let padded = format!("{whole:=<width$}", width = whole.len().next_multiple_of(4));

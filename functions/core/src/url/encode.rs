@@ -1,6 +1,6 @@
 //! Runs to text.
 
-use super::check::{check, is_part_name, sorted};
+use super::check::{check, is_part_name, order, picked};
 use super::error::UrlError;
 use super::run::{Link, MAX_RUNS, Run};
 use crate::Currency;
@@ -25,7 +25,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// # Errors
 /// Runs that [`super::decode()`] would refuse: none or too many, no sizes, lists of different lengths, amounts that are not amounts.
 pub fn encode(base: &str, runs: &[Run], currency: Currency) -> Result<String, UrlError> {
-    encode_link(base, &Link { runs: runs.to_vec(), others: Vec::new() }, currency)
+    encode_with(base, runs, &[], currency)
 }
 
 /// [`encode`], with the parts in [`Link::others`].
@@ -33,12 +33,21 @@ pub fn encode(base: &str, runs: &[Run], currency: Currency) -> Result<String, Ur
 /// # Errors
 /// As [`encode`], and names in `others` that are not lower-case letters and digits.
 pub fn encode_link(base: &str, link: &Link, currency: Currency) -> Result<String, UrlError> {
+    encode_with(base, &link.runs, &link.others, currency)
+}
+
+fn encode_with(
+    base: &str,
+    runs: &[Run],
+    others: &[(String, String)],
+    currency: Currency,
+) -> Result<String, UrlError> {
     let base = base.split_once('#').map_or(base, |(before, _)| before);
     let query = match currency {
         Currency::Usd => String::new(),
         Currency::Cny => format!("{}currency={currency}", if base.contains('?') { '&' } else { '?' }),
     };
-    Ok(format!("{base}{query}#{}", encode_hash(link)?))
+    Ok(format!("{base}{query}#{}", encode_parts(runs, others)?))
 }
 
 /// Only what stands after the `#`.
@@ -46,21 +55,29 @@ pub fn encode_link(base: &str, link: &Link, currency: Currency) -> Result<String
 /// # Errors
 /// As [`encode_link`].
 pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
-    if link.runs.is_empty() {
+    encode_parts(&link.runs, &link.others)
+}
+
+/// [`encode_hash`] of runs and others that are not in a [`Link`].
+///
+/// # Errors
+/// As [`encode_link`].
+pub fn encode_parts(runs: &[Run], others: &[(String, String)]) -> Result<String, UrlError> {
+    if runs.is_empty() {
         return Err(UrlError::Empty);
     }
-    if link.runs.len() > MAX_RUNS {
-        return Err(UrlError::TooManyRuns(link.runs.len()));
+    if runs.len() > MAX_RUNS {
+        return Err(UrlError::TooManyRuns(runs.len()));
     }
     let mut parts = Vec::new();
     let mut extras = Vec::new();
-    for (index, run) in link.runs.iter().enumerate() {
+    for (index, run) in runs.iter().enumerate() {
         check(run, index + 1)?;
-        let run = sorted(run);
+        let order = order(&run.sizes);
         // check() has seen that the sizes fit.
-        parts.push(base64(run.sizes.iter().flat_map(|&size| (size as i16).to_le_bytes())));
-        parts.push(floats(&run.times));
-        parts.push(floats(&run.costs));
+        parts.push(base64(order.iter().flat_map(|&place| (run.sizes[place] as i16).to_le_bytes())));
+        parts.push(floats(&picked(&order, &run.times)));
+        parts.push(floats(&picked(&order, &run.costs)));
 
         let mark = |name: &str| match index {
             0 => format!("{name}:"),
@@ -68,7 +85,7 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
         };
         for (name, values) in run.extras.lists() {
             if !values.is_empty() {
-                extras.push(mark(name) + &floats(values));
+                extras.push(mark(name) + &floats(&picked(&order, values)));
             }
         }
         if let Some(size) = run.extras.current {
@@ -81,11 +98,11 @@ pub fn encode_hash(link: &Link) -> Result<String, UrlError> {
             extras.push(mark("choice") + &text(&choice.text()));
         }
     }
-    if link.runs.len() > 1 || !link.runs[0].name.is_empty() {
-        parts.extend(link.runs.iter().map(|run| text(&run.name)));
+    if runs.len() > 1 || !runs[0].name.is_empty() {
+        parts.extend(runs.iter().map(|run| text(&run.name)));
     }
     parts.append(&mut extras);
-    for (name, value) in &link.others {
+    for (name, value) in others {
         if !is_part_name(name) {
             return Err(UrlError::Part {
                 part: name.chars().take(40).collect(),

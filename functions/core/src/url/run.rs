@@ -127,14 +127,14 @@ impl Extras {
         [("sd", &self.stddev), ("p50", &self.p50), ("p95", &self.p95), ("cold", &self.cold)]
     }
 
+    /// The same, to be changed.
+    pub(super) fn lists_mut(&mut self) -> [(&'static str, &mut Vec<f32>); 4] {
+        let Self { stddev, p50, p95, cold, .. } = self;
+        [("sd", stddev), ("p50", p50), ("p95", p95), ("cold", cold)]
+    }
+
     pub(super) fn list_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
-        match name {
-            "sd" => Some(&mut self.stddev),
-            "p50" => Some(&mut self.p50),
-            "p95" => Some(&mut self.p95),
-            "cold" => Some(&mut self.cold),
-            _ => None,
-        }
+        self.lists_mut().into_iter().find_map(|(part, list)| (part == name).then_some(list))
     }
 }
 

@@ -56,7 +56,7 @@ fn names_survive_whatever_is_in_them() {
         assert_eq!(decode(&hash(&runs)).unwrap(), runs, "{name}");
     }
     assert!(hash(&[run("JS x86")]).ends_with(";JS%20x86"));
-    assert_eq!(decode(&(hash(&[run("")]) + ";%FF%zz")).unwrap()[0].name, "\u{fffd}%zz");
+    assert_eq!(decode(&(hash(&[run("")]) + ";%FF%zz")).unwrap()[0].name, "%FF%zz");
 }
 
 #[test]
