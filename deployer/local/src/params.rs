@@ -91,12 +91,17 @@ impl<'a> Params<'a> {
         let Some(value) = self.get(name) else { return Ok(None) };
         match whole(value) {
             Some(n) if range.contains(&n) => Ok(Some(n)),
-            _ => Err(self.invalid(format!(
-                "1 validation error detected: Value {value} at '{name}' failed to satisfy constraint: Member must be a \
-                 number from {} to {}",
-                range.start(),
-                range.end()
-            ))),
+            Some(n) => {
+                let (bound, limit) = match n > *range.end() {
+                    true => ("less", range.end()),
+                    false => ("greater", range.start()),
+                };
+                Err(self.invalid(format!(
+                    "1 validation error detected: Value '{n}' at '{name}' failed to satisfy constraint: Member must have \
+                     value {bound} than or equal to {limit}"
+                )))
+            }
+            None => Err(self.invalid(format!("'{name}' must be a whole number, not {value}"))),
         }
     }
 
@@ -222,6 +227,11 @@ mod tests {
         let params = Params::new(&input, "ValidationError");
         for (error, words) in [
             (params.number("n", 1..=9).unwrap_err(), ["'n'", "\"x\""]),
+            (
+                params.number("list", 4..=9).unwrap_err(),
+                ["Value '3' at 'list'", "greater than or equal to 4"],
+            ),
+            (params.number("list", 1..=2).unwrap_err(), ["Value '3' at 'list'", "less than or equal to 2"]),
             (params.flag("flag").unwrap_err(), ["'flag'", "maybe"]),
             (params.name("name", 64, "-_").unwrap_err(), ["'name'", "a b"]),
             (params.list("list").unwrap_err(), ["'list'", "3"]),

@@ -26,7 +26,9 @@ struct Parameter {
 }
 
 /// What PutParameter can be given on AWS and is not kept here.
-const REFUSED: [&str; 5] = ["AllowedPattern", "Description", "KeyId", "Policies", "Tags"];
+const REFUSED: [&str; 4] = ["AllowedPattern", "KeyId", "Policies", "Tags"];
+/// The characters of a description.
+const LONGEST_DESCRIPTION: usize = 1024;
 
 pub(crate) static ENTRY: Entry = Entry::new(
     Service::Ssm,
@@ -46,8 +48,8 @@ pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> 
         "GetParameter" => {
             let name = params.text("Name")?;
             authorize(aws, caller, operation, name)?;
-            let parameter: Parameter = aws.store.get(PARAMETERS, name).ok_or_else(missing)?;
-            Ok(json!({"Parameter": described(aws, name, &parameter)}))
+            let (name, parameter) = found(aws, name)?.ok_or_else(missing)?;
+            Ok(json!({"Parameter": described(aws, &name, &parameter)}))
         }
         "GetParameters" => get_all(aws, caller, params),
         "DeleteParameter" => {
@@ -65,7 +67,15 @@ pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> 
 
 fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let name = params.name("Name", 2048, "_.-/")?;
+    check_name(name)?;
     authorize(aws, caller, "PutParameter", name)?;
+    // No operation that is here shows it.
+    if params.optional_text("Description")?.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
+        return Err(params.invalid(format!(
+            "1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less \
+             than or equal to {LONGEST_DESCRIPTION}"
+        )));
+    }
     params.refuse(&REFUSED, "leave it out")?;
     for (member, only) in [("DataType", "text"), ("Tier", "Standard")] {
         if params.optional_text(member)?.is_some_and(|value| value != only) {
@@ -115,16 +125,41 @@ fn get_all(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
             names.join(", ")
         )));
     }
-    let mut found = Vec::new();
+    let mut valid = Vec::new();
     let mut invalid = Vec::new();
     for name in names {
         authorize(aws, caller, "GetParameters", name)?;
-        match aws.store.get::<Parameter>(PARAMETERS, name) {
-            Some(parameter) => found.push(described(aws, name, &parameter)),
+        match found(aws, name)? {
+            Some((name, parameter)) => valid.push(described(aws, &name, &parameter)),
             None => invalid.push(name),
         }
     }
-    Ok(json!({"Parameters": found, "InvalidParameters": invalid}))
+    Ok(json!({"Parameters": valid, "InvalidParameters": invalid}))
+}
+
+/// The parameter that a name or an ARN stands for, with its name.
+fn found(aws: &Aws, name: &str) -> Result<Option<(String, Parameter)>> {
+    let get = |name: String| aws.store.get(PARAMETERS, &name).map(|parameter| (name, parameter));
+    match name.strip_prefix(&aws.arn("ssm", "parameter/")) {
+        // An ARN does not say whether the name has a slash before it.
+        Some(rest) => Ok(get(format!("/{rest}")).or_else(|| get(rest.to_owned()))),
+        None => {
+            check_name(name)?;
+            Ok(get(name.to_owned()))
+        }
+    }
+}
+
+/// Whether a name that looks like a path is one.
+fn check_name(name: &str) -> Result<()> {
+    let is_path = name.contains('/');
+    if !is_path || (name.starts_with('/') && !name.contains("//")) {
+        return Ok(());
+    }
+    let message = "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of \
+                   sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the \
+                   following 3 symbols .-_";
+    Err(ApiError::new(400, "ValidationException", message))
 }
 
 fn described(aws: &Aws, name: &str, parameter: &Parameter) -> Value {
@@ -144,7 +179,8 @@ fn arn(aws: &Aws, name: &str) -> String {
 }
 
 fn authorize(aws: &Aws, caller: &Caller, operation: &str, name: &str) -> Result<()> {
-    aws.iam.authorize(aws, caller, &format!("ssm:{operation}"), &arn(aws, name))
+    let arn = if name.starts_with("arn:") { name.to_owned() } else { arn(aws, name) };
+    aws.iam.authorize(aws, caller, &format!("ssm:{operation}"), &arn)
 }
 
 fn missing() -> ApiError {
@@ -175,6 +211,31 @@ mod tests {
         ask("DeleteParameter", json!({"Name": "/a/b"})).unwrap();
         assert_eq!(code("GetParameter", json!({"Name": "/a/b"})), "ParameterNotFound");
         assert_eq!(code("DeleteParameter", json!({"Name": "/a/b"})), "ParameterNotFound");
+    }
+
+    #[test]
+    fn a_parameter_is_named_by_its_arn_too_and_a_path_must_be_one() {
+        let local = Local::new();
+        let ask = |operation: &str, input: Value| call(&local, &Caller::Owner, operation, &input);
+        for name in ["/a/b", "plain"] {
+            let input = json!({"Name": name, "Type": "String", "Value": name, "Description": "why"});
+            ask("PutParameter", input).unwrap();
+            let by_name = ask("GetParameter", json!({"Name": name})).unwrap()["Parameter"].clone();
+            let by_arn = ask("GetParameter", json!({"Name": by_name["ARN"]})).unwrap();
+            assert_eq!(by_arn["Parameter"], by_name);
+            let both = ask("GetParameters", json!({"Names": [by_name["ARN"]]})).unwrap();
+            assert_eq!(both, json!({"Parameters": [by_name], "InvalidParameters": []}));
+        }
+        for name in ["/a//b", "a/b"] {
+            for operation in ["GetParameter", "PutParameter"] {
+                let input = json!({"Name": name, "Type": "String", "Value": "v"});
+                let error = ask(operation, input).unwrap_err();
+                assert_eq!(error.code, "ValidationException", "{operation} {name}");
+                assert!(error.message.contains("sub-paths divided by slash symbol"), "{error}");
+            }
+        }
+        let long = json!({"Name": "n", "Type": "String", "Value": "v", "Description": "x".repeat(1025)});
+        assert!(ask("PutParameter", long).unwrap_err().message.contains("'description'"));
     }
 
     #[test]

@@ -24,8 +24,7 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it and where.
     pub fn parse(pattern: &Value) -> Result<Self, String> {
-        let object = pattern.as_object().filter(|object| !object.is_empty());
-        let object = object.ok_or("the pattern must be a JSON object with at least one field")?;
+        let object = pattern.as_object().ok_or("Filter is not an object")?;
         Self::below(object, "", 0)
     }
 
@@ -33,10 +32,16 @@ impl Pattern {
         if depth > DEEPEST {
             return Err(format!("{path} is nested too deeply"));
         }
+        if object.is_empty() {
+            return Err("Empty objects are not allowed".to_owned());
+        }
         let field = |(name, value): (&String, &Value)| {
             let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if name.starts_with('$') {
+                return Err(format!("the local endpoint does not know {here}"));
+            }
             let field = match value {
-                Value::Array(values) if !values.is_empty() && !name.starts_with('$') => {
+                Value::Array(values) if !values.is_empty() => {
                     if let Some(other) = values.iter().find(|value| value.is_object() || value.is_array()) {
                         return Err(format!(
                             "{here}: the local endpoint compares whole values only, such as \"ABORTED\"; it does not know {other}"
@@ -44,14 +49,9 @@ impl Pattern {
                     }
                     Field::Leaf(values.clone())
                 }
-                Value::Object(fields) if !fields.is_empty() => {
-                    Field::Below(Self::below(fields, &here, depth + 1)?)
-                }
-                other => {
-                    return Err(format!(
-                        "{here} must be an object or a list of values, and not empty; it is {other}"
-                    ));
-                }
+                Value::Object(fields) => Field::Below(Self::below(fields, &here, depth + 1)?),
+                Value::Array(_) => return Err("Empty arrays are not allowed".to_owned()),
+                _ => return Err(format!("\"{name}\" must be an object or an array")),
             };
             Ok((name.clone(), field))
         };
@@ -133,11 +133,12 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_refused_where_it_is_wrong() {
         for (pattern, word) in [
-            (json!({}), "object"),
-            (json!({"a": "x"}), "a must be"),
-            (json!({"a": {"b": []}}), "a.b"),
+            (json!({}), "Empty objects are not allowed"),
+            (json!(["a"]), "Filter is not an object"),
+            (json!({"a": "x"}), "\"a\" must be an object or an array"),
+            (json!({"a": {"b": []}}), "Empty arrays are not allowed"),
             (json!({"a": [{"prefix": "x"}]}), "does not know {\"prefix\":\"x\"}"),
-            (json!({"$or": [{"a": [1]}]}), "$or must be"),
+            (json!({"$or": [{"a": [1]}]}), "does not know $or"),
             (json!({"a": [[1]]}), "whole values only"),
         ] {
             let error = Pattern::parse(&pattern).unwrap_err();

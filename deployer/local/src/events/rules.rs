@@ -17,7 +17,11 @@ const MOST_TARGETS: usize = 5;
 pub fn call(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Option<Result<Value>> {
     Some(match operation {
         "PutRule" => put(aws, caller, params),
-        "DescribeRule" => read(aws, caller, operation, params, "Name", |rule| Ok(describe(rule))),
+        "DescribeRule" => read(aws, caller, operation, params, "Name", |rule| {
+            let mut described = describe(rule);
+            described["CreatedBy"] = json!(aws.settings.account);
+            Ok(described)
+        }),
         "ListRules" => list(aws, caller, params),
         "EnableRule" | "DisableRule" => change(aws, caller, operation, params, "Name", |rule| {
             rule.enabled = operation == "EnableRule";
@@ -206,6 +210,12 @@ fn named<'a>(
     member: &str,
 ) -> Result<&'a str> {
     let name = params.text(member)?;
+    // What has tags beside rules is a bus.
+    match name.split_once(":event-bus/") {
+        None => {}
+        Some((_, "default")) => return Err(params.invalid("the local endpoint keeps no tags of event buses")),
+        Some((_, bus)) => return Err(no_bus(bus)),
+    }
     let name = name.split_once(":rule/").map_or(name, |(_, name)| name);
     aws.iam.authorize(aws, caller, &format!("events:{operation}"), &arn(aws, name))?;
     default_bus(params)?;
@@ -217,11 +227,13 @@ fn default_bus(params: Params<'_>) -> Result<()> {
     match params.optional_text("EventBusName")? {
         None | Some("" | "default") => Ok(()),
         Some(arn) if arn.ends_with(":event-bus/default") => Ok(()),
-        Some(name) => {
-            let message = format!("Event bus {name} does not exist: there is the default one only.");
-            Err(ApiError::new(400, "ResourceNotFoundException", message))
-        }
+        Some(name) => Err(no_bus(name)),
     }
+}
+
+fn no_bus(name: &str) -> ApiError {
+    let message = format!("Event bus {name} does not exist.");
+    ApiError::new(400, "ResourceNotFoundException", message)
 }
 
 fn describe(rule: &Rule) -> Value {

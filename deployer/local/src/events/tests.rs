@@ -25,7 +25,7 @@ async fn rules_come_back_as_they_were_put() {
     let described = events(&aws, "DescribeRule", json!({"Name": "r"})).await.unwrap();
     assert_eq!(described["Arn"], "arn:aws:events:us-east-1:000000000000:rule/r");
     assert_eq!(described["EventPattern"], "{\"source\":[\"mine\"]}");
-    assert_eq!(described["State"], "ENABLED");
+    assert_eq!((&described["State"], &described["CreatedBy"]), (&json!("ENABLED"), &json!("000000000000")));
     events(&aws, "DisableRule", json!({"Name": "r"})).await.unwrap();
     let listed = events(&aws, "ListRules", json!({"NamePrefix": "r"})).await.unwrap();
     assert_eq!(listed["Rules"][0]["State"], "DISABLED");
@@ -34,6 +34,13 @@ async fn rules_come_back_as_they_were_put() {
     assert_eq!(tags["Tags"], json!([{"Key": "a", "Value": "b"}]));
     let error = events(&aws, "DescribeRule", json!({"Name": "none"})).await.unwrap_err();
     assert_eq!(error.code, "ResourceNotFoundException");
+    assert!(listed["Rules"][0].get("CreatedBy").is_none());
+    let bus = "arn:aws:events:us-east-1:000000000000:event-bus/other";
+    let error = events(&aws, "ListTagsForResource", json!({"ResourceARN": bus})).await.unwrap_err();
+    assert_eq!(
+        (error.code.as_str(), error.message.as_str()),
+        ("ResourceNotFoundException", "Event bus other does not exist.")
+    );
     let error = events(&aws, "PutEvents", json!({"Entries": []})).await.unwrap_err();
     assert_eq!(error.code, "UnknownOperationException");
 }

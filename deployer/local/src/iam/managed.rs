@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use policy::Kind;
 use serde_json::{Value, json};
 
-use super::records::{self, Managed, POLICY, ROLE, Role, Version, no_policy, now};
+use super::records::{self, Managed, POLICY, ROLE, Role, Version, not_found, now};
 use super::{aws_managed, given};
 use crate::params::Params;
 use crate::store::Store;
@@ -19,11 +19,11 @@ pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> 
     let params = Params::new(input, "ValidationError");
     Some(match operation {
         "CreatePolicy" => create(aws, params),
-        "GetPolicy" => read(store, params, |policy| {
-            Ok(json!({"Policy": policy.describe(attached(&store.list(ROLE), &policy.arn))}))
-        }),
+        "GetPolicy" => {
+            read(store, params, |policy| Ok(json!({"Policy": policy.describe(&store.list(ROLE))})))
+        }
         "GetPolicyVersion" => read(store, params, |policy| {
-            let version = policy.describe_version(version(params)?).ok_or_else(|| no_policy(&policy.arn))?;
+            let version = policy.describe_version(version(params)?).ok_or_else(|| not_found(&policy.arn))?;
             Ok(json!({"PolicyVersion": version}))
         }),
         "ListPolicyVersions" => read(store, params, |policy| {
@@ -35,8 +35,8 @@ pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> 
         "DeletePolicyVersion" => delete_version(store, params),
         "ListPolicies" => {
             let policies: Vec<(String, Managed)> = store.list(POLICY);
-            let roles = store.list(ROLE);
-            let describe = |(_, policy): &(String, Managed)| policy.describe(attached(&roles, &policy.arn));
+            let roles: Vec<(String, Role)> = store.list(ROLE);
+            let describe = |(_, policy): &(String, Managed)| policy.describe(&roles);
             let policies: Vec<_> = policies.iter().map(describe).collect();
             Ok(json!({"Policies": policies, "IsTruncated": false}))
         }
@@ -48,11 +48,6 @@ pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> 
 /// The ARN of a managed policy of the account.
 pub fn arn(aws: &Aws, path: &str, name: &str) -> String {
     format!("arn:aws:iam::{}:policy{path}{name}", aws.settings.account)
-}
-
-/// How many of the roles have the policy attached.
-fn attached(roles: &[(String, Role)], arn: &str) -> usize {
-    roles.iter().filter(|(_, role)| role.attached.iter().any(|one| one == arn)).count()
 }
 
 fn create(aws: &Aws, params: Params<'_>) -> Result<Value> {
@@ -79,7 +74,7 @@ fn create(aws: &Aws, params: Params<'_>) -> Result<Value> {
             return Err(ApiError::new(409, "EntityAlreadyExists", message));
         }
         records.put(POLICY, &arn, &policy);
-        Ok(json!({"Policy": policy.describe(0)}))
+        Ok(json!({"Policy": policy.describe(&[])}))
     })
 }
 
@@ -88,7 +83,7 @@ fn create_version(store: &Store, params: Params<'_>) -> Result<Value> {
     let document = given::document(params, "PolicyDocument", Kind::Identity)?;
     let default = params.flag("SetAsDefault")?;
     store.transaction(|records| {
-        let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
+        let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| not_found(arn))?;
         if policy.versions.len() >= MOST_VERSIONS {
             let message = "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.";
             return Err(ApiError::new(409, "LimitExceeded", message));
@@ -107,7 +102,7 @@ fn create_version(store: &Store, params: Params<'_>) -> Result<Value> {
 fn delete_version(store: &Store, params: Params<'_>) -> Result<Value> {
     let (arn, id) = (params.text("PolicyArn")?, version(params)?);
     store.transaction(|records| {
-        let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
+        let mut policy: Managed = records.get(POLICY, arn).ok_or_else(|| not_found(arn))?;
         if id == policy.default {
             return Err(ApiError::new(
                 409,
@@ -115,7 +110,7 @@ fn delete_version(store: &Store, params: Params<'_>) -> Result<Value> {
                 "Cannot delete the default version of a policy.",
             ));
         }
-        policy.versions.remove(&id).ok_or_else(|| no_policy(arn))?;
+        policy.versions.remove(&id).ok_or_else(|| not_found(arn))?;
         records.put(POLICY, arn, &policy);
         Ok(json!({}))
     })
@@ -124,7 +119,7 @@ fn delete_version(store: &Store, params: Params<'_>) -> Result<Value> {
 fn delete(store: &Store, params: Params<'_>) -> Result<Value> {
     let arn = params.text("PolicyArn")?;
     store.transaction(|records| {
-        let policy: Managed = records.get(POLICY, arn).ok_or_else(|| no_policy(arn))?;
+        let policy: Managed = records.get(POLICY, arn).ok_or_else(|| not_found(arn))?;
         if records::uses(records, arn) {
             return Err(ApiError::new(409, "DeleteConflict", "Cannot delete a policy attached to entities."));
         }
@@ -158,7 +153,7 @@ fn read(store: &Store, params: Params<'_>, answer: impl FnOnce(Managed) -> Resul
         aws_managed::document(arn)
             .map(of_aws)
             .or_else(|| store.get(POLICY, arn))
-            .ok_or_else(|| no_policy(arn))?,
+            .ok_or_else(|| not_found(arn))?,
     )
 }
 

@@ -45,8 +45,19 @@ impl Role {
         self.inline.values().cloned().chain(attached).collect()
     }
 
-    pub fn describe(&self) -> Value {
-        let mut role = json!({
+    /// What CreateRole answers.
+    pub fn made(&self) -> Value {
+        let mut role = self.listed();
+        if let Some(role) = role.as_object_mut() {
+            role.remove("MaxSessionDuration");
+        }
+        self.add_to(&mut role);
+        role
+    }
+
+    /// What ListRoles has of it.
+    pub fn listed(&self) -> Value {
+        json!({
             "Path": self.path,
             "RoleName": self.name,
             "RoleId": self.id,
@@ -55,15 +66,25 @@ impl Role {
             "AssumeRolePolicyDocument": encoded(&self.trust),
             "Description": self.description,
             "MaxSessionDuration": self.max_session,
-            "RoleLastUsed": {},
-        });
+        })
+    }
+
+    /// All of it, as GetRole answers.
+    pub fn describe(&self) -> Value {
+        let mut role = self.listed();
+        role["RoleLastUsed"] = json!({});
+        self.add_to(&mut role);
+        role
+    }
+
+    /// Boundary and tags, where there are any.
+    fn add_to(&self, role: &mut Value) {
         if let Some(boundary) = &self.boundary {
             role["PermissionsBoundary"] = json!({"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": boundary});
         }
         if !self.tags.is_empty() {
             role["Tags"] = described(&self.tags);
         }
-        role
     }
 }
 
@@ -96,8 +117,10 @@ pub struct Version {
 }
 
 impl Managed {
-    /// With so many roles that have it attached.
-    pub fn describe(&self, attached: usize) -> Value {
+    /// With those of the roles that have it attached or as their boundary.
+    pub fn describe(&self, roles: &[(String, Role)]) -> Value {
+        let attached = roles.iter().filter(|(_, role)| role.attached.contains(&self.arn)).count();
+        let bounded = roles.iter().filter(|(_, role)| role.boundary.as_ref() == Some(&self.arn)).count();
         json!({
             "PolicyName": self.name,
             "PolicyId": self.id,
@@ -105,6 +128,7 @@ impl Managed {
             "Path": self.path,
             "DefaultVersionId": format!("v{}", self.default),
             "AttachmentCount": attached,
+            "PermissionsBoundaryUsageCount": bounded,
             "IsAttachable": true,
             "Description": self.description,
             "CreateDate": self.created,
@@ -137,7 +161,12 @@ fn in_force(mut policy: Managed) -> Option<Value> {
     policy.versions.remove(&policy.default).map(|version| version.document)
 }
 
-/// The error that there is no such policy.
+/// The error that there is no such policy to read or to change.
+pub fn not_found(arn: &str) -> ApiError {
+    ApiError::new(404, "NoSuchEntity", format!("Policy {arn} was not found."))
+}
+
+/// The error that there is no such policy to attach.
 pub fn no_policy(arn: &str) -> ApiError {
     let message = if arn.starts_with(aws_managed::PREFIX) {
         format!(

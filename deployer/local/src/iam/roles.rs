@@ -50,7 +50,7 @@ pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> 
             role.inline.remove(name).map(|_| json!({})).ok_or_else(|| no_inline(name))
         }),
         "AttachRolePolicy" => change(store, params, |role, records| {
-            let arn = params.text("PolicyArn")?;
+            let arn = given::arn(params)?;
             document_in(records, arn).ok_or_else(|| no_policy(arn))?;
             if !role.attached.iter().any(|a| a == arn) {
                 role.attached.push(arn.to_owned());
@@ -58,7 +58,7 @@ pub fn call(aws: &Aws, operation: &str, input: &Value) -> Option<Result<Value>> 
             Ok(json!({}))
         }),
         "DetachRolePolicy" => change(store, params, |role, _| {
-            let arn = params.text("PolicyArn")?;
+            let arn = given::arn(params)?;
             let at = role.attached.iter().position(|a| a == arn).ok_or_else(|| no_policy(arn))?;
             role.attached.remove(at);
             Ok(json!({}))
@@ -126,7 +126,7 @@ fn create(aws: &Aws, params: Params<'_>) -> Result<Value> {
             document_in(records, boundary).ok_or_else(|| no_policy(boundary))?;
         }
         records.put(ROLE, name, &role);
-        Ok(json!({"Role": role.describe()}))
+        Ok(json!({"Role": role.made()}))
     })
 }
 
@@ -139,7 +139,7 @@ fn list(store: &Store, params: Params<'_>) -> Result<Value> {
     let more = roles.len() > most;
     roles.truncate(most);
     let mut answer = json!({
-        "Roles": roles.iter().map(Role::describe).collect::<Vec<_>>(),
+        "Roles": roles.iter().map(Role::listed).collect::<Vec<_>>(),
         "IsTruncated": more,
     });
     if let Some(last) = roles.last().filter(|_| more) {

@@ -255,15 +255,27 @@ async fn roles_are_created_once_and_come_back_as_they_were() {
     });
     let role = iam(&aws, "CreateRole", input.clone()).await.unwrap()["Role"].clone();
     assert_eq!(role["Arn"], "arn:aws:iam::000000000000:role/team/r");
-    assert_eq!(iam(&aws, "GetRole", json!({"RoleName": "r"})).await.unwrap()["Role"], role);
+    let whole = iam(&aws, "GetRole", json!({"RoleName": "r"})).await.unwrap()["Role"].clone();
+    // The three operations show more and less of a role.
+    let without = |members: &[&str]| {
+        let mut shown = whole.clone();
+        shown.as_object_mut().unwrap().retain(|member, _| !members.contains(&member.as_str()));
+        shown
+    };
+    assert_eq!((&whole["RoleLastUsed"], &whole["MaxSessionDuration"]), (&json!({}), &json!(7200)));
+    assert_eq!(role, without(&["RoleLastUsed", "MaxSessionDuration"]));
     let document = role["AssumeRolePolicyDocument"].as_str().unwrap();
     let document = percent_encoding::percent_decode_str(document).decode_utf8().unwrap();
     assert_eq!(serde_json::from_str::<Value>(&document).unwrap(), trust("lambda.amazonaws.com"));
-    assert_eq!(role["MaxSessionDuration"], 7200);
     let error = iam(&aws, "CreateRole", input).await.unwrap_err();
     assert_eq!((error.status, error.code.as_str()), (409, "EntityAlreadyExists"));
     let roles = iam(&aws, "ListRoles", json!({"PathPrefix": "/team/"})).await.unwrap();
-    assert_eq!(roles["Roles"].as_array().unwrap().len(), 1);
+    assert_eq!(roles["Roles"], json!([without(&["RoleLastUsed", "Tags", "PermissionsBoundary"])]));
+    let input = json!({"RoleName": "broken", "AssumeRolePolicyDocument": "{,}"});
+    assert_eq!(
+        iam(&aws, "CreateRole", input).await.unwrap_err().message,
+        "This policy contains invalid Json"
+    );
 }
 
 #[tokio::test]
@@ -370,6 +382,20 @@ async fn a_managed_policy_has_versions() {
     aws.iam.authorize(&aws, &caller, "s3:GetObject", "arn:aws:s3:::b/k").unwrap();
     let found = iam(&aws, "GetPolicy", json!({"PolicyArn": arn})).await.unwrap();
     assert_eq!(found["Policy"]["AttachmentCount"], 1);
+    assert_eq!(found["Policy"]["PermissionsBoundaryUsageCount"], 0);
+    for operation in ["PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"] {
+        iam(&aws, operation, json!({"RoleName": "r", "PermissionsBoundary": arn})).await.unwrap();
+        let found = iam(&aws, "GetPolicy", json!({"PolicyArn": arn})).await.unwrap();
+        let count = u8::from(operation.starts_with("Put"));
+        assert_eq!(found["Policy"]["PermissionsBoundaryUsageCount"], count);
+    }
+    for operation in ["AttachRolePolicy", "DetachRolePolicy"] {
+        let none = iam(&aws, operation, json!({"RoleName": "r", "PolicyArn": "m"})).await.unwrap_err();
+        assert_eq!(
+            (none.code.as_str(), none.message.as_str()),
+            ("ValidationError", "Invalid ARN:  Could not be parsed!")
+        );
+    }
     let input = json!({"PolicyArn": arn, "PolicyDocument": document("s3:PutObject"), "SetAsDefault": true});
     let version = iam(&aws, "CreatePolicyVersion", input).await.unwrap();
     assert_eq!(version["PolicyVersion"]["VersionId"], "v2");
@@ -385,5 +411,7 @@ async fn a_managed_policy_has_versions() {
     iam(&aws, "DetachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn})).await.unwrap();
     assert_eq!(iam(&aws, "GetPolicy", policy()).await.unwrap()["Policy"]["AttachmentCount"], 0);
     iam(&aws, "DeletePolicy", policy()).await.unwrap();
-    assert_eq!(iam(&aws, "GetPolicy", policy()).await.unwrap_err().code, "NoSuchEntity");
+    let gone = iam(&aws, "GetPolicy", policy()).await.unwrap_err();
+    assert_eq!(gone.code, "NoSuchEntity");
+    assert_eq!(gone.message, "Policy arn:aws:iam::000000000000:policy/m was not found.");
 }

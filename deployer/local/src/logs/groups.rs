@@ -11,6 +11,10 @@ pub const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
+    if params.text("logGroupName")?.len() > 512 {
+        let message = "Invalid LogGroup or LogStream, both must have length less than or equal to 512.";
+        return Err(params.invalid(message));
+    }
     let name = params.name("logGroupName", 512, "-_/.#")?;
     allowed(aws, caller, "CreateLogGroup", name, "")?;
     let tags = params.tags("tags")?.into_iter().collect();
@@ -45,6 +49,7 @@ pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value>
         return Err(params
             .invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
     }
+    let searched = pattern.is_some();
     let pattern = pattern.unwrap_or_default().to_lowercase();
     let most = usize::try_from(params.number("limit", 1..=50)?.unwrap_or(50)).unwrap_or(50);
     let mut groups: Vec<(String, Group)> =
@@ -60,16 +65,21 @@ pub fn describe(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value>
             "metricFilterCount": 0,
             "arn": format!("{arn}:*"),
             "logGroupArn": arn,
-            "storedBytes": group.bytes,
             "logGroupClass": "STANDARD",
         });
+        // A search by pattern goes over an index that has neither.
+        if !searched {
+            described["storedBytes"] = json!(group.bytes);
+            described["deletionProtectionEnabled"] = json!(false);
+        }
         if let Some(days) = group.retention {
             described["retentionInDays"] = json!(days);
         }
         described
     };
     let mut answer = json!({"logGroups": groups.iter().map(describe).collect::<Vec<_>>()});
-    if let Some((last, _)) = groups.last().filter(|_| more) {
+    // Such a search always says where to go on, however little is left.
+    if let Some((last, _)) = groups.last().filter(|_| more || searched) {
         answer["nextToken"] = json!(last);
     }
     Ok(answer)

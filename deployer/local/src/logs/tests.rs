@@ -41,6 +41,31 @@ async fn groups_are_described_and_keep_aws_s_retentions_only() {
     let described = group(&aws).await;
     assert_eq!(described["retentionInDays"], 7);
     assert_eq!(described["arn"], "arn:aws:logs:us-east-1:000000000000:log-group:/g:*");
+    assert_eq!(
+        (&described["storedBytes"], &described["deletionProtectionEnabled"]),
+        (&json!(0), &json!(false))
+    );
+    let found = logs(&aws, "DescribeLogGroups", json!({"logGroupNamePattern": "G"})).await.unwrap();
+    let shown = &found["logGroups"][0];
+    assert!(shown.get("storedBytes").is_none() && shown.get("deletionProtectionEnabled").is_none());
+    let rest = json!({"logGroupNamePattern": "G", "nextToken": found["nextToken"]});
+    let rest = logs(&aws, "DescribeLogGroups", rest).await.unwrap();
+    assert_eq!(rest, json!({"logGroups": []}), "a search ends with the page after its last");
+    for (operation, input, message) in [
+        (
+            "CreateLogGroup",
+            json!({"logGroupName": "g".repeat(513)}),
+            "Invalid LogGroup or LogStream, both must have length less than or equal to 512.",
+        ),
+        (
+            "FilterLogEvents",
+            json!({"logGroupName": "/g", "limit": 10_001}),
+            "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: Member must have value less \
+             than or equal to 10000",
+        ),
+    ] {
+        assert_eq!(logs(&aws, operation, input).await.unwrap_err().message, message);
+    }
     let error = logs(&aws, "PutRetentionPolicy", json!({"logGroupName": "/g", "retentionInDays": 8})).await;
     assert!(error.unwrap_err().message.contains("'8'"));
     logs(&aws, "DeleteRetentionPolicy", json!({"logGroupName": "/g"})).await.unwrap();
