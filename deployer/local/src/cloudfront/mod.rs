@@ -154,20 +154,26 @@ fn create_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Valu
     let id = params.text("CallerReference")?;
     let config = params.get("OriginAccessControlConfig").cloned().unwrap_or_default();
     let name = control_name(&config)?;
-    let others: Vec<(String, Control)> = aws.store.list(CONTROLS);
-    if others.iter().any(|(other, control)| other != id && control.config["Name"] == name) {
-        let message = "An origin access control with the same name already exists.";
-        return Err(ApiError::new(409, "OriginAccessControlAlreadyExists", message));
-    }
+    name_is_free(aws, id, name)?;
     let control = Control { id: id.to_owned(), config };
     aws.store.put(CONTROLS, id, &control);
     Ok(control.describe())
 }
 
+/// Whether no other control has the name.
+fn name_is_free(aws: &Aws, id: &str, name: &str) -> Result<()> {
+    let others: Vec<(String, Control)> = aws.store.list(CONTROLS);
+    if others.iter().any(|(other, control)| other != id && control.config["Name"] == name) {
+        let message = "An origin access control with the same name already exists.";
+        return Err(ApiError::new(409, "OriginAccessControlAlreadyExists", message));
+    }
+    Ok(())
+}
+
 fn update_control(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let id = allowed(aws, caller, "UpdateOriginAccessControl", params)?;
     let config = params.get("OriginAccessControlConfig").cloned().unwrap_or_default();
-    control_name(&config)?;
+    name_is_free(aws, id, control_name(&config)?)?;
     aws.store.transaction(|records| {
         let mut control: Control = records.get(CONTROLS, id).ok_or_else(no_control)?;
         control.config = config;
@@ -208,7 +214,8 @@ fn check_distribution(aws: &Aws, config: &Value) -> Result<()> {
     one_of("PriceClass", &config["PriceClass"], &["PriceClass_100", "PriceClass_200", "PriceClass_All"])?;
     one_of("HttpVersion", &config["HttpVersion"], &["http1.1", "http2", "http2and3", "http3"])?;
     if config["DefaultRootObject"].as_str().is_some_and(|object| object.starts_with('/')) {
-        return invalid("The parameter DefaultRootObject is invalid: it cannot start with '/'.".to_owned());
+        let message = "The default root object file name is too big or contains an invalid character.";
+        return Err(ApiError::new(400, "InvalidDefaultRootObject", message));
     }
     let behavior = &config["DefaultCacheBehavior"];
     let policy = &behavior["ViewerProtocolPolicy"];
@@ -219,12 +226,19 @@ fn check_distribution(aws: &Aws, config: &Value) -> Result<()> {
         return Err(ApiError::new(404, "NoSuchOrigin", message));
     }
     for origin in origins {
-        if let Some(id) = origin["OriginAccessControlId"].as_str().filter(|id| !id.is_empty())
-            && aws.store.get::<Control>(CONTROLS, id).is_none()
-        {
+        let Some(id) = origin["OriginAccessControlId"].as_str().filter(|id| !id.is_empty()) else { continue };
+        if aws.store.get::<Control>(CONTROLS, id).is_none() {
             let message = format!("The specified origin access control does not exist: {id}.");
             return Err(ApiError::new(400, "InvalidOriginAccessControl", message));
         }
+        if bucket_of(origin).is_none() {
+            let message =
+                "An origin access control is associated with an origin whose domain name is not supported.";
+            return Err(ApiError::new(400, "InvalidDomainNameForOriginAccessControl", message));
+        }
+    }
+    if behavior["CachePolicyId"].is_null() {
+        return invalid("The parameter ForwardedValues is required.".to_owned());
     }
     let known = |id: &Value, known: &[&str]| id.as_str().is_none_or(|id| known.contains(&id));
     if !known(&behavior["CachePolicyId"], &CACHE_POLICIES) {
@@ -235,6 +249,12 @@ fn check_distribution(aws: &Aws, config: &Value) -> Result<()> {
         return Err(ApiError::new(404, "NoSuchResponseHeadersPolicy", message));
     }
     Ok(())
+}
+
+/// The bucket whose objects an origin has.
+fn bucket_of(origin: &Value) -> Option<&str> {
+    let (bucket, service) = origin["DomainName"].as_str()?.split_once(".s3.")?;
+    service.ends_with("amazonaws.com").then_some(bucket)
 }
 
 /// The name of a control whose other members are as AWS wants them.

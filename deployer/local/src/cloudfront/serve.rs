@@ -8,7 +8,7 @@ use http::Method;
 use http::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use super::{DISTRIBUTIONS, Distribution, SECURITY_HEADERS};
+use super::{CONTROLS, Control, DISTRIBUTIONS, Distribution, SECURITY_HEADERS};
 use crate::protocol::{Request, Response, host, set};
 use crate::{ApiError, Aws, Caller, Result, s3};
 
@@ -42,8 +42,8 @@ async fn answer(aws: &Arc<Aws>, id: &str, request: &Request) -> Result<Response>
     let origin = origins.into_iter().find(|origin| origin["Id"] == behavior["TargetOriginId"]);
     let origin = origin.ok_or_else(|| refused("the distribution has no origin"))?;
     let text = |name: &str| origin[name].as_str().unwrap_or_default();
-    let domain = text("DomainName");
-    let Some((bucket, _)) = domain.split_once(".s3.") else {
+    let Some(bucket) = super::bucket_of(origin) else {
+        let domain = text("DomainName");
         let message = format!("the local endpoint reads from buckets only, not from {domain}");
         return Err(ApiError::new(502, "BadGateway", message));
     };
@@ -53,9 +53,15 @@ async fn answer(aws: &Arc<Aws>, id: &str, request: &Request) -> Result<Response>
     };
     let path = percent_decode_str(path).decode_utf8_lossy();
     let key = format!("{}/{path}", text("OriginPath")).trim_start_matches('/').to_owned();
-    let caller = match text("OriginAccessControlId") {
-        "" => Caller::Anonymous,
-        _ => Caller::Service {
+    let control: Option<Control> = aws.store.get(CONTROLS, text("OriginAccessControlId"));
+    let signs = control.is_some_and(|control| match control.config["SigningBehavior"].as_str() {
+        Some("never") => false,
+        Some("no-override") => request.header("authorization").is_none(),
+        _ => true,
+    });
+    let caller = match signs {
+        false => Caller::Anonymous,
+        true => Caller::Service {
             principal: "cloudfront.amazonaws.com".to_owned(),
             source_arn: super::arn(aws, &distribution.id),
         },

@@ -135,6 +135,23 @@ async fn a_distribution_reads_only_what_the_bucket_s_policy_lets_it() {
 }
 
 #[tokio::test]
+async fn a_control_says_whether_requests_are_signed() {
+    let local = world(ARN).await;
+    for (behavior, headers, status) in [
+        ("always", &[("authorization", "mine")][..], 200),
+        ("never", &[], 403),
+        ("no-override", &[], 200),
+        ("no-override", &[("authorization", "mine")], 403),
+    ] {
+        let mut config = control("c");
+        config["SigningBehavior"] = behavior.into();
+        let input = json!({"Id": "C1", "OriginAccessControlConfig": config});
+        call(&local, "UpdateOriginAccessControl", input).await.unwrap();
+        assert_eq!(answer(&local, request(Method::GET, "/", headers)).await.0, status, "{behavior}");
+    }
+}
+
+#[tokio::test]
 async fn only_a_disabled_distribution_and_an_unused_control_are_deleted() {
     let local = world(ARN).await;
     let error = call(&local, "DeleteOriginAccessControl", json!({"Id": "C1"})).await.unwrap_err();
@@ -168,7 +185,13 @@ async fn what_cannot_be_a_distribution_or_a_control_is_refused() {
     assert_eq!(code(&behavior("ResponseHeadersPolicyId", "x")).await, "NoSuchResponseHeadersPolicy");
     assert_eq!(code(&behavior("ViewerProtocolPolicy", "tls")).await, "InvalidArgument");
     assert_eq!(code(&|config| config["PriceClass"] = "cheap".into()).await, "InvalidArgument");
-    assert_eq!(code(&|config| config["DefaultRootObject"] = "/i".into()).await, "InvalidArgument");
+    assert_eq!(code(&|config| config["DefaultRootObject"] = "/i".into()).await, "InvalidDefaultRootObject");
+    let no_policy = |config: &mut Value| config["DefaultCacheBehavior"]["CachePolicyId"] = Value::Null;
+    assert_eq!(code(&no_policy).await, "InvalidArgument", "then ForwardedValues would be required");
+    assert_eq!(
+        code(&|config| config["Origins"][0]["DomainName"] = "example.com".into()).await,
+        "InvalidDomainNameForOriginAccessControl"
+    );
     assert_eq!(
         code(&|config| config["Origins"][0]["OriginAccessControlId"] = "C9".into()).await,
         "InvalidOriginAccessControl"
@@ -177,6 +200,11 @@ async fn what_cannot_be_a_distribution_or_a_control_is_refused() {
     let input = json!({"CallerReference": "C2", "OriginAccessControlConfig": control("c")});
     let error = call(&local, "CreateOriginAccessControl", input).await.unwrap_err();
     assert_eq!((error.status, error.code.as_str()), (409, "OriginAccessControlAlreadyExists"));
+    let input = json!({"CallerReference": "C3", "OriginAccessControlConfig": control("d")});
+    call(&local, "CreateOriginAccessControl", input).await.unwrap();
+    let input = json!({"Id": "C3", "OriginAccessControlConfig": control("c")});
+    let error = call(&local, "UpdateOriginAccessControl", input).await.unwrap_err();
+    assert_eq!(error.code, "OriginAccessControlAlreadyExists");
     let input = json!({"CallerReference": "C2", "OriginAccessControlConfig": control(&"c".repeat(65))});
     assert_eq!(call(&local, "CreateOriginAccessControl", input).await.unwrap_err().code, "InvalidArgument");
 }

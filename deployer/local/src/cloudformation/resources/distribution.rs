@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::schema::{self, Naming, Property, Schema, Shape, TAGS};
 use super::site::members;
-use super::{Actual, Answer, Attributes, Handler, Site};
+use super::{Actual, Answer, Attributes, Failure, Handler, Site};
 use crate::Service::CloudFront;
 
 static DISTRIBUTION: Schema = Schema {
@@ -61,6 +61,17 @@ fn id(site: &Site) -> String {
 /// `AWS::CloudFront::Distribution`.
 pub struct Distribution;
 
+/// The configuration of properties, as the handler passes it on: of origins it knows buckets only, and it checks that they say so.
+fn config(properties: &Value) -> Result<&Value, Failure> {
+    let config = &properties["DistributionConfig"];
+    let origins = config["Origins"].as_array().into_iter().flatten();
+    if origins.into_iter().any(|origin| origin.get("S3OriginConfig").is_none()) {
+        let message = "Invalid request provided: Exactly one of CustomOriginConfig and S3OriginConfig must be specified";
+        return Err(Failure::invalid(message));
+    }
+    Ok(config)
+}
+
 impl Handler for Distribution {
     fn schema(&self) -> &'static Schema {
         &DISTRIBUTION
@@ -91,7 +102,7 @@ impl Handler for Distribution {
 
     fn create<'a>(&'a self, site: &'a Site, id: &'a str, properties: &'a Value) -> Answer<'a, String> {
         Box::pin(async move {
-            let config = &properties["DistributionConfig"];
+            let config = config(properties)?;
             let tags = site.tag_list(properties);
             let input = json!({"CallerReference": id, "DistributionConfig": config, "Tags": tags});
             site.call(CloudFront, "CreateDistribution", input).await?;
@@ -101,7 +112,7 @@ impl Handler for Distribution {
 
     fn update<'a>(&'a self, site: &'a Site, id: &'a str, _: &'a Value, after: &'a Value) -> Answer<'a> {
         Box::pin(async move {
-            let config = &after["DistributionConfig"];
+            let config = config(after)?;
             let input = json!({"Id": id, "DistributionConfig": config, "Tags": site.tag_list(after)});
             site.call(CloudFront, "UpdateDistribution", input).await.map(|_| ())
         })

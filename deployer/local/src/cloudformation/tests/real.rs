@@ -120,7 +120,10 @@ pub(super) fn template() -> Value {
                     "OriginAccessControlId": {"Fn::GetAtt": ["Control", "Id"]},
                     "S3OriginConfig": {"OriginAccessIdentity": ""},
                 }],
-                "DefaultCacheBehavior": {"TargetOriginId": "data", "ViewerProtocolPolicy": "https-only"},
+                "DefaultCacheBehavior": {
+                    "TargetOriginId": "data", "ViewerProtocolPolicy": "https-only",
+                    "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+                },
             }}},
             "Data": {"Type": "AWS::S3::Bucket", "Properties": {
                 "BucketEncryption": {"ServerSideEncryptionConfiguration": [
@@ -391,6 +394,23 @@ async fn a_service_s_refusal_is_the_reason_and_leaves_nothing() {
         "{failed:#?}"
     );
     nothing_left(&local).await;
+}
+
+#[tokio::test]
+async fn an_origin_says_that_it_is_a_bucket() {
+    let local = Local::new();
+    let mut template = template();
+    let resources = template["Resources"].as_object_mut().unwrap();
+    resources.retain(|name, _| ["Control", "Distribution", "Data"].contains(&name.as_str()));
+    let config = &mut template["Resources"]["Distribution"]["Properties"]["DistributionConfig"];
+    config["Origins"][0].as_object_mut().unwrap().remove("S3OriginConfig");
+    template.as_object_mut().unwrap().remove("Outputs");
+    let stack = carry_out(&local, "CreateStack", &template, json!([])).await;
+    assert_eq!(stack["StackStatus"], "ROLLBACK_COMPLETE");
+    let failed = failures(&local, "real").await;
+    let message =
+        "Invalid request provided: Exactly one of CustomOriginConfig and S3OriginConfig must be specified";
+    assert!(failed[0].contains(message), "{failed:#?}");
 }
 
 #[tokio::test]
