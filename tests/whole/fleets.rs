@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use local_aws::Service;
+use local_aws::lambda::Behaviour;
 use serde_json::{Value, json};
 
-use crate::bench::ROLE;
-use crate::harness::{Function, Running, Said, Snapshot, World, zip_of};
+use crate::bench::{Bench, ROLE};
+use crate::harness::{Function, Running, Said, Snapshot, World, deployer, zip_of};
 use crate::permitted::of_fleets;
 use crate::scan::invoke;
 
@@ -179,6 +181,10 @@ async fn what_cannot_be_run_is_said_before_anything_is_started() {
         "say `in-place = true` in the plan",
         "gone: there is no such function in us-east-1",
     ]);
+    let large = format!("in-place = true\npayload = '{}'", "x".repeat(250_000));
+    let large = plan(&world, &entry("orders", &large));
+    run(&large, &["--yes"])
+        .complains(&["nothing was started: orders: its input has 250", "name it with `payload-s3`"]);
     let small = plan(&world, &seen("orders", 5.0, "in-place = true"));
     run(&small, &["--yes", "--budget", "0.000001"])
         .complains(&["the fleet costs $", "and --budget is $0.00000100"]);
@@ -475,4 +481,37 @@ async fn an_account_is_scanned_tuned_changed_verified_and_taken_back() {
     world.deployer(&["apply", "r.json", "--undo", "--yes"]).success();
     code(&world, "python-waits", PYTHON_WAITS).await;
     assert_eq!(snapshots(&functions).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_with_little_room_has_its_fleet_tuned_all_the_same() {
+    const FUNCTIONS: usize = 4;
+    let bench = Bench::in_process_with(&FLEETS).await;
+    let mut functions = String::new();
+    for number in 0..FUNCTIONS {
+        let name = format!("function-{number}");
+        let create = json!({
+            "FunctionName": name, "Runtime": "provided.al2023", "Handler": "scripted", "Role": ROLE, "Timeout": 20,
+            "Code": {"ZipFile": bench.code},
+        });
+        bench.ok(Service::Lambda, "CreateFunction", create).await;
+        functions += &entry(&name, "payload = {}");
+    }
+    let defaults = "[defaults]\npower-values = [128, 256]\nnum = 5\n";
+    std::fs::write(bench.folder().join("fleet.toml"), format!("{defaults}{functions}")).unwrap();
+    bench.lambda("DeleteFunctionConcurrency", json!({})).await;
+    // The stack's own functions need some of it, too.
+    bench.behave(|behaviour| Behaviour { account_concurrency: 16, control_plane_rate: Some(8), ..behaviour });
+    bench.aws().faults.plan(Vec::new());
+    let flags = ["fleet", "run", "fleet.toml", "--at-once", "4", "--json", "--yes"];
+    let mut program = deployer(&flags);
+    program.env("AWS_ENDPOINT_URL", bench.url()).current_dir(bench.folder());
+    let said = tokio::task::spawn_blocking(move || Said::by(&mut program)).await.unwrap().success();
+    let made = bench.aws().faults.end();
+    assert!(made.iter().any(|call| call.status == Some(429)), "nothing was throttled");
+    let result = said.json();
+    let states: Vec<&Value> =
+        result["functions"].as_array().unwrap().iter().map(|row| &row["state"]).collect();
+    assert_eq!(states, vec!["tuned"; FUNCTIONS], "{result}");
+    bench.stop().await;
 }

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::bench::{amount, differences};
 use crate::harness::{REGION, Said, deployer, samples_zip};
 
+/// A plan that measures the function itself. (The clean-up of copies waits until whoever makes them must be over.)
+const FLEET: &str = "[defaults]\npower-values = [128, 512]\nnum = 5\nin-place = true\n[[function]]\nname = 'mine'\npayload = {}\n";
+
 /// What is killed. `up` has something to change each time.
 fn commands(round: usize) -> Vec<Vec<String>> {
     let days = ["7", "14", "30"][round % 3];
@@ -19,6 +22,7 @@ fn commands(round: usize) -> Vec<Vec<String>> {
     vec![
         words(&format!("up --yes --log-retention-days {days}")),
         words("tune mine --num 5 --power-values 128,512,1024"),
+        words("fleet run fleet.toml --yes"),
         words("tune --code mine.zip --handler echo --num 5 --power-values 128"),
         words("cleanup mine"),
         words("preview"),
@@ -86,7 +90,8 @@ async fn a_killed_command_loses_nothing_and_the_next_one_works() {
     let folder = crate::bench::folder();
     let folder = folder.path();
     std::fs::write(folder.join("mine.zip"), samples_zip()).unwrap();
-    said(folder, "up --yes --log-retention-days 7").success();
+    std::fs::write(folder.join("fleet.toml"), FLEET).unwrap();
+    said(folder, "up --yes --log-retention-days 7 --fleets").success();
     said(folder, "tune --code mine.zip --handler echo --num 5 --power-values 128").success();
     let before = kept(folder).await;
     let machine = |said: &Said| said.json()["outputs"]["StateMachineARN"].clone();
@@ -94,7 +99,7 @@ async fn a_killed_command_loses_nothing_and_the_next_one_works() {
 
     // How long each takes undisturbed, so that the moment lies within.
     let mut took = Vec::new();
-    for words in &commands(1)[..6] {
+    for words in &commands(1)[..7] {
         let started = Instant::now();
         Said::by(&mut run(folder, words)).success();
         took.push(started.elapsed());

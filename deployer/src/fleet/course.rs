@@ -326,8 +326,12 @@ pub async fn results(aws: &Aws, bucket: &str, over: &Over) -> anyhow::Result<BTr
                         serde_json::from_str::<Value>(entry[name].as_str().unwrap_or("null")).ok()
                     };
                     let item = parsed("Input").and_then(|input| serde_json::from_value::<Item>(input).ok());
+                    // What no state can catch, such as data beyond Step Functions' limit, ends the execution of the Map itself.
+                    let ended =
+                        ["FAILED", "TIMED_OUT"].contains(&entry["Status"].as_str().unwrap_or_default());
+                    let output = if ended { Some(entry.clone()) } else { parsed("Output") };
                     if let Some(item) = item {
-                        take(&item, parsed("Output").filter(|output| !output.is_null()).as_ref());
+                        take(&item, output.filter(|output| !output.is_null()).as_ref());
                     }
                 }
             }

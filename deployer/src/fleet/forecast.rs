@@ -180,6 +180,6 @@ mod tests {
         assert!((all.cost.high - 6.0 * one.cost.high).abs() < 1e-12);
         assert_eq!(all.seconds, Range { low: 10.0, high: 68.0 });
         assert_eq!(Forecast::sum(std::slice::from_ref(&one), 10).seconds, one.seconds);
-        assert!(all.to_string().ends_with(" and 10.0 s to 1 min 8 s"), "{all}");
+        assert!(all.to_string().ends_with(" and 10 s to 1 min 8 s"), "{all}");
     }
 }

@@ -20,12 +20,16 @@ use crate::function::{self, Found};
 
 /// Functions that are tuned at a time, unless the account has too little concurrency for it or the user says otherwise.
 pub const AT_ONCE: u32 = 10;
+/// And at least, whatever calls their estimates come to: most searches take longer than the least.
+const LEAST_AT_ONCE: u32 = 2;
 /// Invocations at the same time that a run should have at least: a few sizes, side by side.
 const RUN_CONCURRENCY: u32 = 10;
 /// Calls of Lambda's control plane that a fleet makes a second: half of what an account has, GetFunction aside.
 const CALLS_A_SECOND: f64 = 7.5;
 /// Functions that are looked up at a time. Lambda answers 100 GetFunction a second.
 const LOOKED_UP_AT_ONCE: usize = 8;
+/// The largest input, in bytes: Step Functions hands on 262,144, in which there has to be room for the result as well.
+const LARGEST_INPUT: usize = 200_000;
 /// What a run may take beyond its estimate: retries of what was throttled, waiting for environments.
 const PATIENCE_SECONDS: f64 = 1800.0;
 
@@ -106,8 +110,8 @@ pub async fn prepare(plan: Plan, limits: Limits, machine: &Machine, aws: &Aws) -
     let count = u32::try_from(checked.len()).unwrap_or(u32::MAX);
     let room = room(aws).await?;
     let forecasts: Vec<Forecast> = checked.iter().map(|one| one.forecast.clone()).collect();
-    let calls = Forecast::at_once(&forecasts, CALLS_A_SECOND) as u32;
-    let at_once = limits.at_once.unwrap_or_else(|| calls.min(room / RUN_CONCURRENCY).clamp(1, AT_ONCE));
+    let calls = (Forecast::at_once(&forecasts, CALLS_A_SECOND) as u32).clamp(LEAST_AT_ONCE, AT_ONCE);
+    let at_once = limits.at_once.unwrap_or_else(|| calls.min(room / RUN_CONCURRENCY).max(1));
     let at_once = at_once.min(count.max(1));
     let forecast = Forecast::sum(&forecasts, at_once);
     if let Some(budget) = limits.budget.filter(|budget| *budget < forecast.cost.low) {
@@ -185,6 +189,13 @@ fn check(planned: Planned, found: Found, machine: &Machine) -> Result<Checked, S
                 .to_owned());
         }
         _ => {}
+    }
+    let bytes = Value::Object(fields.clone()).to_string().len();
+    if bytes > LARGEST_INPUT {
+        return Err(format!(
+            "its input has {bytes} bytes, and Step Functions hands on {LARGEST_INPUT} with a result beside it: put the payload into S3 and \
+             name it with `payload-s3`"
+        ));
     }
     let mut sizes = input.power_values.clone();
     sizes.push(found.memory);

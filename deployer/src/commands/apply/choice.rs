@@ -1,6 +1,6 @@
 //! Which results are good enough to be applied.
 
-use tuning::figures;
+use tuning::{Currency, figures};
 
 use crate::kept::Kept;
 
@@ -29,11 +29,9 @@ impl Choice {
         if stays {
             return None;
         }
-        let currency = analysis
-            .prices
-            .as_ref()
-            .map_or("$", |prices| if prices.currency == "CNY" { "\u{a5}" } else { "$" });
-        let money = |amount| figures::money(amount, currency);
+        let region = analysis.prices.as_ref().map(|prices| prices.region.as_str());
+        let symbol = region.map(Currency::of_region).unwrap_or_default().symbol();
+        let money = |amount| figures::money(amount, symbol);
         if let Some(least) = self.min_saving {
             match kept.saves_per_month {
                 Some(saves) if saves >= least => {}
