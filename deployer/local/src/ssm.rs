@@ -1,6 +1,7 @@
 //! The Parameter Store of Systems Manager, as far as templates and the CDK's command look parameters up in it: plain texts under
 //! names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -23,10 +24,12 @@ struct Parameter {
     version: u64,
     /// Seconds since the epoch.
     modified: i64,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
 }
 
 /// What PutParameter can be given on AWS and is not kept here.
-const REFUSED: [&str; 4] = ["AllowedPattern", "KeyId", "Policies", "Tags"];
+const REFUSED: [&str; 3] = ["AllowedPattern", "KeyId", "Policies"];
 /// The characters of a description.
 const LONGEST_DESCRIPTION: usize = 1024;
 
@@ -61,6 +64,9 @@ pub fn call(aws: &Arc<Aws>, caller: &Caller, operation: &str, input: &Value) -> 
                 Ok(json!({}))
             })
         }
+        "AddTagsToResource" | "RemoveTagsFromResource" | "ListTagsForResource" => {
+            tags(aws, caller, operation, params)
+        }
         _ => Err(Service::Ssm.unknown(operation)),
     }
 }
@@ -90,6 +96,14 @@ fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
         ));
     }
     let overwrite = params.flag("Overwrite")?;
+    let tags: BTreeMap<String, String> = params.tags("Tags")?.into_iter().collect();
+    if overwrite && !tags.is_empty() {
+        return Err(params.invalid(
+            "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove \
+             overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or \
+             RemoveTagsFromResource.",
+        ));
+    }
     let given = params.optional_text("Type")?;
     if let Some(kind) = given.filter(|kind| !["String", "StringList"].contains(kind)) {
         return Err(params.invalid(format!(
@@ -110,6 +124,7 @@ fn put(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
             value: value.to_owned(),
             version: former.as_ref().map_or(1, |f| f.version + 1),
             modified: jiff::Timestamp::now().as_second(),
+            tags: former.map_or(tags, |former| former.tags),
         };
         records.put(PARAMETERS, name, &parameter);
         Ok(json!({"Version": parameter.version, "Tier": "Standard"}))
@@ -135,6 +150,33 @@ fn get_all(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
         }
     }
     Ok(json!({"Parameters": valid, "InvalidParameters": invalid}))
+}
+
+/// The operations on a parameter's tags.
+fn tags(aws: &Aws, caller: &Caller, operation: &str, params: Params<'_>) -> Result<Value> {
+    let (kind, name) = (params.text("ResourceType")?, params.text("ResourceId")?);
+    if kind != "Parameter" {
+        let message =
+            format!("{kind} is not a valid resource type at the local endpoint: it has parameters only.");
+        return Err(ApiError::new(400, "InvalidResourceType", message));
+    }
+    authorize(aws, caller, operation, name)?;
+    let (added, removed) = (params.tags("Tags")?, params.texts("TagKeys")?);
+    aws.store.transaction(|records| {
+        let parameter: Option<Parameter> = records.get(PARAMETERS, name);
+        let mut parameter = parameter
+            .ok_or_else(|| ApiError::new(400, "InvalidResourceId", format!("{name} is not there.")))?;
+        match operation {
+            "ListTagsForResource" => {
+                let tags = parameter.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+                return Ok(json!({"TagList": tags.collect::<Vec<_>>()}));
+            }
+            "AddTagsToResource" => parameter.tags.extend(added),
+            _ => parameter.tags.retain(|key, _| !removed.contains(&key.as_str())),
+        }
+        records.put(PARAMETERS, name, &parameter);
+        Ok(json!({}))
+    })
 }
 
 /// The parameter that a name or an ARN stands for, with its name.
@@ -239,12 +281,38 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_has_tags() {
+        let local = Local::new();
+        let ask = |operation: &str, input: Value| call(&local, &Caller::Owner, operation, &input);
+        let tag = |key: &str| json!([{"Key": key, "Value": "1"}]);
+        let put = json!({"Name": "n", "Type": "String", "Value": "v", "Tags": tag("a")});
+        ask("PutParameter", put).unwrap();
+        let overwritten = json!({"Name": "n", "Value": "w", "Overwrite": true, "Tags": tag("b")});
+        let error = ask("PutParameter", overwritten).unwrap_err();
+        assert!(error.message.contains("tags and overwrite can't be used together"), "{error}");
+        ask("PutParameter", json!({"Name": "n", "Value": "w", "Overwrite": true})).unwrap();
+        let of = |more: Value| {
+            let mut input = json!({"ResourceType": "Parameter", "ResourceId": "n"});
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            input
+        };
+        let list = || ask("ListTagsForResource", of(json!({}))).unwrap()["TagList"].clone();
+        assert_eq!(list(), tag("a"));
+        ask("AddTagsToResource", of(json!({"Tags": tag("b")}))).unwrap();
+        ask("RemoveTagsFromResource", of(json!({"TagKeys": ["a"]}))).unwrap();
+        assert_eq!(list(), tag("b"));
+        let none = ask("ListTagsForResource", of(json!({"ResourceId": "none"}))).unwrap_err();
+        assert_eq!(none.code, "InvalidResourceId");
+        let document = ask("ListTagsForResource", of(json!({"ResourceType": "Document"}))).unwrap_err();
+        assert_eq!(document.code, "InvalidResourceType");
+    }
+
+    #[test]
     fn what_a_parameter_cannot_have_is_refused_by_name() {
         let local = Local::new();
         for (member, value) in [
             ("Type", json!("SecureString")),
             ("Tier", json!("Advanced")),
-            ("Tags", json!([{"Key": "a", "Value": "b"}])),
             ("Policies", json!("[]")),
             ("DataType", json!("aws:ec2:image")),
             ("Value", json!("x".repeat(4097))),

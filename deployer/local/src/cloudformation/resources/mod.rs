@@ -12,6 +12,7 @@ mod function;
 mod layer;
 mod log_group;
 mod managed_policy;
+mod parameter;
 mod published;
 mod role;
 mod rule;
@@ -117,6 +118,7 @@ impl Registry {
             Arc::new(layer::LayerVersion),
             Arc::new(log_group::LogGroup),
             Arc::new(managed_policy::ManagedPolicy),
+            Arc::new(parameter::Parameter),
             Arc::new(published::Alias),
             Arc::new(published::Permission),
             Arc::new(published::Version),

@@ -298,6 +298,7 @@ async fn the_drift_of_real_types_is_told_by_their_properties() {
             "AWS::Logs::LogGroup",
             "AWS::S3::Bucket",
             "AWS::S3::BucketPolicy",
+            "AWS::SSM::Parameter",
             "AWS::StepFunctions::StateMachine",
         ]
     );
@@ -435,7 +436,7 @@ async fn what_may_not_be_read_is_unknown() {
         "logs:*",
         "s3:*",
     ]);
-    actions.extend(["events:*", "states:*", "cloudfront:*"]);
+    actions.extend(["events:*", "states:*", "cloudfront:*", "ssm:GetParameter"]);
     allow(&actions).await;
     let (end, found) = real_drift(&local, &caller).await;
     assert_eq!(

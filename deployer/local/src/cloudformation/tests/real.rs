@@ -178,6 +178,10 @@ pub(super) fn template() -> Value {
                 "Action": "lambda:InvokeFunction", "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]},
                 "Principal": "events.amazonaws.com", "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]},
             }},
+            "Setting": {"Type": "AWS::SSM::Parameter", "Properties": {
+                "Type": "String", "Value": {"Ref": "Retention"}, "Description": "for others to read",
+                "Tags": {"size": {"Ref": "Memory"}},
+            }},
             "MachineRole": {"Type": "AWS::IAM::Role", "Properties": {
                 "AssumeRolePolicyDocument": trust("states.amazonaws.com"),
             }},
@@ -200,6 +204,8 @@ pub(super) fn template() -> Value {
             "Machine": {"Value": {"Ref": "Machine"}},
             "Role": {"Value": {"Ref": "Role"}},
             "Rule": {"Value": {"Ref": "Rule"}},
+            "Setting": {"Value": {"Ref": "Setting"}},
+            "Value": {"Value": {"Fn::GetAtt": ["Setting", "Value"]}},
             "Version": {"Value": {"Fn::GetAtt": ["Version", "Version"]}},
         },
     })
@@ -258,6 +264,17 @@ async fn every_type_is_made_changed_and_deleted() {
     let rule = json!({"Name": output(&stack, "Rule")});
     let described = call(&local, Service::Events, "DescribeRule", rule.clone()).await.unwrap();
     assert_eq!(described["State"], "ENABLED");
+    let setting = output(&stack, "Setting");
+    assert!(setting.starts_with("CFN-Setting-"), "{setting}");
+    assert_eq!(output(&stack, "Value"), "7");
+    let tags = async || {
+        let input = json!({"ResourceType": "Parameter", "ResourceId": setting});
+        let answer = call(&local, Service::Ssm, "ListTagsForResource", input).await.unwrap();
+        answer["TagList"].as_array().unwrap().clone()
+    };
+    for (key, value) in [("team", "blue"), ("size", "128"), ("aws:cloudformation:stack-name", "real")] {
+        assert!(tags().await.contains(&json!({"Key": key, "Value": value})), "{key}");
+    }
     let id = output(&stack, "Distribution");
     assert_eq!(output(&stack, "Domain"), format!("{}.cloudfront.localhost", id.to_lowercase()));
     let distribution = json!({"Id": id});
@@ -285,6 +302,9 @@ async fn every_type_is_made_changed_and_deleted() {
     assert_ne!(updated["CodeSha256"], made["CodeSha256"]);
     let described = call(&local, Service::Events, "DescribeRule", rule).await.unwrap();
     assert_eq!(described["State"], "DISABLED");
+    assert_eq!(output(&stack, "Setting"), setting);
+    assert_eq!(output(&stack, "Value"), "14");
+    assert!(tags().await.contains(&json!({"Key": "size", "Value": "256"})));
     let changed_there =
         call(&local, Service::CloudFront, "GetDistribution", distribution.clone()).await.unwrap();
     assert_eq!(changed_there["DistributionConfig"]["Comment"], "14");
@@ -322,6 +342,8 @@ async fn every_type_is_made_changed_and_deleted() {
     for (operation, id) in [("GetDistribution", distribution), ("GetOriginAccessControl", control)] {
         assert_eq!(call(&local, Service::CloudFront, operation, id).await.unwrap_err().status, 404);
     }
+    let gone = call(&local, Service::Ssm, "GetParameter", json!({"Name": setting})).await.unwrap_err();
+    assert_eq!(gone.code, "ParameterNotFound");
 }
 
 /// Nothing but the bucket `assets` is left.
