@@ -21,6 +21,8 @@ pub enum Service {
     CloudFront,
     /// Amazon CloudWatch.
     CloudWatch,
+    /// Amazon Elastic Container Registry.
+    Ecr,
     /// Amazon EventBridge.
     Events,
     /// AWS Identity and Access Management.

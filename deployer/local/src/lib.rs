@@ -5,6 +5,7 @@ pub mod api;
 pub mod cloudformation;
 pub mod cloudfront;
 pub mod cloudwatch;
+mod ecr;
 pub mod endpoint;
 pub mod events;
 pub mod faults;
@@ -37,11 +38,12 @@ pub use running::{Running, running};
 pub const ACCOUNT: &str = "000000000000";
 
 /// The services there are. They start in this order and stop in the opposite one: first those that keep others at work.
-static SERVICES: [&api::Entry; 11] = [
+static SERVICES: [&api::Entry; 12] = [
     &iam::ENTRY,
     &sts::ENTRY,
     &s3::ENTRY,
     &ssm::ENTRY,
+    &ecr::ENTRY,
     &logs::ENTRY,
     &cloudfront::ENTRY,
     &cloudwatch::ENTRY,

@@ -205,6 +205,8 @@ impl Iam {
             ("aws:EpochTime", &epoch),
             ("aws:RequestedRegion", &aws.settings.region),
             ("aws:SourceIp", "127.0.0.1"),
+            // No call but AssumeRole reaches into another account.
+            ("aws:ResourceAccount", account),
             // The way of a call is this machine's own: as safe as TLS, which policies may insist on.
             ("aws:SecureTransport", "true"),
         ];

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BUCKETS, Bucket, allowed, bad_argument, malformed_xml, missing_bucket};
+use super::{BUCKETS, Bucket, OWN_KEY, allowed, bad_argument, malformed_xml, missing_bucket};
 use crate::params::Params;
 use crate::protocol::xml::Xml;
 use crate::protocol::xml_in::Element;
@@ -324,12 +324,14 @@ pub fn effective_policy(bucket: &Bucket, caller: &Caller) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-/// The KMS key that a bucket's encryption names for objects that name none.
+/// The KMS key that a bucket's encryption names for objects that name none, or AWS's own.
 pub fn default_key(bucket: &Bucket) -> Option<String> {
     let document = Element::parse(bucket.configurations.get("encryption")?).ok()?;
     let rule = document.children_named("Rule").next()?;
     let by_default = rule.children_named("ApplyServerSideEncryptionByDefault").next()?;
-    by_default.child_text("KMSMasterKeyID").map(|key| key.trim().to_owned())
+    let key = by_default.child_text("KMSMasterKeyID").map(str::trim);
+    let own = by_default.child_text("SSEAlgorithm").is_some_and(|algorithm| algorithm.trim() == "aws:kms");
+    key.or(own.then_some(OWN_KEY.0)).map(str::to_owned)
 }
 
 /// Whether a bucket's encryption was put, not the default.

@@ -127,9 +127,15 @@ fn allowed(aws: &Aws, caller: &Caller, action: &str, bucket: &str, key: Option<&
     record.ok_or_else(|| missing_bucket(bucket))
 }
 
-/// Whether the caller may use the KMS key of an object. Keys have no policies of their own here.
+/// In place of a key: S3's own encryption.
+const NO_KEY: &str = "AES256";
+/// How AWS's own key of an account's S3 is called, and its id.
+const OWN_KEY: (&str, &str) = ("alias/aws/s3", "00000000-0000-4000-8000-0000000000a3");
+
+/// Whether the caller may use the KMS key of an object. Keys have no policies of their own here, but AWS's own, which lets everybody
+/// of the account use it through S3.
 fn key_allowed(aws: &Aws, caller: &Caller, action: &str, key: Option<&str>) -> Result<()> {
-    let Some(key) = key else { return Ok(()) };
+    let Some(key) = key.filter(|key| !key.ends_with(OWN_KEY.1)) else { return Ok(()) };
     let denied = |e: ApiError| ApiError::new(403, "AccessDenied", e.message);
     let service = format!("s3.{}.amazonaws.com", aws.settings.region);
     let context = [("kms:ViaService", service.as_str())];

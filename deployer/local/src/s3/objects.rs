@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::checksum::{self, Checksum};
 use super::conditions::{self, Reading, Writing};
 use super::{
-    BUCKETS, Bucket, OBJECTS, Record, S3, allowed, bad_argument, checked_key, configuration, iso,
-    key_allowed, malformed_xml, missing_bucket, missing_object, no_version, object_id, uploads,
+    BUCKETS, Bucket, NO_KEY, OBJECTS, OWN_KEY, Record, S3, allowed, bad_argument, checked_key, configuration,
+    iso, key_allowed, malformed_xml, missing_bucket, missing_object, no_version, object_id, uploads,
 };
 use crate::params::Params;
 use crate::store::Records;
@@ -60,7 +60,7 @@ pub struct PutObject {
     pub metadata: Vec<(String, String)>,
     /// The checksum that came with it, verified before; computed when none did.
     pub checksum: Option<(String, String)>,
-    /// The id or ARN of the KMS key it is to be encrypted with, in name only.
+    /// The id or ARN of the KMS key it is to be encrypted with, in name only; `AES256` for none, whatever the bucket says.
     pub kms_key: Option<String>,
     /// What must be there.
     pub writing: Writing,
@@ -269,8 +269,8 @@ impl S3 {
             headers: object.headers,
             metadata: object.metadata,
             checksum: Some(checksum),
+            kms_key: params.optional_text("SSEKMSKeyId")?.map(str::to_owned),
             writing,
-            ..PutObject::default()
         };
         if replace {
             put.content_type = params.optional_text("ContentType")?.unwrap_or_default().to_owned();
@@ -284,13 +284,15 @@ impl S3 {
     }
 }
 
-/// The ARN of the key that an object is encrypted with: the one asked for, or the bucket's.
+/// The ARN of the key that an object is encrypted with: the one asked for, or the bucket's; none where S3's own encryption is asked for.
 pub(super) fn kms_key(aws: &Aws, bucket: &Bucket, wanted: Option<String>) -> Option<String> {
-    let arn = |key: String| match key.starts_with("arn:") {
-        true => key,
-        false => aws.arn("kms", &format!("key/{key}")),
+    let arn = |key: String| match key.as_str() {
+        _ if key.starts_with("arn:") => key,
+        key if key == OWN_KEY.0 => aws.arn("kms", &format!("key/{}", OWN_KEY.1)),
+        key => aws.arn("kms", &format!("key/{key}")),
     };
-    wanted.or_else(|| configuration::default_key(bucket)).map(arn)
+    let key = wanted.or_else(|| configuration::default_key(bucket));
+    key.filter(|key| key != NO_KEY).map(arn)
 }
 
 pub fn head(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {

@@ -34,7 +34,7 @@ struct Upload {
     metadata: Vec<(String, String)>,
     #[serde(default)]
     checksum: Option<Wanted>,
-    /// The ARN of the bucket's key when it was begun.
+    /// The ARN of the key it was begun with.
     #[serde(default)]
     kms_key: Option<String>,
     /// Whether the object was written or deleted since, so that no condition of the completion can hold.
@@ -48,7 +48,8 @@ pub fn create(aws: &Aws, caller: &Caller, params: Params<'_>) -> Result<Value> {
     let content_type = params.optional_text("ContentType")?.unwrap_or(NO_TYPE);
     let checksum =
         Wanted::new(params.optional_text("ChecksumAlgorithm")?, params.optional_text("ChecksumType")?)?;
-    let kms_key = objects::kms_key(aws, &record, None);
+    let wanted = params.optional_text("SSEKMSKeyId")?.map(str::to_owned);
+    let kms_key = objects::kms_key(aws, &record, wanted);
     key_allowed(aws, caller, "kms:GenerateDataKey", kms_key.as_deref())?;
     let upload = Upload {
         key: key.to_owned(),

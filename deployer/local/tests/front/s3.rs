@@ -554,12 +554,23 @@ async fn an_object_with_a_kms_key_needs_that_key() {
     let rule = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>k-1</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
     local.s3("PUT", "/bucket?encryption", rule).await.ok();
     put("/bucket/by-default").send().await.ok();
+    put("/bucket/s3-s-own").header(kms.0, "AES256").send().await.ok();
+    put("/bucket/aws-s-own").header(kms.0, kms.1).send().await.ok();
+    let copied = put("/bucket/copied").header("x-amz-copy-source", "/bucket/plain").send().await.ok();
+    assert_eq!(copied.header(id.0), Some(arn), "as the target's bucket has it");
+    let begun = local.call("s3", "POST", "/bucket/parts?uploads").header(kms.0, kms.1).send().await.ok();
+    assert!(begun.header(id.0).is_some_and(|key| key != arn), "AWS's own key");
 
     let reads = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
     let key = session(&local, json!([reads])).await;
     let get = |path: &str| local.unsigned("GET", path).key(&key, "s3").send();
-    get("/bucket/plain").await.ok();
-    for path in ["/bucket/k", "/bucket/by-default"] {
+    // AWS's own key lets everybody of the account use it through S3.
+    for (path, encryption) in
+        [("/bucket/plain", "AES256"), ("/bucket/s3-s-own", "AES256"), ("/bucket/aws-s-own", "aws:kms")]
+    {
+        assert_eq!(get(path).await.ok().header(kms.0), Some(encryption), "{path}");
+    }
+    for path in ["/bucket/k", "/bucket/by-default", "/bucket/copied"] {
         let denied = get(path).await;
         assert_eq!(denied.error(), (403, "AccessDenied".to_owned()), "{path}");
         let message = denied.first("Message");

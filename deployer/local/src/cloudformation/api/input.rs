@@ -51,8 +51,7 @@ pub fn name(params: Params<'_>, member: &str) -> Result<String> {
 }
 
 /// What changes how a stack is made on AWS and is not carried out here.
-const REFUSED: [&str; 10] = [
-    "ImportExistingResources",
+const REFUSED: [&str; 9] = [
     "NotificationARNs",
     "ResourceTypes",
     "RetainExceptOnCreate",

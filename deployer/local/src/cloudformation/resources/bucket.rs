@@ -11,6 +11,7 @@ use crate::protocol::xml_in::Element;
 static BUCKET: Schema = Schema {
     kind: "AWS::S3::Bucket",
     properties: &[
+        Property::new("AccessControl", Shape::Text),
         Property::new("BucketEncryption", Shape::Any),
         Property::new("BucketName", Shape::Text).replaces(),
         Property::new("LifecycleConfiguration", Shape::Any),
@@ -205,6 +206,12 @@ impl Bucket {
     }
 
     async fn configure(site: &Site, id: &str, before: &Value, after: &Value) -> Result<(), Failure> {
+        // What every bucket is, whose objects' owner is the bucket's.
+        if after.get("AccessControl").is_some_and(|acl| acl != "Private") {
+            let message =
+                "The bucket does not allow ACLs: AccessControl can only be Private at the local endpoint";
+            return Err(Failure::invalid(message));
+        }
         for part in PARTS {
             if let Some(value) = after.get(part.property) {
                 let input = json!({"Bucket": id, part.member: (part.convert)(value)});

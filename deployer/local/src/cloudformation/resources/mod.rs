@@ -9,11 +9,13 @@ mod bucket;
 mod cdk;
 mod distribution;
 mod function;
+mod key;
 mod layer;
 mod log_group;
 mod managed_policy;
 mod parameter;
 mod published;
+mod repository;
 mod role;
 mod rule;
 pub mod schema;
@@ -115,6 +117,8 @@ impl Registry {
             Arc::new(distribution::Distribution),
             Arc::new(distribution::OriginAccessControl),
             Arc::new(function::Function),
+            Arc::new(key::Absent::alias()),
+            Arc::new(key::Absent::key()),
             Arc::new(layer::LayerVersion),
             Arc::new(log_group::LogGroup),
             Arc::new(managed_policy::ManagedPolicy),
@@ -122,6 +126,7 @@ impl Registry {
             Arc::new(published::Alias),
             Arc::new(published::Permission),
             Arc::new(published::Version),
+            Arc::new(repository::Repository),
             Arc::new(role::Policy),
             Arc::new(role::Role),
             Arc::new(rule::Rule),

@@ -219,6 +219,22 @@ async fn on_stack_failure_is_kept() {
 }
 
 #[tokio::test]
+async fn nothing_that_exists_is_imported() {
+    let cfn = Cfn::new();
+    assert_eq!(cfn.create(json!({"Mine": plain(json!({"Name": "taken"}))})).await, "CREATE_COMPLETE");
+    for (name, status) in [("taken", "FAILED"), ("free", "CREATE_COMPLETE")] {
+        let template = json!({"Resources": {"Also": plain(json!({"Name": name}))}}).to_string();
+        let input = json!({
+            "StackName": format!("t-{name}"), "ChangeSetName": "c", "ChangeSetType": "CREATE", "TemplateBody": template,
+            "ImportExistingResources": true,
+        });
+        let made = cfn.call("CreateChangeSet", input).await.unwrap();
+        let set = cfn.call("DescribeChangeSet", json!({"ChangeSetName": made["Id"]})).await.unwrap();
+        assert_eq!(set["Status"], status, "{set}");
+    }
+}
+
+#[tokio::test]
 async fn early_validation_fails_a_change_set_and_its_events_say_why() {
     let cfn = Cfn::new();
     assert_eq!(cfn.create(json!({"Mine": plain(json!({"Name": "taken"}))})).await, "CREATE_COMPLETE");

@@ -282,7 +282,6 @@ async fn what_a_stack_cannot_be_given_is_refused_by_name() {
     let template = json!({"Resources": {"A": plain(json!({}))}}).to_string();
     cfn.create(json!({"A": plain(json!({}))})).await;
     for (member, value) in [
-        ("ImportExistingResources", json!("true")),
         ("NotificationARNs", json!(["arn:aws:sns:us-east-1:000000000000:topic"])),
         ("RetainExceptOnCreate", json!(true)),
         ("RollbackConfiguration", json!({"MonitoringTimeInMinutes": "5"})),

@@ -419,6 +419,38 @@ async fn a_service_s_refusal_is_the_reason_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_is_known_but_not_made() {
+    let local = Local::new();
+    let template = |wanted: &str| {
+        let kind = |kind: &str, properties: Value| json!({"Type": kind, "Condition": "Wanted", "Properties": properties});
+        json!({
+            "Conditions": {"Wanted": {"Fn::Equals": [wanted, "yes"]}},
+            "Resources": {
+                "Key": kind("AWS::KMS::Key", json!({"KeyPolicy": allow("kms:*", json!("*"))})),
+                "Alias": kind("AWS::KMS::Alias", json!({"AliasName": "alias/a", "TargetKeyId": {"Ref": "Key"}})),
+                "Images": {"Type": "AWS::ECR::Repository", "Properties": {
+                    "RepositoryName": "images", "ImageTagMutability": "IMMUTABLE",
+                    "LifecyclePolicy": {"LifecyclePolicyText": "{\"rules\": []}"},
+                }},
+            },
+            "Outputs": {"Uri": {"Value": {"Fn::GetAtt": ["Images", "RepositoryUri"]}}},
+        })
+    };
+    let stack = deployed(&local, "CreateStack", &template("no"), json!([])).await;
+    assert_eq!(output(&stack, "Uri"), "000000000000.dkr.ecr.us-east-1.amazonaws.com/images");
+    let policy = || call(&local, Service::Ecr, "GetLifecyclePolicy", json!({"repositoryName": "images"}));
+    policy().await.unwrap();
+    let mut changed = template("no");
+    changed["Resources"]["Images"]["Properties"].as_object_mut().unwrap().remove("LifecyclePolicy");
+    deployed(&local, "UpdateStack", &changed, json!([])).await;
+    assert_eq!(policy().await.unwrap_err().code, "LifecyclePolicyNotFoundException");
+    let stack = carry_out(&local, "UpdateStack", &template("yes"), json!([])).await;
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE");
+    let failed = failures(&local, "real").await;
+    assert!(failed[0].contains("the local endpoint has no keys"), "{failed:#?}");
+}
+
+#[tokio::test]
 async fn an_origin_says_that_it_is_a_bucket() {
     let local = Local::new();
     let mut template = template();

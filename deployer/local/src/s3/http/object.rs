@@ -15,7 +15,7 @@ use crate::s3::answer::{KEPT, KMS_KEY, encrypted, got, headed, member, summed};
 use crate::s3::checksum::{ALGORITHMS, Checksum};
 use crate::s3::conditions::Writing;
 use crate::s3::objects::PutObject;
-use crate::s3::{bad_argument, malformed_xml, no_version};
+use crate::s3::{NO_KEY, OWN_KEY, bad_argument, malformed_xml, no_version};
 use crate::{ApiError, Aws, Caller, Result, Service};
 
 pub async fn serve(
@@ -33,7 +33,7 @@ pub async fn serve(
     let has = |name: &str| query.contains_key(name);
     match request.method.as_str() {
         "POST" if has("uploads") => {
-            no_key(request)?;
+            input["SSEKMSKeyId"] = json!(kms_key(request)?);
             input["ContentType"] = json!(request.header("content-type"));
             input["Headers"] = json!(kept(request));
             input["Metadata"] = json!(metadata(request).into_iter().collect::<BTreeMap<_, _>>());
@@ -132,7 +132,7 @@ async fn copy(
     mut input: Value,
     source: &str,
 ) -> Result<Response> {
-    no_key(request)?;
+    input["SSEKMSKeyId"] = json!(kms_key(request)?);
     let (source, version) = match source.split_once("?versionId=") {
         Some((source, version)) => (source, Some(version)),
         None => (source, None),
@@ -205,20 +205,13 @@ fn conditions(request: &Request, input: &mut Value) {
 fn kms_key(request: &Request) -> Result<Option<String>> {
     let key = request.header(KMS_KEY);
     match (request.header("x-amz-server-side-encryption"), key) {
-        (None | Some("AES256"), None) => Ok(None),
-        (Some("aws:kms"), Some(key)) => Ok(Some(key.to_owned())),
+        (None, None) => Ok(None),
+        (Some(NO_KEY), None) => Ok(Some(NO_KEY.to_owned())),
+        (Some("aws:kms"), key) => Ok(Some(key.unwrap_or(OWN_KEY.0).to_owned())),
         (encryption, _) => Err(not_here(&format!(
-            "the local endpoint knows AES256, and aws:kms with a key in {KMS_KEY}; not {}",
+            "the local endpoint knows AES256, and aws:kms with or without a key in {KMS_KEY}; not {}",
             encryption.unwrap_or("a key without aws:kms")
         ))),
-    }
-}
-
-/// Refuses a KMS key where objects cannot be given one.
-fn no_key(request: &Request) -> Result<()> {
-    match kms_key(request)? {
-        None => Ok(()),
-        Some(_) => Err(not_here("the local endpoint takes a KMS key with PutObject only")),
     }
 }
 
