@@ -111,7 +111,9 @@ pub async fn prepare(plan: Plan, limits: Limits, machine: &Machine, aws: &Aws) -
     let room = room(aws).await?;
     let forecasts: Vec<Forecast> = checked.iter().map(|one| one.forecast.clone()).collect();
     let calls = (Forecast::at_once(&forecasts, CALLS_A_SECOND) as u32).clamp(LEAST_AT_ONCE, AT_ONCE);
-    let at_once = limits.at_once.unwrap_or_else(|| calls.min(room / RUN_CONCURRENCY).max(1));
+    // Runs side by side on one machine take each other's CPU.
+    let most = if aws.is_local() { 1 } else { calls.min(room / RUN_CONCURRENCY).max(1) };
+    let at_once = limits.at_once.unwrap_or(most);
     let at_once = at_once.min(count.max(1));
     let forecast = Forecast::sum(&forecasts, at_once);
     if let Some(budget) = limits.budget.filter(|budget| *budget < forecast.cost.low) {

@@ -107,6 +107,9 @@ struct Row {
     /// What speaks against applying it, or for looking at it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<String>,
+    /// The size before was not measured: what changes against it goes by the curve that AUTO has fitted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_curve: bool,
     /// It keeps its limit only with more memory than it has.
     #[serde(skip)]
     needs_more: bool,
@@ -152,6 +155,7 @@ impl Row {
             error: None,
             result: None,
             doubts: Vec::new(),
+            by_curve: false,
             needs_more: false,
             run_cost: 0.0,
         };
@@ -183,13 +187,16 @@ impl Row {
         self.result = Some(result);
         self.doubts = analysis.objections();
         self.power = Some(analysis.power);
-        let change = analysis.baseline.as_ref().filter(|baseline| baseline.power != analysis.power);
-        self.cheaper_percent = change.and_then(|baseline| baseline.cheaper_percent);
-        self.faster_percent = change.and_then(|baseline| baseline.faster_percent);
-        let share = match change {
-            None if analysis.baseline.is_some() => Some(0.0),
-            _ => self.cheaper_percent.map(|percent| percent / 100.0),
-        };
+        let stays = analysis.power == self.memory_mb;
+        let baseline = analysis.baseline.as_ref().filter(|_| !stays);
+        let measured = baseline.and_then(|baseline| baseline.cheaper_percent.zip(baseline.faster_percent));
+        if let Some((cheaper, faster)) =
+            measured.or_else(|| by_curve(&analysis, self.memory_mb).filter(|_| !stays))
+        {
+            (self.cheaper_percent, self.faster_percent) = (Some(cheaper), Some(faster));
+            self.by_curve = measured.is_none();
+        }
+        let share = if stays { Some(0.0) } else { self.cheaper_percent.map(|percent| percent / 100.0) };
         self.saves_per_month = self.cost_per_month.zip(share).map(|(cost, share)| cost * share);
         self.confidence = analysis.confidence;
         let machine = analysis.state_machine;
@@ -354,7 +361,10 @@ impl Report {
 
     fn table(&self) -> String {
         let rows = || self.functions.iter();
-        let percent = |percent: Option<f64>| percent.map(|percent| signed(-percent)).unwrap_or_default();
+        let percent = |row: &Row, percent: Option<f64>| {
+            let about = if row.by_curve { "\u{2248} " } else { "" };
+            percent.map(|percent| format!("{about}{}", signed(-percent))).unwrap_or_default()
+        };
         let mut columns = vec![Column::words("function", 0, rows().map(|row| row.function.clone()))];
         columns.extend([
             Column::figures("now", 0, rows().map(|row| format!("{} MB", row.memory_mb))),
@@ -363,8 +373,8 @@ impl Report {
                 0,
                 rows().map(|row| row.power.map(|power| format!("{power} MB")).unwrap_or_default()),
             ),
-            Column::figures("cost", 0, rows().map(|row| percent(row.cheaper_percent))),
-            Column::figures("duration", 0, rows().map(|row| percent(row.faster_percent))),
+            Column::figures("cost", 0, rows().map(|row| percent(row, row.cheaper_percent))),
+            Column::figures("duration", 0, rows().map(|row| percent(row, row.faster_percent))),
             Column::figures(
                 "a month",
                 2,
@@ -385,6 +395,24 @@ impl Report {
         }
         table::fitted(columns, if self.form == Form::Markdown { Place::Markdown } else { Place::stdout() })
     }
+}
+
+/// By how much less the chosen size costs and takes than another one, in per cent, as the curve of a search has them; nothing of a size that is
+/// beyond it.
+fn by_curve(analysis: &Analysis, memory_mb: u32) -> Option<(f64, f64)> {
+    let curve = &analysis.search.as_ref()?.curve;
+    let at = |size: u32| {
+        let after = curve.iter().position(|point| point.power >= size)?;
+        let (after, before) = (&curve[after], &curve[after.saturating_sub(1)]);
+        let log = |size: u32| f64::from(size).ln();
+        let span = log(after.power) - log(before.power);
+        let share = if span > 0.0 { (log(size) - log(before.power)) / span } else { 1.0 };
+        (size >= before.power).then_some(before.middle + share * (after.middle - before.middle))
+    };
+    let (now, chosen) = (at(memory_mb)?, at(analysis.power)?);
+    // Lambda bills memory by time.
+    let cost = f64::from(analysis.power) * chosen / (f64::from(memory_mb) * now);
+    Some(((1.0 - cost) * 100.0, (1.0 - chosen / now) * 100.0))
 }
 
 /// A change in per cent, with its sign.
@@ -426,5 +454,31 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_measured_goes_by_the_curve_of_the_search() {
+        let point = |size: u32, ms: f64| json!([size, ms * 0.9, ms, ms * 1.1]);
+        let analysis: Analysis = serde_json::from_value(json!({
+            "power": 512, "cost": 1e-6, "duration": 200.0,
+            "stateMachine": {"executionCost": 0.0, "lambdaCost": 0.0, "visualization": ""},
+            "alternatives": [], "floor": {"power": 128, "because": "range"}, "noise": {"spread": 0.043, "environments": 0.011, "warmUp": 0.0}, "rounds": 1, "invocations": 20,
+            "curve": [point(128, 800.0), point(512, 200.0), point(2048, 100.0)],
+        }))
+        .unwrap();
+        // Twice the time with a quarter of the memory.
+        assert_eq!(by_curve(&analysis, 2048), Some((50.0, -100.0)));
+        // Halfway between 512 and 2,048 on a logarithmic scale.
+        let (cheaper, faster) = by_curve(&analysis, 1024).unwrap();
+        assert!((cheaper - (1.0 - 512.0 * 200.0 / (1024.0 * 150.0)) * 100.0).abs() < 1e-9, "{cheaper}");
+        assert!((faster - (1.0 - 200.0 / 150.0) * 100.0).abs() < 1e-9, "{faster}");
+        assert_eq!((by_curve(&analysis, 4096), by_curve(&analysis, 64)), (None, None));
     }
 }
