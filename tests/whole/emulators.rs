@@ -213,20 +213,25 @@ fn moto_takes_the_same_calls() {
 }
 
 #[tokio::test]
-async fn a_validator_of_amazon_states_language_accepts_the_state_machine() {
-    let world = World::new().await;
-    let machines = world.states.list_state_machines().send().await.unwrap();
-    let machine = world
-        .states
-        .describe_state_machine()
-        .state_machine_arn(machines.state_machines()[0].state_machine_arn());
-    let definition = machine.send().await.unwrap().definition().to_owned();
+async fn a_validator_of_amazon_states_language_accepts_the_state_machines() {
+    let world = World::with(&["--fleets"]).await;
     let path = world.folder().join("definition.json");
-    std::fs::write(&path, &definition).unwrap();
     // A float with nothing behind its point is a number in JSON, whatever it is in Python.
     let lint = |path: &Path| Said::by(isolated(tool("statelint")).arg("--ignore=FLOAT").arg(path));
-    let said = lint(&path).success();
-    assert!(!said.stdout.contains("error"), "{said:?}");
+    let machines = world.states.list_state_machines().send().await.unwrap();
+    assert_eq!(machines.state_machines().len(), 2);
+    let mut definition = String::new();
+    for machine in machines.state_machines() {
+        let described = world.states.describe_state_machine().state_machine_arn(machine.state_machine_arn());
+        definition = described.send().await.unwrap().definition().to_owned();
+        std::fs::write(&path, &definition).unwrap();
+        let said = lint(&path).stdout;
+        // AWS has these two beyond the language that it knows.
+        let known = ["Field \"Label\" not allowed", "Field \"InputType\" not allowed"];
+        let told = said.lines().filter(|line| !line.trim().is_empty() && !line.ends_with("errors:"));
+        let told: Vec<&str> = told.filter(|line| !known.iter().any(|known| line.contains(known))).collect();
+        assert!(told.is_empty(), "{}: {told:?}", machine.name());
+    }
     std::fs::write(&path, definition.replacen("\"Type\"", "\"Typ\"", 1)).unwrap();
     let said = lint(&path);
     assert!(said.stdout.contains("error"), "it would see a mistake: {said:?}");
